@@ -1,0 +1,64 @@
+"""Clients of AWS: made at the edge, passed in, and the same for AWS and for the AWS on this machine."""
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# The S3 Control endpoint rules put the account in front of any host, also of one given as endpoint; such a name
+# resolves nowhere, so the label is taken off before the request is signed (s3-control endpoint rule set, botocore).
+_ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where AWS is and who calls it; ``client`` answers the same client for the same service each time.
+
+    ``profile``, ``region`` and ``endpoint_url`` left None follow the standard chain of boto3 (environment, files, role).
+    Making a connection reads and contacts nothing; making a client reads the chain; only calls contact AWS.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    def client(self, service: str) -> Any:
+        """Give the low-level client of ``service`` (boto3's name), with timeouts, standard retries and SigV4."""
+        return _client(self, service)
+
+    def account(self) -> str:
+        """Give the caller's account id, asked once of STS."""
+        return _account(self)
+
+
+@functools.lru_cache(maxsize=8)
+def _session(profile: str | None, region: str | None) -> boto3.Session:
+    return boto3.Session(profile_name=profile, region_name=region)
+
+
+@functools.lru_cache(maxsize=64)
+def _client(connection: Connection, service: str) -> Any:
+    config = Config(
+        connect_timeout=10,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 5},
+        signature_version="s3v4" if service == "s3" else None,
+        max_pool_connections=32,
+    )
+    session = _session(connection.profile, connection.region)
+    client = session.client(service, endpoint_url=connection.endpoint_url, config=config)
+    if service == "s3control" and "amazonaws.com" not in client.meta.endpoint_url:
+        client.meta.events.register_first("request-created.s3-control", _without_account_label)
+    return client
+
+
+@functools.lru_cache(maxsize=8)
+def _account(connection: Connection) -> str:
+    return str(connection.client("sts").get_caller_identity()["Account"])
+
+
+def _without_account_label(request: Any, **_: Any) -> None:
+    request.url = _ACCOUNT_LABEL.sub(r"\1", request.url)

@@ -1,0 +1,87 @@
+"""What is deployed in a stage: read from its CloudFormation outputs, kept for a while, overridden by the environment."""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from brigade.aws import Connection
+from brigade.errors import NotFound
+
+STACKS = ("storage", "catalog", "ingest", "batch-operations", "operator", "monitoring")
+_KEPT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The outputs of a stage's stacks by name, each also settable as ``BRIGADE_<NAME>`` in the environment."""
+
+    stage: str
+    connection: Connection
+
+    def __getitem__(self, name: str) -> str:
+        """Give the output ``name`` (``LakeBucket``), from ``BRIGADE_LAKE_BUCKET`` if that is set.
+
+        Fails with NotFound when the stage is not deployed or has no such output.
+        """
+        override = os.environ.get("BRIGADE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper())
+        if override:
+            return override
+        if name not in self.outputs:
+            raise NotFound(
+                f"stage {self.stage!r} has no {name} deployed; deploy it (cdk deploy --all, or brigade local deploy)"
+            )
+        return self.outputs[name]
+
+    def named(self, prefix: str) -> Mapping[str, str]:
+        """Give the outputs that start with ``prefix``, by what follows it in snake case: ``OperationVerify`` → verify."""
+        found = {
+            re.sub(r"(?<!^)(?=[A-Z])", "_", name.removeprefix(prefix)).lower(): value
+            for name, value in self.outputs.items()
+            if name.startswith(prefix)
+        }
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """All outputs of the stage, at most five minutes old."""
+        kept = self._kept_file()
+        try:
+            if time.time() - kept.stat().st_mtime < _KEPT_SECONDS:
+                loaded: dict[str, str] = json.loads(kept.read_text())
+                return loaded
+        except (OSError, ValueError):
+            pass  # none kept, or half a file from a killed run: read them again
+        outputs = self._read()
+        if outputs:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            fresh = kept.with_suffix(f".{os.getpid()}")
+            fresh.write_text(json.dumps(outputs))
+            fresh.replace(kept)
+        return outputs
+
+    def _kept_file(self) -> Path:
+        client = self.connection.client("cloudformation")
+        caller = client._request_signer._credentials  # the access key, so that two accounts never share a file
+        key = f"{client.meta.endpoint_url} {client.meta.region_name} {caller and caller.access_key} {self.stage}"
+        return Path(".brigade/outputs") / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+    def _read(self) -> dict[str, str]:
+        client = self.connection.client("cloudformation")
+        outputs: dict[str, str] = {}
+        for stack in STACKS:
+            try:
+                described = client.describe_stacks(StackName=f"brigade-{self.stage}-{stack}")["Stacks"][0]
+            except ClientError as error:
+                if "does not exist" in str(error):
+                    continue
+                raise
+            outputs |= {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        return outputs

@@ -1,0 +1,5 @@
+"""``brigade inventory``."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)

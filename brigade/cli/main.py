@@ -1,0 +1,90 @@
+"""``brigade``: the options that hold for every command, the groups, and how an error ends the process."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from brigade import __version__
+from brigade.aws import Connection
+from brigade.cli import ingest, inventory, jobs, local, state
+from brigade.cli.session import Session
+from brigade.errors import BrigadeError
+
+app = typer.Typer(
+    name="brigade",
+    help="Move data into and out of Amazon S3, and work on every object of a bucket of any size.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(ingest.app, name="ingest")
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(state.app, name="state")
+app.add_typer(local.app, name="local")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"brigade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def brigade(
+    context: typer.Context,
+    stage: Annotated[
+        str, typer.Option(envvar="BRIGADE_STAGE", help="Stage of cdk.json that the commands work on.")
+    ] = "dev",
+    profile: Annotated[str | None, typer.Option(help="Profile of the AWS configuration.")] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Address of AWS, if it is not the real one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, JSON Lines for streams.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No talk on stderr but errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="A traceback with an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set what holds for every command."""
+    connection = Connection(profile=profile, region=region, endpoint_url=endpoint_url)
+    context.obj = Session(stage=stage, connection=connection, json=json, quiet=quiet, debug=debug)
+
+
+def main() -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 wrong usage, 3 a condition lost, 130 or 143 interrupted.
+
+    An error is one line on stderr; a traceback comes only with ``--debug``. A closed stdout (``| head``) is no error.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = app(standalone_mode=True)
+    except BrigadeError as error:
+        status = _failed(error, error.exit_status)
+    except BrokenPipeError:
+        # What reads stdout has gone; python must not find out again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:  # noqa: BLE001 - the last line of defence: still one line, never a traceback unasked
+        status = _failed(error, 1)
+    sys.exit(status)
+
+
+def _failed(error: Exception, status: int) -> int:
+    if "--debug" in sys.argv:
+        import traceback
+
+        traceback.print_exception(error)
+    text = str(error) if isinstance(error, BrigadeError) else f"{type(error).__name__}: {error}"
+    print(f"brigade: {' '.join(text.split())}", file=sys.stderr)
+    return status
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signum)

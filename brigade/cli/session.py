@@ -1,0 +1,78 @@
+"""What a command has in hand: the stage, the connection, what is deployed, and how to talk to the person."""
+
+import json as jsonlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from brigade.aws import Connection
+from brigade.cli.deployment import Deployment
+from brigade.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of the command. Data goes to stdout by ``give`` and ``table``, talk to stderr by ``say``."""
+
+    stage: str
+    connection: Connection
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """What is deployed in this stage, read once."""
+        return Deployment(stage=self.stage, connection=self.connection)
+
+    @cached_property
+    def terminal(self) -> Console:
+        """Where talk goes: stderr; a progress bar shows only if this is a terminal."""
+        return Console(stderr=True, quiet=self.quiet, highlight=False)
+
+    def client(self, service: str) -> Any:
+        """Give the client of an AWS service."""
+        return self.connection.client(service)
+
+    def say(self, text: str) -> None:
+        """Tell the person something that is not data, on stderr, unless ``--quiet``."""
+        self.terminal.print(text, markup=False, soft_wrap=True)
+
+    def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
+        """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each."""
+        if self.json:
+            print(jsonlib.dumps(document, ensure_ascii=False, default=str))
+        else:
+            print(text if text is not None else "\n".join(f"{name}: {value}" for name, value in document.items()))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print rows: a JSON object a line under ``--json``, else a table as wide as it needs to be."""
+        if self.json:
+            for row in rows:
+                print(jsonlib.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
+        for row in rows:
+            table.add_row(*("" if value is None else _visible(str(value)) for value in row))
+        Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000).print(table)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on only if the person agrees: ``--yes``, or ``y`` at a terminal; without either, exit 2."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageError(f"{question} Not asked, since stdin is no terminal: add --yes to go on")
+        typer.confirm(question, abort=True, err=True)
+
+
+def _visible(text: str) -> str:
+    """Show a key on one line whatever bytes it has: control characters as Python escapes."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -1,0 +1,101 @@
+"""The settings of one stage: typed, frozen, read from the context of ``cdk.json`` and checked before anything is made."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from brigade.errors import SettingsError
+
+Target = Literal["aws", "local"]
+
+_Days = Annotated[int, Meta(ge=1, le=3650)]
+_LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+_Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+# A trailing slash would make S3 write ``prefix//bucket/…`` while manifests name ``prefix/bucket/…``.
+_Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
+_Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}-\d{2}-00$")]
+
+
+class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """S3 Inventory of the lake: what is written, how often, and since when the table looks for it."""
+
+    id: _Id = "lake"
+    prefix: _Prefix = "inventory"
+    format: Literal["CSV", "ORC", "Parquet"] = "CSV"
+    frequency: Literal["Daily", "Weekly"] = "Daily"
+    versions: Literal["All", "Current"] = "Current"
+    since: _Instant = "2026-11-01-00-00"
+    """The hour of the first deployment: every hour from it on is a partition that a query without ``dt`` lists."""
+
+
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how many days what is kept."""
+
+    deliveries: _Days = 30
+    job_reports: _Days = 365
+    query_results: _Days = 7
+    old_versions: _Days = 30
+    unfinished_uploads: _Days = 7
+    logs: _LogDays = 30
+
+
+class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When somebody is told, and who."""
+
+    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    memory_percent: Annotated[int, Meta(ge=1, le=100)] = 80
+    record_bytes: Annotated[int, Meta(ge=1)] = 65536
+    """The mean width of a record, in bytes of JSON, above which an ingest is said to have jumped."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that differs from stage to stage. Constructs take values of it; nothing below ``app.py`` reads context."""
+
+    stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    target: Target = "aws"
+    account: Annotated[str, Meta(pattern=r"^\d{12}$")] | None = None
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    removal: Literal["retain", "destroy"] = "retain"
+    encryption: Literal["s3", "kms"] = "s3"
+    query_scan_limit_gib: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    inventory: Inventory = Inventory()
+    retention: Retention = Retention()
+    alarms: Alarms = Alarms()
+    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]] = {}
+    """The base URL of a source in this stage, by its name, where it is not the one declared."""
+
+
+def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:
+    """Give the settings of ``stage``, complete and valid, or fail with SettingsError naming the key and what it takes.
+
+    Arguments: ``context``, the ``context`` object of ``cdk.json``, whose ``stages`` holds an object a stage; ``stage``
+    and ``target``, what ``-c stage=`` and ``-c target=`` said.
+    """
+    stages = context.get("stages")
+    if not isinstance(stages, Mapping):
+        raise SettingsError("cdk.json: context.stages must be an object with one object of settings for each stage")
+    if stage not in stages:
+        raise SettingsError(
+            f"cdk.json: no stage {stage!r} in context.stages; it has {', '.join(sorted(stages)) or 'none'}"
+        )
+    given = stages[stage]
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"cdk.json: context.stages.{stage} must be an object")
+    try:
+        return msgspec.convert({**given, "stage": stage, "target": target}, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"cdk.json: context.stages.{stage}{_place(str(error))}") from None
+
+
+def _place(message: str) -> str:
+    """Turn msgspec's ``Expected `int` - at `$.retention.logs` `` into ``.retention.logs: expected `int` ``."""
+    what, _, where = message.partition(" - at `$")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
+    if unknown:
+        return f"{where.rstrip('`')}.{unknown[1]}: unknown key"
+    return f"{where.rstrip('`')}: {what[:1].lower()}{what[1:]}"
