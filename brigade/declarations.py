@@ -32,7 +32,7 @@ def find(package: str, attribute: str, kind: type[T]) -> Mapping[str, T]:
             )
         try:
             declared = getattr(importlib.import_module(name), attribute, None)
-        except Exception as error:  # noqa: BLE001 - a user's module can raise anything; all of it is one clear line
+        except Exception as error:
             raise SettingsError(f"{name} does not import: {type(error).__name__}: {error}") from error
         if not isinstance(declared, kind):
             raise SettingsError(f"{name} must define {attribute} as a {kind.__name__}, not {type(declared).__name__}")

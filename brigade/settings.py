@@ -1,4 +1,4 @@
-"""The settings of one stage: typed, frozen, read from the context of ``cdk.json`` and checked before anything is made."""
+"""The settings of one stage: typed, frozen, read from the context of ``cdk.json``, checked before anything is made."""
 
 import re
 from collections.abc import Mapping
