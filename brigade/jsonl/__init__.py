@@ -1,0 +1,1 @@
+"""Records to lines to gzip: bytes spliced, not objects built."""

@@ -1,0 +1,16 @@
+"""The airports of the United States, from the API that ``make demo`` starts on this machine (local/demo/api.py)."""
+
+from brigade.ingest.source import Source
+
+SOURCE = Source(
+    base_url="http://127.0.0.1:4701",
+    path="/data/airports.json",
+    parameters={"_shape": "objects", "_size": "500"},
+    records="rows",
+    token="next",  # noqa: S106 - where the next page's token is in the answer, not a secret
+    token_parameter="_next",  # noqa: S106 - a parameter's name
+    page_limit=20,
+    schedule="cron(30 5 * * ? *)",
+    time_zone="America/Chicago",
+    local_only=True,
+)
