@@ -1,0 +1,37 @@
+# Two commands do all: `make demo` and `make test`. Each sets up what is missing.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint local deploy bench clean setup lock grants
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: setup  ## the whole product on an AWS of this machine, from deploy to retried job
+	@.venv/bin/python -m local.demo.run
+
+test: setup lint  ## lint, then every test
+	@scripts/test
+
+lint: setup  ## format, lint, types, floors
+	@scripts/lint
+
+local: setup  ## the same as the demo, left running to play with
+	@.venv/bin/python -m local.demo.run --stay
+
+deploy: setup  ## deploy to the AWS account of your credentials: make deploy STAGE=prod
+	@scripts/node cdk deploy --all -c stage=$(or $(STAGE),dev)
+
+bench: setup  ## every benchmark there is, with its table
+	@for each in benchmarks/*.py; do [ ! -f "$$each" ] || .venv/bin/python "$$each" || exit 1; done
+
+grants: setup  ## remove every grant in turn and show what fails
+	@scripts/test tests/local/test_grants.py --every-grant
+
+clean:  ## stop the local AWS and remove everything that was made here
+	@[ ! -x .venv/bin/brigade ] || .venv/bin/brigade local down --quiet 2>/dev/null || true
+	rm -rf .brigade .venv node_modules cdk.out
+
+setup:
+	@scripts/setup command dev local demo
+
+lock:
+	@scripts/lock

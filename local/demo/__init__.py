@@ -1,0 +1,1 @@
+"""The product shown on real input, on the AWS of this machine."""

@@ -1,0 +1,45 @@
+"""The command as the demo's person types it."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_COMMAND = Path(".venv/bin/brigade").absolute()
+# A demo expects some commands to answer "no": a job with failed tasks, a date that is published already.
+_EXPECTED = {0, 1, 3}
+
+
+def tell(text: str) -> None:
+    """Say what comes next."""
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+def shown(*arguments: str, fails: bool = False) -> None:
+    """Run ``brigade`` with its output for the person; ``fails`` says that exit 1 or 3 is an answer, not an accident."""
+    line = f"$ brigade {shlex.join(arguments)}"
+    print(f"\033[2m{line}\033[0m" if sys.stdout.isatty() else line, flush=True)
+    status = subprocess.run([_COMMAND, *arguments], check=False).returncode
+    if status not in (_EXPECTED if fails else {0}):
+        raise SystemExit(f"demo: brigade {' '.join(arguments[:2])} ended with {status}; what it said is above")
+
+
+def asked(*arguments: str) -> Any:
+    """Run ``brigade --json`` and give the document, or the list of documents where it answers one a line."""
+    command = [_COMMAND, "--json", "--quiet", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode not in _EXPECTED or not done.stdout.strip():
+        raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+    documents = [json.loads(line) for line in done.stdout.splitlines()]
+    return documents if len(documents) > 1 else documents[0]
+
+
+def use_local_account() -> None:
+    """Put what ``brigade local env`` says into this process's environment, for every command that follows."""
+    exports = subprocess.run([_COMMAND, "local", "env"], check=True, capture_output=True, text=True).stdout
+    for line in exports.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        os.environ[name] = "".join(shlex.split(value))

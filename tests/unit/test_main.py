@@ -1,0 +1,82 @@
+"""The ``brigade`` process itself: what it prints where, and how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import brigade
+from brigade import errors
+
+BRIGADE = Path(sys.executable).with_name("brigade")
+CALLER = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BRIGADE, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"brigade {brigade.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["state", "nonsense"], ["state", "get"]])
+def test_wrong_usage_exits_2_and_leaves_stdout_alone(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_an_error_is_one_line_and_a_traceback_only_with_debug() -> None:
+    unreachable = {**CALLER, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    quiet = run("jobs", "show", "no-such-job", **unreachable)
+    assert quiet.returncode == 1
+    assert len(quiet.stderr.splitlines()) == 1
+    assert quiet.stderr.startswith("brigade: ")
+    loud = run("--debug", "jobs", "show", "no-such-job", **unreachable)
+    assert "Traceback" in loud.stderr
+
+
+def test_shell_completion_is_offered_for_each_group() -> None:
+    done = run(_BRIGADE_COMPLETE="complete_bash", COMP_WORDS="brigade in", COMP_CWORD="1")
+    assert set(done.stdout.split()) == {"ingest", "inventory"}
+
+
+def test_every_error_says_how_the_process_ends() -> None:
+    tree = {name: kind.exit_status for name, kind in vars(errors).items() if isinstance(kind, type)}
+    assert tree == {
+        "BrigadeError": 1,
+        "UsageError": 2,
+        "SettingsError": 2,
+        "ConditionLost": 3,
+        "NotFound": 1,
+        "InvalidData": 1,
+        "RetryLater": 1,
+    }
+    for name in tree:
+        assert name in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_kept_in_the_exit_status(sent: signal.Signals, status: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        waiting = subprocess.Popen(
+            [BRIGADE, "jobs", "show", "some-job"],
+            stderr=subprocess.PIPE,
+            env={**os.environ, **CALLER, "AWS_ENDPOINT_URL": endpoint},
+        )
+        silent.settimeout(20)
+        silent.accept()  # the command has asked, and waits for an answer that never comes
+        waiting.send_signal(sent)
+        _, stderr = waiting.communicate(timeout=10)
+    assert waiting.returncode == status
+    assert b"Traceback" not in stderr
