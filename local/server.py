@@ -1,0 +1,120 @@
+"""The server: ministack's ASGI application, patched, with what this repository adds in front of it.
+
+    /v20180820/jobs…                       S3 Batch Operations (local.jobs)
+    POST /_brigade/deliver-inventory       S3 Inventory, now (local.inventory)
+    POST /_brigade/save                    write the state to disk, now
+    anything else                          ministack
+
+Importing this imports ministack, which reads its settings from the environment: see ``Home.environment``.
+"""
+
+import asyncio
+import importlib
+import inspect
+import json
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import hypercorn.asyncio
+from hypercorn.config import Config
+from ministack import app as ministack
+
+from local import patches
+from local.home import Home
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_SAVE_SECONDS = 20
+_log = logging.getLogger("local")
+
+
+async def serve(home: Home, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then end the jobs' engine, write the state, and return."""
+    lock = home.hold(port)
+    patches.apply()
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    config.loglevel = "WARNING"
+    jobs = _jobs()
+    saver = asyncio.create_task(_save_now_and_then())
+    if jobs:
+        await jobs.start(home.path, f"http://127.0.0.1:{port}")
+
+    async def until_ended() -> None:
+        await ended.wait()
+        saver.cancel()
+        if jobs:
+            await jobs.stop()
+
+    await hypercorn.asyncio.serve(_Application(jobs), config, shutdown_trigger=until_ended)
+    lock.close()
+
+
+def _jobs() -> Any:
+    try:
+        return importlib.import_module("local.jobs.api")
+    except ModuleNotFoundError as error:
+        if error.name not in ("local.jobs", "local.jobs.api"):
+            raise
+        return None
+
+
+class _Application:
+    def __init__(self, jobs: Any) -> None:
+        self._jobs = jobs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await ministack.app(scope, receive, send)
+            return
+        path = scope["path"]
+        if path.startswith("/v20180820/jobs") and self._jobs:
+            await self._jobs.app(scope, receive, send)
+        elif path == "/_brigade/deliver-inventory":
+            bucket = parse_qs(scope["query_string"].decode()).get("bucket")
+            await _answer(send, await _delivered(bucket[0] if bucket else None))
+        elif path == "/_brigade/save":
+            _save()
+            await _answer(send, {})
+        else:
+            # Policies that refuse plain HTTP hold on AWS; on loopback there is no line to listen on.
+            headers = [*scope["headers"], (b"x-forwarded-proto", b"https")]
+            await ministack.app({**scope, "headers": headers}, receive, send)
+
+
+async def _delivered(bucket: str | None) -> Any:
+    from local.inventory import deliver
+
+    answer = deliver.deliver(bucket)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _answer(send: Send, document: Any) -> None:
+    body = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _save_now_and_then() -> None:
+    """Write the state every so often, so that a killed server loses a moment and not everything."""
+    while True:
+        await asyncio.sleep(_SAVE_SECONDS)
+        _save()
+
+
+def _save() -> None:
+    started = time.monotonic()
+    ministack.save_all(ministack._build_persistence_save_dict())
+    _log.debug("state saved in %.3f s", time.monotonic() - started)

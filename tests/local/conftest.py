@@ -1,0 +1,91 @@
+"""One real AWS on this machine for all tests of this folder: its own home, a free port, IAM enforced."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = REPOSITORY / ".brigade" / "emulator" / "bin" / "python"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running local AWS. ``root`` skips every check of IAM; ``operator`` has no policy until one is attached."""
+
+    home: Path
+    endpoint: str
+
+    def root(self, service: str) -> Any:
+        return self.client(service, **self._keys("root"))
+
+    def operator(self, service: str) -> Any:
+        return self.client(service, **self._keys("operator"))
+
+    def client(self, service: str, *, access_key: str, secret_key: str, token: str | None = None) -> Any:
+        client = boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            aws_session_token=token,
+            config=Config(
+                signature_version="s3v4" if service == "s3" else None,
+                inject_host_prefix=False,
+                retries={"total_max_attempts": 1},
+            ),
+        )
+        if service == "s3control":
+            client.meta.events.register_first("request-created.s3-control", _without_account_label)
+        return client
+
+    def environment(self, who: str = "operator") -> dict[str, str]:
+        """What a process needs in its environment to call this AWS as ``who``."""
+        asked = [str(PYTHON), "-m", "local", "env", *(["--root"] if who == "root" else [])]
+        environment = {**os.environ, "BRIGADE_LOCAL_HOME": str(self.home)}
+        given = subprocess.run(asked, cwd=REPOSITORY, env=environment, check=True, capture_output=True)
+        return {**environment, **json.loads(given.stdout)}
+
+    def _keys(self, who: str) -> dict[str, str]:
+        keys: dict[str, str] = json.loads((self.home / "credentials.json").read_text())[who]
+        return keys
+
+
+def _without_account_label(request: Any, **_: Any) -> None:
+    request.url = request.url.replace("://000000000000.", "://", 1)
+
+
+def run_local(home: Path, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m local ARGUMENTS`` on ``home``."""
+    return subprocess.run(
+        [PYTHON, "-m", "local", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "BRIGADE_LOCAL_HOME": str(home)},
+        check=check,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    home = tmp_path_factory.mktemp("aws")
+    up = json.loads(run_local(home, "up", "--port", str(free_port())).stdout)
+    yield Emulator(home=home, endpoint=up["endpoint"])
+    run_local(home, "down")
