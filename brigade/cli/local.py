@@ -1,5 +1,150 @@
-"""``brigade local``."""
+"""``brigade local``: the AWS on this machine, which is a process of its own environment."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from brigade.aws import Connection
+from brigade.cli.session import Session
+from brigade.errors import BrigadeError
+
+app = typer.Typer(no_args_is_help=True, help="The AWS on this machine: no account, no network, IAM enforced.")
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PYTHON = _ROOT / ".brigade" / "emulator" / "bin" / "python"
+_OPERATOR = "operator"
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    port: Annotated[
+        int | None, typer.Option(envvar="BRIGADE_LOCAL_PORT", min=1, max=65535, help="Port of 127.0.0.1 (4700).")
+    ] = None,
+) -> None:
+    """Start it, with what it kept, or find it running."""
+    status = _local("up", *([] if port is None else ["--port", str(port)]))
+    context.obj.give(status, f"{'started' if status['started'] else 'runs already'}: {status['endpoint']}")
+    context.obj.say('next: eval "$(brigade local env)", or brigade local deploy')
+
+
+@app.command()
+def down(context: typer.Context) -> None:
+    """End it; what it holds is kept for the next time."""
+    answer = _local("down")
+    context.obj.give(answer, "ended" if answer["stopped"] else "did not run")
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Say whether it runs, and where; exit 1 if it does not."""
+    answer = _local("status")
+    context.obj.give(answer)
+    if not answer["running"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def env(
+    context: typer.Context,
+    root: Annotated[bool, typer.Option("--root", help="Keys that no policy holds back: for deploys only.")] = False,
+) -> None:
+    """Print what makes a shell, and every AWS SDK and CLI in it, use it: eval "$(brigade local env)"."""
+    environment = _local("env", *(["--root"] if root else []))
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    context.obj.give(environment, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports]))
+
+
+@app.command()
+def reset(context: typer.Context, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove all that it holds; if it runs, it starts again, empty."""
+    context.obj.confirm(f"Remove all of {_local('status')['home']}?", yes=yes)
+    _forget_outputs()
+    answer = _local("reset")
+    context.obj.give(answer, "empty, and runs" if answer["running"] else "empty, and does not run")
+
+
+@app.command("deliver-inventory")
+def deliver_inventory(
+    context: typer.Context, bucket: Annotated[str | None, typer.Argument(help="All buckets, unless named.")] = None
+) -> None:
+    """Write, now, the inventory deliveries that S3 writes daily or weekly."""
+    deliveries = _local("deliver-inventory", *([bucket] if bucket else []))
+    if not deliveries:
+        raise BrigadeError("no inventory configuration is enabled there; deploy first: brigade local deploy")
+    columns = list(deliveries[0])
+    context.obj.table(columns, [[delivery[column] for column in columns] for delivery in deliveries])
+
+
+@app.command()
+def deploy(context: typer.Context) -> None:
+    """Bootstrap it if it is new, deploy every stack of the stage, and give the operator its policy."""
+    session: Session = context.obj
+    os.environ.update(_local("env", "--root"))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    root = Connection()
+    cloudformation = root.client("cloudformation")
+    if "CDKToolkit" not in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}:
+        _cdk(session, "bootstrap", "aws://000000000000/us-east-1")
+    _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4")
+    _forget_outputs()
+    policy = _output(cloudformation, f"brigade-{session.stage}-operator", "OperatorPolicyArn")
+    root.client("iam").attach_user_policy(UserName=_OPERATOR, PolicyArn=policy)
+    _local("save")
+    session.give({"stage": session.stage, "endpoint": os.environ["AWS_ENDPOINT_URL"]}, f"deployed: {session.stage}")
+
+
+def _local(*arguments: str) -> Any:
+    """Run a command of the local AWS and give its document; its error is ours."""
+    if not _PYTHON.exists():
+        raise BrigadeError(f"the local AWS is not installed: {_PYTHON} is missing; run scripts/setup local")
+    done = subprocess.run(
+        [_PYTHON, "-m", "local", *arguments],
+        cwd=_ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BrigadeError(done.stderr.strip() or f"the local AWS failed at {arguments[0]}, without a word")
+    return json.loads(done.stdout)
+
+
+def _cdk(session: Session, *arguments: str) -> None:
+    """Run the CDK CLI on the stage; it talks on stderr, or with ``--quiet`` only when it fails."""
+    done = subprocess.run(
+        [
+            *(str(_ROOT / "scripts" / "node"), "cdk", *arguments),
+            *("-c", "target=local", "-c", f"stage={session.stage}"),
+            *("--output", str(_ROOT / ".brigade" / "cdk.out")),
+            *("--no-notices", "--no-version-reporting"),
+        ],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if session.quiet else sys.stderr,
+        stderr=subprocess.STDOUT if session.quiet else sys.stderr,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.stderr.write(done.stdout or "")
+        raise BrigadeError(f"cdk {arguments[0]} failed with exit status {done.returncode}; what it said is above")
+
+
+def _output(cloudformation: Any, stack: str, name: str) -> str:
+    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    return str(next(output["OutputValue"] for output in outputs if output["OutputKey"] == name))
+
+
+def _forget_outputs() -> None:
+    """Drop what the command keeps of deployments: they have just changed."""
+    shutil.rmtree(_ROOT / ".brigade" / "outputs", ignore_errors=True)
