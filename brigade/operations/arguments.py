@@ -1,0 +1,52 @@
+"""Arguments of an operation: S3 carries strings, the operation's struct says what they are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from brigade.errors import UsageError
+
+_MOST = 10  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_LambdaInvokeOperation.html
+_KEY_CHARACTERS = 64
+_VALUE_CHARACTERS = 1024
+
+
+def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
+    """Give the arguments as a ``kind``, numbers and booleans read from their text.
+
+    Fails with UsageError naming the argument and what it takes: an unknown one, a wrong or missing value, or more or
+    longer ones than S3 carries (10, names of 64 and values of 1024 characters).
+    """
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    for name, value in given.items():
+        if name not in known:
+            raise UsageError(f"no argument {name!r}; it takes {', '.join(known) or 'none'}")
+        if not 1 <= len(name) <= _KEY_CHARACTERS or len(value) > _VALUE_CHARACTERS:
+            raise UsageError(f"argument {name}: S3 carries at most {_VALUE_CHARACTERS} characters of a value")
+    if len(given) > _MOST:
+        raise UsageError(f"{len(given)} arguments; S3 carries at most {_MOST}")
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        name = where.rstrip("`")
+        got = f", not {given[name]!r}" if name in given else ""
+        raise UsageError(f"argument{' ' + name if name else 's'}: {what[:1].lower()}{what[1:]}{got}") from None
+
+
+def described(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
+    """Give name, type and default of each argument, as text for a person."""
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        default = "required" if field.required else str(field.default)
+        rows.append((field.encode_name, _type(field.type), default))
+    return rows
+
+
+def _type(kind: Any) -> str:
+    schema = msgspec.json.schema(kind)
+    if "enum" in schema:
+        return "|".join(str(choice) for choice in schema["enum"])
+    bounds = [str(schema[bound]) if bound in schema else "" for bound in ("minimum", "maximum")]
+    return f"{schema.get('type', 'text')}{' ' + '..'.join(bounds) if any(bounds) else ''}"

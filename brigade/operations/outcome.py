@@ -1,0 +1,86 @@
+"""What became of a task: a result code of S3 Batch Operations, and one line of text for the completion report."""
+
+import re
+from typing import Literal
+
+from botocore.exceptions import (
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from brigade.errors import RetryLater
+
+Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
+
+TEXT_BYTES = 1024
+"""How much text a result carries. AWS documents no maximum; a row of the report should stay readable."""
+
+# Throttling and transient codes of botocore's standard retry mode, S3's own, and what HEAD, which has no body, says.
+_LATER = frozenset(
+    {
+        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
+        *("TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException"),
+        *("BandwidthLimitExceeded", "ProvisionedThroughputExceededException", "SlowDown", "EC2ThrottledException"),
+        *("PriorRequestNotComplete", "TransactionInProgressException", "RequestTimeout", "RequestTimeoutException"),
+        *("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Busy"),
+        *("OperationAborted", "ConditionalRequestConflict", "429", "500", "502", "503", "504"),
+    }
+)
+_LATER_STATUS = frozenset({429, 500, 502, 503, 504})
+
+_SECRETS = (
+    (
+        re.compile(
+            r"(?i)\b(authorization|x-amz-(?:signature|security-token|credential)"
+            r"|[\w-]*(?:password|passwd|secret|token|api[_-]?key|signature))(\s*[=:]\s*)[^\s&,;\"']+"
+        ),
+        r"\1\2…",
+    ),
+    (re.compile(r"://[^\s/@:]+:[^\s/@]+@"), "://…@"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "…"),
+)
+
+
+class OutOfTime(BaseException):
+    """The function's time is nearly over. Not an Exception: an operation's ``except Exception`` lets it through."""
+
+
+def of_error(error: BaseException) -> tuple[Code, str]:
+    """Give the result code and text of what an operation raised.
+
+    TemporaryFailure, which S3 tries again: RetryLater, OutOfTime, AWS's throttling, timeouts, internal errors and lost
+    connections. PermanentFailure: everything else, its text the type or AWS's error code, and the message.
+    """
+    if isinstance(error, OutOfTime):
+        return "TemporaryFailure", "OutOfTime: the function's time limit came before the task was done"
+    if isinstance(error, ClientError):
+        code = str(error.response["Error"].get("Code", "Unknown"))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        text = line(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})")
+        return ("TemporaryFailure" if code in _LATER or status in _LATER_STATUS else "PermanentFailure"), text
+    temporary = isinstance(
+        error,
+        # ConnectionError and TimeoutError of Python itself: what urllib3, sockets and other clients of AWS raise.
+        RetryLater | AwsConnectionError | HTTPClientError | IncompleteReadError | FlexibleChecksumError
+        | ConnectionError | TimeoutError,
+    )  # fmt: skip
+    message = line(f"{type(error).__name__}: {error}") if str(error) else type(error).__name__
+    return ("TemporaryFailure" if temporary else "PermanentFailure"), message
+
+
+def line(text: str, limit: int = TEXT_BYTES) -> str:
+    """Give ``text`` on one line, without what looks like a secret, in at most ``limit`` bytes of valid UTF-8.
+
+    A cut is shown by ``…`` and never falls inside a character.
+    """
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    text = " ".join(text.split())
+    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    packed = text.encode()
+    if len(packed) <= limit:
+        return text
+    return packed[: limit - len("…".encode())].decode(errors="ignore") + "…"

@@ -1,0 +1,82 @@
+"""The function behind every operation: an invocation by S3 Batch Operations in, a result code for each task out.
+
+Environment: ``BRIGADE_OPERATION``, the module of ``lambdas/batch_operations/operations`` to run.
+
+It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:GetObject``, and
+``s3:GetObjectVersion`` for a manifest with versions) on the keys that the operation ``reads``; PutObject
+(``s3:PutObject``) on those that it ``writes``, and HeadObject there if it writes under a condition. ``s3:ListBucket``
+on the bucket is what makes S3 say that an object is missing (NoSuchKey) rather than forbidden.
+"""
+
+import functools
+import importlib
+import os
+import re
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from brigade.aws import Connection
+from brigade.errors import SettingsError
+from brigade.operations.invocation import Result, read
+from brigade.operations.object import S3
+from brigade.operations.operation import Operation
+from brigade.operations.perform import perform
+
+# Powertools works by decorators, which must exist before the first call; they read their own POWERTOOLS_* variables.
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What lasts as long as the process: the operation and the client."""
+
+    operation: Operation
+    s3: S3
+
+
+@functools.cache
+def _setup() -> Setup:
+    name = os.environ.get("BRIGADE_OPERATION", "")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise SettingsError(
+            f"BRIGADE_OPERATION must name a module of lambdas/batch_operations/operations, not {name!r}"
+        )
+    module = importlib.import_module(f"lambdas.batch_operations.operations.{name}")
+    return Setup(operation=module.OPERATION, s3=Connection().client("s3"))
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run the operation over the event's tasks and answer with one result for each."""
+    setup = _setup()
+    invocation = read(event)
+    logger.append_keys(job=invocation.job_id)
+    results = perform(setup.operation, invocation, setup.s3, context.get_remaining_time_in_millis() / 1000)
+    for result in results:
+        _tell(result)
+    _measure(context)
+    return invocation.answer(results)
+
+
+def _tell(result: Result) -> None:
+    metrics.add_metric(name=result.code, unit=MetricUnit.Count, value=1)
+    told = {"bucket": result.task.bucket, "key": result.task.key_text, "result": result.text}
+    if result.error is None:
+        logger.info(result.code, extra=told)
+    else:
+        logger.warning(result.code, extra=told, exc_info=result.error)
+
+
+def _measure(context: LambdaContext) -> None:
+    used_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    percent = 100 * used_kib / (context.memory_limit_in_mb * 1024)
+    metrics.add_metric(name="MemoryUsedPercent", unit=MetricUnit.Percent, value=percent)

@@ -1,0 +1,1 @@
+"""The operations: one module each, which defines ``OPERATION``. A file added here is deployed."""
