@@ -10,7 +10,6 @@ Importing this imports ministack, which reads its settings from the environment:
 
 import asyncio
 import importlib
-import inspect
 import json
 import logging
 import signal
@@ -83,7 +82,7 @@ class _Application:
             await self._jobs.app(scope, receive, send)
         elif path == "/_brigade/deliver-inventory":
             bucket = parse_qs(scope["query_string"].decode()).get("bucket")
-            await _answer(send, await _delivered(bucket[0] if bucket else None))
+            await _deliver_inventory(send, bucket[0] if bucket else None)
         elif path == "/_brigade/save":
             _save()
             await _answer(send, {})
@@ -93,17 +92,19 @@ class _Application:
             await ministack.app({**scope, "headers": headers}, receive, send)
 
 
-async def _delivered(bucket: str | None) -> Any:
-    from local.inventory import deliver
+async def _deliver_inventory(send: Send, bucket: str | None) -> None:
+    from local.inventory.deliver import NotDelivered, deliver
 
-    answer = deliver.deliver(bucket)
-    return await answer if inspect.isawaitable(answer) else answer
+    try:
+        await _answer(send, deliver(bucket))
+    except NotDelivered as error:
+        await _answer(send, str(error), status=409)
 
 
-async def _answer(send: Send, document: Any) -> None:
-    body = json.dumps(document).encode()
+async def _answer(send: Send, document: Any, status: int = 200) -> None:
+    body = (json.dumps(document) if status == 200 else str(document)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
