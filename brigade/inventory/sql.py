@@ -1,0 +1,125 @@
+"""SQL over one delivery on this machine: DuckDB reads the delivery's rows as they stream by."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from brigade.errors import BrigadeError, UsageError
+from brigade.inventory import dialect, rows
+from brigade.inventory.delivery import Delivery
+from brigade.inventory.objects import Store
+
+MEMORY = "512MiB"
+"""The memory of a query; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
+
+_BATCH = 1 << 14
+_number = itertools.count()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a query answers: the names of its columns, and its rows, which are made as they are taken, once."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[pa.RecordBatch]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Give the rows as values of Python: integers, text, datetimes without a zone (UTC), None."""
+        for batch in self.batches:
+            columns = [[_plain(value) for value in column.to_pylist()] for column in batch.columns]
+            yield from zip(*columns, strict=True)
+
+
+def query(s3: Store, delivery: Delivery, sql: str) -> Result:
+    """Run one SELECT in Athena's SQL over the table ``inventory``: the delivery's rows, and ``dt`` as Athena has it.
+
+    Columns are those of ``rows.scan``, with times as Athena's table has them, without a zone, in UTC. Only the columns
+    that the query names are read, and no more rows than it needs. Nothing else on this machine can be read or written.
+
+    Memory: ``MEMORY`` and what ``rows.scan`` takes. Fails with UsageError at once when the query is no SELECT over
+    ``inventory`` or has a mistake in it, with BrigadeError when it fails while running, and as ``rows.scan`` does.
+    """
+    return run(s3, delivery, dialect.parsed(sql))
+
+
+def run(s3: Store, delivery: Delivery, statement: exp.Query) -> Result:
+    """Run a query that ``dialect`` has passed; the promises are those of ``query``."""
+    source = _Source(s3, delivery, dialect.columns_read(statement, [*delivery.manifest.columns, "dt"]))
+    folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
+    connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder)})
+    connection.register("inventory", source)
+    # As in Athena, an integer over an integer is an integer, and a day begins at midnight in UTC.
+    connection.execute("SET TimeZone = 'UTC'; SET integer_division = true; SET enable_progress_bar = false")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    try:
+        relation = connection.sql(statement.sql("duckdb"))
+        reader = relation.to_arrow_reader(_BATCH)
+    except duckdb.Error as error:
+        connection.close()
+        raise source.failure or UsageError(f"the query cannot run: {_line(error)}") from error
+    return Result(tuple(relation.columns), _batches(connection, reader, source))
+
+
+@dataclass
+class _Source:
+    """The table ``inventory`` for DuckDB, which asks for a new stream of it each time that a query scans it."""
+
+    s3: Store
+    delivery: Delivery
+    columns: list[str]
+    failure: BrigadeError | None = field(default=None, init=False)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        named = [name for name in self.columns if name != "dt"]
+        wanted = rows.schema(self.delivery.manifest, named or ["bucket"])
+        given = pa.schema([field.with_type(_zoneless(field.type)) for field in wanted])
+        if "dt" in self.columns:
+            given = given.append(pa.field("dt", pa.string()))
+        return pa.RecordBatchReader.from_batches(given, self._batches(wanted, given)).__arrow_c_stream__()
+
+    def _batches(self, wanted: pa.Schema, given: pa.Schema) -> Iterator[pa.RecordBatch]:
+        partition = pa.scalar(self.delivery.partition)
+        try:
+            for batch in rows.scan(self.s3, self.delivery, wanted):
+                columns = [column.cast(_zoneless(column.type)) for column in batch.columns]
+                if "dt" in self.columns:
+                    columns.append(pa.repeat(partition, batch.num_rows))
+                yield pa.record_batch(columns, schema=given)
+        except BrigadeError as error:
+            # Through DuckDB only a text would come back; run and _batches raise this instead.
+            self.failure = error
+            raise
+
+
+def _batches(
+    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, source: _Source
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise source.failure or BrigadeError(f"the query failed: {_line(error)}") from error
+    finally:
+        reader.close()
+        connection.close()
+
+
+def _zoneless(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("ms") if pa.types.is_timestamp(kind) else kind
+
+
+def _plain(value: Any) -> Any:
+    # DuckDB's sum of integers is wider than any integer of Arrow, and comes as a decimal without a fraction.
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split("LINE 1:")[0].split())
