@@ -1,4 +1,4 @@
-"""The declaration of a source: which API, how it pages, when it runs, and what it may use. Importing it does nothing."""
+"""The declaration of a source: which API, how it pages, when it runs, what it may use. Importing it does nothing."""
 
 import re
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, str] = {}
     """Query parameters of every request, not yet encoded."""
     records: str
-    """Where the array of records is in the answer: names joined by dots (``data.items``); ``""`` is the answer itself."""
+    """Where the array of records is in the answer: names joined by dots (``data.items``); ``""`` is the whole answer."""
     token: str | None = None
-    """Where the next page's token is in the answer, dotted; absent, null or empty ends. None: there is one page only."""
+    """Where the next page's token is in the answer, dotted; absent, null or empty ends. None: there is one page."""
     token_parameter: str | None = None
     """The query parameter that carries the token."""
     page_limit: int = 450

@@ -1,0 +1,1 @@
+"""The ingest functions: one handler, and a module for each source."""

@@ -1,0 +1,30 @@
+"""Delete an object."""
+
+from typing import Any, Protocol
+
+from brigade.errors import ConditionLost
+from brigade.s3.condition import Matches
+from brigade.s3.refusal import FAILURES, absent, code, refusal
+
+
+class Deletes(Protocol):
+    """The call that deleting needs."""
+
+    def delete_object(self, **arguments: Any) -> Any:
+        """DeleteObject."""
+
+
+def delete(client: Deletes, bucket: str, key: str, *, condition: Matches | None = None) -> None:
+    """Delete the current version, if ``condition`` holds; an absent object is no error.
+
+    Fails with ConditionLost when the object has another ETag.
+    """
+    arguments = {"IfMatch": condition.etag} if condition else {}
+    try:
+        client.delete_object(Bucket=bucket, Key=key, **arguments)
+    except FAILURES as error:
+        if absent(error):
+            return
+        if code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
+            raise ConditionLost(f"s3://{bucket}/{key} was changed by another writer; it was not deleted") from error
+        raise refusal(error, "delete", bucket, key) from error

@@ -1,0 +1,44 @@
+"""Read a small object whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from brigade.errors import InvalidData
+from brigade.s3.refusal import FAILURES, absent, refusal, refused
+
+
+class Gets(Protocol):
+    """The call that reading needs."""
+
+    def get_object(self, **arguments: Any) -> Any:
+        """GetObject."""
+
+
+@dataclass(frozen=True)
+class Got:
+    """An object's bytes, and which version they are."""
+
+    body: bytes
+    etag: str
+    version_id: str | None
+    metadata: Mapping[str, str]
+
+
+def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -> Got | None:
+    """Give the object whole, or None if there is none.
+
+    Memory: the object, ``limit`` bytes at most; a larger one is InvalidData and is not read. Absent is known only to
+    who may ``s3:ListBucket``; see ``head``.
+    """
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except FAILURES as error:
+        if absent(error):
+            return None
+        raise refusal(error, "read", bucket, key) from error
+    with answer["Body"] as stream, refused("read", bucket, key):
+        if answer["ContentLength"] > limit:
+            raise InvalidData(f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, more than the {limit} allowed")
+        body = stream.read()
+    return Got(body, answer["ETag"], answer.get("VersionId"), answer.get("Metadata", {}))

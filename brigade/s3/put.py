@@ -1,0 +1,67 @@
+"""Write a small object."""
+
+import base64
+import zlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from brigade.errors import RetryLater
+from brigade.s3.condition import Condition, headers
+from brigade.s3.head import Heads
+from brigade.s3.refusal import FAILURES, refusal
+from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
+
+
+class Puts(Heads, Protocol):
+    """The calls that writing a small object needs."""
+
+    def put_object(self, **arguments: Any) -> Any:
+        """PutObject."""
+
+
+def put(
+    client: Puts,
+    bucket: str,
+    key: str,
+    body: bytes | bytearray,
+    *,
+    condition: Condition = None,
+    metadata: Mapping[str, str] | None = None,
+    content_type: str = "binary/octet-stream",
+    token: str | None = None,
+) -> Written:
+    """Write ``body`` whole or not at all, and only under ``condition``; a return says that it is there.
+
+    An unclear answer is settled by a look at the object. Memory: the body, which the caller holds.
+
+    Arguments: ``metadata`` as text of ASCII; ``token``, the mark of this write in the metadata, one of
+    ``settle.new_token``: given when the same write may have been sent before, by a run that was killed.
+
+    Fails with ConditionLost when another write won, RetryLater when S3 does not take it now (nothing was written as far
+    as a look can tell), NotFound without the bucket, BrigadeError when not allowed.
+    """
+    token = token or new_token()
+    for attempt in range(TRIES):
+        try:
+            answer = client.put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                Metadata={**(metadata or {}), TOKEN: token},
+                ChecksumCRC32=crc32(body),
+                **headers(condition),
+            )
+            return Written(answer["ETag"], answer.get("VersionId"))
+        except FAILURES as error:
+            if not unclear(error, condition):
+                raise refusal(error, "write", bucket, key) from error
+            if written := settle(client, bucket, key, token, condition):
+                return written
+            pause(attempt)
+    raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")
+
+
+def crc32(body: bytes | bytearray) -> str:
+    """Give the CRC-32 of the bytes as S3 takes it, so that what arrives is what was meant."""
+    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()

@@ -1,0 +1,64 @@
+"""What S3 refused, as one of our errors: what was tried, on which object, why not, and what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
+
+from brigade.errors import BrigadeError, NotFound, RetryLater
+
+FAILURES = (ClientError, BotoCoreError, ResponseParserError)
+"""All that a call of a client can raise once its arguments are right."""
+
+_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound"}
+_LATER = {"SlowDown", "RequestTimeout", "ThrottlingException", "Throttling", "RequestLimitExceeded", "500", "503"}
+
+
+def code(error: Exception) -> str:
+    """Give S3's error code, or "" when no answer came."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def status(error: Exception) -> int:
+    """Give the HTTP status of S3's answer, or 0 when none came."""
+    if not isinstance(error, ClientError):
+        return 0
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def absent(error: Exception) -> bool:
+    """Say whether S3 answered that there is no such thing."""
+    return code(error) in _ABSENT
+
+
+def unheard(error: Exception) -> bool:
+    """Say whether no usable answer came, so that a write may have happened or not: lost, 5xx, or an error in a 200."""
+    if isinstance(error, ClientError):
+        return status(error) >= 500 or status(error) == 200
+    return isinstance(error, (NoConnection, HTTPClientError, ResponseParserError))
+
+
+def refusal(error: Exception, act: str, bucket: str, key: str = "") -> BrigadeError:
+    """Make the error that a person reads of what ``act`` (``"write"``) on an object, or on a bucket, met."""
+    where = f"s3://{bucket}/{key}"
+    if absent(error):
+        what = {"NoSuchBucket": "there is no such bucket", "NoSuchUpload": "S3 no longer has the upload"}
+        return NotFound(f"cannot {act} {where}: {what.get(code(error), 'there is no such object')}")
+    if status(error) in {401, 403}:
+        return BrigadeError(
+            f"not allowed to {act} {where} ({code(error)}): check the credentials and what their policy grants"
+        )
+    if unheard(error) or code(error) in _LATER:
+        return RetryLater(f"cannot {act} {where} now, after retries ({code(error) or error}): try again later")
+    return BrigadeError(f"cannot {act} {where}: {error}")
+
+
+@contextmanager
+def refused(act: str, bucket: str, key: str = "") -> Iterator[None]:
+    """Turn what a call of S3 inside the block raises into one of our errors."""
+    try:
+        yield
+    except FAILURES as error:
+        raise refusal(error, act, bucket, key) from error

@@ -1,0 +1,69 @@
+"""Settle a conditional write whose answer does not say what happened.
+
+A reply can be lost and the client's own retry then meets its own first write (412); an error can come inside a 200; a
+409 says that somebody was faster, not who. Each write therefore carries a token of its own in the object's metadata,
+and a look at the object says whose write is there.
+"""
+
+import random
+import time
+import uuid
+from dataclasses import dataclass
+
+from brigade.errors import ConditionLost
+from brigade.s3.condition import Absent, Condition, Matches
+from brigade.s3.head import Found, Heads, head
+from brigade.s3.refusal import code, unheard
+
+TOKEN = "brigade-write"  # noqa: S105 - the name of a metadata entry
+TRIES = 4
+
+
+@dataclass(frozen=True)
+class Written:
+    """A write that is known to have happened: the version it made."""
+
+    etag: str
+    version_id: str | None
+
+
+def new_token() -> str:
+    """Make a token that no other write has."""
+    return uuid.uuid4().hex
+
+
+def unclear(error: Exception, condition: Condition) -> bool:
+    """Say whether only a look at the object can tell if the write happened."""
+    if unheard(error) or code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
+        return True
+    # If-Match meets no object: gone, or S3 says so while another write is on its way.
+    return isinstance(condition, Matches) and code(error) in {"NoSuchKey", "404"}
+
+
+def settle(client: Heads, bucket: str, key: str, token: str, condition: Condition) -> Written | None:
+    """Say what became of the write with ``token``: Written if it is there, None if it may be sent again.
+
+    Fails with ConditionLost, naming both versions, when another write is there against the condition. A write that
+    happened and was at once replaced counts as lost.
+    """
+    found = head(client, bucket, key)
+    if found and found.metadata.get(TOKEN) == token:
+        return Written(found.etag, found.version_id)
+    where = f"s3://{bucket}/{key}"
+    if isinstance(condition, Absent) and found:
+        raise ConditionLost(f"{where} exists already, as {_version(found)}; nothing was written")
+    if isinstance(condition, Matches) and (found is None or found.etag.strip('"') != condition.etag.strip('"')):
+        now = _version(found) if found else "deleted"
+        raise ConditionLost(
+            f"{where} was changed by another writer: expected ETag {condition.etag}, it is {now}; nothing was written"
+        )
+    return None
+
+
+def pause(attempt: int) -> None:
+    """Wait before try number ``attempt`` + 1: up to 0.2 s, doubled each time, at random so that racers part."""
+    time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - no secret depends on it
+
+
+def _version(found: Found) -> str:
+    return f"ETag {found.etag}" + (f" version {found.version_id}" if found.version_id else "")

@@ -1,0 +1,151 @@
+"""A multipart upload, part by part, in this process or taken up in another: it is only an id and a list of parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from brigade.errors import NotFound, RetryLater
+from brigade.s3.condition import Absent, Condition, headers
+from brigade.s3.head import Heads
+from brigade.s3.put import crc32
+from brigade.s3.refusal import FAILURES, absent, code, refusal, refused
+from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
+
+SMALLEST_PART = 5 * 1024 * 1024
+_LARGEST_PART = 5 * 1024 * 1024 * 1024
+_PARTS_A_SIZE = 1000
+
+
+class Uploads(Heads, Protocol):
+    """The calls that a multipart upload needs."""
+
+    def create_multipart_upload(self, **arguments: Any) -> Any:
+        """CreateMultipartUpload."""
+
+    def upload_part(self, **arguments: Any) -> Any:
+        """UploadPart."""
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:
+        """CompleteMultipartUpload."""
+
+    def abort_multipart_upload(self, **arguments: Any) -> Any:
+        """AbortMultipartUpload."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part that S3 has: durable until the upload is completed or aborted."""
+
+    number: int
+    etag: str
+    size: int
+    crc32: str
+
+
+def part_size(number: int, first: int) -> int:
+    """Give the size of part ``number`` (from 1): ``first`` bytes, doubled after every 1,000 parts, 5 GiB at most.
+
+    So an object of unknown size never runs out of its 10,000 parts: 8 MiB at first reaches 7.8 TiB, 50 MiB the 48.8 TiB
+    that S3 holds, and the size stays small while the object is
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+    """
+    return min(first << ((number - 1) // _PARTS_A_SIZE), _LARGEST_PART)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An open multipart upload of one key; nothing is visible under the key until ``complete`` returns."""
+
+    client: Uploads
+    bucket: str
+    key: str
+    id: str
+    token: str
+
+    @classmethod
+    def create(
+        cls,
+        client: Uploads,
+        bucket: str,
+        key: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "binary/octet-stream",
+        token: str | None = None,
+    ) -> "Upload":
+        """Open an upload; ``token`` marks the object it makes, as in ``put``."""
+        token = token or new_token()
+        with refused("write", bucket, key):
+            answer = client.create_multipart_upload(
+                Bucket=bucket,
+                Key=key,
+                ContentType=content_type,
+                Metadata={**(metadata or {}), TOKEN: token},
+                ChecksumAlgorithm="CRC32",
+            )
+        return cls(client, bucket, key, answer["UploadId"], token)
+
+    def part(self, number: int, body: bytes | bytearray) -> Part:
+        """Send part ``number``, from 1 to 10,000; a return says that S3 has it, its CRC-32 checked.
+
+        A part of the same number replaces an earlier one. Every part but the last has 5 MiB or more, which S3 checks
+        at the end. Fails with NotFound when S3 no longer has the upload: aborted, by a rule or a person.
+        """
+        checksum = crc32(body)
+        with refused("write a part of", self.bucket, self.key):
+            answer = self.client.upload_part(
+                Bucket=self.bucket,
+                Key=self.key,
+                UploadId=self.id,
+                PartNumber=number,
+                Body=body,
+                ChecksumCRC32=checksum,
+            )
+        return Part(number, answer["ETag"], len(body), checksum)
+
+    def complete(self, parts: Sequence[Part], condition: Condition = None) -> Written:
+        """Publish the parts as one object, whole, under ``condition``; a return says that it is there.
+
+        May be called again after an unclear end, by another process too. Fails with ConditionLost when another write
+        won, NotFound when S3 no longer has the upload and the object is not ours, RetryLater when it is not known; the
+        upload is left open then, for ``complete`` again or ``abort``.
+        """
+        for attempt in range(TRIES):
+            try:
+                answer = self.client.complete_multipart_upload(
+                    Bucket=self.bucket,
+                    Key=self.key,
+                    UploadId=self.id,
+                    MultipartUpload={
+                        "Parts": [
+                            {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC32": part.crc32}
+                            for part in parts
+                        ]
+                    },
+                    **headers(condition),
+                )
+                return Written(answer["ETag"], answer.get("VersionId"))
+            except FAILURES as error:
+                if not unclear(error, condition) and not absent(error):
+                    raise refusal(error, "complete the upload of", self.bucket, self.key) from error
+                if written := settle(self.client, self.bucket, self.key, self.token, condition):
+                    return written
+                if code(error) in {"NoSuchUpload", "NoSuchBucket"}:
+                    raise refusal(error, "complete the upload of", self.bucket, self.key) from error
+                if code(error) in {"ConditionalRequestConflict", "409"} and isinstance(condition, Absent):
+                    # S3 asks for a new upload after a 409; this one's parts cannot be published any more.
+                    self.abort()
+                    raise NotFound(
+                        f"S3 dropped the upload of s3://{self.bucket}/{self.key} (409): start again"
+                    ) from error
+                pause(attempt)
+        raise RetryLater(f"not known whether s3://{self.bucket}/{self.key} was published: S3 gave no clear answer")
+
+    def abort(self) -> None:
+        """Drop the upload and its parts; one that is gone already, completed or aborted, is no error."""
+        try:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.id)
+        except FAILURES as error:
+            if not absent(error):
+                raise refusal(error, "abort the upload of", self.bucket, self.key) from error
