@@ -11,7 +11,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
-from brigade.errors import RetryLater
+from brigade.errors import BrigadeError, RetryLater
 
 Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
@@ -56,6 +56,13 @@ def of_error(error: BaseException) -> tuple[Code, str]:
     """
     if isinstance(error, OutOfTime):
         return "TemporaryFailure", "OutOfTime: the function's time limit came before the task was done"
+    if (
+        isinstance(error, BrigadeError)
+        and isinstance(error.__cause__, ClientError)
+        and not isinstance(error, RetryLater)
+    ):
+        # brigade.s3 says it for a person who does not see the object; a row of the report has it, and wants the code.
+        return of_error(error.__cause__)
     if isinstance(error, ClientError):
         code = str(error.response["Error"].get("Code", "Unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
