@@ -37,6 +37,7 @@ async def serve(home: Home, port: int) -> None:
     """Serve until SIGTERM or SIGINT, then end the jobs' engine, write the state, and return."""
     lock = home.hold(port)
     patches.apply()
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
@@ -46,7 +47,8 @@ async def serve(home: Home, port: int) -> None:
     config.graceful_timeout = 2
     config.loglevel = "WARNING"
     jobs = _jobs()
-    saver = asyncio.create_task(_save_now_and_then())
+    application = _Application(jobs)
+    saver = asyncio.create_task(application.save_now_and_then())
     if jobs:
         await jobs.start(home.path, f"http://127.0.0.1:{port}")
 
@@ -56,7 +58,7 @@ async def serve(home: Home, port: int) -> None:
         if jobs:
             await jobs.stop()
 
-    await hypercorn.asyncio.serve(_Application(jobs), config, shutdown_trigger=until_ended)
+    await hypercorn.asyncio.serve(application, config, shutdown_trigger=until_ended)
     lock.close()
 
 
@@ -72,11 +74,13 @@ def _jobs() -> Any:
 class _Application:
     def __init__(self, jobs: Any) -> None:
         self._jobs = jobs
+        self._asked = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await ministack.app(scope, receive, send)
             return
+        self._asked = True
         path = scope["path"]
         if path.startswith("/v20180820/jobs") and self._jobs:
             await self._jobs.app(scope, receive, send)
@@ -108,14 +112,7 @@ async def _answer(send: Send, document: Any, status: int = 200) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _save_now_and_then() -> None:
-    """Write the state every so often, so that a killed server loses a moment and not everything."""
-    while True:
-        await asyncio.sleep(_SAVE_SECONDS)
-        _save()
-
-
 def _save() -> None:
     started = time.monotonic()
     ministack.save_all(ministack._build_persistence_save_dict())
-    _log.debug("state saved in %.3f s", time.monotonic() - started)
+    _log.info("state saved in %.3f s", time.monotonic() - started)

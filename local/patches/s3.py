@@ -1,0 +1,139 @@
+"""S3 of ministack 1.5.33: inventory configurations, sub-resources it does not know, multipart uploads, copies."""
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from ministack.core.responses import AccountScopedDict
+from ministack.services import s3
+
+from local.replacing import replacing
+
+Answer = tuple[int, dict[str, str], bytes]
+
+_SMALLEST_PART = 5 << 20
+_SUBRESOURCES = re.compile(
+    "policy|notification|tagging|versioning|encryption|lifecycle|cors|acl|website|logging|accelerate|requestPayment"
+    "|object-lock|replication|ownershipControls|publicAccessBlock|inventory"
+)
+_XML = {"Content-Type": "application/xml"}
+
+inventories = AccountScopedDict()
+"""The inventory configurations: bucket → id → the XML of ``InventoryConfiguration``, as it was put."""
+
+
+def apply() -> None:
+    """Apply the patches of this module."""
+    keep_inventory_configurations()
+    refuse_unknown_subresources()
+    check_parts()
+    check_copies()
+
+
+def keep_inventory_configurations() -> None:
+    """Symptom: a put is lost and may make the bucket, a get is empty, a delete deletes the bucket if it is empty.
+
+    Mends (1.5.33): they are kept, given back, listed, and deleted without the bucket.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
+    """
+    s3._PERSISTED_BUCKET_DICTS["bucket_inventories"] = inventories
+
+    @replacing(s3, "_dispatch")
+    def dispatch(original: Any, method: str, bucket: str, key: str, headers: Any, body: bytes, query: Any) -> Any:
+        if bucket and not key and "inventory" in query:
+            return inventory(method, bucket, s3._qp(query, "id"), body)
+        return original(method, bucket, key, headers, body, query)
+
+    @replacing(s3, "_delete_bucket")
+    def delete_bucket(original: Any, name: str) -> Any:
+        answer = original(name)
+        if answer[0] < 300:
+            inventories.pop(name, None)
+        return answer
+
+    @replacing(s3, "reset")
+    def reset(original: Any) -> None:
+        original()
+        inventories.clear()
+
+
+def inventory(method: str, bucket: str, name: str, body: bytes) -> Answer:
+    """Answer Put, Get, List or DeleteBucketInventoryConfiguration; without ``name`` a GET lists."""
+    if bucket not in s3._buckets:
+        return _answer(s3._no_such_bucket(bucket))
+    known = dict(inventories.get(bucket, {}))
+    if method == "PUT":
+        try:
+            given = ElementTree.fromstring(body).findtext(f"{{{s3.S3_NS}}}Id")  # noqa: S314 - from this machine only
+        except ElementTree.ParseError:
+            given = None
+        if not given or given != name:
+            return _answer(s3._error("MalformedXML", s3._MALFORMED_XML, 400))
+        inventories[bucket] = {**known, name: body.decode()}
+        return 200, {}, b""
+    if method == "GET" and not name:
+        items = "".join(re.sub(r"^\s*<\?xml[^>]*\?>", "", known[each]) for each in sorted(known))
+        root = "ListInventoryConfigurationsResult"
+        listed = f'<{root} xmlns="{s3.S3_NS}">{items}<IsTruncated>false</IsTruncated></{root}>'
+        return 200, _XML, listed.encode()
+    if name not in known:
+        return _answer(s3._error("NoSuchConfiguration", "The specified configuration does not exist.", 404))
+    if method == "DELETE":
+        inventories[bucket] = {each: xml for each, xml in known.items() if each != name}
+        return 204, {}, b""
+    return 200, _XML, known[name].encode()
+
+
+def refuse_unknown_subresources() -> None:
+    """Symptom: PUT of a sub-resource that is not served makes the bucket, DELETE of one deletes it.
+
+    Mends (1.5.33): analytics, metrics, intelligent-tiering and whatever else is not served answer 501 NotImplemented.
+    """
+
+    @replacing(s3, "_dispatch")
+    def dispatch(original: Any, method: str, bucket: str, key: str, headers: Any, body: bytes, query: Any) -> Any:
+        if bucket and not key and method in ("PUT", "DELETE"):
+            named = [name for name in query if name != "x-id" and not name.lower().startswith("x-amz-")]
+            if named and not any(_SUBRESOURCES.fullmatch(name) for name in named):
+                return s3._error("NotImplemented", f"{method} of {named[0]} is not served by the local AWS", 501)
+        return original(method, bucket, key, headers, body, query)
+
+
+def check_parts() -> None:
+    """Symptom: an upload is completed from parts in any order, and from parts below 5 MiB that are not the last.
+
+    Mends (1.5.33): InvalidPartOrder and EntityTooSmall.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+
+    @replacing(s3, "_complete_multipart_upload")
+    def complete(original: Any, bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> Any:
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
+        if upload and (upload["bucket"], upload["key"]) == (bucket, key):
+            numbers = [int(number) for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", body)]
+            if numbers != sorted(set(numbers)):
+                return s3._error("InvalidPartOrder", "The list of parts was not in ascending order.", 400)
+            parts = upload["parts"]
+            if any(parts[number]["size"] < _SMALLEST_PART for number in numbers[:-1] if number in parts):
+                too_small = "Your proposed upload is smaller than the minimum allowed object size."
+                return s3._error("EntityTooSmall", too_small, 400)
+        return original(bucket, key, body, query, headers)
+
+
+def check_copies() -> None:
+    """Symptom: CopyObject with If-None-Match or If-Match overwrites whatever is there.
+
+    Mends (1.5.33): the conditions hold as they do for PutObject.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+
+    @replacing(s3, "_copy_object")
+    def copy(original: Any, bucket: str, key: str, headers: Any) -> Any:
+        there = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
+        lost = s3._check_put_preconditions(headers, there)
+        return lost or original(bucket, key, headers)
+
+
+def _answer(answer: Any) -> Answer:
+    status, headers, body = answer
+    return status, headers, body

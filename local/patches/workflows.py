@@ -1,0 +1,103 @@
+"""Step Functions and EventBridge Scheduler of ministack 1.5.33: the roles they act with, what a schedule passes on."""
+
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from ministack.services import eventbridge, scheduler, stepfunctions
+
+from local.replacing import replacing
+from local.roles import refusal
+
+_role: ContextVar[tuple[str, str] | None] = ContextVar("role of the execution", default=None)
+_log = logging.getLogger("local")
+
+
+def apply() -> None:
+    """Apply the patches of this module."""
+    act_with_the_role_of_the_state_machine()
+    act_with_the_role_of_the_schedule()
+    look_at_schedules_each_second()
+
+
+def act_with_the_role_of_the_state_machine() -> None:
+    """Symptom: a state machine invokes functions and sends messages that its role does not allow.
+
+    Mends (1.5.33), for ``lambda:invoke`` and ``sqs:sendMessage``: the role must trust ``states.amazonaws.com`` and
+    allow ``lambda:InvokeFunction`` or ``sqs:SendMessage``; else the task fails as on AWS.
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    """
+
+    @replacing(stepfunctions, "_execute_task")
+    def execute(original: Any, state: Any, given: Any, execution: Any, context: Any) -> Any:
+        machine = context["StateMachine"]["Id"]
+        record = stepfunctions._state_machines.get(machine)
+        token = _role.set((record["roleArn"], machine) if record else None)
+        try:
+            return original(state, given, execution, context)
+        finally:
+            _role.reset(token)
+
+    @replacing(stepfunctions, "_call_lambda")
+    def invoke(original: Any, function: str, event: Any) -> Any:
+        arn = function if function.startswith("arn:") else _arn("lambda", f"function:{function}")
+        _require("lambda:InvokeFunction", arn, "Lambda.AWSLambdaException")
+        return original(function, event)
+
+    @replacing(stepfunctions._SERVICE_DISPATCH, "arn:aws:states:::sqs:sendMessage")
+    def send(original: Any, resource: str, message: Any) -> Any:
+        _require("sqs:SendMessage", _arn("sqs", message["QueueUrl"].rsplit("/", 1)[-1]), "SQS.SqsException")
+        return original(resource, message)
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{stepfunctions.get_region()}:{stepfunctions.get_account_id()}:{resource}"
+
+
+def _require(action: str, resource: str, error: str) -> None:
+    known = _role.get()
+    if known is None:
+        return
+    role, machine = known
+    why = refusal(role, "states.amazonaws.com", action, resource, {"aws:SourceArn": machine})
+    if why:
+        raise stepfunctions._ExecutionError(error, why)
+
+
+def act_with_the_role_of_the_schedule() -> None:
+    """Symptom: a schedule starts what its role does not allow, and passes ``<aws.scheduler.scheduled-time>`` literally.
+
+    Mends (1.5.33), for state machines and functions: the role must trust ``scheduler.amazonaws.com`` and allow
+    ``states:StartExecution`` or ``lambda:InvokeFunction``, else nothing starts and the log says why; the four context
+    attributes are put in.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    """
+
+    @replacing(eventbridge, "_invoke_target")
+    def start(original: Any, target: Any, event: Any, rule: Any, *rest: Any, **named: Any) -> Any:
+        if event.get("Source") != "aws.scheduler":
+            return original(target, event, rule, *rest, **named)
+        service = target["Arn"].split(":")[2]
+        action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}.get(service)
+        why = action and refusal(
+            target["RoleArn"], "scheduler.amazonaws.com", action, target["Arn"], {"aws:SourceArn": rule["Arn"]}
+        )
+        if why:
+            _log.warning("schedule %s: %s", rule["Arn"], why)
+            return None
+        attributes = {
+            "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "schedule-arn": rule["Arn"],
+            "execution-id": event["EventId"],
+            "attempt-number": "1",
+        }
+        given = target.get("Input")
+        for name, value in attributes.items():
+            given = given and given.replace(f"<aws.scheduler.{name}>", value)
+        return original({**target, **({"Input": given} if given else {})}, event, rule, *rest, **named)
+
+
+def look_at_schedules_each_second() -> None:
+    """Symptom: a due schedule starts up to ten seconds late; mends (1.5.33) for those who watch one, and for tests."""
+    scheduler._SCHEDULE_TICK_INTERVAL = 1

@@ -1,0 +1,33 @@
+"""What a service may do with the role that it was given, as IAM would say."""
+
+from collections.abc import Mapping
+
+from ministack.core import iam_evaluator as evaluator
+from ministack.services import sts
+
+from local import identity
+
+
+def refusal(
+    role_arn: str, service: str, action: str, resource: str, context: Mapping[str, str] | None = None
+) -> str | None:
+    """Say why ``service`` cannot do ``action`` on ``resource`` with this role, in AWS's words; None if it can.
+
+    It cannot when there is no such role, when the role does not trust the service under ``context`` (condition keys
+    such as ``aws:SourceArn``), and when its policies do not allow the action.
+    """
+    account = role_arn.split(":")[4]
+    try:
+        keys = identity.assume_for_service(
+            role_arn, service, "local", {"aws:SourceAccount": account, **(context or {})}, 900
+        )
+        key = keys["aws_access_key_id"]
+        try:
+            principal = evaluator.resolve_principal(key, account, evaluator.resolve_credential(key, account))
+            caller = identity.Caller(principal.arn, account, resource.split(":")[3], principal)
+            identity.require(caller, action, resource)
+        finally:
+            sts._sessions.pop(key, None)
+    except identity.Refused as refused:
+        return str(refused)
+    return None
