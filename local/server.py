@@ -95,6 +95,14 @@ class _Application:
             headers = [*scope["headers"], (b"x-forwarded-proto", b"https")]
             await ministack.app({**scope, "headers": headers}, receive, send)
 
+    async def save_now_and_then(self) -> None:
+        """Write the state every so often if anything was asked, so that a killed server loses a moment, not all."""
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            if self._asked:
+                self._asked = False
+                _save()
+
 
 async def _deliver_inventory(send: Send, bucket: str | None) -> None:
     from local.inventory.deliver import NotDelivered, deliver
