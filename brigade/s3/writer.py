@@ -25,8 +25,8 @@ class Writer:
 
     ``with Writer(client, bucket, key, condition=Absent()) as writer: writer.write(block)``; afterwards
     ``writer.written`` tells the version. The condition is on the write that publishes, so of racing writers one wins.
-    Less than one part is a single PutObject; more is a multipart upload, its parts sent by ``threads`` threads while the
-    next is filled. A killed process leaves an upload without effect, which the bucket's rule for unfinished uploads
+    Less than one part is a single PutObject; more is a multipart upload, its parts sent by ``threads`` threads while
+    the next is filled. A killed process leaves an upload without effect, which the bucket's rule for unfinished uploads
     clears.
 
     Memory: ``threads`` + 1 parts and the largest block written. A part has ``part_bytes`` (5 MiB to 5 GiB), doubled

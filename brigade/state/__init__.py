@@ -1,1 +1,5 @@
 """What a program must remember between runs: JSON on S3, changed only under compare-and-swap."""
+
+from brigade.state.store import Entry, State
+
+__all__ = ["Entry", "State"]
