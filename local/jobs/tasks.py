@@ -1,0 +1,119 @@
+"""A task: one invocation of the job's function for one row, and what its answer means.
+
+Contract: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote_plus, unquote_plus
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.jobs.manifest import Row
+
+_RESULTS = {"Succeeded", "TemporaryFailure", "PermanentFailure"}
+_LATER = {"TooManyRequestsException", "ThrottlingException", "ServiceException", "EC2ThrottledException"}
+
+
+class Outcome(NamedTuple):
+    """What became of a task, as its report row says it; ``again`` when S3 would run it another time."""
+
+    succeeded: bool
+    http_status: str
+    error_code: str
+    message: str
+    again: bool = False
+    throttled: bool = False
+
+
+class Invoker(Protocol):
+    """The one call of the Lambda API that a task needs."""
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803 - boto3's names
+        """Run a function and wait for its answer."""
+
+
+def run(row: Row, job_id: str, operation: Mapping[str, Any], functions: Invoker) -> Outcome:
+    """Run one row's task once, through the Lambda API, and say what became of it.
+
+    Args:
+        row: from the manifest; an empty version fails without an invocation, as S3 fails it.
+        job_id: goes into the payload.
+        operation: the request's ``LambdaInvoke``.
+        functions: a Lambda client with the job role's credentials.
+    """
+    if row.version == "":
+        return Outcome(False, "400", "InvalidRequest", "Task failed due to missing VersionId")
+    schema = operation.get("InvocationSchemaVersion", "1.0")
+    sent = payload(row, job_id, schema, operation.get("UserArguments"))
+    try:
+        answer = functions.invoke(FunctionName=operation["FunctionArn"], Payload=json.dumps(sent).encode())
+        body = answer["Payload"].read()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        status = str(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        later = code in _LATER or status.startswith("5")
+        return Outcome(False, status, code, error.response["Error"]["Message"], again=later, throttled=later)
+    except BotoCoreError as error:  # the connection broke: the server is going down, or a proxy is in between
+        return Outcome(False, "500", "InternalError", str(error), again=True, throttled=True)
+    if answer.get("FunctionError"):
+        return _permanent(f"Lambda returned function error: {body.decode('utf-8', 'replace')}")
+    return outcome(body, sent)
+
+
+def payload(row: Row, job_id: str, schema: str, arguments: Mapping[str, str] | None) -> dict[str, Any]:
+    """Give the event of one invocation. The key is encoded form-style (space is ``+``, ``/`` bare) in both schemas."""
+    task = {
+        "taskId": _opaque(),
+        "s3Key": quote_plus(unquote_plus(row.key), safe="/"),
+        "s3VersionId": row.version,
+    }
+    job: dict[str, Any] = {"id": job_id}
+    if schema == "1.0":
+        task["s3BucketArn"] = f"arn:aws:s3:::{row.bucket}"
+    else:
+        task["s3Bucket"] = row.bucket
+        job["userArguments"] = dict(arguments or {})
+    return {"invocationSchemaVersion": schema, "invocationId": _opaque(), "job": job, "tasks": [task]}
+
+
+def outcome(body: bytes, sent: Mapping[str, Any]) -> Outcome:
+    """Read a function's answer to the event that was sent.
+
+    An answer that is not what the contract says is a permanent failure. A task that it leaves out gets
+    ``treatMissingKeysAs``, or TemporaryFailure when that is left out too.
+    """
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return _permanent("Invalid JSON returned in Lambda payload")
+    if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+        return _permanent("Invalid JSON returned in Lambda payload: it has no list of results")
+    for name in ("invocationSchemaVersion", "invocationId"):
+        if answer.get(name) != sent[name]:
+            return _permanent(f"Invalid JSON returned in Lambda payload: {name} is {answer.get(name)!r}")
+    missing = answer.get("treatMissingKeysAs", "TemporaryFailure")
+    task_id = sent["tasks"][0]["taskId"]
+    code, text = missing, "The Lambda function returned no result for this task"
+    for result in answer["results"]:
+        if isinstance(result, dict) and result.get("taskId") == task_id:
+            code, text = result.get("resultCode"), result.get("resultString", "")
+    if code not in _RESULTS or missing not in _RESULTS or not isinstance(text, str):
+        return _permanent(
+            f"Invalid JSON returned in Lambda payload: result code {code!r}, treatMissingKeysAs {missing!r}"
+        )
+    if code == "Succeeded":
+        return Outcome(True, "200", "", text)
+    return Outcome(False, "200", code, text, again=code == "TemporaryFailure")
+
+
+def _permanent(message: str) -> Outcome:
+    # 200 is what S3 reports here: the Invoke call itself went well.
+    return Outcome(False, "200", "PermanentFailure", message)
+
+
+def _opaque() -> str:
+    return base64.b64encode(secrets.token_bytes(24)).decode()
