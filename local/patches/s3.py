@@ -4,7 +4,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from ministack.core.responses import AccountScopedDict
+from ministack.core.responses import AccountScopedDict, get_account_id, get_region
 from ministack.services import s3
 
 from local.replacing import replacing
@@ -28,6 +28,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
+    encrypt_with_the_account_key()
 
 
 def keep_inventory_configurations() -> None:
@@ -132,6 +133,21 @@ def check_copies() -> None:
         there = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
         lost = s3._check_put_preconditions(headers, there)
         return lost or original(bucket, key, headers)
+
+
+def encrypt_with_the_account_key() -> None:
+    """Symptom: a write with ``aws:kms`` and no key is refused, as CDK writes its assets to its own bucket.
+
+    Mends (1.5.33): such a write names the account's key for S3, ``alias/aws/s3``.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+
+    @replacing(s3, "_resolve_sse_write_headers")
+    def resolve(original: Any, headers: Any, bucket: str) -> Any:
+        algorithm, key = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
+        if headers.get(algorithm) == "aws:kms" and not headers.get(key):
+            headers = {**headers, key: f"arn:aws:kms:{get_region()}:{get_account_id()}:alias/aws/s3"}
+        return original(headers, bucket)
 
 
 def _answer(answer: Any) -> Answer:
