@@ -11,12 +11,12 @@ from typing import IO
 from isal import isal_zlib
 
 from brigade.errors import InvalidData
-from brigade.inventory import objects
-from brigade.inventory.delivery import Delivery
+from brigade.inventory.delivery import Delivery, Store
 from brigade.inventory.manifest import DataFile
-from brigade.inventory.objects import Store
+from brigade.s3 import read
 
 _CHUNK = 1 << 20
+_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + isal_zlib.MAX_WBITS
 
 
@@ -28,7 +28,7 @@ def stored(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[bytes]:
     """
     digest, size = hashlib.md5(usedforsecurity=False), 0
     place = delivery.place(file)
-    chunks = _local(place) if isinstance(place, Path) else objects.stream(s3, str(delivery.bucket), place)
+    chunks = _local(place) if isinstance(place, Path) else read.stream(s3, str(delivery.bucket), place)
     for chunk in chunks:
         digest.update(chunk)
         size += len(chunk)
@@ -81,7 +81,7 @@ class Inflated(io.RawIOBase):
                     return 0
             try:
                 text = self._member.decompress(self._pending, len(buffer))
-            except isal_zlib.IsalError as error:
+            except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says a value, it is a class
                 raise InvalidData(f"{self._name} is no gzip, or a damaged one: {error}") from error
             self._inside = not self._member.eof
             if self._inside:
@@ -89,6 +89,8 @@ class Inflated(io.RawIOBase):
             else:
                 self._pending = self._member.unused_data
                 self._member = isal_zlib.decompressobj(_GZIP)
+                if not _MAGIC.startswith(self._pending[:2]):
+                    raise InvalidData(f"{self._name} has something after the end of its gzip")
             if text:
                 buffer[: len(text)] = text
                 return len(text)

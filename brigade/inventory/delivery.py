@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from brigade.errors import InvalidData, NotFound, UsageError
-from brigade.inventory import objects
 from brigade.inventory.manifest import DataFile, Manifest, parse
-from brigade.inventory.objects import Store
+from brigade.s3 import read
+from brigade.s3.get import Gets
+from brigade.s3.list import Lists, keys
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _FORM = "%Y-%m-%dT%H-%MZ"
+
+
+class Store(Gets, Lists, Protocol):
+    """The calls of S3 that deliveries need."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Delivery:
     def _read(self, name: str) -> bytes:
         if self.bucket is not None:
             bucket, key = _split(self.uri)
-            return objects.get(self._s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/"))
+            return b"".join(read.stream(self._s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/")))
         try:
             return Path(self.uri).with_name(name).read_bytes()
         except FileNotFoundError as error:
@@ -133,16 +139,12 @@ def open_delivery(s3: Store, uri: str) -> Delivery:
 
 def _found(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Iterator[Delivery]:
     folder = _split(_folder(bucket, prefix, source, id))[1]
-    stamps = [
-        found["Prefix"]
-        for page in objects.listing(s3, bucket, folder, delimiter="/")
-        for found in page.get("CommonPrefixes", ())
-        if _STAMP.fullmatch(found["Prefix"][len(folder) : -1])
-    ]
-    for stamp in sorted(stamps, reverse=True):
-        keys = {entry["Key"] for page in objects.listing(s3, bucket, stamp) for entry in page.get("Contents", ())}
-        if {f"{stamp}manifest.json", f"{stamp}manifest.checksum"} <= keys:
-            yield Delivery(f"s3://{bucket}/{stamp}manifest.json", s3)
+    # The names of deliveries begin with the year, so this lists their two files each and none of data/ or hive/.
+    written = set(keys(s3, bucket, f"{folder}2"))
+    stamps = {key[len(folder) :].partition("/")[0] for key in written}
+    for stamp in sorted(filter(_STAMP.fullmatch, stamps), reverse=True):
+        if {f"{folder}{stamp}/manifest.json", f"{folder}{stamp}/manifest.checksum"} <= written:
+            yield Delivery(f"s3://{bucket}/{folder}{stamp}/manifest.json", s3)
 
 
 def _folder(bucket: str, prefix: str, source: str, id: str) -> str:

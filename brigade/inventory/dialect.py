@@ -64,11 +64,6 @@ def mentions(query: exp.Query, column: str) -> bool:
     return any(found.name.lower() == column for found in query.find_all(exp.Column))
 
 
-def with_table(query: exp.Query, table: str) -> str:
-    """Give the query in Athena's SQL with ``inventory`` defined as the SELECT ``table``."""
-    return query.with_("inventory", as_=table, dialect="athena", append=False, copy=True).sql("athena")
-
-
 def _one(sql: str) -> exp.Expr:
     # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)

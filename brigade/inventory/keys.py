@@ -16,9 +16,11 @@ def decoded(column: pa.Array, name: str, first_row: int) -> pa.Array:
 
     Arguments: ``name`` and ``first_row``, what an error calls the file, and the row of the column's first key in it.
 
-    Fails with InvalidData, naming file and row, when a ``%`` is not followed by two hexadecimal digits or the bytes are
-    not UTF-8: S3 writes neither, and a key that is not exact is another object's.
+    Fails with InvalidData, naming file and row, when a key is empty, a ``%`` is not followed by two hexadecimal digits
+    or the bytes are not UTF-8: S3 writes none of these, and a key that is not exact is another object's.
     """
+    if column.null_count:
+        raise InvalidData(f"{name} row {first_row + pc.index(column.is_null(), value=True).as_py()}: there is no key")
     encoded = pc.match_substring_regex(column, "[%+]")
     if not pc.any(encoded).as_py():
         return column

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from brigade.inventory import dialect, rows, sql
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.objects import Store
+from brigade.inventory.delivery import Delivery, Store
 
 
 def read(

@@ -15,8 +15,7 @@ from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import dialect, rows
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.objects import Store
+from brigade.inventory.delivery import Delivery, Store
 
 MEMORY = "512MiB"
 """The memory of a query; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""

@@ -1,0 +1,182 @@
+"""SQL over deliveries on Athena: the same table ``inventory``, made of the stack's Glue table in any format."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+from sqlglot import exp
+
+from brigade.errors import BrigadeError, NotFound, RetryLater
+from brigade.inventory import dialect
+from brigade.inventory.manifest import KINDS
+
+DOLLARS_PER_TB = 5.00
+"""Athena's price for SQL, each query at least 10 MB (aws.amazon.com/athena/pricing, us-east-1)."""
+
+_LEAST = 10_000_000
+_WAITS = (0.1, 0.2, 0.3, 0.5, 1.0)  # seconds between looks, the last one over and over
+
+
+class Glue(Protocol):
+    """What is asked of a Glue client."""
+
+    def get_table(self, *, DatabaseName: str, Name: str) -> Any:  # noqa: N803 - boto3's names
+        """Describe a table."""
+
+
+class Athena(Protocol):
+    """What is asked of an Athena client."""
+
+    def start_query_execution(self, **request: Any) -> Any:
+        """Start a query."""
+
+    def get_query_execution(self, *, QueryExecutionId: str) -> Any:  # noqa: N803 - boto3's names
+        """Describe a query."""
+
+    def get_query_results(self, **request: Any) -> Any:
+        """Give a page of rows."""
+
+    def stop_query_execution(self, *, QueryExecutionId: str) -> Any:  # noqa: N803 - boto3's names
+        """Cancel a query."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query on Athena answers; ``rows`` is read page by page as it is taken, once."""
+
+    id: str
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+    scanned: int
+    """Bytes."""
+
+    @property
+    def dollars(self) -> float:
+        """The price at ``DOLLARS_PER_TB``, before any discount."""
+        return max(self.scanned, _LEAST) / 1e12 * DOLLARS_PER_TB
+
+
+def statement(glue: Glue, database: str, table: str, sql: str, partition: str | None) -> str:
+    """Give ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
+
+    ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
+    integers, booleans and times, its keys are decoded, and empty is null. A query that does not name ``dt`` reads the
+    one delivery ``partition`` (``2026-11-22-01-00``); None leaves it as it is.
+
+    Fails with UsageError when the query is no SELECT over ``inventory``, with NotFound when there is no such table.
+    """
+    query = dialect.parsed(sql)
+    try:
+        described = glue.get_table(DatabaseName=database, Name=table)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            raise NotFound(f"there is no table {database}.{table} in Glue; deploy the catalog stack") from error
+        raise _refusal(error, f"the Glue table {database}.{table}") from error
+    storage = described["StorageDescriptor"]
+    encoded = "csv" in storage["SerdeInfo"]["SerializationLibrary"].lower()
+    columns = [_typed(column["Name"], column["Type"], encoded=encoded) for column in storage["Columns"]]
+    select = exp.select(*columns, '"dt"', dialect="athena").from_(exp.table_(table, db=database, quoted=True))
+    if partition and not dialect.mentions(query, "dt"):
+        select = select.where(exp.column("dt", quoted=True).eq(partition))
+    return query.with_("inventory", as_=select, append=False, copy=True).sql("athena")
+
+
+def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:
+    """Run ``sql`` as it is in ``workgroup``, wait for it, and give its rows as values of Python.
+
+    Interrupted, it cancels the query, which is charged for what it had read. Fails with BrigadeError, with Athena's own
+    reason and the query's id, when the query fails or is cancelled, and when AWS refuses the call.
+    """
+    try:
+        id = athena.start_query_execution(
+            QueryString=sql, WorkGroup=workgroup, QueryExecutionContext={"Database": database}
+        )["QueryExecutionId"]
+        execution = _finished(athena, id)
+        state = execution["Status"]["State"]
+        if state != "SUCCEEDED":
+            reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
+            raise BrigadeError(f"the query {id} is {state.lower()} on Athena: {reason}")
+        page = athena.get_query_results(QueryExecutionId=id, MaxResults=1000)
+    except ClientError as error:
+        raise _refusal(error, f"the query in workgroup {workgroup}") from error
+    columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    return Answer(
+        id=id,
+        columns=tuple(column["Name"] for column in columns),
+        rows=_rows(athena, id, page, [column["Type"] for column in columns]),
+        scanned=int(execution.get("Statistics", {}).get("DataScannedInBytes", 0)),
+    )
+
+
+def _typed(name: str, declared: str, *, encoded: bool) -> str:
+    """Give the expression that makes of a column of the Glue table the column of ``inventory``."""
+    column, text = f'"{name}"', declared.startswith(("string", "varchar"))
+    given = f"NULLIF({column}, '')" if text else column
+    kind = KINDS.get(name, "string" if text else declared)
+    if name in ("bucket", "key"):
+        expression = f"url_decode({column})" if encoded and name == "key" else column
+    elif kind == "timestamp" and text:
+        expression = f"CAST(from_iso8601_timestamp({given}) AS timestamp)"
+    elif kind == "timestamp" and declared == "bigint":
+        expression = f"CAST(from_unixtime({column} / 1e3) AS timestamp)"
+    elif text and kind in ("bigint", "boolean"):
+        expression = f"CAST({given} AS {kind})"
+    else:
+        expression = given
+    return f"{expression} AS {column}"
+
+
+def _finished(athena: Athena, id: str) -> Any:
+    looks = 0
+    try:
+        while True:
+            execution = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]
+            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                return execution
+            time.sleep(_WAITS[min(looks, len(_WAITS) - 1)])
+            looks += 1
+    except (KeyboardInterrupt, SystemExit):
+        athena.stop_query_execution(QueryExecutionId=id)
+        raise
+
+
+def _rows(athena: Athena, id: str, page: Any, types: list[str]) -> Iterator[tuple[Any, ...]]:
+    readers = [_READERS.get(kind, str) for kind in types]
+    rows = page["ResultSet"]["Rows"][1:]  # the first row of a SELECT's first page is the header
+    while True:
+        for row in rows:
+            values = (datum.get("VarCharValue") for datum in row["Data"])
+            yield tuple(None if value is None else read(value) for value, read in zip(values, readers, strict=True))
+        if "NextToken" not in page:
+            return
+        try:
+            page = athena.get_query_results(QueryExecutionId=id, NextToken=page["NextToken"], MaxResults=1000)
+        except ClientError as error:
+            raise _refusal(error, f"the rows of the query {id}") from error
+        rows = page["ResultSet"]["Rows"]
+
+
+def _refusal(error: ClientError, what: str) -> BrigadeError:
+    code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
+    if code in {"ThrottlingException", "TooManyRequestsException"}:
+        return RetryLater(f"AWS asks to slow down at {what} ({code}); try again in a minute")
+    return BrigadeError(f"AWS refused {what} ({code}): {message}")
+
+
+def _decimal(value: str) -> int | Decimal:
+    number = Decimal(value)
+    return int(number) if number == number.to_integral_value() else number
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+    "boolean": lambda value: value == "true",
+    "decimal": _decimal,
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+}
