@@ -1,0 +1,90 @@
+"""The calls of S3 Batch Operations, with refusals said in words.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
+
+# The model names the first; the user guide's troubleshooting page and the live service the others.
+_NO_SUCH_JOB = frozenset({"NotFoundException", "NoSuchJob", "NoSuchJobException", "404"})
+_LATER = frozenset(
+    {"TooManyRequestsException", "SlowDown", "Throttling", "ThrottlingException", "InternalServiceException"}
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{5,36}")
+
+
+@dataclass(frozen=True)
+class Control:
+    """Jobs of one account. ``client`` is boto3's ``s3control``; every failure is an error of ours naming the job."""
+
+    client: Any
+    account: str
+
+    def create(self, request: Mapping[str, Any]) -> str:
+        """Create a job and give its id; a request sent again with the same ClientRequestToken gives the same job."""
+        with _refused("create the job"):
+            return str(self.client.create_job(AccountId=self.account, **request)["JobId"])
+
+    def describe(self, job: str) -> Mapping[str, Any]:
+        """Give S3's description of a job. Fails with NotFound when there is none (any more)."""
+        with _refused("look at", job):
+            found: Mapping[str, Any] = self.client.describe_job(AccountId=self.account, JobId=_id(job))["Job"]
+            return found
+
+    def list(self) -> Iterator[Mapping[str, Any]]:
+        """Give every job that is active or ended in the last 90 days, in S3's order."""
+        page: dict[str, str] = {}
+        while True:
+            with _refused("list jobs"):
+                answer = self.client.list_jobs(AccountId=self.account, MaxResults=1000, **page)
+            yield from answer.get("Jobs", [])
+            if not answer.get("NextToken"):
+                return
+            page = {"NextToken": answer["NextToken"]}
+
+    def request(self, job: str, status: Literal["Ready", "Cancelled"], reason: str) -> str:
+        """Ask for a status (Ready confirms, Cancelled cancels) and give the one the job has now."""
+        with _refused("confirm" if status == "Ready" else "cancel", job):
+            answer = self.client.update_job_status(
+                AccountId=self.account, JobId=_id(job), RequestedJobStatus=status, StatusUpdateReason=reason
+            )
+            return str(answer["Status"])
+
+    def prioritize(self, job: str, priority: int) -> int:
+        """Set the priority and give the one that it has now."""
+        with _refused("change the priority of", job):
+            answer = self.client.update_job_priority(AccountId=self.account, JobId=_id(job), Priority=priority)
+            return int(answer["Priority"])
+
+
+def _id(job: str) -> str:
+    if not _JOB_ID.fullmatch(job):
+        raise UsageError(f"{job!r} is no job id; `brigade jobs list` shows them")
+    return job
+
+
+@contextmanager
+def _refused(act: str, job: str = "") -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        what = f"{act} {job}".strip()
+        code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+        if code in _NO_SUCH_JOB:
+            raise NotFound(f"there is no job {job}; S3 forgets a job 90 days after its end") from error
+        if code == "JobStatusException":
+            raise BrigadeError(f"cannot {what}: its status does not allow it ({message})") from error
+        if code in _LATER:
+            raise RetryLater(f"cannot {what} now ({code}): try again in a minute") from error
+        if code in _DENIED:
+            raise BrigadeError(f"not allowed to {what} ({message}): the stage's operator policy allows it") from error
+        raise BrigadeError(f"S3 refused to {what}: {code}: {message}") from error

@@ -1,0 +1,87 @@
+"""A job as S3 describes it, in our words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+ENDED = frozenset({"Complete", "Failed", "Cancelled"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a job. Its id never changes; all else is of the moment that it was asked."""
+
+    id: str
+    status: str
+    description: str
+    operation: str
+    priority: int
+    total: int
+    succeeded: int
+    failed: int
+    created: datetime
+    ended: datetime | None
+    active_seconds: int | None
+    reasons: tuple[tuple[str, str], ...]
+    """Why the job as a whole failed: S3's code and text. Failed tasks are not among them."""
+    report_bucket: str | None
+    report_prefix: str
+
+    @property
+    def over(self) -> bool:
+        """Whether the status is a last one: Complete, Failed, Cancelled."""
+        return self.status in ENDED
+
+    @property
+    def well(self) -> bool:
+        """Whether everything was done. S3 says Complete of a job whose every task failed; this does not."""
+        return self.status == "Complete" and self.failed == 0
+
+    @property
+    def report(self) -> str | None:
+        """Where the completion report's manifest lies once S3 has written it."""
+        if self.report_bucket is None:
+            return None
+        return f"s3://{self.report_bucket}/{report_key(self.report_prefix, self.id)}"
+
+
+def report_key(prefix: str, job: str) -> str:
+    """Give the key of a report's manifest.json; S3 puts a slash behind the prefix if there is one."""
+    return f"{prefix}/job-{job}/manifest.json" if prefix else f"job-{job}/manifest.json"
+
+
+def of(described: Mapping[str, Any]) -> Job:
+    """Read one job of DescribeJob or ListJobs; the latter leaves much out."""
+    progress: Mapping[str, Any] = described.get("ProgressSummary") or {}
+    operation = described.get("Operation", "")
+    report: Mapping[str, Any] = described.get("Report") or {}
+    return Job(
+        id=described["JobId"],
+        status=described["Status"],
+        description=described.get("Description", ""),
+        operation=operation if isinstance(operation, str) else _operation(operation),
+        priority=described.get("Priority", 0),
+        total=progress.get("TotalNumberOfTasks") or 0,
+        succeeded=progress.get("NumberOfTasksSucceeded") or 0,
+        failed=progress.get("NumberOfTasksFailed") or 0,
+        created=described["CreationTime"],
+        ended=described.get("TerminationDate"),
+        active_seconds=(progress.get("Timers") or {}).get("ElapsedTimeInActiveSeconds"),
+        reasons=tuple(
+            (reason.get("FailureCode", ""), reason.get("FailureReason", ""))
+            for reason in described.get("FailureReasons") or ()
+        ),
+        report_bucket=report["Bucket"].rpartition(":")[2] if report.get("Enabled") and report.get("Bucket") else None,
+        report_prefix=report.get("Prefix", ""),
+    )
+
+
+def _operation(operation: Mapping[str, Any]) -> str:
+    name = next(iter(operation), "")
+    if name != "LambdaInvoke":
+        return name
+    parameters: Mapping[str, Any] = operation[name]
+    arguments: Mapping[str, str] = parameters.get("UserArguments") or {}
+    function = str(parameters.get("FunctionArn", "")).partition(":function:")[2]
+    return " ".join([function, *(f"{key}={value}" for key, value in arguments.items())])

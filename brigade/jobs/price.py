@@ -1,0 +1,81 @@
+"""What a job will cost, by line, from a dated list of prices."""
+
+import importlib.resources
+from typing import NamedTuple
+
+import msgspec
+
+from brigade.operations.operation import Operation
+
+_SECONDS_AN_OBJECT = 0.25
+_BYTES_A_SECOND = 40 * 1024 * 1024
+
+
+class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Prices in US dollars, of one region and day."""
+
+    dated: str
+    region: str
+    architecture: str
+    job: float
+    million_objects: float
+    million_invocations: float
+    gib_second: float
+    thousand_reads: float
+    thousand_writes: float
+
+
+class Line(NamedTuple):
+    """One line of an estimate."""
+
+    item: str
+    quantity: str
+    dollars: float
+
+
+def prices() -> Prices:
+    """Give the prices of ``prices.json`` beside this module."""
+    text = importlib.resources.files("brigade.jobs").joinpath("prices.json").read_bytes()
+    return msgspec.json.decode(text, type=Prices)
+
+
+def estimate(
+    objects: int,
+    size: int | None,
+    *,
+    memory_mib: int,
+    writes: bool,
+    seconds: float | None = None,
+    price: Prices,
+) -> list[Line]:
+    """Give the price by line; every object read once and, if ``writes``, one written for it.
+
+    ``size`` is the objects' bytes, None if unknown; ``seconds`` the function's time an object, else assumed as
+    ``assumed_seconds`` says. Not in it: KMS, storage, data that leaves the region, and Lambda's free tier.
+    """
+    each = assumed_seconds(objects, size) if seconds is None else seconds
+    gib_seconds = objects * each * memory_mib / 1024
+    lines = [
+        Line("the job", "1", price.job),
+        Line("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
+        Line("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations),
+        Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second),
+        Line("S3 reads", f"{objects:,}", objects / 1e3 * price.thousand_reads),
+    ]
+    if writes:
+        lines.append(Line("S3 writes", f"{objects:,}", objects / 1e3 * price.thousand_writes))
+    return lines
+
+
+def assumed_seconds(objects: int, size: int | None) -> float:
+    """Give the time assumed for an object: 0.25 s, and a second for each 40 MiB where sizes are known. Not measured."""
+    return _SECONDS_AN_OBJECT + (size or 0) / max(objects, 1) / _BYTES_A_SECOND
+
+
+def assumption(operation: Operation, objects: int, size: int | None, price: Prices) -> str:
+    """Say what the estimate takes for granted, in one sentence."""
+    sizes = "" if size is not None else ", sizes unknown"
+    return (
+        f"Prices of {price.dated}, {price.region}, {price.architecture}; Lambda time assumed, not measured: "
+        f"{assumed_seconds(objects, size):.2f} s an object at {operation.memory_mib} MiB{sizes}."
+    )

@@ -1,0 +1,132 @@
+"""The completion report of a job: every task and what became of it, read by content, not by its declared order.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html. The report's own
+``ReportSchema`` names ErrorCode before HTTPStatusCode; every row that S3 has been seen to write has them the other way.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from brigade.errors import InvalidData, NotFound
+from brigade.jobs.manifest import shown
+from brigade.jobs.table import records
+from brigade.s3 import Location
+from brigade.s3.get import Gets, get
+from brigade.s3.read import stream
+
+_FORMAT = "Report_CSV_20180820"
+_STATUSES = frozenset({"succeeded", "failed"})
+_HTTP = re.compile(r"\d{3}")
+_COLUMNS = 7
+
+
+class Task(NamedTuple):
+    """One row of a report. ``key_text`` is the manifest's text of the key, byte for byte."""
+
+    bucket: str
+    key_text: str
+    version_id: str | None
+    status: str
+    http_status: str
+    code: str
+    message: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the task failed."""
+        return self.status == "failed"
+
+    @property
+    def key(self) -> str:
+        """The key itself, for a person."""
+        return shown(self.key_text)
+
+
+class _File(msgspec.Struct, frozen=True):
+    status: str = msgspec.field(name="TaskExecutionStatus")
+    bucket: str = msgspec.field(name="Bucket")
+    key: str = msgspec.field(name="Key")
+    md5: str = msgspec.field(name="MD5Checksum")
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    format: str = msgspec.field(name="Format")
+    results: list[_File] = msgspec.field(name="Results")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that S3 has written: its result files, any number of them, succeeded and failed apart."""
+
+    uri: str
+    files: Sequence[_File]
+
+    def tasks(self, s3: Gets, *, failed: bool = False) -> Iterator[Task]:
+        """Give each task, streamed; ``failed`` only those that failed. Memory: a block of 1 MiB and a row.
+
+        Fails with InvalidData, naming file and line, when a file is damaged (its MD5 is another) or a row is none; rows
+        given before that were read, but their file was not proved whole.
+        """
+        for file in self.files:
+            if failed and file.status == "succeeded":
+                continue
+            name = f"s3://{file.bucket}/{file.key}"
+            pieces = _proved(stream(s3, file.bucket, file.key), file.md5, name)
+            for number, record in records(pieces, name):
+                task = task_of(record, f"{name}, line {number}")
+                if task.failed or not failed:
+                    yield task
+
+
+def opened(s3: Gets, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep) -> Report:
+    """Open the report whose ``manifest.json`` is at ``uri``, waiting up to ``patience_s`` for S3 to write it.
+
+    S3 may write it a while after the job's end, and writes none when no task was invoked. Fails with NotFound when it
+    is not there, InvalidData when it is not a report.
+    """
+    place = Location.parse(uri)
+    waited = 0.0
+    while (found := get(s3, place.bucket, place.key)) is None:
+        if waited >= patience_s:
+            raise NotFound(f"there is no report at {uri} (yet): S3 writes it after the end of a job that ran any task")
+        pause(1.0)
+        waited += 1.0
+    try:
+        manifest = msgspec.json.decode(found.body, type=_Manifest)
+    except msgspec.DecodeError as error:
+        raise InvalidData(f"{uri} is no manifest of a completion report: {error}") from None
+    if manifest.format != _FORMAT:
+        raise InvalidData(f"{uri} is of format {manifest.format!r}, not {_FORMAT}")
+    return Report(uri, manifest.results)
+
+
+def task_of(record: Sequence[str], place: str) -> Task:
+    """Read one row in either order of columns, with or without the version's column.
+
+    Of the two fields behind the status, the one that is a number of three digits is the HTTP status. Fails with
+    InvalidData naming ``place``.
+    """
+    row = list(record)
+    if len(row) == _COLUMNS - 1 and row[2] in _STATUSES:
+        row.insert(2, "")
+    if len(row) < _COLUMNS or row[3] not in _STATUSES:
+        raise InvalidData(f"{place}: not a row of a completion report: {','.join(row)[:200]}")
+    bucket, key_text, version_id, status, first, second, *message = row
+    numbers = [bool(_HTTP.fullmatch(field)) for field in (first, second)]
+    http_status, code = (second, first) if numbers == [False, True] else (first, second)
+    return Task(bucket, key_text, version_id or None, status, http_status, code, ",".join(message))
+
+
+def _proved(pieces: Iterable[bytes], md5: str, name: str) -> Iterator[bytes]:
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != md5.strip().lower():
+        raise InvalidData(f"{name} has the MD5 {digest.hexdigest()}, its report says {md5}: damaged")
