@@ -25,7 +25,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, str] = {}
     """Query parameters of every request, not yet encoded."""
     records: str
-    """Where the array of records is in the answer: names with dots between (``data.items``); ``""``: the answer is it."""
+    """Where the array of records is in the answer: names with dots between (``data.items``); ``""``: all of it."""
     token: str | None = None
     """Where the next page's token is in the answer, dotted; absent, null or empty ends. None: there is one page."""
     token_parameter: str | None = None

@@ -18,13 +18,13 @@ class Page:
     ``place`` names the page in errors.
     """
 
-    data: bytes
+    data: bytes | bytearray
     records: list[msgspec.Raw]
     token: str | None
     place: str
 
 
-def split(data: bytes, *, records: str, token: str | None, place: str) -> Page:
+def split(data: bytes | bytearray, *, records: str, token: str | None, place: str) -> Page:
     """Split an answer into its records, each checked to be well-formed JSON in valid UTF-8.
 
     Arguments: ``records`` and ``token``, where they are in the answer: names with dots between, ``""`` for the answer
@@ -34,7 +34,7 @@ def split(data: bytes, *, records: str, token: str | None, place: str) -> Page:
     a token that is neither text nor a whole number.
     """
     _check_utf8(data, place)
-    answer = msgspec.Raw(data)
+    answer = _decode(data, msgspec.Raw, place)
     array = _at(answer, records, place)
     if array is None:
         raise InvalidData(f"{place}: it has no records at {records!r}; it starts with {_start(data)}")
@@ -59,14 +59,14 @@ def _at(answer: msgspec.Raw, path: str, place: str) -> msgspec.Raw | None:
     return here
 
 
-def _decode(raw: msgspec.Raw, kind: Any, place: str) -> Any:
+def _decode(raw: bytes | bytearray | msgspec.Raw, kind: Any, place: str) -> Any:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidData(f"{place}: {error}; it starts with {_start(raw)}") from error
 
 
-def _check_utf8(data: bytes, place: str) -> None:
+def _check_utf8(data: bytes | bytearray, place: str) -> None:
     # msgspec does not look into strings that it skips, and a page is megabytes: most are ASCII, and the rest is decoded
     # in blocks, so that no second copy of it is made.
     if data.isascii():
@@ -82,5 +82,5 @@ def _check_utf8(data: bytes, place: str) -> None:
             raise InvalidData(f"{place}: byte {at} is not UTF-8 ({error.reason})") from error
 
 
-def _start(data: bytes | msgspec.Raw) -> str:
+def _start(data: bytes | bytearray | msgspec.Raw) -> str:
     return repr(bytes(memoryview(data)[:60]).decode(errors="replace"))

@@ -76,12 +76,12 @@ class Stamp:
         return b"," + stamp[1:] + b"\n"
 
 
-def _plain(data: bytes) -> bool:
+def _plain(data: bytes | bytearray) -> bool:
     """Say that no record in the data can have a newline or a stamp of its own; a false alarm only costs time."""
     return b"\n" not in data and b"\r" not in data and not _may_be_stamped(data)
 
 
-def _may_be_stamped(data: bytes) -> bool:
+def _may_be_stamped(data: bytes | bytearray) -> bool:
     # A name can be spelled with escapes (\\u005f); one byte is looked for much faster than several, so it comes first.
     return b'"ingest_' in data or (b"\\" in data and b"\\u00" in data)
 

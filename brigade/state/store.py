@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -40,7 +40,7 @@ class State:
     client: Stores
     bucket: str
 
-    def get(self, key: str, kind: type[T] | Any = Any) -> Entry[T] | None:
+    def get(self, key: str, kind: type[T]) -> Entry[T] | None:
         """Give the document as ``kind``, or None if there is none; InvalidData when it is of another shape."""
         got = get(self.client, self.bucket, key)
         if got is None:
@@ -61,14 +61,14 @@ class State:
         written = put(self.client, self.bucket, key, body, condition=condition, content_type="application/json")
         return Entry(value, written.etag)
 
-    def update(self, key: str, change: Callable[[T], T], *, default: T, kind: type[T] | Any = Any) -> Entry[T]:
+    def update(self, key: str, change: Callable[[T], T], *, default: T, kind: type[T]) -> Entry[T]:
         """Store ``change(document)``, where a missing document is ``default``, so that no other change is lost.
 
         ``change`` may be called several times, each time with the newest document, and must have no other effect.
         Fails with ConditionLost after a dozen rounds in which other writers were faster.
         """
         for attempt in range(_ROUNDS):
-            entry: Entry[T] | None = self.get(key, kind)
+            entry = self.get(key, kind)
             condition = Matches(entry.version) if entry else Absent()
             try:
                 return self.put(key, change(entry.value if entry else default), condition)
