@@ -1,0 +1,178 @@
+"""What ``brigade jobs`` prints: a price, a job, its progress, its report."""
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from brigade.cli.session import Session
+
+if TYPE_CHECKING:
+    from brigade.jobs.control import Control
+    from brigade.jobs.job import Job
+    from brigade.jobs.manifest import Summary
+    from brigade.jobs.report import Task
+    from brigade.jobs.tally import Tally
+    from brigade.operations.operation import Operation
+
+_ROWS_SHOWN = 20
+_COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
+
+
+def priced(operation: "Operation", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+    """Give what a job over a selection would do and cost, as a document and as text."""
+    from brigade.jobs.price import assumption, estimate, prices
+
+    price = prices()
+    lines = estimate(
+        summary.objects,
+        summary.bytes,
+        memory_mib=operation.memory_mib,
+        writes=bool(operation.writes),
+        price=price,
+    )
+    total = sum(line.dollars for line in lines)
+    assumed = assumption(operation, summary.objects, summary.bytes, price)
+    document = {
+        "what": what,
+        "objects": summary.objects,
+        "bytes": summary.bytes,
+        "keys": summary.samples,
+        "lines": [line._asdict() for line in lines],
+        "dollars": round(total, 6),
+        "assumed": assumed,
+    }
+    size = "size unknown" if summary.bytes is None else f"{summary.bytes:,} bytes"
+    text = [f"{what}: {summary.objects:,} objects, {size}"]
+    text += [f"  {_one_line(key)}" for key in summary.samples]
+    text += ["  …"] if summary.objects > len(summary.samples) else []
+    text += [f"{line.item:<20} {line.quantity:>20}  ${line.dollars:>12.6f}" for line in lines]
+    text += [f"{'total':<20} {'':>20}  ${total:>12.6f}", assumed]
+    return document, "\n".join(text)
+
+
+def job_document(job: "Job") -> dict[str, Any]:
+    """Give a job as ``show`` prints it."""
+    from brigade.jobs.reasons import remedy
+
+    return {
+        "id": job.id,
+        "status": job.status,
+        "operation": job.operation,
+        "total": job.total,
+        "succeeded": job.succeeded,
+        "failed": job.failed,
+        "priority": job.priority,
+        "created": moment(job.created),
+        "ended": job.ended and moment(job.ended),
+        "active_seconds": job.active_seconds,
+        "description": job.description,
+        "report": job.report,
+        "reasons": [{"code": code, "text": text, "remedy": remedy(code, text)} for code, text in job.reasons],
+    }
+
+
+def job_text(document: Mapping[str, Any]) -> str:
+    """Give the same as text, with what to do next."""
+    told = [f"{name}: {value}" for name, value in document.items() if name != "reasons" and value is not None]
+    told += [f"failure: {why['code']}: {why['text']}\n  remedy: {why['remedy']}" for why in document["reasons"]]
+    if document["status"] == "Suspended":
+        told.append(f"next: brigade jobs confirm {document['id']}, or cancel; S3 fails it after 30 days")
+    elif document["failed"] and document["ended"]:
+        told.append(f"next: brigade jobs report {document['id']} --failed, then brigade jobs retry {document['id']}")
+    return "\n".join(told)
+
+
+def watch(session: Session, control: "Control", job: str) -> None:
+    """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from brigade.jobs.watch import follow
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=session.terminal,
+        disable=session.quiet or not session.terminal.is_terminal,
+    )
+    seen, told = None, ""
+    try:
+        with bar:
+            line = bar.add_task("")
+            for seen in follow(control, job):
+                status = f"{seen.status}, {seen.failed} failed" if seen.failed else seen.status
+                bar.update(line, description=status, completed=seen.succeeded + seen.failed, total=seen.total or None)
+                progress = f"{job} {seen.status}: {seen.succeeded + seen.failed} of {seen.total}, {seen.failed} failed"
+                if bar.disable and progress != told:
+                    session.say(progress)
+                told = progress
+    except KeyboardInterrupt:
+        session.say(f"\nJob {job} goes on. Come back: brigade jobs watch {job}. Stop it: brigade jobs cancel {job}.")
+        raise typer.Exit(130) from None
+    assert seen is not None  # noqa: S101 - follow gives the job at least once
+    document = job_document(seen)
+    session.give(document, job_text(document))
+    if not seen.well:
+        raise typer.Exit(1)
+
+
+def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
+    """Give the tasks of a report, which ``tally`` counts as they go by: the counts, then rows."""
+    if form != "table":
+        _write_rows(tasks, form)
+        session.say(f"{tally.succeeded} succeeded, {tally.failed} failed")
+        return
+    shown = list(itertools.islice(tasks, _ROWS_SHOWN))
+    for _ in tasks:  # counted only: a report can have more rows than memory
+        pass
+    reasons = [
+        {
+            "status": reason.status,
+            "code": reason.code,
+            "tasks": reason.tasks,
+            "message": reason.shape,
+            "example": reason.example.key,
+        }
+        for reason in tally.reasons
+    ]
+    if session.json:
+        counts = {"id": job, "succeeded": tally.succeeded, "failed": tally.failed}
+        session.give({**counts, "reasons": reasons, "tasks": [_fields(task) for task in shown]})
+        return
+    session.say(f"{tally.succeeded} succeeded, {tally.failed} failed")
+    session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
+    print()
+    session.table(["status", "code", "key", "message"], [(t.status, t.code, t.key, t.message) for t in shown])
+    if tally.succeeded + tally.failed > len(shown):
+        session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
+
+
+def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
+    if form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows(_fields(task).values() for task in tasks)
+    else:
+        for task in tasks:
+            print(json.dumps(_fields(task), ensure_ascii=False))
+
+
+def _fields(task: "Task") -> dict[str, Any]:
+    values = (task.bucket, task.key, task.version_id, task.status, task.http_status, task.code, task.message)
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def moment(when: datetime) -> str:
+    """Give an instant as ISO text to the second."""
+    return when.isoformat(timespec="seconds")
+
+
+def _one_line(key: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in key)

@@ -1,0 +1,63 @@
+"""Run a job again over its failed tasks."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from brigade.errors import UsageError
+from brigade.jobs.job import of
+from brigade.jobs.manifest import NULL_VERSION, Row
+from brigade.jobs.report import opened
+from brigade.jobs.submit import Plan
+from brigade.s3.get import Gets
+
+
+def plan_again(
+    described: Mapping[str, Any],
+    *,
+    stage: str,
+    functions: Mapping[str, str],
+    lake: str,
+    reports: str,
+    role_arn: str,
+    priority: int,
+) -> Plan:
+    """Give the plan of the same operation with the same arguments, as S3 describes the job.
+
+    ``functions`` are the deployed operations' by name. Fails with UsageError when the job is not over, or did not run
+    one of them.
+    """
+    job = of(described)
+    if not job.over:
+        raise UsageError(f"job {job.id} is {job.status}; retry it when it is over (`brigade jobs watch {job.id}`)")
+    invoke = described.get("Operation", {}).get("LambdaInvoke", {})
+    names = {arn: name for name, arn in functions.items()}
+    arn = invoke.get("FunctionArn", "")
+    if arn not in names:
+        raise UsageError(f"job {job.id} ran {job.operation or 'no function'}, which is no operation of stage {stage!r}")
+    return Plan(
+        stage=stage,
+        operation=names[arn],
+        function_arn=arn,
+        arguments=invoke.get("UserArguments") or {},
+        what=f"what failed in {job.id}",
+        lake=lake,
+        reports=reports,
+        role_arn=role_arn,
+        priority=priority,
+        parent=job.id,
+    )
+
+
+def failed_rows(s3: Gets, described: Mapping[str, Any], *, patience_s: float = 0) -> Iterator[Row]:
+    """Give a manifest row for each failed task, its key the report's own text, byte for byte.
+
+    A row without a version in a job whose manifest had versions is of the null version. Fails as ``report.opened``
+    does.
+    """
+    job = of(described)
+    if job.report is None:
+        raise UsageError(f"job {job.id} was made without a completion report, so nobody knows what failed")
+    fields = described.get("Manifest", {}).get("Spec", {}).get("Fields") or ()
+    missing = NULL_VERSION if "VersionId" in fields else None
+    for task in opened(s3, job.report, patience_s=patience_s).tasks(s3, failed=True):
+        yield Row(task.bucket, task.key_text, task.version_id or missing)
