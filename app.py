@@ -1,0 +1,35 @@
+"""The CDK app: settings -> stacks -> synth; nothing else. The ``cdk`` command runs it, as cdk.json says."""
+
+import sys
+from pathlib import Path
+
+from aws_cdk import App
+
+from brigade import settings
+from brigade.declarations import find
+from brigade.errors import BrigadeError
+from brigade.ingest.source import Source
+from brigade.operations.operation import Operation
+from stacks.stage import add_stage
+
+
+def main() -> None:
+    """Write the templates of the stage named by ``-c stage=`` (dev), for ``-c target=`` (aws)."""
+    app = App(analytics_reporting=False)
+    context = {name: app.node.try_get_context(name) for name in ("stages", "stage", "target")}
+    add_stage(
+        app,
+        settings=settings.load(context, stage=context["stage"] or "dev", target=context["target"] or "aws"),
+        sources=find("lambdas.ingest.sources", "SOURCE", Source),
+        operations=find("lambdas.batch_operations.operations", "OPERATION", Operation),
+        root=Path(__file__).parent,
+    )
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BrigadeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)

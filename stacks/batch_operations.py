@@ -1,0 +1,69 @@
+"""The Batch Operations stack: what S3 runs over objects, and as whom."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import App, CfnOutput, Environment, Stack
+
+from brigade.operations.operation import Operation
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts.function import Function
+from stacks.parts.job_role import JobRole
+from stacks.parts.package import Package
+from stacks.parts.role import allow_key, allow_list, allow_objects
+from stacks.storage import StorageStack
+
+
+class BatchOperationsStack(Stack):
+    """For each operation a function that reaches what it declares, and the one role that S3's jobs run as."""
+
+    def __init__(
+        self,
+        scope: App,
+        *,
+        settings: Settings,
+        storage: StorageStack,
+        operations: Mapping[str, Operation],
+        root: Path,
+        env: Environment,
+    ) -> None:
+        """Arguments: ``operations``, by name; ``root``, the repository, of which packages are made."""
+        super().__init__(
+            scope, names.stack(settings.stage, "batch-operations"), env=env, description="Bucket Brigade: operations"
+        )
+        self.add_stack_dependency(storage)
+        functions = []
+        for name, operation in operations.items():
+            made = Function(
+                self,
+                names.output("Operation", name) + "Function",
+                name=names.operation(settings.stage, name),
+                service=f"operation-{name}",
+                package=Package(
+                    root=root,
+                    target=settings.target,
+                    handler="lambdas.batch_operations.handler.handler",
+                    declaration=f"lambdas.batch_operations.operations.{name}",
+                ),
+                environment={"BRIGADE_OPERATION": name, "BRIGADE_LAKE_BUCKET": storage.lake.bucket_name},
+                memory_mib=operation.memory_mib,
+                timeout_s=operation.timeout_s,
+                concurrency=operation.concurrency,
+                settings=settings,
+            )
+            allow_objects(made.role, storage.lake, operation.reads, "s3:GetObject", "s3:GetObjectVersion")
+            allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject")
+            allow_list(made.role, storage.lake)
+            allow_key(made.role, storage.key, "Decrypt", *(["GenerateDataKey"] if operation.writes else []))
+            CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)
+            functions.append(made.function)
+        self.job_role = JobRole(
+            self,
+            "JobRole",
+            reports=storage.reports,
+            inventory_prefix=settings.inventory.prefix,
+            key=storage.key,
+            functions=functions,
+        )
+        CfnOutput(self, "JobRoleArn", value=self.job_role.role_arn)

@@ -1,0 +1,61 @@
+"""The catalog stack: what makes the deliveries a table, and where they are queried."""
+
+from aws_cdk import App, CfnOutput, Environment, Stack
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
+
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts import table
+from stacks.parts.questions import questions
+from stacks.parts.workgroup import Workgroup
+from stacks.storage import StorageStack
+
+
+class CatalogStack(Stack):
+    """The Glue database with the inventory's table, the Athena workgroup, and the named queries in it."""
+
+    def __init__(self, scope: App, *, settings: Settings, storage: StorageStack, env: Environment) -> None:
+        super().__init__(
+            scope, names.stack(settings.stage, "catalog"), env=env, description="Bucket Brigade: SQL over the inventory"
+        )
+        inventory = settings.inventory
+        database = glue.CfnDatabase(
+            self,
+            "Data",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=names.database(settings.stage), description="What is in the lake"
+            ),
+        )
+        deliveries = f"{inventory.prefix}/{storage.lake.bucket_name}/{inventory.id}"
+        table.InventoryTable(
+            self,
+            "Table",
+            catalog=self.account,
+            database=database.ref,
+            location=storage.reports.s3_url_for_object(f"{deliveries}/hive/"),
+            inventory=inventory,
+        )
+        workgroup = Workgroup(
+            self,
+            "Queries",
+            name=names.workgroup(settings.stage),
+            results=storage.reports.s3_url_for_object("queries/"),
+            key=storage.key,
+            scan_limit_gib=settings.query_scan_limit_gib,
+            destroy=settings.removal == "destroy",
+        )
+        for question in questions(inventory):
+            athena.CfnNamedQuery(
+                self,
+                "".join(word.capitalize() for word in question.name.split("-")),
+                name=question.name,
+                description=question.answers,
+                query_string=question.sql,
+                database=database.ref,
+                work_group=workgroup.ref,
+            )
+        CfnOutput(self, "Database", value=database.ref)
+        CfnOutput(self, "InventoryTable", value=table.NAME)
+        CfnOutput(self, "Workgroup", value=workgroup.ref)

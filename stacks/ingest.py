@@ -1,0 +1,60 @@
+"""The ingest stack: what brings each source into the lake."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_scheduler as scheduler
+
+from brigade.ingest.source import Source
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts.ingest import Ingest
+from stacks.parts.package import Package
+from stacks.storage import StorageStack
+
+
+class IngestStack(Stack):
+    """For each source a function, the state machine that runs it to its end, its schedule and its dead-letter queue."""
+
+    def __init__(
+        self,
+        scope: App,
+        *,
+        settings: Settings,
+        storage: StorageStack,
+        sources: Mapping[str, Source],
+        root: Path,
+        env: Environment,
+    ) -> None:
+        """Arguments: ``sources``, those of this stage by name; ``root``, the repository, of which packages are made."""
+        super().__init__(
+            scope, names.stack(settings.stage, "ingest"), env=env, description="Bucket Brigade: scheduled ingests"
+        )
+        self.add_stack_dependency(storage)
+        # A stack must have a resource, and a stage may have no source.
+        schedules = scheduler.ScheduleGroup(
+            self,
+            "Schedules",
+            schedule_group_name=names.schedules(settings.stage),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        for name, source in sources.items():
+            ingest = Ingest(
+                self,
+                name,
+                name=name,
+                source=source,
+                lake=storage.lake,
+                state=storage.state,
+                key=storage.key,
+                package=Package(
+                    root=root,
+                    target=settings.target,
+                    handler="lambdas.ingest.handler.handler",
+                    declaration=f"lambdas.ingest.sources.{name}",
+                ),
+                schedules=schedules,
+                settings=settings,
+            )
+            CfnOutput(self, names.output("Ingest", name), value=ingest.state_machine.state_machine_arn)

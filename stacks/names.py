@@ -1,0 +1,50 @@
+"""The physical names of what a person meets by name, or what another stack must know without importing it.
+
+A stack that imports another's output pins it: removing a source or an operation would then fail to deploy, because the
+output is still in use. So the operator's policy, the dashboard and the alarms name these instead.
+"""
+
+
+def stack(stage: str, noun: str) -> str:
+    """The CloudFormation stack ``brigade-dev-storage``."""
+    return f"brigade-{stage}-{noun}"
+
+
+def database(stage: str) -> str:
+    """The Glue database, which Athena takes unquoted: no hyphen."""
+    return f"brigade_{stage.replace('-', '_')}"
+
+
+def workgroup(stage: str) -> str:
+    """The Athena workgroup."""
+    return f"brigade-{stage}"
+
+
+def ingest(stage: str, source: str) -> str:
+    """The function and the state machine of a source; with ``*`` as the source, a pattern for all of them."""
+    return f"brigade-{stage}-ingest-{source}"
+
+
+def ingest_failures(stage: str, source: str) -> str:
+    """The dead-letter queue of a source."""
+    return f"brigade-{stage}-ingest-{source}-failures"
+
+
+def operation(stage: str, name: str) -> str:
+    """The function of an operation."""
+    return f"brigade-{stage}-operation-{name}"
+
+
+def schedules(stage: str) -> str:
+    """The group of the sources' schedules."""
+    return f"brigade-{stage}"
+
+
+def dashboard(stage: str) -> str:
+    """The dashboard."""
+    return f"brigade-{stage}"
+
+
+def output(prefix: str, name: str) -> str:
+    """The output of a declaration: ``Ingest`` and ``my_api`` → ``IngestMyApi``."""
+    return prefix + "".join(word.capitalize() for word in name.split("_"))

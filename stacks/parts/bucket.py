@@ -1,0 +1,50 @@
+"""A bucket as every bucket here is: private, encrypted, over TLS only, owned, and swept of unfinished uploads."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+
+class Bucket(s3.Bucket):
+    """A private bucket; in a stage that is destroyed, it goes with its contents."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: kms.IKey | None,
+        destroy: bool,
+        versioned: bool,
+        old_version_days: int,
+        unfinished_upload_days: int,
+        expire: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        """Arguments: ``expire``, prefixes with the days after which their objects go."""
+        super().__init__(
+            scope,
+            construct_id,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=versioned,
+            removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
+            auto_delete_objects=destroy,
+        )
+        self.add_lifecycle_rule(
+            id="unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(unfinished_upload_days)
+        )
+        if versioned:
+            self.add_lifecycle_rule(
+                id="old-versions",
+                noncurrent_version_expiration=Duration.days(old_version_days),
+                expired_object_delete_marker=True,
+            )
+        for prefix, days in expire:
+            self.add_lifecycle_rule(id=f"expire-{prefix.strip('/')}", prefix=prefix, expiration=Duration.days(days))

@@ -1,0 +1,77 @@
+"""A Lambda function as every function here is."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from brigade.settings import Settings
+from stacks.parts import nag
+from stacks.parts.package import Package
+from stacks.parts.role import allow
+
+
+class Function(Construct):
+    """A function with a role of its own that may write its log, and on AWS its traces, and nothing else yet."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        service: str,
+        package: Package,
+        environment: Mapping[str, str],
+        memory_mib: int,
+        timeout_s: int,
+        concurrency: int | None,
+        settings: Settings,
+    ) -> None:
+        """Arguments: ``service``, under which it logs and measures; ``concurrency``, reserved, None for none."""
+        super().__init__(scope, construct_id)
+        on_aws = settings.target == "aws"
+        log = logs.LogGroup(
+            self,
+            "Log",
+            removal_policy=RemovalPolicy.DESTROY if settings.removal == "destroy" else RemovalPolicy.RETAIN,
+        )
+        # CDK's own parameter is a list of names for the numbers; the settings hold the number.
+        cast(logs.CfnLogGroup, log.node.default_child).retention_in_days = settings.retention.logs
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
+        nag.accept(
+            self,
+            "L1",
+            "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own.",
+        )
+        if on_aws:
+            nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
+        with package.code() as code:
+            self.function = lambda_.Function(
+                self,
+                "Function",
+                function_name=name,
+                role=self.role,
+                runtime=lambda_.Runtime.PYTHON_3_13,
+                architecture=package.architecture,
+                handler=package.handler,
+                code=code,
+                environment={
+                    **environment,
+                    "POWERTOOLS_SERVICE_NAME": service,
+                    "POWERTOOLS_METRICS_NAMESPACE": "Brigade",
+                    # Where there is no X-Ray to send to, Powertools is told so; a function would else wait for it.
+                    **({} if on_aws else {"POWERTOOLS_TRACE_DISABLED": "true"}),
+                },
+                memory_size=memory_mib,
+                timeout=Duration.seconds(timeout_s),
+                reserved_concurrent_executions=concurrency,
+                logging_format=lambda_.LoggingFormat.JSON,
+                log_group=log,
+                tracing=lambda_.Tracing.ACTIVE if on_aws else lambda_.Tracing.DISABLED,
+            )

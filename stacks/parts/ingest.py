@@ -1,0 +1,85 @@
+"""One source, provisioned."""
+
+from aws_cdk import TimeZone
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from constructs import Construct
+
+from brigade.ingest.source import Source
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts.failures import Failures
+from stacks.parts.function import Function
+from stacks.parts.loop import Loop
+from stacks.parts.package import Package
+from stacks.parts.role import allow_key, allow_list, allow_objects
+
+
+class Ingest(Construct):
+    """A source's function, state machine, schedule and dead-letter queue; the function reaches its own keys only."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        source: Source,
+        lake: s3.IBucket,
+        state: s3.IBucket,
+        key: kms.IKey | None,
+        package: Package,
+        schedules: scheduler.IScheduleGroup,
+        settings: Settings,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        url = settings.source_urls.get(name)
+        made = Function(
+            self,
+            "Function",
+            name=names.ingest(settings.stage, name),
+            service=f"ingest-{name}",
+            package=package,
+            environment={
+                "BRIGADE_SOURCE": name,
+                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
+                "BRIGADE_STATE_BUCKET": state.bucket_name,
+                **({"BRIGADE_BASE_URL": url} if url else {}),
+            },
+            memory_mib=source.memory_mib,
+            timeout_s=source.timeout_s,
+            concurrency=None,
+            settings=settings,
+        )
+        # GetObject is the HEAD that settles an unclear answer; ListMultipartUploadParts, what a resumed run builds on.
+        published = ("s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+        allow_objects(made.role, lake, [f"{name}/*"], *published)
+        allow_objects(made.role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
+        allow_list(made.role, lake, state)
+        allow_key(made.role, key, "Decrypt", "GenerateDataKey")
+
+        failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
+        self.state_machine = Loop(
+            self,
+            "Loop",
+            name=names.ingest(settings.stage, name),
+            function=made.function,
+            failures=failures,
+            traced=settings.target == "aws",
+        ).state_machine
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            schedule_group=schedules,
+            description=f"Ingest of {name}",
+            schedule=scheduler.ScheduleExpression.expression(source.schedule, TimeZone.of(source.time_zone)),
+            target=targets.StepFunctionsStartExecution(
+                self.state_machine,
+                input=scheduler.ScheduleTargetInput.from_object(
+                    {"scheduled": scheduler.ContextAttribute.scheduled_time}
+                ),
+                dead_letter_queue=failures,
+            ),
+        )

@@ -1,0 +1,46 @@
+"""The role that S3 Batch Operations takes on to run a job."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.parts.role import allow, allow_key, allow_objects
+
+
+class JobRole(iam.Role):
+    """Reads manifests, writes completion reports, invokes just ``functions``; for jobs of this account only.
+
+    What a function may do to an object is the function's own role's affair.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        reports: s3.IBucket,
+        inventory_prefix: str,
+        key: kms.IKey | None,
+        functions: Sequence[lambda_.IFunction],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="S3 Batch Operations: reads manifests, writes reports, invokes the operations",
+            assumed_by=iam.ServicePrincipal(
+                "batchoperations.s3.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
+            ),
+        )
+        manifests = ["manifests/*", f"{inventory_prefix}/*"]
+        allow_objects(self, reports, manifests, "s3:GetObject", "s3:GetObjectVersion")
+        allow_objects(self, reports, ["jobs/*"], "s3:PutObject")
+        allow_key(self, key, "Decrypt", "GenerateDataKey")
+        if functions:
+            allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

@@ -1,0 +1,28 @@
+"""The metrics that there are of ingests and operations, by the names under which they are published."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+NAMESPACE = "Brigade"
+
+
+def measured(service: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+    """A metric that the function itself publishes, of the service ``ingest-<source>`` or ``operation-<name>``."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": service},
+        statistic=statistic,
+        period=period,
+    )
+
+
+def of_function(function: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+    """A metric that Lambda publishes of the function of this name."""
+    return cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name=name,
+        dimensions_map={"FunctionName": function},
+        statistic=statistic,
+        period=period,
+    )

@@ -1,0 +1,91 @@
+"""What the command needs, statement by statement."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts import table
+from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+
+
+class OperatorPolicy(iam.ManagedPolicy):
+    """Whoever has this policy may run every command of ``brigade`` in the stage, and do nothing else with AWS.
+
+    It reads the lake and does not write it: what is in it comes from the ingests and the operations.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        lake: s3.IBucket,
+        reports: s3.IBucket,
+        state: s3.IBucket,
+        key: kms.IKey | None,
+        job_role: iam.IRole,
+    ) -> None:
+        super().__init__(scope, construct_id, description=f"Every command of brigade in the stage {settings.stage}")
+        stage = settings.stage
+        stacks = self._arn("cloudformation", f"stack/{names.stack(stage, '*')}/*")
+        allow(self, ["cloudformation:DescribeStacks"], [stacks], because="Their ARNs end in an id made by the deploy.")
+        self._allow_data(settings, lake, reports, state, key)
+        self._allow_queries(stage, reports)
+        self._allow_jobs(job_role)
+        self._allow_ingests(stage)
+
+    def _allow_data(
+        self, settings: Settings, lake: s3.IBucket, reports: s3.IBucket, state: s3.IBucket, key: kms.IKey | None
+    ) -> None:
+        written = [f"{settings.inventory.prefix}/*", "jobs/*", "manifests/*", "queries/*"]
+        allow_list(self, lake, reports, state)
+        allow_objects(self, lake, ["*"], "s3:GetObject", "s3:GetObjectVersion")
+        allow_objects(self, reports, written, "s3:GetObject")
+        allow_objects(self, reports, ["manifests/*", "queries/*"], "s3:PutObject", "s3:AbortMultipartUpload")
+        allow_objects(self, state, ["*"], "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject")
+        allow(self, ["s3:ListBucketVersions"], [arn(state)])
+        allow_key(self, key, "Decrypt", "GenerateDataKey")
+
+    def _allow_queries(self, stage: str, reports: s3.IBucket) -> None:
+        asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"]
+        workgroup = self._arn("athena", f"workgroup/{names.workgroup(stage)}")
+        allow(self, [f"athena:{action}" for action in asking], [workgroup])
+        # Athena reads the table's description and writes the result as whoever asks.
+        database = names.database(stage)
+        described = ["catalog", f"database/{database}", f"table/{database}/{table.NAME}"]
+        allow(self, ["glue:GetDatabase", "glue:GetTable"], [self._arn("glue", what) for what in described])
+        allow(self, ["s3:GetBucketLocation"], [arn(reports)])
+
+    def _allow_jobs(self, job_role: iam.IRole) -> None:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+        allow(self, ["s3:CreateJob", "s3:ListJobs"], ["*"], because="IAM knows no resource for these two actions.")
+        watching = ["DescribeJob", "UpdateJobStatus", "UpdateJobPriority", "GetJobTagging", "PutJobTagging"]
+        allow(
+            self,
+            [f"s3:{action}" for action in watching],
+            [self._arn("s3", "job/*")],
+            because="A job's id is made when it is created; what it may touch is bounded by the one role it can have.",
+        )
+        allow(
+            self,
+            ["iam:PassRole"],
+            [job_role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}},
+        )
+
+    def _allow_ingests(self, stage: str) -> None:
+        ingests = names.ingest(stage, "*")
+        because = "Sources come and go without this policy; their names begin with the stage's."
+        machines = self._arn("states", f"stateMachine:{ingests}")
+        executions = self._arn("states", f"execution:{ingests}:*")
+        allow(self, ["states:StartExecution", "states:ListExecutions"], [machines], because=because)
+        allow(self, ["states:DescribeExecution", "states:GetExecutionHistory"], [executions], because=because)
+
+    def _arn(self, service: str, resource: str) -> str:
+        stack = Stack.of(self)
+        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"

@@ -1,0 +1,132 @@
+"""What a Lambda function is made of: its handler, what that imports of ours, and its locked dependencies."""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import AssetHashType
+from aws_cdk import aws_lambda as lambda_
+
+from brigade.errors import BrigadeError
+from brigade.settings import Target
+from stacks.parts.imports import closure
+
+_OURS = ("brigade", "lambdas")
+# AWS's runtime is Amazon Linux 2023 on arm64 with glibc 2.34; wheels name the oldest glibc that they run on.
+_AWS_WHEELS = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64")
+_AWS_PYTHON = ("--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One function's package: ``handler``, a dotted name, and ``declaration``, the module that it is told to load.
+
+    The dependencies are those locked in ``requirements.txt`` beside the handler, and in ``<name>.requirements.txt``
+    beside the declaration if there is one.
+    """
+
+    root: Path
+    """The repository; what is installed is kept in its ``.brigade/packages``."""
+    target: Target
+    """``aws`` takes wheels for Python 3.13 on arm64, ``local`` those for the interpreter that runs this."""
+    handler: str
+    declaration: str
+
+    @property
+    def architecture(self) -> lambda_.Architecture:
+        """That of the wheels."""
+        if self.target == "aws" or platform.machine() in ("aarch64", "arm64"):
+            return lambda_.Architecture.ARM_64
+        return lambda_.Architecture.X86_64
+
+    @contextmanager
+    def code(self) -> Iterator[lambda_.Code]:
+        """Give the package as an asset, while the function of it is made, whose hash changes just with its content.
+
+        Fails with BrigadeError, on one line, when pip cannot install what is locked.
+        """
+        with self.assembled() as folder:
+            yield lambda_.Code.from_asset(
+                str(folder), asset_hash=self.content_hash(), asset_hash_type=AssetHashType.CUSTOM
+            )
+
+    @contextmanager
+    def assembled(self) -> Iterator[Path]:
+        """Give a folder with the whole content, which is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="package-") as temporary:
+            folder = Path(temporary) / "package"
+            shutil.copytree(self.dependencies(), folder)
+            for file in self.files():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.root / file, folder / file)
+            yield folder
+
+    def content_hash(self) -> str:
+        """A hash of all that is in the package: our files by content, the rest by the locks that fix it."""
+        digest = hashlib.sha256(self._dependencies_key().encode())
+        for file in self.files():
+            digest.update(f"\0{file.as_posix()}\0".encode())
+            digest.update(hashlib.sha256((self.root / file).read_bytes()).digest())
+        return digest.hexdigest()
+
+    def files(self) -> Sequence[Path]:
+        """Our own files in it, relative to the root: the handler, the declaration, and what they import."""
+        return closure(self.root, [self.handler.rpartition(".")[0], self.declaration], packages=_OURS)
+
+    def locks(self) -> Sequence[Path]:
+        """The lock files that name its dependencies."""
+        handler = self.root.joinpath(*self.handler.split(".")[:-2]) / "requirements.txt"
+        declaration = self.root.joinpath(*self.declaration.split("."))
+        return [handler, *filter(Path.is_file, [declaration.with_name(f"{declaration.name}.requirements.txt")])]
+
+    def dependencies(self) -> Path:
+        """The folder with the dependencies installed: kept, so that this is done once for a lock, target and Python."""
+        folder = self.root / ".brigade" / "packages" / self._dependencies_key()
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                fresh = Path(temporary) / "installed"
+                self._install(fresh)
+                try:
+                    fresh.rename(folder)
+                except OSError:
+                    if not folder.is_dir():  # else another deploy has installed the same meanwhile
+                        raise
+        return folder
+
+    def _install(self, folder: Path) -> None:
+        locks = [argument for lock in self.locks() for argument in ("-r", str(lock))]
+        wheels = (*_AWS_WHEELS, *_AWS_PYTHON) if self.target == "aws" else ("--only-binary", ":all:")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run(
+            [*pip, "--no-deps", "--require-hashes", "--no-compile", *wheels, "--target", str(folder), *locks],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or done.stderr.splitlines()
+            raise BrigadeError(
+                f"pip could not install {', '.join(str(lock.relative_to(self.root)) for lock in self.locks())} "
+                f"for {self.target}: {lines[0].removeprefix('ERROR: ') if lines else f'exit {done.returncode}'}"
+            )
+        folder.mkdir(exist_ok=True)  # pip makes none for a lock that names nothing
+        shutil.rmtree(folder / "bin", ignore_errors=True)
+
+    def _dependencies_key(self) -> str:
+        digest = hashlib.sha256()
+        for lock in self.locks():
+            digest.update(lock.read_bytes())
+        wheels = (
+            "arm64-3.13"
+            if self.target == "aws"
+            else f"{platform.machine()}-{sys.version_info[0]}.{sys.version_info[1]}"
+        )
+        return f"{self.target}-{wheels}-{digest.hexdigest()[:16]}"

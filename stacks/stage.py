@@ -1,0 +1,41 @@
+"""A whole stage: its six stacks, wired."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import App, Environment
+
+from brigade.ingest.source import Source
+from brigade.operations.operation import Operation
+from brigade.settings import Settings
+from stacks.batch_operations import BatchOperationsStack
+from stacks.catalog import CatalogStack
+from stacks.ingest import IngestStack
+from stacks.monitoring import MonitoringStack
+from stacks.operator import OperatorStack
+from stacks.parts import nag
+from stacks.storage import StorageStack
+
+
+def add_stage(
+    app: App,
+    *,
+    settings: Settings,
+    sources: Mapping[str, Source],
+    operations: Mapping[str, Operation],
+    root: Path,
+) -> None:
+    """Add the stacks of the stage to ``app``, with every security rule that has no accepted exception checked in synth.
+
+    Arguments: ``sources`` and ``operations``, what is declared, by name; a source that is for this machine only is left
+    out of a deployment to AWS. ``root``, the repository, of which the functions' packages are made.
+    """
+    env = Environment(account=settings.account, region=settings.region)
+    here = {name: source for name, source in sources.items() if settings.target == "local" or not source.local_only}
+    storage = StorageStack(app, settings=settings, env=env)
+    CatalogStack(app, settings=settings, storage=storage, env=env)
+    IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)
+    batch = BatchOperationsStack(app, settings=settings, storage=storage, operations=operations, root=root, env=env)
+    OperatorStack(app, settings=settings, storage=storage, job_role=batch.job_role, env=env)
+    MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
+    nag.check(app)

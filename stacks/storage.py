@@ -1,0 +1,61 @@
+"""The storage stack: the lake, the reports about it, and what runs remember."""
+
+from aws_cdk import App, CfnOutput, Environment, Stack
+
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts import inventory, nag
+from stacks.parts.bucket import Bucket
+from stacks.parts.key import Key
+
+
+class StorageStack(Stack):
+    """Three buckets (lake, reports, state), S3 Inventory from the first to the second, and a key if wanted."""
+
+    def __init__(self, scope: App, *, settings: Settings, env: Environment) -> None:
+        super().__init__(scope, names.stack(settings.stage, "storage"), env=env, description="Bucket Brigade: buckets")
+        destroy = settings.removal == "destroy"
+        keep = settings.retention
+        self.key = Key(self, "Key", destroy=destroy) if settings.encryption == "kms" else None
+        self.lake = self._bucket("Lake", settings, versioned=True)
+        self.reports = self._bucket(
+            "Reports",
+            settings,
+            versioned=False,
+            expire=[
+                (f"{settings.inventory.prefix}/", keep.deliveries),
+                ("jobs/", keep.job_reports),
+                ("manifests/", keep.job_reports),
+                ("queries/", keep.query_results),
+            ],
+        )
+        self.state = self._bucket("State", settings, versioned=True)
+        inventory.deliver(source=self.lake, destination=self.reports, inventory=settings.inventory)
+
+        CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
+        CfnOutput(self, "ReportsBucket", value=self.reports.bucket_name)
+        CfnOutput(self, "StateBucket", value=self.state.bucket_name)
+        CfnOutput(self, "InventoryId", value=settings.inventory.id)
+        CfnOutput(self, "InventoryPrefix", value=settings.inventory.prefix)
+        CfnOutput(self, "InventoryFormat", value=settings.inventory.format)
+
+    def _bucket(
+        self, name: str, settings: Settings, *, versioned: bool, expire: list[tuple[str, int]] | None = None
+    ) -> Bucket:
+        bucket = Bucket(
+            self,
+            name,
+            key=self.key,
+            destroy=settings.removal == "destroy",
+            versioned=versioned,
+            old_version_days=settings.retention.old_versions,
+            unfinished_upload_days=settings.retention.unfinished_uploads,
+            expire=expire or [],
+        )
+        nag.accept(
+            bucket,
+            "S1",
+            "Server access logs add an object for every few requests, to buckets that are read a million keys at a "
+            "time; a team that must audit reads has CloudTrail's data events, which know who called.",
+        )
+        return bucket
