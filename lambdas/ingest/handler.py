@@ -1,8 +1,120 @@
-"""The ingest function: one source, one date, one invocation of it."""
+"""The ingest function: one invocation of one source, whose name is in ``BRIGADE_SOURCE``.
 
+What its role needs, and the calls that need it. On the lake, keys ``<source>/*``:
+
+- ``s3:PutObject``: PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload
+- ``s3:GetObject``: HeadObject (published already? whose write is there?), GetObject (SHA-256 of what was resumed)
+- ``s3:AbortMultipartUpload``: AbortMultipartUpload
+
+On the state bucket, keys ``ingest/<source>/*`` (checkpoints) and ``receipts/<source>/*``: ``s3:GetObject`` and
+``s3:PutObject``; ``s3:DeleteObject`` on the checkpoints only.
+
+On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
+absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,
+to abort what a killed run left open of a key that is published. No condition on a prefix: HeadObject carries none.
+"""
+
+import functools
+import importlib
+import os
+import resource
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Ingest the date that the event names and answer with the outcome."""
-    raise NotImplementedError
+from brigade.aws import Connection
+from brigade.errors import SettingsError, UsageError
+from brigade.ingest.fetch import Api
+from brigade.ingest.outcome import Outcome
+from brigade.ingest.run import Run
+from brigade.ingest.source import Source
+from brigade.ingest.target import Target, date_of
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Ingest the date that the event names, as far as the time allows, and answer with the outcome.
+
+    ``event``: ``{"date": "YYYY-MM-DD"}``, or ``{"scheduled": "<ISO 8601 instant>"}`` or ``{}`` for that instant's, or
+    this one's, day in the source's time zone. While the answer's ``outcome`` is ``more``, invoke again with its date.
+    Fails as ``Run`` does; nothing is published then.
+    """
+    setup = _setup()
+    if not isinstance(event, dict) or event.keys() - {"date", "scheduled"}:
+        raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
+    date = date_of(**event, time_zone=setup.source.time_zone)
+    outcome = setup.run(date, context)
+    _measure(outcome, context)
+    logger.info("%s", outcome.outcome, extra=msgspec.to_builtins(outcome))
+    answer: dict[str, Any] = msgspec.to_builtins(outcome)
+    return answer
+
+
+@dataclass(frozen=True)
+class _Setup:
+    name: str
+    source: Source
+    base_url: str
+    s3: Any
+    lake: str
+    state: str
+
+    def run(self, date: str, context: LambdaContext) -> Outcome:
+        def remaining() -> float:
+            return context.get_remaining_time_in_millis() / 1000
+
+        return Run(
+            source=self.source,
+            target=Target(self.name, date, self.lake, self.state),
+            api=Api(self.source, self.base_url, remaining),
+            s3=self.s3,
+            remaining=remaining,
+            say=logger.info,
+        )()
+
+
+@functools.cache
+def _setup() -> _Setup:
+    """Read the environment and make the client, once a process."""
+    name = _variable("BRIGADE_SOURCE")
+    source = importlib.import_module(f"lambdas.ingest.sources.{name}").SOURCE
+    return _Setup(
+        name=name,
+        source=source,
+        base_url=os.environ.get("BRIGADE_BASE_URL") or source.base_url,
+        s3=Connection().client("s3"),
+        lake=_variable("BRIGADE_LAKE_BUCKET"),
+        state=_variable("BRIGADE_STATE_BUCKET"),
+    )
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SettingsError(f"the environment variable {name} of the function is not set; deploy its stack again")
+    return value
+
+
+def _measure(outcome: Outcome, context: LambdaContext) -> None:
+    # Linux gives the peak of the process in KiB (getrusage(2)).
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak / int(context.memory_limit_in_mb))
+    if outcome.outcome != "more":
+        metrics.add_metric("Published", MetricUnit.Count, 1)
+    if outcome.outcome == "published":
+        records, plain = outcome.records or 0, outcome.plain_bytes or 0
+        metrics.add_metric("Records", MetricUnit.Count, records)
+        metrics.add_metric("Pages", MetricUnit.Count, outcome.pages or 0)
+        metrics.add_metric("BytesOut", MetricUnit.Bytes, outcome.bytes or 0)
+        metrics.add_metric("RecordBytes", MetricUnit.Bytes, plain / records if records else 0)
+        metrics.add_metric("Seconds", MetricUnit.Seconds, outcome.seconds or 0)

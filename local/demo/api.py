@@ -47,7 +47,7 @@ def make(database: Path) -> int:
 
 
 @contextlib.contextmanager
-def running(port: int, folder: Path) -> Iterator[str]:
+def serving(folder: Path, port: int = PORT) -> Iterator[str]:
     """Give the base URL of an API that answers, and end it with the block, or with this process however that ends.
 
     Fails with LocalError, on one line, when the port is taken or the API does not answer within 30 s; its log is
