@@ -1,12 +1,10 @@
 """Who may call the AWS on this machine: the root keys, the user ``operator``, and how an SDK is told."""
 
+import gzip
 import importlib.resources
 import json
 from collections.abc import Mapping
 from typing import Any
-
-import boto3
-from botocore.exceptions import ClientError
 
 from local.home import REGION, ROOT, Home
 
@@ -48,6 +46,8 @@ def environment(home: Home, *, root: bool) -> Mapping[str, str]:
 
 
 def _client(service: str, endpoint: str, keys: Mapping[str, str]) -> Any:
+    import boto3  # most commands make no call, and this takes longer than they do
+
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -58,9 +58,10 @@ def _client(service: str, endpoint: str, keys: Mapping[str, str]) -> Any:
 
 
 def _valid(endpoint: str, keys: Mapping[str, str]) -> bool:
+    sts = _client("sts", endpoint, keys)
     try:
-        _client("sts", endpoint, keys).get_caller_identity()
-    except ClientError:
+        sts.get_caller_identity()
+    except sts.exceptions.ClientError:
         return False
     return True
 
@@ -78,8 +79,6 @@ def _make_operator(endpoint: str) -> dict[str, str]:
 
 def _write_rules(home: Home) -> None:
     """S3 Control's rules put the account before any host, even one given as endpoint; write them without that."""
-    import gzip
-
     packed = importlib.resources.files("botocore").joinpath("data", *f"{_RULES}.gz".split("/")).read_bytes()
     rules = gzip.decompress(packed).decode()
     mended = rules.replace(
