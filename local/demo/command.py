@@ -24,7 +24,7 @@ def shown(*arguments: str, fails: bool = False) -> None:
     print(f"\033[2m{line}\033[0m" if sys.stdout.isatty() else line, flush=True)
     status = subprocess.run([_COMMAND, *arguments], check=False).returncode
     if status not in (_EXPECTED if fails else {0}):
-        raise SystemExit(f"demo: brigade {' '.join(arguments[:2])} ended with {status}; what it said is above")
+        raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {status}; what it said is above")
 
 
 def asked(*arguments: str) -> Any:
@@ -39,7 +39,6 @@ def asked(*arguments: str) -> Any:
 
 def use_local_account() -> None:
     """Put what ``brigade local env`` says into this process's environment, for every command that follows."""
-    exports = subprocess.run([_COMMAND, "local", "env"], check=True, capture_output=True, text=True).stdout
-    for line in exports.splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        os.environ[name] = "".join(shlex.split(value))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    os.environ.update(asked("local", "env"))

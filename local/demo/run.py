@@ -31,7 +31,8 @@ def account() -> Lake:
     """Start the AWS of this machine and deploy the stacks to it."""
     tell("An AWS on this machine, and the stacks deployed to it")
     shown("local", "up")
-    shown("local", "deploy")
+    print("(the first deploy takes about a minute)")
+    shown("--quiet", "local", "deploy")
     use_local_account()
     return Lake(Path(".brigade/local/credentials.json"), "dev")
 
