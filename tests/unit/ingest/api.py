@@ -1,0 +1,93 @@
+"""A real HTTP server on loopback that answers as a test says."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from brigade.ingest.fetch import Api
+from brigade.ingest.source import Source
+
+
+@dataclass(frozen=True)
+class Answer:
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
+    """What Content-Length says, if not the truth."""
+
+
+@dataclass
+class Server:
+    """``answer`` gets the number of the request, from 1, and its query."""
+
+    url: str
+    answer: Callable[[int, dict[str, str]], Answer]
+    queries: list[dict[str, str]] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+            server.queries.append(query)
+            given = server.answer(len(server.queries), query)
+            self.send_response(given.status)
+            for name, value in given.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(given.body) if given.length is None else given.length))
+            self.end_headers()
+            self.wfile.write(given.body)
+            self.close_connection = given.length is not None
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(f"http://127.0.0.1:{listening.server_address[1]}", answer)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+
+
+def source(**changes: Any) -> Source:
+    declared: dict[str, Any] = {
+        "base_url": "http://127.0.0.1:1",
+        "path": "/records",
+        "records": "rows",
+        "token": "next",
+        "token_parameter": "after",
+        "schedule": "rate(1 day)",
+    }
+    return Source(**(declared | changes))
+
+
+def api(server: Server, declared: Source | None = None, remaining: float = 900.0) -> Api:
+    return Api(declared or source(), server.url, lambda: remaining)
+
+
+def page(rows: list[Any], token: str | None) -> Answer:
+    return Answer(json.dumps({"rows": rows, "next": token}).encode(), headers={"Content-Type": "application/json"})
+
+
+def paged(pages: list[list[Any]]) -> Callable[[int, dict[str, str]], Answer]:
+    """Answer with the page whose number is the token: no token is the first."""
+
+    def answer(_: int, query: dict[str, str]) -> Answer:
+        number = int(query.get("after", "0"))
+        return page(pages[number], str(number + 1) if number + 1 < len(pages) else None)
+
+    return answer
