@@ -8,7 +8,6 @@ import itertools
 import json
 import subprocess
 import urllib.parse
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,86 +17,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from tests.local.conftest import Emulator, run_local
-
-ACCOUNT = "000000000000"
-KEYS = ["plain", "a b+c", "100%/dt=1", "日本/😀", "new\nline", 'quo"te,', "//..//"]
-FIELDS = [
-    "Size",
-    "LastModifiedDate",
-    "StorageClass",
-    "ETag",
-    "IsMultipartUploaded",
-    "ReplicationStatus",
-    "EncryptionStatus",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockMode",
-    "ObjectLockLegalHoldStatus",
-    "IntelligentTieringAccessTier",
-    "BucketKeyStatus",
-    "ChecksumAlgorithm",
-    "ObjectAccessControlList",
-    "ObjectOwner",
-]
-
-
-class Inventory:
-    """A source and a destination bucket of one test."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.s3 = emulator.root("s3")
-        name = uuid.uuid4().hex[:8]
-        self.source, self.destination = f"source-{name}", f"reports-{name}"
-        self.s3.create_bucket(Bucket=self.source)
-        self.s3.create_bucket(Bucket=self.destination)
-
-    def allow(self, **conditions: Mapping[str, str]) -> None:
-        """Give the destination the policy of S3's user guide, with other conditions if given."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": f"arn:aws:s3:::{self.destination}/*",
-            "Condition": conditions
-            or {
-                "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{self.source}"},
-                "StringEquals": {"aws:SourceAccount": ACCOUNT, "s3:x-amz-acl": "bucket-owner-full-control"},
-            },
-        }
-        policy = {"Version": "2012-10-17", "Statement": [statement]}
-        self.s3.put_bucket_policy(Bucket=self.destination, Policy=json.dumps(policy))
-
-    def configure(self, name: str, file_format: str = "CSV", versions: str = "Current", **more: Any) -> None:
-        destination = {
-            "AccountId": ACCOUNT,
-            "Bucket": f"arn:aws:s3:::{self.destination}",
-            "Format": file_format,
-            "Prefix": "inventory",
-        }
-        configuration = {
-            "Id": name,
-            "IsEnabled": True,
-            "IncludedObjectVersions": versions,
-            "Schedule": {"Frequency": "Daily"},
-            "OptionalFields": FIELDS,
-            "Destination": {"S3BucketDestination": destination},
-            **more,
-        }
-        self.s3.put_bucket_inventory_configuration(Bucket=self.source, Id=name, InventoryConfiguration=configuration)
-
-    def deliver(self) -> list[dict[str, Any]]:
-        given = run_local(self.emulator.home, "deliver-inventory", self.source)
-        answer: list[dict[str, Any]] = json.loads(given.stdout)
-        return answer
-
-    def read(self, uri: str) -> bytes:
-        address = urllib.parse.urlsplit(uri)
-        body: bytes = self.s3.get_object(Bucket=address.netloc, Key=address.path[1:])["Body"].read()
-        return body
-
-    def written(self) -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.destination)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+from tests.local.inventories import FIELDS, KEYS, Inventory
 
 
 @pytest.fixture

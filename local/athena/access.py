@@ -1,0 +1,83 @@
+"""What Athena asks of Glue and S3 in the caller's name, and refuses a query for.
+
+User guide: "Fine-grained access to databases and tables in the AWS Glue Data Catalog" (a query reads the database, the
+table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too), "Access
+to Amazon S3", and API_GetQueryResults (who reads results needs s3:GetObject on them).
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ministack.core import iam_evaluator as evaluator
+from ministack.core.responses import get_account_id, get_region
+
+from local import identity
+
+
+class Denied(Exception):
+    """The caller may not; the message is the reason that Athena gives."""
+
+
+def caller() -> identity.Caller:
+    """Give who sent the request that this task serves; ministack keeps it for every task that the request started.
+
+    Raises:
+        Denied: the caller's key or session is no longer valid.
+    """
+    # The key whose signature was found right; root's, which is not checked, leaves it empty.
+    principal = evaluator.resolve_principal(evaluator._verified_key.get(), get_account_id())
+    if isinstance(principal, evaluator.AuthError):
+        raise Denied(principal.message)
+    return identity.Caller(principal.arn, principal.account, get_region(), principal)
+
+
+def require_table(database: str, table: str, *, partitioned: bool) -> None:
+    """Return if the caller may read the database, the table and, if it has any, its partitions from Glue."""
+    root = f"arn:aws:glue:{get_region()}:{get_account_id()}"
+    up = (f"{root}:catalog", f"{root}:database/{database}")
+    whole = (*up, f"{root}:table/{database}/{table}")
+    asked = [
+        ("glue:GetDatabase", up),
+        ("glue:GetTable", whole),
+        *([("glue:GetPartitions", whole)] if partitioned else []),
+    ]
+    who = caller()
+    for action, resources in asked:
+        for resource in resources:
+            if not identity.allowed(who, action, resource):
+                raise Denied(
+                    f"Insufficient permissions to execute the query. User: {who.arn} is not authorized to perform: "
+                    f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
+                )
+
+
+def require_list(bucket: str, prefix: str) -> None:
+    """Return if the caller may list a prefix of a bucket."""
+    _require_s3("s3:ListBucket", f"arn:aws:s3:::{bucket}", f"s3://{bucket}/{prefix}", {"s3:prefix": prefix})
+
+
+def require_read(bucket: str, key: str) -> None:
+    """Return if the caller may read an object."""
+    _require_s3("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", f"s3://{bucket}/{key}")
+
+
+def require_output_bucket(location: str) -> None:
+    """Return if the caller may ask where the bucket of the results is, which Athena does before it takes a query."""
+    bucket = urlsplit(location).netloc
+    if not identity.allowed(caller(), "s3:GetBucketLocation", f"arn:aws:s3:::{bucket}"):
+        raise Denied(f"Unable to verify/create output bucket {bucket} (the caller needs s3:GetBucketLocation on it)")
+
+
+def require_write(uri: str) -> None:
+    """Return if the caller may write the result object."""
+    where = urlsplit(uri)
+    if not identity.allowed(caller(), "s3:PutObject", f"arn:aws:s3:::{where.netloc}{where.path}"):
+        raise Denied(
+            f"Access denied when writing output to url: {uri} . Please ensure you are allowed to access the S3 bucket."
+        )
+
+
+def _require_s3(action: str, resource: str, uri: str, context: Mapping[str, str] | None = None) -> None:
+    who = caller()
+    if not identity.allowed(who, action, resource, context):
+        raise Denied(f"Permission denied on S3 path: {uri} (User: {who.arn} is not authorized to perform: {action})")

@@ -1,0 +1,186 @@
+"""Athena's SQL on DuckDB: sqlglot translates; here is what it leaves different, and the text of results."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
+
+CATALOG = "awsdatacatalog"
+# Functions that DuckDB has under the same name with another meaning are called by a name of their own.
+MACROS = (
+    "athena_split_part(s, d, n) AS CASE WHEN n <= len(str_split(s, d)) THEN split_part(s, d, n) END",
+    "athena_regexp_extract(s, p, g) AS CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END",
+    "athena_url_decode(s) AS url_decode(replace(s, '+', ' '))",
+    "athena_url_encode(s) AS replace(replace(replace(url_encode(s), '%20', '+'), '%2A', '*'), '~', '%7E')",
+    "from_iso8601_date(s) AS CAST(s AS DATE)",
+    "to_iso8601(t) AS strftime(CAST(t AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%g') || 'Z'",
+    "map_agg(k, v) AS map_from_entries(list(struct_pack(k := k, v := v)))",
+    "bitwise_and(a, b) AS a & b",
+    "bitwise_or(a, b) AS a | b",
+)
+_SPECIFIER = re.compile(r"%(?P<flags>[-,0]*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<kind>[sdfxb%])")
+
+
+class Mistake(Exception):
+    """A query that Athena refuses; the message is its reason, beginning with Athena's name for it."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A table as one part of a query uses it, and what that part asks of the table's rows, as far as it can be told."""
+
+    database: str
+    table: str
+    conditions: tuple[exp.Expr, ...]
+
+
+def parse(text: str) -> exp.Expr:
+    """Give the statement's tree.
+
+    Raises:
+        Mistake: not SQL, or more than one statement.
+    """
+    try:
+        found = [statement for statement in sqlglot.parse(text, read="athena") if statement]
+    except sqlglot.errors.SqlglotError as error:
+        raise Mistake(f"SYNTAX_ERROR: {_first_line(error)}") from None
+    if len(found) != 1:
+        raise Mistake(f"Only one sql statement is allowed. Got: {text}")
+    return found[0]
+
+
+def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
+    """Yield each use of a table that is not a name bound by WITH; ``database`` is that of names without one."""
+    for scope in traverse_scope(statement):
+        where = scope.expression.args.get("where")
+        conditions = tuple(where.this.flatten() if isinstance(where.this, exp.And) else (where.this,)) if where else ()
+        for name, source in scope.sources.items():
+            if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+                of_it = tuple(each for each in conditions if _only_of(each, name))
+                yield Use((source.db or database).lower(), source.name.lower(), of_it)
+
+
+def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[str]:
+    """Give, in DuckDB's SQL, those of the conditions that ask only of ``columns``; their names lose the table's."""
+    wanted = {column.lower() for column in columns}
+    chosen = []
+    for condition in conditions:
+        named = list(condition.find_all(exp.Column))
+        if named and {column.name.lower() for column in named} <= wanted:
+            bare = condition.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
+            chosen.append(to_duckdb(bare))
+    return chosen
+
+
+def to_duckdb(statement: exp.Expr) -> str:
+    """Give the statement in DuckDB's SQL; tables lose the name of Glue's catalog."""
+    return statement.transform(_translated).sql(dialect="duckdb")
+
+
+def fill(text: str, parameters: Sequence[str]) -> str:
+    """Put the parameters, each a literal as SQL writes it, in the place of the question marks.
+
+    Raises:
+        Mistake: there are not as many of one as of the other.
+    """
+    marks = [token for token in sqlglot.tokenize(text, read="athena") if token.token_type.name == "PLACEHOLDER"]
+    if len(marks) != len(parameters):
+        raise Mistake(f"Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}")
+    for mark, parameter in reversed(list(zip(marks, parameters, strict=True))):
+        text = text[: mark.start] + parameter + text[mark.end + 1 :]
+    return text
+
+
+def written(value: Any) -> str | None:
+    """Give a value as Athena writes it into a result; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return _double(value)
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC) if value.tzinfo else value
+        return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03}{' UTC' if value.tzinfo else ''}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written(name)}={_inner(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_inner, value)) + "]"
+    return str(value)
+
+
+def _inner(value: Any) -> str:
+    text = written(value)
+    return "null" if text is None else text
+
+
+def _double(value: float) -> str:
+    """As Java writes a double, which is how Athena's engine does."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(value)
+    number = Decimal(repr(value)).normalize()
+    sign, digits, _ = number.as_tuple()
+    first, rest = digits[0], "".join(map(str, digits[1:])) or "0"
+    return f"{'-' if sign else ''}{first}.{rest}E{number.adjusted()}"
+
+
+def _only_of(condition: exp.Expr, name: str) -> bool:
+    if condition.find(exp.Query):
+        return False
+    return all(column.table in ("", name) for column in condition.find_all(exp.Column))
+
+
+def _translated(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Table) and node.catalog.lower() == CATALOG:
+        node.set("catalog", None)
+    elif isinstance(node, exp.SplitPart):
+        return _call("athena_split_part", node.this, node.args["delimiter"], node.args["part_index"])
+    elif isinstance(node, exp.RegexpExtract):
+        return _call(
+            "athena_regexp_extract", node.this, node.expression, node.args.get("group") or exp.Literal.number(0)
+        )
+    elif isinstance(node, exp.DateDiff):
+        # Athena counts whole units that passed, DuckDB's function of that name the borders crossed.
+        return _call("date_sub", exp.Literal.string(node.text("unit").lower()), node.expression, node.this)
+    elif isinstance(node, exp.Format) and isinstance(node.this, exp.Literal):
+        return _call("format", exp.Literal.string(_template(node.this.name)), *node.expressions)
+    elif isinstance(node, exp.Anonymous) and node.name.lower() in ("url_decode", "url_encode"):
+        return _call(f"athena_{node.name.lower()}", *node.expressions)
+    return node
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _template(java: str) -> str:
+    """A template of Java's Formatter as one of DuckDB's ``format``."""
+
+    def specifier(match: "re.Match[str]") -> str:
+        if match["kind"] == "%":
+            return "%"
+        flags, width, precision = match["flags"], match["width"], match["precision"] or ""
+        align = "<" if "-" in flags else ">" if width and match["kind"] == "s" else ""
+        zero, comma = "0" if "0" in flags else "", "," if "," in flags else ""
+        kind = "" if match["kind"] == "s" or (comma and match["kind"] == "d") else match["kind"]
+        inside = f"{align}{zero}{width}{comma}{precision}{kind}"
+        return f"{{:{inside}}}" if inside else "{}"
+
+    return _SPECIFIER.sub(specifier, java.replace("{", "{{").replace("}", "}}"))
+
+
+def _first_line(error: Exception) -> str:
+    # sqlglot underlines the place in the terminal's colours.
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]

@@ -1,0 +1,107 @@
+"""A query from its text to its rows."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ministack.services import athena, glue
+from sqlglot import exp
+
+from local.athena import access, dialect, partitions, relations
+from local.athena.dialect import Mistake, Use
+from local.athena.relations import Relation
+
+
+def serves(statement: exp.Expr) -> bool:
+    """Say whether a statement is a query; others (DDL, SHOW, …) are left to ministack."""
+    return isinstance(statement, exp.Query | exp.Values)
+
+
+async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
+    """Run a query in the name of the caller of this task; give ministack's result and the bytes it had to read.
+
+    Reads only the partitions that the query's own WHERE on partition keys leaves. The bytes are those of whole
+    objects, which for ORC and Parquet is more than AWS would count.
+
+    Raises:
+        Mistake: a table that is not there, or one that is declared wrong.
+        Denied: the caller may not read a table or an object.
+        duckdb.Error: what DuckDB says of the query.
+    """
+    named: dict[tuple[str, str], list[Use]] = {}
+    for use in dialect.uses(statement, database):
+        named.setdefault((use.database, use.table), []).append(use)
+    with tempfile.TemporaryDirectory(prefix="athena-") as folder:
+        found = {}
+        for number, ((of, name), uses) in enumerate(named.items()):
+            place = Path(folder, str(number))
+            place.mkdir()
+            found[of, name] = _relation(of, name, uses, place)
+        sql = dialect.to_duckdb(statement)
+        answer = await asyncio.to_thread(_execute, sql, database, found)
+    return answer, sum(relation.bytes for relation in found.values())
+
+
+def _relation(database: str, name: str, uses: list[Use], folder: Path) -> Relation:
+    table = glue._tables.get(f"{database}/{name}")
+    keys = [key["Name"] for key in (table or {}).get("PartitionKeys") or []]
+    access.require_table(database, name, partitioned=bool(keys))
+    if table is None:
+        raise Mistake(f"TABLE_NOT_FOUND: Table '{dialect.CATALOG}.{database}.{name}' does not exist")
+    if table.get("TableType") == "VIRTUAL_VIEW":
+        raise Mistake(f"NOT_SUPPORTED: {database}.{name} is a view, which the local AWS does not read")
+    known = partitions.of(f"{database}/{name}", table)
+    chosen = {values for use in uses for values in _left(use, keys, known)} if keys else {()}
+    return relations.fetch(table, [each for each in known if each.values in chosen], folder)
+
+
+def _left(use: Use, keys: list[str], known: list[partitions.Partition]) -> list[tuple[str, ...]]:
+    """The values of the partitions that the conditions on partition keys leave."""
+    conditions = dialect.on_columns(use.conditions, keys)
+    values = [partition.values for partition in known]
+    if not conditions or not values:
+        return values
+    connection = _connection()
+    columns = ", ".join(f'"{key}"' for key in keys)
+    marks = ", ".join("(" + ", ".join("?" * len(keys)) + ")" for _ in values)
+    where = " AND ".join(f"({condition})" for condition in conditions)
+    query = f"SELECT {columns} FROM (VALUES {marks}) known({columns}) WHERE {where}"  # noqa: S608 - the caller's own SQL
+    rows: list[tuple[str, ...]] = connection.execute(query, [text for row in values for text in row]).fetchall()
+    return rows
+
+
+def _connection() -> Any:
+    import duckdb
+
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET TimeZone = 'UTC'; SET integer_division = true")
+    for macro in dialect.MACROS:
+        connection.execute(f"CREATE MACRO {macro}")
+    return connection
+
+
+def _execute(sql: str, database: str, found: Mapping[tuple[str, str], Relation]) -> dict[str, Any]:
+    with _connection() as connection:
+        for schema in {database, *(of for of, _ in found)}:
+            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        for (of, name), relation in found.items():
+            relations.define(connection, of, name, relation)
+        connection.execute(f"SET schema = '{database}'")
+        answer = connection.execute(sql)
+        columns = [(column[0], str(column[1])) for column in answer.description]
+        rows = [list(map(dialect.written, row)) for row in answer.fetchall()]
+    return {
+        "columns": [name for name, _ in columns],
+        "column_types": [_athena_type(kind) for _, kind in columns],
+        "rows": rows,
+    }
+
+
+def _athena_type(kind: str) -> str:
+    if kind.endswith("[]"):
+        return "array"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return "timestamp with time zone"
+    return str(athena._DUCKDB_TYPE_MAP.get(kind.partition("(")[0].strip(), "varchar"))

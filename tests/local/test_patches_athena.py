@@ -1,0 +1,378 @@
+"""Athena over S3 Inventory deliveries, through its own API; each test fails without the patch that it names."""
+
+import json
+import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Emulator
+from tests.local.inventories import KEYS, Inventory
+
+ACCOUNT = "000000000000"
+SERDES = {
+    "CSV": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+    "ORC": "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    "Parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+}
+FIELDS = ["Size", "LastModifiedDate", "ETag", "IsMultipartUploaded", "ObjectLockRetainUntilDate"]
+PROJECTION = {
+    "projection.enabled": "true",
+    "projection.dt.type": "date",
+    "projection.dt.format": "yyyy-MM-dd-HH-mm",
+    "projection.dt.range": "2022-01-01-00-00,NOW",
+    "projection.dt.interval": "1",
+    "projection.dt.interval.unit": "HOURS",
+}
+TABLES = ["csv", "orc", "parquet"]
+
+
+class Lake:
+    """A bucket with two deliveries in each format, and a Glue table over each."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.inventory = Inventory(emulator)
+        self.inventory.allow()
+        self.reports = self.inventory.destination
+        self.glue = emulator.root("glue")
+        self.database = f"catalog_{uuid.uuid4().hex[:8]}"
+        self.glue.create_database(DatabaseInput={"Name": self.database})
+        s3 = self.inventory.s3
+        s3.put_bucket_versioning(Bucket=self.inventory.source, VersioningConfiguration={"Status": "Enabled"})
+        for key in KEYS:
+            s3.put_object(Bucket=self.inventory.source, Key=key, Body=b"12345")
+        s3.delete_object(Bucket=self.inventory.source, Key=KEYS[0])
+        for file_format in SERDES:
+            self.inventory.configure(file_format.lower(), file_format, "All", OptionalFields=FIELDS)
+        self.deliveries = [self._by_id(), self._by_id()]
+        for file_format in SERDES:
+            self.table(file_format.lower(), file_format)
+
+    def _by_id(self) -> dict[str, str]:
+        return {delivered["id"]: delivered["delivery"] for delivered in self.inventory.deliver()}
+
+    def dt(self, number: int) -> str:
+        folder = self.deliveries[number]["csv"].split("/")[-2]
+        return folder.replace("T", "-").removesuffix("Z")
+
+    def table(self, name: str, file_format: str, **changed: Any) -> None:
+        text = file_format == "CSV"
+        types = {
+            "is_latest": "boolean",
+            "is_delete_marker": "boolean",
+            "size": "string" if text else "bigint",
+            "last_modified_date": "string" if text else "timestamp",
+            "is_multipart_uploaded": "boolean",
+            "object_lock_retain_until_date": "string" if text else "bigint",
+            **changed.get("types", {}),
+        }
+        names = ["bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "last_modified_date"]
+        names += ["e_tag", "is_multipart_uploaded", "object_lock_retain_until_date", *changed.get("more", [])]
+        storage = {
+            "Location": f"s3://{self.reports}/inventory/{self.inventory.source}/{file_format.lower()}/hive/",
+            "InputFormat": changed.get("input_format", "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"),
+            "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+            "SerdeInfo": {"SerializationLibrary": SERDES[file_format], "Parameters": {"serialization.format": "1"}},
+            "Columns": [{"Name": column, "Type": types.get(column, "string")} for column in names],
+        }
+        table = {
+            "Name": name,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": {
+                "EXTERNAL": "TRUE",
+                "classification": file_format.lower(),
+                **changed.get("parameters", PROJECTION),
+            },
+            "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+            "StorageDescriptor": storage,
+        }
+        self.glue.create_table(DatabaseName=self.database, TableInput=table)
+
+    def start(self, sql: str, athena: Any = None, **more: Any) -> dict[str, Any]:
+        """Run a query to its end, as root unless another client is given."""
+        athena = athena or self.emulator.root("athena")
+        asked = {
+            "QueryString": sql,
+            "QueryExecutionContext": {"Database": self.database},
+            "ResultConfiguration": {"OutputLocation": f"s3://{self.reports}/queries"},
+            **more,
+        }
+        name = athena.start_query_execution(**asked)["QueryExecutionId"]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]
+            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                return execution
+            time.sleep(0.02)
+        raise TimeoutError(sql)
+
+    def rows(self, sql: str, **more: Any) -> list[list[str | None]]:
+        execution = self.start(sql, **more)
+        assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+        pages = self.emulator.root("athena").get_paginator("get_query_results")
+        rows = [
+            [datum.get("VarCharValue") for datum in row["Data"]]
+            for page in pages.paginate(QueryExecutionId=execution["QueryExecutionId"])
+            for row in page["ResultSet"]["Rows"]
+        ]
+        return rows[1:]
+
+    def reason(self, sql: str, **more: Any) -> str:
+        status = self.start(sql, **more)["Status"]
+        assert status["State"] == "FAILED", status
+        reason: str = status["StateChangeReason"]
+        return reason
+
+
+@pytest.fixture(scope="module")
+def lake(emulator: Emulator) -> Lake:
+    return Lake(emulator)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_of_symlinks_gives_the_rows_of_the_reports(lake: Lake, table: str) -> None:
+    key = "url_decode(key)" if table == "csv" else "key"
+    size = "TRY_CAST(NULLIF(size, '') AS bigint)" if table == "csv" else "size"
+    written = "from_iso8601_timestamp(last_modified_date)" if table == "csv" else "last_modified_date"
+    rows = lake.rows(
+        f"SELECT {key}, {size}, date_diff('hour', {written}, now()), is_delete_marker, dt, e_tag, "
+        f"is_multipart_uploaded FROM {table} WHERE dt = '{lake.dt(1)}' AND NOT is_delete_marker"
+    )
+    etag = "827ccb0eea8a706c4c34a16891f84e7b"
+    expected = [[key, "5", "0", "false", lake.dt(1), etag, "false"] for key in KEYS]
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+    markers = lake.rows(
+        f"SELECT {key}, {size}, is_multipart_uploaded FROM {table} WHERE is_delete_marker AND is_latest"
+    )
+    assert markers == [[KEYS[0], None, None]] * 2
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_only_partitions_that_are_asked_for_are_read_and_counted(lake: Lake, table: str) -> None:
+    both = lake.start(f'SELECT count(*) FROM awsdatacatalog."{lake.database}"."{table}"')
+    one = lake.start(f"SELECT count(*) FROM {table} t WHERE t.dt > '{lake.dt(0)}'")
+    address = urllib.parse.urlsplit(lake.deliveries[1][table])
+    manifest = json.loads(lake.inventory.read(address.geturl()))
+    size = sum(file["size"] for file in manifest["files"])
+    assert one["Statistics"]["DataScannedInBytes"] == size
+    assert both["Statistics"]["DataScannedInBytes"] > size
+    assert lake.rows(f"SELECT dt, count(*) FROM {table} GROUP BY 1 ORDER BY 1 DESC") == [
+        [lake.dt(number), str(len(KEYS) + 1)] for number in (1, 0)
+    ]
+
+
+def test_projection_sees_what_lies_in_its_range_and_on_its_interval(lake: Lake) -> None:
+    first, second = lake.dt(0), lake.dt(1)
+    ranges = {
+        "to_first": {"projection.dt.range": f"2022-01-01-00-00,{first}"},
+        "from_second": {"projection.dt.range": f"{second},NOW"},
+        "off_the_hour": {"projection.dt.range": "2022-01-01-00-30,NOW"},
+        "at_no_value": {"projection.dt.type": "enum", "projection.dt.values": "x,y"},
+    }
+    for name, changed in ranges.items():
+        lake.table(name, "CSV", parameters={**PROJECTION, **changed})
+    seen = {name: [row[0] for row in lake.rows(f"SELECT DISTINCT dt FROM {name}")] for name in ranges}
+    assert seen == {"to_first": [first], "from_second": [second], "off_the_hour": [], "at_no_value": []}
+    lake.table("no_type", "CSV", parameters={"projection.enabled": "true"})
+    assert "projection.dt.type" in lake.reason("SELECT 1 FROM no_type")
+
+
+def test_without_projection_registered_partitions_count_and_no_others(lake: Lake) -> None:
+    lake.table("registered", "ORC", parameters={})
+    assert lake.rows("SELECT count(*) FROM registered") == [["0"]]
+    location = f"s3://{lake.reports}/inventory/{lake.inventory.source}/orc/hive/dt={lake.dt(0)}/"
+    storage = {"Location": location}
+    lake.glue.create_partition(
+        DatabaseName=lake.database,
+        TableName="registered",
+        PartitionInput={"Values": ["mine"], "StorageDescriptor": storage},
+    )
+    assert lake.rows("SELECT dt, count(*) FROM registered GROUP BY 1") == [["mine", str(len(KEYS) + 1)]]
+
+
+def test_a_table_declared_wrong_does_what_it_does_on_athena(lake: Lake) -> None:
+    lake.table("text_size", "CSV", types={"size": "bigint"})
+    assert lake.reason("SELECT size FROM text_size").endswith(
+        "HIVE_BAD_DATA: Error parsing a value of column size as bigint: "
+    )
+    lake.table("iso_time", "CSV", types={"last_modified_date": "timestamp"})
+    assert "HIVE_BAD_DATA" in lake.reason("SELECT last_modified_date FROM iso_time")
+    lake.table("not_selected", "Parquet", more=["storage_class"])
+    assert lake.rows("SELECT DISTINCT storage_class FROM not_selected") == [[None]]
+    lake.table("not_symlinks", "CSV", input_format="org.apache.hadoop.mapred.TextInputFormat")
+    assert lake.rows("SELECT DISTINCT substr(bucket, 1, 5) FROM not_symlinks") == [["s3://"]]
+    assert "TABLE_NOT_FOUND" in lake.reason("SELECT 1 FROM nowhere")
+    assert "SYNTAX_ERROR" in lake.reason("SELECT FROM WHERE")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("regexp_like('a.tar.gz', '\\.gz$')", "true"),
+        ("url_decode('a+b%2Bc%2F')", "a b+c/"),
+        ("url_encode('a b/c')", "a+b%2Fc"),
+        ("date_diff('day', timestamp '2026-01-01 23:00', timestamp '2026-01-02 01:00')", "0"),
+        ("date_diff('day', date '2026-01-01', date '2026-02-01')", "31"),
+        ("from_iso8601_timestamp('2024-04-22T01:14:53.000Z')", "2024-04-22 01:14:53.000 UTC"),
+        ("date(from_iso8601_timestamp('2024-04-22T01:14:53.000Z'))", "2024-04-22"),
+        ("try_cast('x' as bigint)", None),
+        ("element_at(split('a/b/c', '/'), -1)", "c"),
+        ("element_at(split('a/b/c', '/'), 9)", None),
+        ("split('a/b', '/')", "[a, b]"),
+        ("split_part('a/b', '/', 2)", "b"),
+        ("split_part('a/b', '/', 3)", None),
+        ("regexp_extract('a/b.tar', '\\.([^./]+)$', 1)", "tar"),
+        ("regexp_extract('a', '\\.([^./]+)$', 1)", None),
+        ("format('%,d of %s: %.1f%%', 1234567, 'x', 2.25)", "1,234,567 of x: 2.2%"),
+        ("format('%5s|%-5s|%03d', 'a', 'b', 7)", "    a|b    |007"),
+        ("7 / 2", "3"),
+        ("1.0E0 / 3", "0.3333333333333333"),
+        ("cast(12345678 as double)", "1.2345678E7"),
+        ("json_extract_scalar('{\"a\": \"b\"}', '$.a')", "b"),
+        ("map_agg('a', 1)", "{a=1}"),
+        ("approx_distinct('a')", "1"),
+        ("to_iso8601(timestamp '2026-01-01 23:00:00')", "2026-01-01T23:00:00.000Z"),
+        ("from_utf8(from_base64('YQ=='))", "a"),
+        ("coalesce(nullif('', ''), 'none')", "none"),
+        ("array_join(array_agg('x'), ',')", "x"),
+        ("count_if(true)", "1"),
+    ],
+)
+def test_athenas_functions(lake: Lake, expression: str, value: str | None) -> None:
+    assert lake.rows(f"SELECT {expression} AS answer") == [[value]]
+
+
+def test_queries_of_several_parts(lake: Lake) -> None:
+    rows = lake.rows(
+        f"WITH now_there AS (SELECT key, size FROM parquet WHERE dt = '{lake.dt(1)}' AND is_latest "
+        f"AND NOT is_delete_marker), before AS (SELECT key, size FROM orc WHERE dt = '{lake.dt(0)}') "
+        "SELECT count(DISTINCT n.key), sum(n.size), max_by(n.key, length(n.key)) IS NOT NULL "
+        "FROM now_there n JOIN before b ON n.key = b.key "
+        "UNION ALL SELECT 0, NULL, EXISTS (SELECT 1 FROM csv) ORDER BY 1 DESC"
+    )
+    assert rows == [[str(len(KEYS) - 1), str(5 * (len(KEYS) - 1)), "true"], ["0", None, "true"]]
+
+
+def test_a_result_is_where_the_execution_says(lake: Lake) -> None:
+    execution = lake.start("""SELECT 'a"b' AS "one", NULL AS two, 3 AS three""")
+    name = execution["QueryExecutionId"]
+    where = execution["ResultConfiguration"]["OutputLocation"]
+    assert where == f"s3://{lake.reports}/queries/{name}.csv"
+    assert lake.inventory.read(where) == b'"one","two","three"\n"a""b",,"3"\n'
+    assert lake.inventory.read(f"{where}.metadata")
+
+
+def test_parameters_take_the_place_of_question_marks(lake: Lake) -> None:
+    sql = "SELECT ? AS a, '?' AS b, count(*) FROM orc WHERE dt = ?"
+    parameters = ["7", f"'{lake.dt(0)}'"]
+    assert lake.rows(sql, ExecutionParameters=parameters) == [["7", "?", str(len(KEYS) + 1)]]
+    execution = lake.start(sql, ExecutionParameters=parameters)
+    assert (execution["Query"], execution["ExecutionParameters"]) == (sql, parameters)
+    athena = lake.emulator.root("athena")
+    with pytest.raises(athena.exceptions.InvalidRequestException, match="expected 2 but found 1"):
+        lake.start(sql, ExecutionParameters=["7"])
+
+
+def test_a_workgroup_that_enforces_its_location_is_kept_to(lake: Lake) -> None:
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    location = {"OutputLocation": f"s3://{lake.reports}/enforced/"}
+    lake.emulator.root("athena").create_work_group(
+        Name=name,
+        Configuration={"EnforceWorkGroupConfiguration": True, "ResultConfiguration": location},
+    )
+    execution = lake.start("SELECT 1", WorkGroup=name)
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{lake.reports}/enforced/")
+
+
+Statements = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def analyst(lake: Lake) -> Iterator[tuple[Any, Statements, Callable[[Statements], None]]]:
+    """An Athena client of a user, what it needs for a query, and a way to give it that or less."""
+    iam = lake.emulator.root("iam")
+    user = f"analyst-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    glue = f"arn:aws:glue:us-east-1:{ACCOUNT}"
+    bucket, base = f"arn:aws:s3:::{lake.reports}", f"inventory/{lake.inventory.source}"
+    up = [f"{glue}:catalog", f"{glue}:database/{lake.database}"]
+    table = [*up, f"{glue}:table/{lake.database}/*"]
+    needed: Statements = {
+        "athena": {"Action": "athena:*", "Resource": "*"},
+        "glue:GetDatabase": {"Action": "glue:GetDatabase", "Resource": up},
+        "glue:GetTable": {"Action": "glue:GetTable", "Resource": table},
+        "glue:GetPartitions": {"Action": "glue:GetPartitions", "Resource": table},
+        "list": {
+            "Action": "s3:ListBucket",
+            "Resource": bucket,
+            "Condition": {"StringLike": {"s3:prefix": "inventory/*"}},
+        },
+        "symlinks": {"Action": "s3:GetObject", "Resource": f"{bucket}/{base}/*/hive/*"},
+        "data": {"Action": "s3:GetObject", "Resource": f"{bucket}/{base}/*/data/*"},
+        "output bucket": {"Action": "s3:GetBucketLocation", "Resource": bucket},
+        "result": {"Action": "s3:PutObject", "Resource": f"{bucket}/queries/*"},
+        "read result": {"Action": "s3:GetObject", "Resource": f"{bucket}/queries/*"},
+    }
+
+    def give(statements: Statements) -> None:
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements.values()]}
+        iam.put_user_policy(UserName=user, PolicyName="query", PolicyDocument=json.dumps(policy))
+
+    client = lake.emulator.client("athena", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    yield client, needed, give
+    iam.delete_user_policy(UserName=user, PolicyName="query")
+
+
+def test_a_caller_with_all_rights_queries_and_reads_the_result(
+    lake: Lake, analyst: tuple[Any, Statements, Callable[[Statements], None]]
+) -> None:
+    client, needed, give = analyst
+    give(needed)
+    execution = lake.start("SELECT count(*) FROM csv", athena=client)
+    assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+    answer = client.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+    assert answer["ResultSet"]["Rows"][1]["Data"] == [{"VarCharValue": str(2 * (len(KEYS) + 1))}]
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("glue:GetDatabase", "not authorized to perform: glue:GetDatabase on resource"),
+        ("glue:GetTable", "not authorized to perform: glue:GetTable on resource"),
+        ("glue:GetPartitions", "not authorized to perform: glue:GetPartitions on resource"),
+        ("list", "not authorized to perform: s3:ListBucket"),
+        ("symlinks", "Permission denied on S3 path: s3://"),
+        ("data", "Permission denied on S3 path: s3://"),
+        ("result", "Access denied when writing output to url: s3://"),
+    ],
+)
+def test_a_query_fails_without_any_one_right_of_its_caller(
+    lake: Lake, analyst: tuple[Any, Statements, Callable[[Statements], None]], missing: str, reason: str
+) -> None:
+    client, needed, give = analyst
+    give(_without(needed, missing))
+    told = lake.reason("SELECT count(*) FROM csv", athena=client)
+    assert reason in told
+    assert {"symlinks": "/symlink.txt", "data": "/data/"}.get(missing, "") in told
+
+
+def test_the_output_bucket_and_the_result_are_asked_for_too(
+    lake: Lake, analyst: tuple[Any, Statements, Callable[[Statements], None]]
+) -> None:
+    client, needed, give = analyst
+    give(_without(needed, "output bucket"))
+    with pytest.raises(client.exceptions.InvalidRequestException, match="Unable to verify/create output bucket"):
+        lake.start("SELECT 1", athena=client)
+    give(_without(needed, "read result"))
+    execution = lake.start("SELECT 1", athena=client)
+    with pytest.raises(client.exceptions.InvalidRequestException, match="Permission denied on S3 path"):
+        client.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+
+
+def _without(statements: Statements, name: str) -> Statements:
+    return {each: statement for each, statement in statements.items() if each != name}
