@@ -31,7 +31,7 @@ def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
         name = where.rstrip("`")
-        got = f", not {given[name]!r}" if name in given else ""
+        got = f", not {given[name]!r}" if name in given and repr(given[name]) not in what else ""
         raise UsageError(f"argument{' ' + name if name else 's'}: {what[:1].lower()}{what[1:]}{got}") from None
 
 

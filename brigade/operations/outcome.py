@@ -35,7 +35,8 @@ _SECRETS = (
     (
         re.compile(
             r"(?i)\b(authorization|x-amz-(?:signature|security-token|credential)"
-            r"|[\w-]*(?:password|passwd|secret|token|api[_-]?key|signature))(\s*[=:]\s*)[^\s&,;\"']+"
+            r"|[\w-]*(?:password|passwd|secret|token|api[_-]?key|signature))([\"']?\s*[=:]\s*)"
+            r"(?:(?:Bearer|Basic)\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s&,;\"']+)"
         ),
         r"\1\2…",
     ),

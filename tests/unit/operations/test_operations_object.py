@@ -1,0 +1,48 @@
+import pytest
+
+from brigade.errors import InvalidData, RetryLater
+from brigade.operations.object import Object
+from tests.unit.operations.operations_lake import Lake
+
+
+def test_reading_asks_once_and_looking_is_lazy() -> None:
+    lake = Lake(k=b"abc")
+    source = Object(lake, "lake", "k")
+    assert lake.asked == []
+    assert source.read(1) == b"abc"
+    assert [call for call, _ in lake.asked] == ["GetObject"]
+    assert source.head.size == source.head.size == 3
+    assert [call for call, _ in lake.asked] == ["GetObject", "HeadObject"]
+
+
+def test_the_manifests_version_is_what_is_read() -> None:
+    lake = Lake(k=b"abc")
+    source = Object(lake, "lake", "k", version_id="v7")
+    assert source.head.etag
+    assert source.read(1) == b"abc"
+    assert {request["VersionId"] for _, request in lake.asked} == {"v7"}
+
+
+def test_an_object_that_changes_behind_the_head_is_for_later() -> None:
+    lake = Lake(k=b"abc")
+    source = Object(lake, "lake", "k")
+    assert source.head.size == 3
+    lake.objects["k"] = b"other"
+    with pytest.raises(RetryLater, match="changed"):
+        source.read(1)
+
+
+def test_reading_is_bounded() -> None:
+    with pytest.raises(InvalidData, match="over the 1 MiB"):
+        Object(Lake(k=b"x" * (1024 * 1024 + 1)), "lake", "k").read(1)
+
+
+def test_streaming_gives_pieces() -> None:
+    assert list(Object(Lake(k=b"abcde"), "lake", "k").stream(2)) == [b"ab", b"cd", b"e"]
+
+
+def test_writing_puts_into_the_same_bucket() -> None:
+    lake = Lake()
+    Object(lake, "lake", "k").write("out/k", b"1", content_type="image/png")
+    assert (lake.objects["out/k"], lake.types["out/k"]) == (b"1", "image/png")
+    assert lake.asked[0][1]["Bucket"] == "lake"

@@ -1,0 +1,127 @@
+"""The core with operations that do what operations do: succeed, raise, hang, and be given nonsense."""
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+
+from brigade.errors import RetryLater
+from brigade.operations.invocation import Invocation, Task
+from brigade.operations.object import Object
+from brigade.operations.operation import NoArguments, Operation
+from brigade.operations.perform import perform
+from tests.unit.operations.operations_lake import Lake, refusal
+
+
+class Size(msgspec.Struct, frozen=True):
+    size: Annotated[int, msgspec.Meta(ge=1, le=9)]
+    format: Literal["png", "jpeg"] = "png"
+    deep: bool = False
+
+
+def invocation(*keys: str, **arguments: str) -> Invocation:
+    tasks = [Task(id=f"task-{key}", bucket="lake", key_text=key, version_id=None) for key in keys]
+    return Invocation(schema="2.0", id="i", job_id="j", arguments=arguments, tasks=tasks)
+
+
+def operation(run: Callable[[Object, Any], str], arguments: type[msgspec.Struct] = NoArguments) -> Operation:
+    return Operation(run=run, arguments=arguments, summary="", reads=("*",))
+
+
+def test_every_task_has_its_own_result_whatever_the_others_did() -> None:
+    def run(source: Object, _: Any) -> str:
+        if source.key == "bad key":
+            raise ValueError("bad")
+        if source.key == "busy":
+            raise RetryLater("later")
+        return f"read {len(source.read(1))}"
+
+    results = perform(operation(run), invocation("good", "bad+key", "busy", "gone"), Lake(good=b"12"), 60)
+    assert [(result.task.id, result.code, result.text) for result in results] == [
+        ("task-good", "Succeeded", "read 2"),
+        ("task-bad+key", "PermanentFailure", "ValueError: bad"),
+        ("task-busy", "TemporaryFailure", "RetryLater: later"),
+        ("task-gone", "PermanentFailure", "NoSuchKey: The specified key does not exist. (GetObject)"),
+    ]
+
+
+def test_arguments_come_typed() -> None:
+    seen: list[Any] = []
+
+    def run(_: Object, arguments: Any) -> str:
+        seen.append(arguments)
+        return ""
+
+    (result,) = perform(operation(run, Size), invocation("k", size="7", deep="true"), Lake(), 60)
+    assert result.code == "Succeeded"
+    assert seen == [Size(size=7, format="png", deep=True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({}, "UsageError: arguments: object missing required field `size`"),
+        ({"size": "x"}, "UsageError: argument size: expected `int`, got `str`, not 'x'"),
+        ({"size": "10"}, "UsageError: argument size: expected `int` <= 9, not '10'"),
+        ({"size": "1", "format": "gif"}, "UsageError: argument format: invalid enum value 'gif'"),
+        ({"size": "1", "colour": "red"}, "UsageError: no argument 'colour'; it takes size, format, deep"),
+    ],
+)
+def test_a_wrong_argument_is_permanent_and_named(arguments: dict[str, str], text: str) -> None:
+    (result,) = perform(operation(lambda *_: "", Size), invocation("k", **arguments), Lake(), 60)
+    assert (result.code, result.text) == ("PermanentFailure", text)
+
+
+def test_a_key_that_is_not_utf8_is_permanent() -> None:
+    (result,) = perform(operation(lambda *_: ""), invocation("%FF%FE"), Lake(), 60)
+    assert result.code == "PermanentFailure"
+    assert "not UTF-8" in result.text
+
+
+def test_a_task_that_would_outlive_the_function_is_stopped_in_time_and_cleaned_up() -> None:
+    undone = []
+
+    def run(*_: Any) -> str:
+        try:
+            time.sleep(30)
+        except Exception:  # noqa: BLE001 - what a careless operation does; it must not swallow the deadline
+            return "swallowed"
+        finally:
+            undone.append(True)
+        return "done"
+
+    began = time.monotonic()
+    results = perform(operation(run), invocation("first", "second"), Lake(), 0.5)
+    assert time.monotonic() - began < 0.6
+    assert [result.code for result in results] == ["TemporaryFailure", "TemporaryFailure"]
+    assert "OutOfTime" in results[0].text
+    assert undone[0]
+
+
+def test_a_task_that_the_time_does_not_allow_is_not_begun() -> None:
+    (result,) = perform(operation(lambda *_: pytest.fail("begun")), invocation("k"), Lake(), 0)
+    assert result.code == "TemporaryFailure"
+
+
+def test_no_timer_is_left_behind() -> None:
+    perform(operation(lambda *_: "done"), invocation("k"), Lake(), 0.3)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_running_out_of_memory_is_permanent() -> None:
+    def run(*_: Any) -> str:
+        raise MemoryError
+
+    (result,) = perform(operation(run), invocation("k"), Lake(), 60)
+    assert (result.code, result.text) == ("PermanentFailure", "MemoryError")
+
+
+def test_throttling_while_reading_is_temporary() -> None:
+    lake = Lake(k=b"x")
+    lake.fails = [refusal("SlowDown", 503)]
+    (result,) = perform(operation(lambda source, _: str(source.read(1))), invocation("k"), lake, 60)
+    assert result.code == "TemporaryFailure"
