@@ -11,7 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 LONGEST_KEY = 1024  # characters of the manifest's text, percent escapes included
@@ -106,7 +106,7 @@ def inventory_rows(manifest: bytes, open_data: Open) -> Iterator[Row]:
 def _inventory_file(body: Readable, key: str, md5: str, fields: Sequence[str]) -> Iterator[Row]:
     raw = _Raw(body)
     try:
-        with gzip.GzipFile(fileobj=raw) as plain:
+        with gzip.GzipFile(fileobj=io.BufferedReader(raw)) as plain:
             for line, columns in _lines(plain):
                 if len(columns) != len(fields):
                     raise Refusal(f"{_MALFORMED}: line {line} of {key} has {len(columns)} columns, not {len(fields)}")
@@ -170,7 +170,7 @@ def _decoded(stream: Any) -> Iterator[str]:
             raise Refusal(f"Invalid Manifest Content: line {number} is not UTF-8") from error
 
 
-class _Raw(io.RawIOBase, BinaryIO):
+class _Raw(io.RawIOBase):
     """A body as a raw stream that keeps the MD5 of what was read."""
 
     def __init__(self, body: Readable) -> None:

@@ -85,9 +85,9 @@ def test_a_manifest_that_is_not_there_fails(batch: Batch) -> None:
     assert "manifest" in job["FailureReasons"][0]["FailureReason"]
 
 
-def inventory(batch: Batch, files: list[bytes], **changes: Any) -> dict[str, Any]:
+def inventory(batch: Batch, plains: list[bytes], **changes: Any) -> dict[str, Any]:
     listed = []
-    for number, plain in enumerate(files):
+    for number, plain in enumerate(plains):
         body = gzip.compress(plain)
         batch.put(body, f"data/{number}.csv.gz")
         md5 = hashlib.md5(body).hexdigest()
