@@ -16,7 +16,6 @@ _SUBRESOURCES = re.compile(
     "policy|notification|tagging|versioning|encryption|lifecycle|cors|acl|website|logging|accelerate|requestPayment"
     "|object-lock|replication|ownershipControls|publicAccessBlock|inventory"
 )
-_XML = {"Content-Type": "application/xml"}
 
 inventories = AccountScopedDict()
 """The inventory configurations: bucket → id → the XML of ``InventoryConfiguration``, as it was put."""
@@ -76,13 +75,13 @@ def inventory(method: str, bucket: str, name: str, body: bytes) -> Answer:
         items = "".join(re.sub(r"^\s*<\?xml[^>]*\?>", "", known[each]) for each in sorted(known))
         root = "ListInventoryConfigurationsResult"
         listed = f'<{root} xmlns="{s3.S3_NS}">{items}<IsTruncated>false</IsTruncated></{root}>'
-        return 200, _XML, listed.encode()
+        return _found(listed)
     if name not in known:
         return _answer(s3._error("NoSuchConfiguration", "The specified configuration does not exist.", 404))
     if method == "DELETE":
         inventories[bucket] = {each: xml for each, xml in known.items() if each != name}
         return 204, {}, b""
-    return 200, _XML, known[name].encode()
+    return _found(known[name])
 
 
 def refuse_unknown_subresources() -> None:
@@ -148,6 +147,10 @@ def encrypt_with_the_account_key() -> None:
         if headers.get(algorithm) == "aws:kms" and not headers.get(key):
             headers = {**headers, key: f"arn:aws:kms:{get_region()}:{get_account_id()}:alias/aws/s3"}
         return original(headers, bucket)
+
+
+def _found(document: str) -> Answer:
+    return 200, {"Content-Type": "application/xml"}, document.encode()
 
 
 def _answer(answer: Any) -> Answer:

@@ -1,0 +1,133 @@
+"""What S3 of the local AWS does as S3 does, and ministack alone does not."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.conftest import Emulator
+
+
+@pytest.fixture
+def s3(emulator: Emulator) -> Any:
+    return emulator.root("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> Iterator[str]:
+    name = f"patches-{uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
+        s3.delete_object(Bucket=name, Key=item["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
+def configuration(name: str) -> dict[str, Any]:
+    return {
+        "Id": name,
+        "IsEnabled": True,
+        "IncludedObjectVersions": "Current",
+        "Schedule": {"Frequency": "Daily"},
+        "OptionalFields": ["Size", "ETag"],
+        "Filter": {"Prefix": "a&b/"},
+        "Destination": {"S3BucketDestination": {"Bucket": "arn:aws:s3:::elsewhere", "Format": "CSV", "Prefix": "in"}},
+    }
+
+
+def code(raised: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(raised.value.response["Error"]["Code"])
+
+
+def test_inventory_configurations_are_kept_and_deleted_without_the_bucket(s3: Any, bucket: str) -> None:
+    for name in ("weekly", "daily"):
+        s3.put_bucket_inventory_configuration(Bucket=bucket, Id=name, InventoryConfiguration=configuration(name))
+    got = s3.get_bucket_inventory_configuration(Bucket=bucket, Id="daily")["InventoryConfiguration"]
+    assert got == configuration("daily")
+    listed = s3.list_bucket_inventory_configurations(Bucket=bucket)
+    assert [each["Id"] for each in listed["InventoryConfigurationList"]] == ["daily", "weekly"]
+    assert listed["IsTruncated"] is False
+
+    s3.delete_bucket_inventory_configuration(Bucket=bucket, Id="daily")
+    s3.head_bucket(Bucket=bucket)
+    with pytest.raises(ClientError) as missing:
+        s3.get_bucket_inventory_configuration(Bucket=bucket, Id="daily")
+    assert code(missing) == "NoSuchConfiguration"
+    with pytest.raises(ClientError) as missing:
+        s3.delete_bucket_inventory_configuration(Bucket=bucket, Id="daily")
+    assert code(missing) == "NoSuchConfiguration"
+
+
+def test_an_inventory_configuration_makes_no_bucket_and_goes_with_its_own(s3: Any) -> None:
+    with pytest.raises(ClientError) as missing:
+        s3.put_bucket_inventory_configuration(Bucket="not-there", Id="i", InventoryConfiguration=configuration("i"))
+    assert code(missing) == "NoSuchBucket"
+    s3.create_bucket(Bucket="here-for-a-moment")
+    s3.put_bucket_inventory_configuration(Bucket="here-for-a-moment", Id="i", InventoryConfiguration=configuration("i"))
+    s3.delete_bucket(Bucket="here-for-a-moment")
+    s3.create_bucket(Bucket="here-for-a-moment")
+    assert "InventoryConfigurationList" not in s3.list_bucket_inventory_configurations(Bucket="here-for-a-moment")
+    s3.delete_bucket(Bucket="here-for-a-moment")
+
+
+def test_a_configuration_whose_id_is_another_is_malformed(s3: Any, bucket: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        s3.put_bucket_inventory_configuration(Bucket=bucket, Id="one", InventoryConfiguration=configuration("other"))
+    assert code(refused) == "MalformedXML"
+
+
+def test_what_is_not_served_neither_makes_nor_deletes_a_bucket(s3: Any, bucket: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        s3.delete_bucket_metrics_configuration(Bucket=bucket, Id="m")
+    assert code(refused) == "NotImplemented"
+    s3.head_bucket(Bucket=bucket)
+    with pytest.raises(ClientError) as refused:
+        s3.put_bucket_metrics_configuration(Bucket="not-there", Id="m", MetricsConfiguration={"Id": "m"})
+    assert code(refused) == "NotImplemented"
+    assert "not-there" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+def upload(s3: Any, bucket: str, sizes: list[int]) -> dict[str, Any]:
+    started = s3.create_multipart_upload(Bucket=bucket, Key="k")
+    named = {"Bucket": bucket, "Key": "k", "UploadId": started["UploadId"]}
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(**named, PartNumber=number, Body=bytes(size))["ETag"]}
+        for number, size in enumerate(sizes, start=1)
+    ]
+    return {**named, "MultipartUpload": {"Parts": parts}}
+
+
+def test_a_part_below_5_mib_that_is_not_the_last_is_too_small(s3: Any, bucket: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        s3.complete_multipart_upload(**upload(s3, bucket, [(5 << 20) - 1, 10]))
+    assert code(refused) == "EntityTooSmall"
+    s3.complete_multipart_upload(**upload(s3, bucket, [5 << 20, 10]))
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == (5 << 20) + 10
+
+
+def test_parts_out_of_order_are_refused(s3: Any, bucket: str) -> None:
+    complete = upload(s3, bucket, [5 << 20, 5 << 20, 1])
+    complete["MultipartUpload"]["Parts"][:2] = reversed(complete["MultipartUpload"]["Parts"][:2])
+    with pytest.raises(ClientError) as refused:
+        s3.complete_multipart_upload(**complete)
+    assert code(refused) == "InvalidPartOrder"
+
+
+def test_a_copy_under_a_condition_does_not_overwrite(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="from", Body=b"new")
+    s3.put_object(Bucket=bucket, Key="to", Body=b"old")
+    source = {"Bucket": bucket, "Key": "from"}
+    with pytest.raises(ClientError) as lost:
+        s3.copy_object(Bucket=bucket, Key="to", CopySource=source, IfNoneMatch="*")
+    assert code(lost) == "PreconditionFailed"
+    assert s3.get_object(Bucket=bucket, Key="to")["Body"].read() == b"old"
+    s3.copy_object(Bucket=bucket, Key="fresh", CopySource=source, IfNoneMatch="*")
+    assert s3.get_object(Bucket=bucket, Key="fresh")["Body"].read() == b"new"
+
+
+def test_kms_without_a_key_is_the_account_key(s3: Any, bucket: str) -> None:
+    put = s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="aws:kms")
+    assert put["ServerSideEncryption"] == "aws:kms"
+    assert put["SSEKMSKeyId"].endswith("alias/aws/s3")
