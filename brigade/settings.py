@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+import msgspec.inspect
 from msgspec import Meta, Struct
 
 from brigade.errors import SettingsError
@@ -19,6 +21,7 @@ _Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 # A trailing slash would make S3 write ``prefix//bucket/…`` while manifests name ``prefix/bucket/…``.
 _Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
 _Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}-\d{2}-00$")]
+_TAKEN_PREFIXES = ("jobs", "manifests", "queries")
 
 
 class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +34,14 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     versions: Literal["All", "Current"] = "Current"
     since: _Instant = "2026-11-01-00-00"
     """The hour of the first deployment: every hour from it on is a partition that a query without ``dt`` lists."""
+
+    def __post_init__(self) -> None:
+        try:
+            datetime.strptime(self.since, "%Y-%m-%d-%H-%M")
+        except ValueError:
+            raise ValueError(f"since is {self.since!r}; it takes an hour that there is, as 2026-11-22-13-00") from None
+        if self.prefix.partition("/")[0] in _TAKEN_PREFIXES:
+            raise ValueError(f"prefix is {self.prefix!r}; {', '.join(_TAKEN_PREFIXES)} hold other things")
 
 
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,9 +94,14 @@ def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws")
         raise SettingsError(
             f"cdk.json: no stage {stage!r} in context.stages; it has {', '.join(sorted(stages)) or 'none'}"
         )
+    if target not in get_args(Target):
+        raise SettingsError(f"target={target}: the target is one of {', '.join(get_args(Target))}")
     given = stages[stage]
     if not isinstance(given, Mapping):
         raise SettingsError(f"cdk.json: context.stages.{stage} must be an object")
+    for name in ("stage", "target"):
+        if name in given:
+            raise SettingsError(f"cdk.json: context.stages.{stage}.{name}: not set here, but by -c {name}=")
     try:
         return msgspec.convert({**given, "stage": stage, "target": target}, Settings)
     except msgspec.ValidationError as error:
@@ -95,7 +111,20 @@ def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws")
 def _place(message: str) -> str:
     """Turn msgspec's ``Expected `int` - at `$.retention.logs` `` into ``.retention.logs: expected `int` ``."""
     what, _, where = message.partition(" - at `$")
+    path = where.rstrip("`")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
     if unknown:
-        return f"{where.rstrip('`')}.{unknown[1]}: unknown key"
-    return f"{where.rstrip('`')}: {what[:1].lower()}{what[1:]}"
+        return f"{path}.{unknown[1]}: unknown key; there are {', '.join(_choices(path))}"
+    if what.startswith("Invalid enum value"):
+        return f"{path}: {what[:1].lower()}{what[1:]}; it takes {', '.join(_choices(path))}"
+    return f"{path}: {what[:1].lower()}{what[1:]}"
+
+
+def _choices(path: str) -> list[str]:
+    """The keys of the object at ``path`` (``.retention``), or the values that the key there takes."""
+    kind: Any = msgspec.inspect.type_info(Settings)
+    for name in path.split(".")[1:]:
+        kind = next(field.type for field in kind.fields if field.name == name)
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return [str(value) for value in kind.values]
+    return [field.name for field in kind.fields if field.name not in ("stage", "target")]

@@ -53,7 +53,8 @@ class BatchOperationsStack(Stack):
                 settings=settings,
             )
             allow_objects(made.role, storage.lake, operation.reads, "s3:GetObject", "s3:GetObjectVersion")
-            allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject")
+            # GetObject is the HEAD that settles a write whose answer got lost: lambdas/batch_operations/handler.py
+            allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject", "s3:GetObject")
             allow_list(made.role, storage.lake)
             allow_key(made.role, storage.key, "Decrypt", *(["GenerateDataKey"] if operation.writes else []))
             CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)

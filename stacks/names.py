@@ -45,6 +45,11 @@ def dashboard(stage: str) -> str:
     return f"brigade-{stage}"
 
 
+def metrics(stage: str) -> str:
+    """The namespace of the metrics, so that two stages of one account do not add up."""
+    return f"Brigade/{stage}"
+
+
 def output(prefix: str, name: str) -> str:
     """The output of a declaration: ``Ingest`` and ``my_api`` → ``IngestMyApi``."""
     return prefix + "".join(word.capitalize() for word in name.split("_"))

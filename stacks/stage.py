@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aws_cdk import App, Environment
 
+from brigade.errors import SettingsError
 from brigade.ingest.source import Source
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
@@ -29,9 +30,17 @@ def add_stage(
 
     Arguments: ``sources`` and ``operations``, what is declared, by name; a source that is for this machine only is left
     out of a deployment to AWS. ``root``, the repository, of which the functions' packages are made.
+
+    Fails with SettingsError when the settings name a source that is not declared.
     """
     env = Environment(account=settings.account, region=settings.region)
     here = {name: source for name, source in sources.items() if settings.target == "local" or not source.local_only}
+    unknown = sorted(settings.source_urls.keys() - sources.keys())
+    if unknown:
+        raise SettingsError(
+            f"cdk.json: context.stages.{settings.stage}.source_urls.{unknown[0]}: no such source; "
+            f"there are {', '.join(sources) or 'none'}"
+        )
     storage = StorageStack(app, settings=settings, env=env)
     CatalogStack(app, settings=settings, storage=storage, env=env)
     IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)

@@ -64,7 +64,7 @@ def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, 
     alarm(
         "DidNotRun",
         f"{source} has published nothing for {_HOURS_WITHOUT} hours",
-        measured(service, "Published", "Sum", _HOUR),
+        measured(stage, service, "Published", "Sum", _HOUR),
         1,
         periods=_HOURS_WITHOUT,
         below=True,
@@ -72,7 +72,7 @@ def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, 
     alarm(
         "RecordWidth",
         f"The mean record of {source} has {limits.record_bytes} bytes or more: has the API changed?",
-        measured(service, "RecordBytes", "Average", _MINUTES),
+        measured(stage, service, "RecordBytes", "Average", _MINUTES),
         limits.record_bytes,
     )
     alarm(
@@ -96,7 +96,7 @@ def memory_alarm(scope: Construct, *, stage: str, service: str, title: str, limi
         scope,
         f"{title}Memory",
         means=f"{stage}: {service} used {limits.memory_percent} % of its memory or more: declare more memory_mib",
-        metric=measured(service, "MemoryUsedPercent", "Maximum", _MINUTES),
+        metric=measured(stage, service, "MemoryUsedPercent", "Maximum", _MINUTES),
         threshold=limits.memory_percent,
         topic=topic,
     )

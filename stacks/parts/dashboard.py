@@ -22,18 +22,18 @@ class Dashboard(cloudwatch.Dashboard):
         for source in sources:
             service = f"ingest-{source}"
             self.add_widgets(
-                _graph(f"{service}: records", _measured(service, "Sum", "Records", "Pages")),
-                _graph(f"{service}: bytes", _measured(service, "Sum", "BytesOut")),
-                _graph(f"{service}: seconds", _measured(service, "Maximum", "Seconds")),
-                _graph(f"{service}: memory, % of its limit", _measured(service, "Maximum", "MemoryUsedPercent")),
+                _graph(f"{service}: records", _measured(stage, service, "Sum", "Records", "Pages")),
+                _graph(f"{service}: bytes", _measured(stage, service, "Sum", "BytesOut")),
+                _graph(f"{service}: seconds", _measured(stage, service, "Maximum", "Seconds")),
+                _graph(f"{service}: memory, % of its limit", _measured(stage, service, "Maximum", "MemoryUsedPercent")),
                 _graph(f"{service}: errors", _trouble(names.ingest(stage, source))),
             )
         for operation in operations:
             service = f"operation-{operation}"
-            results = _measured(service, "Sum", "Succeeded", "TemporaryFailure", "PermanentFailure")
+            results = _measured(stage, service, "Sum", "Succeeded", "TemporaryFailure", "PermanentFailure")
             self.add_widgets(
                 _graph(f"{service}: tasks by result", results),
-                _graph(f"{service}: memory, % of its limit", _measured(service, "Maximum", "MemoryUsedPercent")),
+                _graph(f"{service}: memory, % of its limit", _measured(stage, service, "Maximum", "MemoryUsedPercent")),
                 _graph(f"{service}: errors", _trouble(names.operation(stage, operation))),
             )
 
@@ -42,8 +42,8 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.Grap
     return cloudwatch.GraphWidget(title=title, left=metrics, width=4)
 
 
-def _measured(service: str, statistic: str, *metrics: str) -> list[cloudwatch.IMetric]:
-    return [measured(service, metric, statistic, _PERIOD) for metric in metrics]
+def _measured(stage: str, service: str, statistic: str, *metrics: str) -> list[cloudwatch.IMetric]:
+    return [measured(stage, service, metric, statistic, _PERIOD) for metric in metrics]
 
 
 def _trouble(function: str) -> list[cloudwatch.IMetric]:

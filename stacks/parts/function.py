@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from brigade.settings import Settings
+from stacks import names
 from stacks.parts import nag
 from stacks.parts.package import Package
 from stacks.parts.role import allow
@@ -64,7 +65,7 @@ class Function(Construct):
                 environment={
                     **environment,
                     "POWERTOOLS_SERVICE_NAME": service,
-                    "POWERTOOLS_METRICS_NAMESPACE": "Brigade",
+                    "POWERTOOLS_METRICS_NAMESPACE": names.metrics(settings.stage),
                     # Where there is no X-Ray to send to, Powertools is told so; a function would else wait for it.
                     **({} if on_aws else {"POWERTOOLS_TRACE_DISABLED": "true"}),
                 },

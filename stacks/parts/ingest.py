@@ -14,7 +14,7 @@ from stacks.parts.failures import Failures
 from stacks.parts.function import Function
 from stacks.parts.loop import Loop
 from stacks.parts.package import Package
-from stacks.parts.role import allow_key, allow_list, allow_objects
+from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
 
 
 class Ingest(Construct):
@@ -53,11 +53,12 @@ class Ingest(Construct):
             concurrency=None,
             settings=settings,
         )
-        # GetObject is the HEAD that settles an unclear answer; ListMultipartUploadParts, what a resumed run builds on.
-        published = ("s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-        allow_objects(made.role, lake, [f"{name}/*"], *published)
+        # Which call needs which: lambdas/ingest/handler.py
+        allow_objects(made.role, lake, [f"{name}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
         allow_objects(made.role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(made.role, state, [f"ingest/{name}/*"], "s3:DeleteObject")
         allow_list(made.role, lake, state)
+        allow(made.role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
         allow_key(made.role, key, "Decrypt", "GenerateDataKey")
 
         failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))

@@ -3,13 +3,13 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-NAMESPACE = "Brigade"
+from stacks import names
 
 
-def measured(service: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+def measured(stage: str, service: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
     """A metric that the function itself publishes, of the service ``ingest-<source>`` or ``operation-<name>``."""
     return cloudwatch.Metric(
-        namespace=NAMESPACE,
+        namespace=names.metrics(stage),
         metric_name=name,
         dimensions_map={"service": service},
         statistic=statistic,

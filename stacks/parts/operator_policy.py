@@ -64,7 +64,7 @@ class OperatorPolicy(iam.ManagedPolicy):
     def _allow_jobs(self, job_role: iam.IRole) -> None:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
         allow(self, ["s3:CreateJob", "s3:ListJobs"], ["*"], because="IAM knows no resource for these two actions.")
-        watching = ["DescribeJob", "UpdateJobStatus", "UpdateJobPriority", "GetJobTagging", "PutJobTagging"]
+        watching = ["DescribeJob", "UpdateJobStatus", "UpdateJobPriority", "PutJobTagging"]
         allow(
             self,
             [f"s3:{action}" for action in watching],
