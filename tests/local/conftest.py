@@ -7,11 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
+
+if TYPE_CHECKING:
+    from tests.local.deployment import Deployment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".brigade" / "emulator" / "bin" / "python"
@@ -89,3 +92,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     up = json.loads(run_local(home, "up", "--port", str(free_port())).stdout)
     yield Emulator(home=home, endpoint=up["endpoint"])
     run_local(home, "down")
+
+
+@pytest.fixture(scope="session")
+def deployed(emulator: Emulator) -> "Deployment":
+    from tests.local.deployment import deploy  # which stands on this module
+
+    return deploy(emulator)

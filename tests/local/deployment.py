@@ -1,0 +1,68 @@
+"""The stacks deployed to the local AWS of the tests, and the command used on them as the operator."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.demo.lake import Lake
+from tests.local.conftest import REPOSITORY, Emulator
+
+BRIGADE = REPOSITORY / ".venv" / "bin" / "brigade"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployed stage ``dev``. ``run`` and ``ask`` are the real command, as the operator."""
+
+    emulator: Emulator
+    environment: dict[str, str]
+    outputs: dict[str, str]
+    lake: Lake
+
+    def run(self, *arguments: str, given: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run ``brigade``, ``given`` on its stdin."""
+        return subprocess.run(
+            [BRIGADE, *arguments],
+            env=self.environment,
+            input=given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def ask(self, *arguments: str, exits: int = 0, given: str | None = None) -> Any:
+        """Run ``brigade --json`` and give its document, or the list of them; it must exit with ``exits``."""
+        done = self.run("--json", *arguments, given=given)
+        assert done.returncode == exits, f"brigade {arguments} exited {done.returncode}: {done.stderr}{done.stdout}"
+        documents = [json.loads(line) for line in done.stdout.splitlines()]
+        return documents[0] if len(documents) == 1 else documents
+
+    def serve(self, source: str, url: str) -> None:
+        """Let the function of ``source`` fetch from ``url``, as ``source_urls`` in the settings of a stage would."""
+        functions, name = self.emulator.root("lambda"), f"brigade-dev-ingest-{source}"
+        environment = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**environment, "BRIGADE_BASE_URL": url}}
+        )
+
+
+def deploy(emulator: Emulator) -> Deployment:
+    """Deploy the real stacks by the real command, and give what the operator needs to use them."""
+    home = {**os.environ, "BRIGADE_LOCAL_HOME": str(emulator.home)}
+    done = subprocess.run(
+        [BRIGADE, "--quiet", "local", "deploy"], env=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    stacks = emulator.root("cloudformation").describe_stacks()["Stacks"]
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for stack in stacks
+        if stack["StackName"].startswith("brigade-dev-")
+        for output in stack.get("Outputs", [])
+    }
+    lake = Lake(Path(emulator.home) / "credentials.json", "dev")
+    return Deployment(emulator=emulator, environment=emulator.environment(), outputs=outputs, lake=lake)
