@@ -65,8 +65,10 @@ def main() -> None:
         status = app(standalone_mode=True)
     except BrigadeError as error:
         status = _failed(error, error.exit_status)
-    except BrokenPipeError:
-        # What reads stdout has gone; python must not find out again when it flushes at exit.
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # What reads stdout has gone, which typer calls a failure; python must not find out again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except KeyboardInterrupt:

@@ -82,7 +82,10 @@ def statement(glue: Glue, database: str, table: str, sql: str, partition: str | 
     select = exp.select(*columns, '"dt"', dialect="athena").from_(exp.table_(table, db=database, quoted=True))
     if partition and not dialect.mentions(query, "dt"):
         select = select.where(exp.column("dt", quoted=True).eq(partition))
-    return query.with_("inventory", as_=select, append=False, copy=True).sql("athena")
+    with_table = query.with_("inventory", as_=select)
+    ctes = with_table.args["with_"].expressions
+    ctes.insert(0, ctes.pop())  # before the query's own, which read it
+    return with_table.sql("athena")
 
 
 def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:

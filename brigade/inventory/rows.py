@@ -41,7 +41,7 @@ def scan(s3: Store, delivery: Delivery, wanted: pa.Schema) -> Iterator[pa.Record
     """Stream all rows of a delivery, in the files' order; ``wanted`` is a ``schema`` of it.
 
     Text that is empty is null, but for bucket and key; times are UTC. One file is read at a time, and no more of it
-    than is taken (of ORC and Parquet, a whole file). Memory: about 30 MiB for CSV, a stripe or row group else.
+    than is taken (of ORC and Parquet, a whole file). Memory: about 50 MiB for CSV, a stripe or row group else.
 
     Fails with NotFound when a data file is not there, and with InvalidData, naming file and row, when a file is not
     what the manifest says or not in its format. Rows given before were right, but their file was not proved whole.

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import open_delivery
 from brigade.inventory.manifest import DataFile, parse
+from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 # As S3 wrote it for the nix-cache bucket (s3-facts A2).
 NIX = b"""{
@@ -30,8 +30,9 @@ binary storage_class (STRING);}",
 }"""
 ALL = (
     "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass, "
-    "IsMultipartUploaded, ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, ObjectLockLegalHoldStatus, "
-    "IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, ObjectAccessControlList, ObjectOwner"
+    "IsMultipartUploaded, ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, "
+    "ObjectLockLegalHoldStatus, IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, "
+    "ObjectAccessControlList, ObjectOwner"
 )
 ALL_ORC = (
     "struct<bucket:string,key:string,version_id:string,is_latest:boolean,is_delete_marker:boolean,size:bigint,"

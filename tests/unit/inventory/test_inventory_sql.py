@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_S3, SCHEMAS, of_keys, write
 
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery, open_delivery, query
+from tests.unit.inventory.conftest import NO_S3, SCHEMAS, of_keys, write
 
 KEYS = ["a/1 .jpg", "a/2+.jpg", "b/3%41.png", "b/ünï 🪣.png", "b/x"]
 

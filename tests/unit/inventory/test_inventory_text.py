@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import NO_S3, of_keys
 
 from brigade.inventory import read
 from brigade.inventory.rows import schema
 from brigade.inventory.text import Form, lines
+from tests.unit.inventory.conftest import NO_S3, of_keys
 
 KEYS = ["plain", 'quote " comma ,', "new\nline", "tab\tand\\n", "🪣", "\r"]
 
