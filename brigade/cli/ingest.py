@@ -1,5 +1,260 @@
-"""``brigade ingest``."""
+"""``brigade ingest``: run a source here or where it is deployed, and see what it did."""
+
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from brigade.cli.session import Session
+from brigade.errors import BrigadeError, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from brigade.ingest.source import Source
+    from brigade.ingest.target import Target
+
+app = typer.Typer(no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
+
+_Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
+_Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
+_ALREADY = 3
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """List the sources, when they run, and the last date that each published."""
+    session: Session = context.obj
+    rows = []
+    for name, source in _sources().items():
+        rows.append((name, source.schedule, source.time_zone, source.base_url, _last(session, name)))
+    session.table(("source", "schedule", "time_zone", "base_url", "last"), rows)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    name: _Name,
+    date: _Date = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="s3://bucket/key, a path (gzip if it ends in .gz), or - for stdout; default: the lake."),
+    ] = None,
+    limit_pages: Annotated[
+        int | None, typer.Option(min=1, help="Stop well after N pages; only with --to a path or -, or --dry-run.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch and count, write nothing.")] = False,
+) -> None:
+    """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
+    session: Session = context.obj
+    source = _source(name)
+    if limit_pages and not dry_run and (to is None or to.startswith("s3://")):
+        raise UsageError(
+            "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
+        )
+    if to is None and not dry_run:
+        _run_to_lake(session, name, source, date)
+    else:
+        _extract(session, name, source, date, to, limit_pages, dry_run=dry_run)
+
+
+@app.command()
+def invoke(
+    context: typer.Context,
+    name: _Name,
+    date: _Date = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the answer.")] = False,
+) -> None:
+    """Start the deployed ingest of a source. With --wait, exit 1 if it failed, 3 if the date was published already."""
+    from brigade.ingest.target import date_of
+
+    session: Session = context.obj
+    source = _source(name)
+    machines = session.deployment.named("Ingest")
+    if name not in machines:
+        raise NotFound(
+            f"source {name!r} is not deployed in stage {session.stage!r}; deployed: {', '.join(machines) or 'none'}"
+        )
+    event = {"date": date_of(date=date, time_zone=source.time_zone)}
+    states = session.client("stepfunctions")
+    execution = states.start_execution(stateMachineArn=machines[name], input=json.dumps(event))["executionArn"]
+    if not wait:
+        session.give({"execution": execution, **event})
+        return
+    session.say(f"{name} {event['date']}: {execution}")
+    _finish(session, _answer(states, execution))
+
+
+@app.command()
+def show(context: typer.Context, name: _Name, date: _Date = None) -> None:
+    """Show the receipt and the checkpoint of a date."""
+    import msgspec
+
+    from brigade.ingest.checkpoint import Checkpoint, Receipt
+    from brigade.state import State
+
+    session: Session = context.obj
+    source = _source(name)
+    target = _target(session, name, source, date or _last(session, name))
+    state = State(session.client("s3"), target.state)
+    receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
+    if receipt is None and checkpoint is None:
+        raise NotFound(f"{name} {target.date} has neither a receipt nor a checkpoint in s3://{target.state}")
+    document: dict[str, Any] = {"source": name, "date": target.date}
+    document["receipt"] = msgspec.to_builtins(receipt.value) if receipt else None
+    document["checkpoint"] = _brief(checkpoint.value) if checkpoint else None
+    session.give(document, json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
+    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page."""
+    from brigade.ingest.checkpoint import Checkpoint
+    from brigade.ingest.publish import discard
+    from brigade.state import State
+
+    session: Session = context.obj
+    target = _target(session, name, _source(name), date)
+    s3 = session.client("s3")
+    entry = State(s3, target.state).get(target.checkpoint, Checkpoint)
+    if entry:
+        discard(s3, target, entry)
+    session.give({"source": name, "date": target.date, "forgotten": _brief(entry.value) if entry else None})
+
+
+def _run_to_lake(session: Session, name: str, source: "Source", date: str | None) -> None:
+    import msgspec
+
+    from brigade.ingest.fetch import Api
+    from brigade.ingest.run import Run
+
+    outcome = Run(
+        source=source,
+        target=_target(session, name, source, date),
+        api=Api(source, _base_url(source), _unlimited),
+        s3=session.client("s3"),
+        remaining=_unlimited,
+        say=session.say,
+    )()
+    _finish(session, msgspec.to_builtins(outcome))
+
+
+def _extract(
+    session: Session,
+    name: str,
+    source: "Source",
+    date: str | None,
+    to: str | None,
+    limit_pages: int | None,
+    *,
+    dry_run: bool,
+) -> None:
+    from brigade.ingest import extract
+    from brigade.ingest.fetch import Api
+    from brigade.ingest.run import now
+    from brigade.ingest.target import date_of
+    from brigade.jsonl import Stamp
+    from brigade.s3 import Location
+
+    day = date_of(date=date, time_zone=source.time_zone)
+    taken = extract.Extract(source, Api(source, _base_url(source), _unlimited), Stamp(day, now()), limit_pages)
+    if dry_run:
+        for _ in taken.lines():
+            pass
+    elif to == "-":
+        extract.to_stream(taken.lines(), sys.stdout.buffer)
+    elif to and to.startswith("s3://"):
+        extract.to_object(taken.lines(), session.client("s3"), Location.parse(to))
+    elif to:
+        extract.to_file(taken.lines(), Path(to))
+    counts = {"records": taken.records, "pages": taken.pages, "plain_bytes": taken.plain_bytes}
+    document = {"source": name, "date": day, "to": None if dry_run else to, **counts}
+    if to == "-" and not dry_run:  # stdout is the data's
+        session.say(f"{name} {day}: {taken.records} records of {taken.pages} pages")
+    else:
+        session.give(document)
+
+
+def _finish(session: Session, answer: dict[str, Any]) -> None:
+    session.give(answer)
+    if answer["outcome"] == "already_published":
+        session.say(f"{answer['object']} was published already; it is as it was")
+        raise typer.Exit(_ALREADY)
+
+
+def _answer(states: Any, execution: str) -> dict[str, Any]:
+    pause = 0.2
+    while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        time.sleep(pause)
+        pause = min(pause * 1.5, 5.0)
+    if described["status"] == "SUCCEEDED":
+        answer: dict[str, Any] = json.loads(described["output"])
+        return answer
+    raise BrigadeError(f"the ingest ended {described['status']}: {_reason(described)} ({execution})")
+
+
+def _reason(described: dict[str, Any]) -> str:
+    """Give a Lambda failure's message out of the JSON that Step Functions puts it into, or what else there is."""
+    cause = described.get("cause") or ""
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # a timeout or a crash has plain text
+        cause = json.loads(cause)["errorMessage"]
+    return f"{described.get('error') or 'no error given'}: {cause}"
+
+
+def _brief(checkpoint: Any) -> dict[str, Any]:
+    return {
+        "pages": checkpoint.pages,
+        "records": checkpoint.records,
+        "bytes": checkpoint.bytes,
+        "parts": len(checkpoint.parts),
+        "upload": checkpoint.upload,
+        "next": checkpoint.next,
+        "done": checkpoint.done,
+        "ingest_ts": checkpoint.ts,
+        "invocations": checkpoint.invocations,
+    }
+
+
+def _last(session: Session, name: str) -> str | None:
+    """Give the newest date with a receipt, or None: also where nothing is deployed."""
+    from brigade.state import State
+
+    try:
+        bucket = session.deployment["StateBucket"]
+    except NotFound:
+        return None
+    keys = list(State(session.client("s3"), bucket).list(f"receipts/{name}/"))
+    return Path(keys[-1]).stem if keys else None
+
+
+def _target(session: Session, name: str, source: "Source", date: str | None) -> "Target":
+    from brigade.ingest.target import Target, date_of
+
+    day = date_of(date=date, time_zone=source.time_zone)
+    return Target(name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
+
+
+def _sources() -> "dict[str, Source]":
+    from brigade.declarations import find
+    from brigade.ingest.source import Source
+
+    return dict(find("lambdas.ingest.sources", "SOURCE", Source))
+
+
+def _source(name: str) -> "Source":
+    sources = _sources()
+    if name not in sources:
+        raise UsageError(f"no source {name!r}; there are: {', '.join(sources) or 'none'} (lambdas/ingest/sources/)")
+    return sources[name]
+
+
+def _base_url(source: "Source") -> str:
+    return os.environ.get("BRIGADE_BASE_URL") or source.base_url
+
+
+def _unlimited() -> float:
+    return math.inf

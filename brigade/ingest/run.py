@@ -75,7 +75,7 @@ class Run:
     def _go_on(self) -> Outcome:
         state = State(self.s3, self.target.state)
         entry = state.get(self.target.checkpoint, Checkpoint)
-        begun = entry.value if entry else Checkpoint(write=new_token(), ts=_now())
+        begun = entry.value if entry else Checkpoint(write=new_token(), ts=now())
         if entry:
             self.say(f"{self.target}: going on after page {begun.pages}, {begun.records} records")
         if entry and begun.done:
@@ -114,5 +114,6 @@ class Run:
         return entry is not None
 
 
-def _now() -> str:
+def now() -> str:
+    """Give this instant as ISO 8601 in UTC, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

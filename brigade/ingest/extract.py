@@ -1,0 +1,85 @@
+"""The same pages and the same lines as a run's, for somewhere else than the lake: to look at them before it counts."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from brigade.errors import ConditionLost
+from brigade.ingest.assembly import CONTENT_TYPE
+from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.fetch import Api
+from brigade.ingest.source import Source
+from brigade.ingest.walk import walk
+from brigade.jsonl import Gzip, Stamp
+from brigade.s3 import Absent, Location, Writer
+from brigade.s3.writer import Writes
+
+
+@dataclass
+class Extract:
+    """One pass over a source: stamped JSON Lines, counted while they are read. Memory: a page twice.
+
+    ``page_limit`` ends it early, well: with that many pages of what may be more.
+    """
+
+    source: Source
+    api: Api
+    stamp: Stamp
+    page_limit: int | None = None
+    pages: int = field(default=0, init=False)
+    records: int = field(default=0, init=False)
+    plain_bytes: int = field(default=0, init=False)
+
+    def lines(self) -> Iterator[bytes]:
+        """Give the lines in blocks of some 128 KiB; fails as ``walk`` does."""
+        start = Checkpoint(write="", ts=self.stamp.ts)
+        pages = walk(self.source, self.api.page, self.api.address, start)
+        for page, _ in itertools.islice(pages, self.page_limit):
+            self.pages += 1
+            self.records += len(page.records)
+            for block in self.stamp.lines(page):
+                self.plain_bytes += len(block)
+                yield block
+
+
+def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
+    """Write the lines as one gzip object, whole or not at all; fails with ConditionLost if it exists."""
+    with Writer(client, location.bucket, location.key, condition=Absent(), content_type=CONTENT_TYPE) as writer:
+        for block in compressed(lines):
+            writer.write(block)
+
+
+def to_file(lines: Iterator[bytes], path: Path) -> None:
+    """Write the lines as one file, gzip if its name ends in ``.gz``, whole or not at all.
+
+    Fails with ConditionLost if it exists.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("xb") as out:
+            to_stream(compressed(lines) if path.suffix == ".gz" else lines, out)
+        # A link, unlike a rename, does not replace what is there.
+        path.hardlink_to(fresh)
+    except FileExistsError as error:
+        raise ConditionLost(f"{path} exists already; nothing was written") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def to_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
+    """Write the blocks to an open stream, and flush it."""
+    for block in blocks:
+        out.write(block)
+    out.flush()
+
+
+def compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the lines as one gzip member, also when there are none."""
+    gzip = Gzip()
+    yield gzip.compress(b"")
+    for block in lines:
+        yield gzip.compress(block)
+    yield gzip.flush()
