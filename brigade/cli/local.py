@@ -125,7 +125,7 @@ def _cdk(session: Session, *arguments: str) -> None:
         [
             *(str(_ROOT / "scripts" / "node"), "cdk", *arguments),
             *("-c", "target=local", "-c", f"stage={session.stage}"),
-            *("--output", str(_ROOT / ".brigade" / "cdk.out")),
+            *("--output", str(Path(_local("status")["home"]) / "cdk.out")),
             *("--no-notices", "--no-version-reporting"),
         ],
         cwd=_ROOT,
