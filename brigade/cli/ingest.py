@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError
 
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, NotFound, UsageError
@@ -225,7 +226,8 @@ def _last(session: Session, name: str) -> str | None:
 
     try:
         bucket = session.deployment["StateBucket"]
-    except NotFound:
+    except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
+        session.say(f"{name}: the last date is not known: {error}")
         return None
     keys = list(State(session.client("s3"), bucket).list(f"receipts/{name}/"))
     return Path(keys[-1]).stem if keys else None
