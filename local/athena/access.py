@@ -1,8 +1,9 @@
 """What Athena asks of Glue and S3 in the caller's name, and refuses a query for.
 
 User guide: "Fine-grained access to databases and tables in the AWS Glue Data Catalog" (a query reads the database, the
-table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too), "Access
-to Amazon S3", and API_GetQueryResults (who reads results needs s3:GetObject on them).
+table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too),
+"Partition projection" (which spares Athena the call for partitions), "Access to Amazon S3", and API_GetQueryResults
+(who reads results needs s3:GetObject on them).
 """
 
 from collections.abc import Mapping
@@ -31,15 +32,15 @@ def caller() -> identity.Caller:
     return identity.Caller(principal.arn, principal.account, get_region(), principal)
 
 
-def require_table(database: str, table: str, *, partitioned: bool) -> None:
-    """Return if the caller may read the database, the table and, if it has any, its partitions from Glue."""
+def require_table(database: str, table: str, *, registered: bool) -> None:
+    """Return if the caller may read the database, the table and, if ``registered``, its partitions from Glue."""
     root = f"arn:aws:glue:{get_region()}:{get_account_id()}"
     up = (f"{root}:catalog", f"{root}:database/{database}")
     whole = (*up, f"{root}:table/{database}/{table}")
     asked = [
         ("glue:GetDatabase", up),
         ("glue:GetTable", whole),
-        *([("glue:GetPartitions", whole)] if partitioned else []),
+        *([("glue:GetPartitions", whole)] if registered else []),
     ]
     who = caller()
     for action, resources in asked:

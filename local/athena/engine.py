@@ -46,12 +46,12 @@ async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
 
 def _relation(database: str, name: str, uses: list[Use], folder: Path) -> Relation:
     table = glue._tables.get(f"{database}/{name}")
-    keys = [key["Name"] for key in (table or {}).get("PartitionKeys") or []]
-    access.require_table(database, name, partitioned=bool(keys))
+    access.require_table(database, name, registered=partitions.registered(table or {}))
     if table is None:
         raise Mistake(f"TABLE_NOT_FOUND: Table '{dialect.CATALOG}.{database}.{name}' does not exist")
     if table.get("TableType") == "VIRTUAL_VIEW":
         raise Mistake(f"NOT_SUPPORTED: {database}.{name} is a view, which the local AWS does not read")
+    keys = [key["Name"] for key in table.get("PartitionKeys") or []]
     known = partitions.of(f"{database}/{name}", table)
     chosen = {values for use in uses for values in _left(use, keys, known)} if keys else {()}
     return relations.fetch(table, [each for each in known if each.values in chosen], folder)

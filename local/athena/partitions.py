@@ -42,7 +42,7 @@ def of(name: str, table: Table) -> list[Partition]:
     bucket, prefix = _place(table)
     if not keys:
         return [Partition((), bucket, prefix)]
-    if (table.get("Parameters") or {}).get("projection.enabled", "").lower() != "true":
+    if registered(table):
         return [Partition(tuple(known["Values"]), *_place(known)) for known in glue._partitions.get(name, [])]
     fits = [_projection(table["Parameters"], key, bucket, prefix) for key in keys]
     return [
@@ -50,6 +50,12 @@ def of(name: str, table: Table) -> list[Partition]:
         for found in _folders(bucket, prefix, keys)
         if all(fit(value) for fit, value in zip(fits, found.values, strict=True))
     ]
+
+
+def registered(table: Table) -> bool:
+    """Say whether the table's partitions are those that Glue has been told of."""
+    projected = (table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true"
+    return bool(table.get("PartitionKeys")) and not projected
 
 
 def keys_under(bucket: str, prefix: str) -> list[str]:

@@ -53,7 +53,15 @@ class Inventory:
                 "StringEquals": {"aws:SourceAccount": ACCOUNT, "s3:x-amz-acl": "bucket-owner-full-control"},
             },
         }
-        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        # What CDK's enforce_ssl adds: it is about every caller, S3 too.
+        insecure = {
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{self.destination}", f"arn:aws:s3:::{self.destination}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement, insecure]}
         self.s3.put_bucket_policy(Bucket=self.destination, Policy=json.dumps(policy))
 
     def configure(self, name: str, file_format: str = "CSV", versions: str = "Current", **more: Any) -> None:
