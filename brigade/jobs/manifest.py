@@ -3,7 +3,6 @@
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html (specifying a manifest)
 """
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from brigade.errors import InvalidData, UsageError
-from brigade.jobs.table import records
+from brigade.jobs.table import cells, records
 
 _FLUSH = 1024 * 1024
 _SAMPLES = 10
@@ -70,7 +69,6 @@ def write(rows: Iterable[Row], bucket: str, out: Callable[[bytes], object]) -> S
     another bucket than ``bucket``, the only one that the operations may read.
     """
     summary, text = Summary(), io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     for row in rows:
         if row.bucket != bucket:
             raise UsageError(
@@ -81,7 +79,7 @@ def write(rows: Iterable[Row], bucket: str, out: Callable[[bytes], object]) -> S
         elif summary.versions != (row.version_id is not None):
             raise UsageError(f"object {summary.objects + 1}: a manifest has a version for every object or for none")
         summary.add(row)
-        writer.writerow((row.bucket, row.key_text, row.version_id) if summary.versions else (row.bucket, row.key_text))
+        text.write(cells(field for field in row[:3] if field is not None) + "\n")
         if text.tell() >= _FLUSH:
             out(text.getvalue().encode())
             text.seek(0)

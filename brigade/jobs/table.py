@@ -1,12 +1,15 @@
 """CSV as S3 reads and writes it, from a stream of bytes: records with their line numbers, in bounded memory."""
 
-import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator
 
 from brigade.errors import InvalidData
 
 _LONGEST = 1024 * 1024
+_QUOTE = '"'
+# Python's own csv.writer leaves a lone carriage return bare when lines end in a newline, and its reader then stumbles.
+_SPECIAL = re.compile(r'[",\r\n]')
 
 
 def records(pieces: Iterable[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
@@ -23,19 +26,26 @@ def records(pieces: Iterable[bytes], name: str) -> Iterator[tuple[int, list[str]
         raise InvalidData(f"{name}, line {reader.line_num}: not CSV: {error}") from None
 
 
+def cells(values: Iterable[str]) -> str:
+    """Give one record as a line without its end, each value exact, quoted only where it must be."""
+    return ",".join(f'"{value.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(value) else value for value in values)
+
+
 def _lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    rest, number = "", 0
-    try:
-        for piece in pieces:
-            *whole, rest = (rest + decoder.decode(piece)).split("\n")
-            for line in whole:
-                number += 1
-                yield line + "\n"
-            if len(rest) > _LONGEST:
-                raise InvalidData(f"{name}, line {number + 1}: longer than {_LONGEST} characters")
-        rest += decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise InvalidData(f"{name}, after line {number}: not UTF-8: {error.reason}") from None
+    rest, number = b"", 0
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            number += 1
+            yield _text(line + b"\n", name, number)
+        if len(rest) > _LONGEST:
+            raise InvalidData(f"{name}, line {number + 1}: longer than {_LONGEST} bytes")
     if rest:
-        yield rest
+        yield _text(rest, name, number + 1)
+
+
+def _text(line: bytes, name: str, number: int) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise InvalidData(f"{name}, line {number}: not UTF-8") from None
