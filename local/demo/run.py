@@ -16,6 +16,7 @@ from local.demo import photographs
 from local.demo.api import serving
 from local.demo.command import asked, shown, tell, use_local_account
 from local.demo.lake import Lake
+from local.home import Home
 
 _FIGURES = Path(".brigade/demo.json")
 _API_FOLDER, _API_PORT = Path(".brigade/demo-api"), 4701
@@ -34,7 +35,7 @@ def account() -> Lake:
     print("(the first deploy takes about a minute)")
     shown("--quiet", "local", "deploy")
     use_local_account()
-    return Lake(Path(".brigade/local/credentials.json"), "dev")
+    return Lake(Home.chosen().path / "credentials.json", "dev")
 
 
 def load(lake: Lake) -> list[photographs.Tile]:
@@ -82,7 +83,7 @@ def inventory() -> dict[str, Any]:
     newest = deliveries[0] if isinstance(deliveries, list) else deliveries
     counted = asked("inventory", "sql", "SELECT count(*) AS objects FROM inventory")
     return {
-        "inventory": {"delivery": newest["uri"], "objects": counted["objects"]},
+        "inventory": {"delivery": newest["manifest"], "objects": counted["objects"]},
         "query": {"engine": "duckdb", "rows": len(asked("inventory", "sql", _LARGEST))},
     }
 

@@ -1,8 +1,11 @@
-"""IAM of ministack 1.5.33: what a pattern matches."""
+"""IAM of ministack 1.5.33: what a pattern matches, which resource a call is about."""
 
+import json
 import re
+from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import athena
 
 from local.replacing import replacing
 
@@ -10,6 +13,7 @@ from local.replacing import replacing
 def apply() -> None:
     """Apply the patches of this module."""
     match_every_character()
+    know_the_workgroup_of_a_query()
 
 
 def match_every_character() -> None:
@@ -23,3 +27,20 @@ def match_every_character() -> None:
     def compiled(original: object, pattern: str, ignore_case: bool) -> re.Pattern[str]:
         parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
         return re.compile(rf"{''.join(parts)}\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def know_the_workgroup_of_a_query() -> None:
+    """Symptom: who may watch the queries of a workgroup is denied GetQueryExecution, GetQueryResults and Stop….
+
+    Mends (1.5.33): a call that names a query by its id is about the query's workgroup, as AWS has it.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html
+    """
+
+    @replacing(iam_actions, "extract_resource_arn")
+    def resource(original: Any, service: str, *request: Any, **named: Any) -> str:
+        arn: str = original(service, *request, **named)
+        if service != "athena" or arn != "*":
+            return arn
+        _, _, _, body, _, region, account = request
+        query = athena._executions.get(json.loads(body or b"{}").get("QueryExecutionId", "")) or {}
+        return f"arn:aws:athena:{region}:{account}:workgroup/{query['WorkGroup']}" if "WorkGroup" in query else arn

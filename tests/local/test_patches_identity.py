@@ -21,3 +21,28 @@ def test_a_pattern_stands_for_any_character_also_a_newline(emulator: Emulator) -
         writer.put_object(Bucket=bucket, Key=key, Body=b"")
     with pytest.raises(ClientError, match="AccessDenied"):
         writer.put_object(Bucket=bucket, Key="out/two\nin/lines", Body=b"")
+
+
+def test_a_query_belongs_to_its_workgroup(emulator: Emulator) -> None:
+    s3, athena, iam = (emulator.root(service) for service in ("s3", "athena", "iam"))
+    s3.create_bucket(Bucket="results-of-queries")
+    for group in ("mine", "theirs"):
+        location = {"ResultConfiguration": {"OutputLocation": "s3://results-of-queries/"}}
+        athena.create_work_group(Name=group, Configuration=location)
+    queries = {
+        group: athena.start_query_execution(QueryString="SELECT 1", WorkGroup=group)["QueryExecutionId"]
+        for group in ("mine", "theirs")
+    }
+    iam.create_user(UserName="asker")
+    allowed = {
+        "Effect": "Allow",
+        "Action": "athena:GetQueryExecution",
+        "Resource": "arn:aws:athena:us-east-1:000000000000:workgroup/mine",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName="asker", PolicyName="mine", PolicyDocument=policy)
+    made = iam.create_access_key(UserName="asker")["AccessKey"]
+    asker = emulator.client("athena", access_key=made["AccessKeyId"], secret_key=made["SecretAccessKey"])
+    assert asker.get_query_execution(QueryExecutionId=queries["mine"])["QueryExecution"]["WorkGroup"] == "mine"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        asker.get_query_execution(QueryExecutionId=queries["theirs"])

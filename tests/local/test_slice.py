@@ -38,7 +38,7 @@ def delivery(deployed: Deployment, tiles: list[photographs.Tile]) -> str:
     deployed.ask("local", "deliver-inventory")
     newest = deployed.ask("inventory", "deliveries")
     newest = newest[0] if isinstance(newest, list) else newest
-    return str(newest["uri"])
+    return str(newest["manifest"])
 
 
 @pytest.fixture(scope="module")
