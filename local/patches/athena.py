@@ -14,6 +14,7 @@ from ministack.services import athena, s3
 from local.athena import access, dialect, engine
 from local.replacing import replacing
 
+_LIMIT = "Bytes scanned limit was exceeded"
 _scanned: ContextVar[int] = ContextVar("scanned", default=0)
 
 
@@ -131,10 +132,12 @@ def write_results_as_athena() -> None:
 
 
 def keep_to_the_workgroup() -> None:
-    """Symptom: a caller's output location is taken though the workgroup enforces its own; one without slash is glued.
+    """Symptom: a caller's output location is taken though the workgroup enforces its own; nothing limits a scan.
 
-    Mends (1.5.33): the enforced location is the workgroup's; a slash goes between a location and the query's id.
+    Mends (1.5.33): the enforced location is the workgroup's, a slash goes between it and the query's id; a query that
+    scans more than the limit is cancelled.
     https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
+    https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
     """
 
     @replacing(athena, "_start_query_execution")
@@ -144,15 +147,34 @@ def keep_to_the_workgroup() -> None:
             data = {**data, "ResultConfiguration": {**data.get("ResultConfiguration", {}), "OutputLocation": location}}
         return original(data)
 
+    @replacing(athena, "_save_query_results")
+    async def save(original: Any, query_id: str) -> None:
+        limit = _workgroup(athena._executions[query_id]).get("BytesScannedCutoffPerQuery")
+        if limit and _scanned.get() > int(limit):
+            raise RuntimeError(_LIMIT)
+        await original(query_id)
+
+    @replacing(athena, "_execute_query")
+    async def execute(original: Any, query_id: str, *arguments: Any) -> None:
+        await original(query_id, *arguments)
+        execution = athena._executions[query_id]
+        if execution["_error"] == _LIMIT:
+            execution["Status"]["State"] = "CANCELLED"
+
 
 def _location(data: Any) -> str:
     """The folder of a query's results, its slash at the end; empty if nobody names one."""
-    workgroup = (athena._workgroups.get(data.get("WorkGroup", "primary")) or {}).get("Configuration") or {}
+    workgroup = _workgroup(data)
     own = (workgroup.get("ResultConfiguration") or {}).get("OutputLocation")
     asked = (data.get("ResultConfiguration") or {}).get("OutputLocation")
     enforced = str(workgroup.get("EnforceWorkGroupConfiguration", "")).lower() == "true"
     location = (own if enforced else asked) or own or asked
     return f"{location.rstrip('/')}/" if location else ""
+
+
+def _workgroup(data: Any) -> Any:
+    """The configuration of the workgroup of a request or an execution."""
+    return (athena._workgroups.get(data.get("WorkGroup", "primary")) or {}).get("Configuration") or {}
 
 
 def _refused(ask: Callable[[], object]) -> Any:

@@ -1,6 +1,5 @@
 """Glue tables over deliveries in each format, and queries on them: what tests of Athena begin with."""
 
-import time
 import uuid
 from typing import Any
 
@@ -86,33 +85,10 @@ class Lake:
         self.glue.create_table(DatabaseName=self.database, TableInput=table)
 
     def start(self, sql: str, athena: Any = None, **more: Any) -> dict[str, Any]:
-        """Run a query to its end, as root unless another client is given."""
-        athena = athena or self.emulator.root("athena")
-        asked = {
-            "QueryString": sql,
-            "QueryExecutionContext": {"Database": self.database},
-            "ResultConfiguration": {"OutputLocation": f"s3://{self.reports}/queries"},
-            **more,
-        }
-        name = athena.start_query_execution(**asked)["QueryExecutionId"]
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]
-            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                return execution
-            time.sleep(0.02)
-        raise TimeoutError(sql)
+        return self.inventory.execute(sql, self.database, athena, **more)
 
     def rows(self, sql: str, **more: Any) -> list[list[str | None]]:
-        execution = self.start(sql, **more)
-        assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
-        pages = self.emulator.root("athena").get_paginator("get_query_results")
-        rows = [
-            [datum.get("VarCharValue") for datum in row["Data"]]
-            for page in pages.paginate(QueryExecutionId=execution["QueryExecutionId"])
-            for row in page["ResultSet"]["Rows"]
-        ]
-        return rows[1:]
+        return self.inventory.query(sql, self.database, **more)
 
     def reason(self, sql: str, **more: Any) -> str:
         status = self.start(sql, **more)["Status"]

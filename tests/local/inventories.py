@@ -1,6 +1,7 @@
 """A bucket with inventory configurations, its reports bucket, and deliveries: what several tests begin with."""
 
 import json
+import time
 import urllib.parse
 import uuid
 from collections.abc import Mapping
@@ -95,3 +96,33 @@ class Inventory:
     def written(self) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.destination)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def query(self, sql: str, database: str, **more: Any) -> list[list[str | None]]:
+        """Give the rows of an Athena query that must succeed, asked as root."""
+        execution = self.execute(sql, database, **more)
+        assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
+        pages = self.emulator.root("athena").get_paginator("get_query_results")
+        rows = [
+            [datum.get("VarCharValue") for datum in row["Data"]]
+            for page in pages.paginate(QueryExecutionId=execution["QueryExecutionId"])
+            for row in page["ResultSet"]["Rows"]
+        ]
+        return rows[1:]
+
+    def execute(self, sql: str, database: str, athena: Any = None, **more: Any) -> dict[str, Any]:
+        """Run an Athena query to its end, as root unless another client is given."""
+        athena = athena or self.emulator.root("athena")
+        asked = {
+            "QueryString": sql,
+            "QueryExecutionContext": {"Database": database},
+            "ResultConfiguration": {"OutputLocation": f"s3://{self.destination}/queries"},
+            **more,
+        }
+        name = athena.start_query_execution(**asked)["QueryExecutionId"]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]
+            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
+                return execution
+            time.sleep(0.02)
+        raise TimeoutError(sql)

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from tests.local.conftest import Emulator, run_local
-from tests.local.inventories import FIELDS, KEYS, Inventory
+from tests.local.inventories import ACCOUNT, FIELDS, KEYS, Inventory
 
 
 @pytest.fixture
@@ -169,6 +169,42 @@ def test_a_policy_that_does_not_allow_s3_is_an_error_and_nothing_is_written(
         "s3.amazonaws.com put inventory/"
     )
     assert inventory.written() == []
+
+
+def test_an_encrypted_destination_needs_the_consent_of_its_key(inventory: Inventory) -> None:
+    kms = inventory.emulator.root("kms")
+    owner = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    key = kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [owner]}))["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    inventory.s3.put_bucket_encryption(
+        Bucket=inventory.destination,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": default}]},
+    )
+    inventory.configure("all")
+    refused = run_local(inventory.emulator.home, "deliver-inventory", inventory.source, check=False)
+    assert told(refused).endswith(f"the policy of key {key} does not let s3.amazonaws.com call kms:GenerateDataKey")
+    assert inventory.written() == []
+    consent = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "kms:GenerateDataKey",
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{inventory.source}"},
+        },
+    }
+    policy = {"Version": "2012-10-17", "Statement": [owner, consent]}
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    (delivered,) = inventory.deliver()
+    place = urllib.parse.urlsplit(delivered["delivery"])
+    head = inventory.s3.head_object(Bucket=place.netloc, Key=place.path[1:])
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
 def test_no_configuration_no_bucket_no_destination(inventory: Inventory) -> None:

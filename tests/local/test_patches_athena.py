@@ -171,3 +171,22 @@ def test_a_workgroup_that_enforces_its_location_is_kept_to(lake: Lake) -> None:
     )
     execution = lake.start("SELECT 1", WorkGroup=name)
     assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{lake.reports}/enforced/")
+
+
+def test_a_query_that_scans_more_than_its_workgroup_allows_is_cancelled(lake: Lake) -> None:
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    least = 10_000_000  # the smallest limit that Athena takes
+    lake.emulator.root("athena").create_work_group(Name=name, Configuration={"BytesScannedCutoffPerQuery": least})
+    lake.table("large", "CSV", parameters={})
+    lake.inventory.s3.put_object(Bucket=lake.reports, Key="large/rows.csv", Body=b'"b","k"\n' * (least // 8 + 1))
+    lake.inventory.s3.put_object(
+        Bucket=lake.reports, Key="large-too/symlink.txt", Body=f"s3://{lake.reports}/large/rows.csv".encode()
+    )
+    lake.glue.create_partition(
+        DatabaseName=lake.database,
+        TableName="large",
+        PartitionInput={"Values": ["x"], "StorageDescriptor": {"Location": f"s3://{lake.reports}/large-too/"}},
+    )
+    status = lake.start("SELECT count(*) FROM large", WorkGroup=name)["Status"]
+    assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert lake.rows("SELECT count(*) FROM large") == [[str(least // 8 + 1)]]
