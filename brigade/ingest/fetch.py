@@ -15,6 +15,7 @@ from brigade.ingest.source import Source
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _TRIES = 5
+_BACKOFF_S = 0.5
 _BLOCK = 1024 * 1024
 
 
@@ -54,7 +55,7 @@ class Api:
                 # The body broke off: urllib3 tries again only until the headers are there.
                 if attempt == _TRIES - 1:
                     raise RetryLater(f"{url}: the answer broke off {_TRIES} times: {error}") from error
-                time.sleep(min(0.5 * 2**attempt, max(0.0, self.remaining())))
+                time.sleep(min(_BACKOFF_S * 2**attempt, max(0.0, self.remaining())))
         raise AssertionError("the last try returns or raises")
 
     def _read(self, url: str) -> bytearray:
@@ -79,8 +80,8 @@ class Api:
         retry = _Patient(
             total=_TRIES,
             redirect=3,
-            backoff_factor=0.5,
-            backoff_jitter=0.5,
+            backoff_factor=_BACKOFF_S,
+            backoff_jitter=_BACKOFF_S,
             status_forcelist=(429, 500, 502, 503, 504),
             raise_on_redirect=False,
             raise_on_status=False,

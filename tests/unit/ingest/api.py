@@ -36,7 +36,7 @@ def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
             server.queries.append(query)
             given = server.answer(len(server.queries), query)

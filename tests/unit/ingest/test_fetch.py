@@ -1,0 +1,111 @@
+"""Asking a real HTTP server for pages, through every fault it can show."""
+
+import gzip
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+import pytest
+
+from brigade.errors import BrigadeError, InvalidData, RetryLater
+from brigade.ingest import fetch
+from tests.unit.ingest.api import Answer, api, page, serving, source
+
+GOOD = page([{"n": 1}], None)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait between tries, but not for long."""
+    monkeypatch.setattr(fetch, "_BACKOFF_S", 0.01)
+
+
+def after(count: int, fault: Answer) -> Callable[[int, dict[str, str]], Answer]:
+    return lambda number, _: fault if number <= count else GOOD
+
+
+def test_parameters_and_token_are_encoded() -> None:
+    with serving(after(0, GOOD)) as server:
+        asked = api(server, source(parameters={"q": "a b&c=é", "_size": "5"}))
+        assert asked.page("x/+ %&") == GOOD.body
+    assert server.queries == [{"q": "a b&c=é", "_size": "5", "after": "x/+ %&"}]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_status_that_passes_is_asked_again(status: int) -> None:
+    with serving(after(2, Answer(b"no", status))) as server:
+        assert api(server).page(None) == GOOD.body
+    assert len(server.queries) == 3
+
+
+@pytest.mark.parametrize("form", [lambda: "1", lambda: formatdate(time.time() + 2, usegmt=True)])
+def test_retry_after_is_waited_for_in_both_forms(form: Callable[[], str]) -> None:
+    with serving(lambda n, _: Answer(b"", 429, {"Retry-After": form()}) if n == 1 else GOOD) as server:
+        began = time.monotonic()
+        assert api(server).page(None) == GOOD.body
+    assert time.monotonic() - began > 0.9
+
+
+def test_a_wait_longer_than_the_run_has_is_said_at_once() -> None:
+    with serving(after(9, Answer(b"", 429, {"Retry-After": "120"}))) as server:
+        began = time.monotonic()
+        with pytest.raises(RetryLater, match="asks to wait 120 s"):
+            api(server, remaining=60).page(None)
+    assert time.monotonic() - began < 5
+    assert len(server.queries) == 1
+
+
+def test_a_body_that_breaks_off_is_asked_again_whole() -> None:
+    with serving(after(2, Answer(GOOD.body[:5], length=len(GOOD.body)))) as server:
+        assert api(server).page(None) == GOOD.body
+    assert len(server.queries) == 3
+
+
+def test_a_body_that_always_breaks_off_fails() -> None:
+    with (
+        serving(after(99, Answer(GOOD.body[:5], length=len(GOOD.body)))) as server,
+        pytest.raises(RetryLater, match="broke off 5 times"),
+    ):
+        api(server).page(None)
+
+
+def test_a_server_that_stays_ill_fails_with_its_status_and_words() -> None:
+    with (
+        serving(after(99, Answer(b"maintenance", 503))) as server,
+        pytest.raises(RetryLater, match="status 503: 'maintenance'"),
+    ):
+        api(server).page(None)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_a_refusal_fails_at_once_with_its_words(status: int) -> None:
+    with (
+        serving(after(99, Answer(b"who are you?", status))) as server,
+        pytest.raises(BrigadeError, match=rf"status {status}: 'who are you\?'") as raised,
+    ):
+        api(server).page(None)
+    assert not isinstance(raised.value, RetryLater)
+    assert len(server.queries) == 1
+
+
+def test_nobody_listening_fails_with_the_address() -> None:
+    with serving(after(0, GOOD)) as server:
+        gone = api(server)
+    with pytest.raises(RetryLater, match=r"127\.0\.0\.1.*no answer after 5 more tries"):
+        gone.page(None)
+
+
+def test_gzip_is_unpacked_and_a_false_one_is_named() -> None:
+    packed = Answer(gzip.compress(GOOD.body), headers={"Content-Encoding": "gzip"})
+    with serving(lambda n, _: packed if n == 1 else Answer(b"plain", headers=packed.headers)) as server:
+        asked = api(server)
+        assert asked.page(None) == GOOD.body
+        with pytest.raises(InvalidData, match="not the gzip that it says"):
+            asked.page(None)
+
+
+def test_a_page_beyond_the_limit_is_refused_also_when_it_is_small_on_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "PAGE_LIMIT", 1_000_000)
+    bomb = Answer(gzip.compress(b"0" * 50_000_000), headers={"Content-Encoding": "gzip"})
+    with serving(after(99, bomb)) as server, pytest.raises(InvalidData, match="larger than 1000000 bytes"):
+        api(server).page(None)

@@ -1,0 +1,36 @@
+"""What a source may declare."""
+
+from typing import Any
+
+import pytest
+
+from brigade.declarations import find
+from brigade.errors import SettingsError
+from brigade.ingest.source import Source
+from tests.unit.ingest.api import source
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("base_url", "example.com"),
+        ("base_url", "https://example.com/v1"),
+        ("path", "records"),
+        ("path", "/records?x=1"),
+        ("token_parameter", None),
+        ("token", None),
+        ("page_limit", 0),
+        ("schedule", "every day"),
+        ("time_zone", "Mars/Olympus"),
+        ("memory_mib", 64),
+        ("timeout_s", 901),
+    ],
+)
+def test_an_impossible_value_is_named(field: str, value: Any) -> None:
+    blamed = "token_parameter" if field == "token" else field
+    with pytest.raises(SettingsError, match=rf"^Source\.{blamed} is .*; it takes "):
+        source(**{field: value})
+
+
+def test_the_declared_sources_are_found() -> None:
+    assert find("lambdas.ingest.sources", "SOURCE", Source)["demo"].local_only
