@@ -14,6 +14,7 @@ from local.jobs.tasks import Outcome
 
 _HELD = 1000  # tasks that wait for another run; with so many, no new one is started
 _THRESHOLD_AFTER = 1000
+_GLANCE_S = 0.1  # between looks at whether the job was cancelled
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,14 @@ class Limits:
     Args:
         workers: invocations at the same time in one job.
         attempts: runs of a task that keeps answering TemporaryFailure, the first included.
-        throttled: runs of a task that Lambda keeps refusing for want of concurrency.
-        backoff_s: seconds before the second run; doubled each time, 16 times this at most.
+        throttled: tries to start a task that Lambda keeps refusing for want of concurrency: by default for as long as
+            the longest function runs.
+        backoff_s: seconds before the second run, doubled each time, 16 times this at most; half of it between tries.
     """
 
     workers: int = 4
     attempts: int = 4
-    throttled: int = 60
+    throttled: int = 3600
     backoff_s: float = 0.5
 
 
@@ -37,8 +39,9 @@ class Limits:
 class _Turn:
     due: float
     number: int
-    attempt: int = field(compare=False)
     row: Row = field(compare=False)
+    runs: int = field(compare=False, default=0)
+    refusals: int = field(compare=False, default=0)
 
 
 class Drive:
@@ -53,6 +56,7 @@ class Drive:
         self._stopping = stopping
         self._ledger = ledger
         self._again: list[_Turn] = []
+        self._throttled = False  # the last answer was that the function has no room: no new task is started
 
     def __call__(self, work: Callable[[Row], Outcome]) -> None:
         """Run ``work`` on every row that has no outcome yet; it must not raise."""
@@ -65,7 +69,7 @@ class Drive:
         crew = _Crew(work, self._limits.workers)
         try:
             with self._ledger.open_log() as log:
-                self._work_through((_Turn(0.0, number, 1, row) for number, row in waiting), crew, log)
+                self._work_through((_Turn(0.0, number, row) for number, row in waiting), crew, log)
         finally:
             crew.dismiss()
             self._job.save()
@@ -79,7 +83,8 @@ class Drive:
                 flying += 1
             if not flying and not (active and self._again):
                 return
-            back = crew.wait(0.1)
+            due = self._again[0].due - time.monotonic() if self._again else _GLANCE_S
+            back = crew.wait(min(max(due, 0.001), _GLANCE_S))
             now = time.monotonic()
             self._job.record["active_s"] += now - clock
             clock = now
@@ -93,15 +98,17 @@ class Drive:
     def _next(self, fresh: Iterator[_Turn]) -> _Turn | None:
         if self._again and self._again[0].due <= time.monotonic():
             return heapq.heappop(self._again)
-        return next(fresh, None) if len(self._again) < _HELD else None
+        held = self._throttled or len(self._again) >= _HELD
+        return None if held else next(fresh, None)
 
     def _settle(self, turn: _Turn, outcome: Outcome, log: Log) -> None:
         if self._stopping.is_set():
             return  # perhaps it failed only because the server is going down: it runs again at the next start
-        allowed = self._limits.throttled if outcome.throttled else self._limits.attempts
-        if outcome.again and turn.attempt < allowed and self._job.status == "Active":
-            wait = self._limits.backoff_s * min(2 ** (turn.attempt - 1), 16)
-            heapq.heappush(self._again, _Turn(time.monotonic() + wait, turn.number, turn.attempt + 1, turn.row))
+        wait = self._wait(turn, outcome)
+        self._throttled = outcome.throttled and wait is not None
+        if wait is not None and self._job.status == "Active":
+            turn.due = time.monotonic() + wait
+            heapq.heappush(self._again, turn)
             return
         log.add(turn.number, turn.row, outcome)
         record = self._job.record
@@ -110,6 +117,16 @@ class Drive:
         if run >= _THRESHOLD_AFTER and record["failed"] > run / 2:
             reason = f"{record['failed']} of the {run} tasks that ran failed, more than half"
             self._job.fail("TaskFailureThresholdExceeded", reason)
+
+    def _wait(self, turn: _Turn, outcome: Outcome) -> float | None:
+        """Count this run, and give the seconds before the next; None when there is none."""
+        if outcome.throttled:
+            turn.refusals += 1
+            return self._limits.backoff_s / 2 if turn.refusals < self._limits.throttled else None
+        turn.runs += 1
+        if not outcome.again or turn.runs >= self._limits.attempts:
+            return None
+        return float(self._limits.backoff_s * min(2 ** (turn.runs - 1), 16))
 
 
 class _Crew:

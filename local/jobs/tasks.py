@@ -15,11 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.jobs.manifest import Row
 
 _RESULTS = {"Succeeded", "TemporaryFailure", "PermanentFailure"}
-_LATER = {"TooManyRequestsException", "ThrottlingException", "ServiceException", "EC2ThrottledException"}
+_THROTTLED = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledException"}
 
 
 class Outcome(NamedTuple):
-    """What became of a task, as its report row says it; ``again`` when S3 would run it another time."""
+    """What became of a task, as its report row says it.
+
+    ``again`` when S3 would run it another time; ``throttled`` when it did not run, for want of concurrency.
+    """
 
     succeeded: bool
     http_status: str
@@ -55,10 +58,11 @@ def run(row: Row, job_id: str, operation: Mapping[str, Any], functions: Invoker)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         status = str(error.response["ResponseMetadata"]["HTTPStatusCode"])
-        later = code in _LATER or status.startswith("5")
-        return Outcome(False, status, code, error.response["Error"]["Message"], again=later, throttled=later)
-    except BotoCoreError as error:  # the connection broke: the server is going down, or a proxy is in between
-        return Outcome(False, "500", "InternalError", str(error), again=True, throttled=True)
+        throttled = code in _THROTTLED
+        again = throttled or status.startswith("5")
+        return Outcome(False, status, code, error.response["Error"]["Message"], again, throttled)
+    except BotoCoreError as error:  # the connection broke, or the function was silent for longer than one may run
+        return Outcome(False, "500", "InternalError", str(error), again=True)
     if answer.get("FunctionError"):
         return _permanent(f"Lambda returned function error: {body.decode('utf-8', 'replace')}")
     return outcome(body, sent)

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.local_jobs.batch import BUCKET, Batch
+from tests.local.local_jobs.conftest import FUNCTION
 
 
 def test_a_job_runs_its_function_for_every_row_and_writes_a_report(batch: Batch) -> None:
@@ -195,3 +196,27 @@ def test_task_data_as_a_key_reaches_the_function(batch: Batch) -> None:
     batch.await_status(job_id)
     assert json.loads(batch.rows(job_id)[0][6]) == {"origKey": "a,b", "newKey": "ü"}
     assert unquote_plus(batch.rows(job_id)[0][1]) == json.dumps({"origKey": "a,b", "newKey": "ü"})
+
+
+def test_a_report_of_failures_without_any_lists_no_file(batch: Batch) -> None:
+    job_id = batch.create(["ok"], scope="FailedTasksOnly")
+    batch.await_status(job_id)
+    assert batch.report(job_id)["Results"] == []
+
+
+def test_throttled_invocations_wait_and_are_not_failures(batch: Batch) -> None:
+    role = batch.functions.get_function_configuration(FunctionName=batch.function)["Role"]
+    function = batch.make_function("batch-narrow", FUNCTION, role)
+    batch.functions.put_function_concurrency(FunctionName="batch-narrow", ReservedConcurrentExecutions=1)
+    invokes = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
+    allowed = batch.make_role([batch.reads(), batch.writes(), invokes])
+    keys = [f"slow/0.1/{number}" for number in range(12)]
+    job = batch.run(keys, RoleArn=allowed, invoke={"FunctionArn": function})
+    assert job["ProgressSummary"]["NumberOfTasksSucceeded"] == len(keys)
+
+
+def test_a_function_that_is_not_there_fails_each_task(batch: Batch) -> None:
+    role = batch.make_role([batch.reads(), batch.writes(), batch.invokes() | {"Resource": "*"}])
+    job_id = batch.create(["ok"], RoleArn=role, invoke={"FunctionArn": batch.function + "-gone"})
+    assert batch.await_status(job_id)["Status"] == "Complete"
+    assert batch.rows(job_id)[0][3:6] == ["failed", "404", "ResourceNotFoundException"]
