@@ -64,6 +64,15 @@ def mentions(query: exp.Query, column: str) -> bool:
     return any(found.name.lower() == column for found in query.find_all(exp.Column))
 
 
+def named(query: exp.Query) -> exp.Query:
+    """Give the query with each column that has no name of its own named as Athena names it: ``_col0``, ``_col1`` …"""
+    query = query.copy()
+    for number, column in enumerate(query.selects):
+        if not isinstance(column, (exp.Column, exp.Alias, exp.Star)):
+            column.replace(exp.alias_(column.copy(), f"_col{number}", quoted=True))
+    return query
+
+
 def _one(sql: str) -> exp.Expr:
     # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)

@@ -60,7 +60,7 @@ def run(s3: Store, delivery: Delivery, statement: exp.Query) -> Result:
     connection.execute("SET TimeZone = 'UTC'; SET integer_division = true; SET enable_progress_bar = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     try:
-        relation = connection.sql(statement.sql("duckdb"))
+        relation = connection.sql(dialect.named(statement).sql("duckdb"))
         reader = relation.to_arrow_reader(_BATCH)
     except duckdb.Error as error:
         connection.close()

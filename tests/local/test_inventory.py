@@ -82,14 +82,16 @@ class Lake:
         command: list[str | Path] = [Path(sys.executable).with_name("brigade"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
 
-    def asked_athena(self, sql: str) -> list[tuple[Any, ...]]:
+    def asked_athena(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         partition = latest(self.client("s3"), *self.place).partition
         statement = athena.statement(self.client("glue"), self.database, "inventory", sql, partition)
-        return list(athena.query(self.client("athena"), self.database, self.database, statement).rows)
+        answer = athena.query(self.client("athena"), self.database, self.database, statement)
+        return answer.columns, list(answer.rows)
 
-    def asked_duckdb(self, sql: str) -> list[tuple[Any, ...]]:
+    def asked_duckdb(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         s3 = self.client("s3")
-        return list(query(s3, latest(s3, *self.place), sql).rows())
+        result = query(s3, latest(s3, *self.place), sql)
+        return result.columns, list(result.rows())
 
 
 @pytest.fixture(scope="module", params=["CSV", "ORC", "Parquet"])
@@ -146,7 +148,8 @@ def _configure(made: Lake) -> None:
 
 
 def _make_table(made: Lake) -> None:
-    text = {"size": "string", "last_modified_date": "string"} if made.form == "CSV" else {}
+    # What is empty for a delete marker is text in CSV: its SerDe takes no empty number, date or boolean.
+    types = dict.fromkeys(TYPED, "string") if made.form == "CSV" else TYPED
     made.client("glue").create_database(DatabaseInput={"Name": made.database})
     made.client("glue").create_table(
         DatabaseName=made.database,
@@ -168,7 +171,7 @@ def _make_table(made: Lake) -> None:
                 "InputFormat": "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
                 "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                 "SerdeInfo": {"SerializationLibrary": SERDES[made.form], "Parameters": {"serialization.format": "1"}},
-                "Columns": [{"Name": name, "Type": text.get(name, kind)} for name, kind in TYPED.items()],
+                "Columns": [{"Name": name, "Type": kind} for name, kind in types.items()],
             },
         },
     )
@@ -243,7 +246,7 @@ def test_a_manifest_that_points_outside_its_bucket_is_refused(lake: Lake) -> Non
 )
 def test_athena_answers_what_duckdb_answers(lake: Lake, sql: str) -> None:
     here = lake.asked_duckdb(sql)
-    assert here
+    assert here[1]
     assert lake.asked_athena(sql) == here
 
 

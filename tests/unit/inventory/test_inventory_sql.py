@@ -53,6 +53,12 @@ ALL = ("bucket", "key", "version_id", "is_latest", "size", "last_modified_date",
     ("sql", "columns", "count"),
     [
         ("SELECT count(*) AS n FROM inventory", ("n",), 1),
+        (
+            "SELECT max(key), count(*), size / 2, 1 FROM inventory GROUP BY size",
+            ("_col0", "_col1", "_col2", "_col3"),
+            5,
+        ),
+        ("SELECT 'a', key FROM inventory UNION ALL SELECT 'b', key FROM inventory", ("_col0", "key"), 10),
         ("SELECT * FROM inventory", ALL, 5),
         # A null equals nothing, not even the null version id of the same row.
         ("SELECT i.* FROM inventory i NATURAL JOIN inventory", ALL, 0),
