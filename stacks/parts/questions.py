@@ -26,7 +26,8 @@ FROM objects GROUP BY storage_class ORDER BY bytes DESC""",
     Question(
         "by-suffix",
         "How many objects and bytes there are of each kind of file, by what follows the last dot of the name",
-        """SELECT lower(regexp_extract(key, '\\.([^./]+)$', 1)) AS suffix, count(*) AS objects, sum(size) AS bytes
+        """SELECT coalesce(lower(regexp_extract(key, '\\.([^./]+)$', 1)), '') AS suffix,
+       count(*) AS objects, sum(size) AS bytes
 FROM objects GROUP BY 1 ORDER BY bytes DESC""",
     ),
     Question(

@@ -1,0 +1,209 @@
+"""The deliveries are a table, right for each format, and the saved questions give the same answers over each."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+import duckdb
+import pytest
+import sqlglot
+
+from brigade.settings import Inventory
+from stacks.parts.questions import questions
+from tests.stacks.conftest import Buckets, Stage, Synthesized
+
+# A manifest's fileSchema with every field: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
+CSV_SCHEMA = (
+    "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass, "
+    "IsMultipartUploaded, ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, "
+    "ObjectLockLegalHoldStatus, IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, "
+    "ObjectAccessControlList, ObjectOwner, LifecycleExpirationDate"
+)
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-athena-query.html
+DOCUMENTED = {
+    "bucket": "string",
+    "key": "string",
+    "version_id": "string",
+    "is_latest": "boolean",
+    "is_delete_marker": "boolean",
+    "size": "bigint",
+    "last_modified_date": "timestamp",
+    "e_tag": "string",
+    "storage_class": "string",
+    "is_multipart_uploaded": "boolean",
+    "replication_status": "string",
+    "encryption_status": "string",
+    "object_lock_retain_until_date": "bigint",
+    "object_lock_mode": "string",
+    "object_lock_legal_hold_status": "string",
+    "intelligent_tiering_access_tier": "string",
+    "bucket_key_status": "string",
+    "checksum_algorithm": "string",
+    "object_access_control_list": "string",
+    "object_owner": "string",
+    "lifecycle_expiration_date": "timestamp",
+}
+TEXT_IN_CSV = {"size", "last_modified_date", "object_lock_retain_until_date", "lifecycle_expiration_date"}
+SERDES = {
+    "CSV": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+    "ORC": "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    "Parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+}
+
+
+def table(made: Synthesized) -> dict[str, Any]:
+    described: dict[str, Any] = made.one("catalog", "AWS::Glue::Table")["TableInput"]
+    return described
+
+
+@pytest.mark.parametrize("form", SERDES)
+@pytest.mark.parametrize("encryption", ["s3", "kms"])
+def test_the_table_is_the_documented_one(buckets: Buckets, form: str, encryption: str) -> None:
+    made = buckets(
+        encryption=encryption, inventory={"format": form, "frequency": "Weekly", "versions": "All", "id": "whole"}
+    )
+    described = table(made)
+    storage = described["StorageDescriptor"]
+    expected = {name: "string" if form == "CSV" and name in TEXT_IN_CSV else kind for name, kind in DOCUMENTED.items()}
+    assert {column["Name"]: column["Type"] for column in storage["Columns"]} == expected
+    assert storage["SerdeInfo"]["SerializationLibrary"] == SERDES[form]
+    assert storage["InputFormat"] == "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"
+    assert described["Name"] == "inventory"
+    assert described["TableType"] == "EXTERNAL_TABLE"
+    assert described["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+
+
+def test_the_columns_come_in_the_order_of_the_files(buckets: Buckets) -> None:
+    """A CSV file names no column: the third of the table is whatever the third in the file is."""
+    made = buckets(
+        encryption="s3", inventory={"format": "CSV", "frequency": "Weekly", "versions": "All", "id": "whole"}
+    )
+    columns = [column["Name"].replace("_", "") for column in table(made)["StorageDescriptor"]["Columns"]]
+    assert columns == [field.lower() for field in CSV_SCHEMA.split(", ")]
+
+
+def test_current_versions_have_no_version_columns(buckets: Buckets) -> None:
+    columns = [column["Name"] for column in table(buckets())["StorageDescriptor"]["Columns"]]
+    assert columns == [name for name in DOCUMENTED if name not in ("version_id", "is_latest", "is_delete_marker")]
+
+
+def test_partitions_are_the_hours_since_the_first_deployment(buckets: Buckets) -> None:
+    described = table(buckets(inventory={"since": "2026-11-20-07-00"}))
+    assert {name: value for name, value in described["Parameters"].items() if name.startswith("projection")} == {
+        "projection.enabled": "true",
+        "projection.dt.type": "date",
+        "projection.dt.format": "yyyy-MM-dd-HH-mm",
+        "projection.dt.range": "2026-11-20-07-00,NOW",
+        "projection.dt.interval": "1",
+        "projection.dt.interval.unit": "HOURS",
+    }
+    assert "Parameters" not in described["StorageDescriptor"], "Athena looks for projection in the table's own alone"
+
+
+def test_the_table_looks_where_s3_delivers(buckets: Buckets) -> None:
+    location = table(buckets(inventory={"prefix": "a/b", "id": "mine"}))["StorageDescriptor"]["Location"]
+    parts = [part if isinstance(part, str) else part["Fn::ImportValue"] for part in location["Fn::Join"][1]]
+    assert parts[0] == "s3://"
+    assert "Reports" in parts[1]
+    assert parts[2] == "/a/b/"
+    assert "Lake" in parts[3]
+    assert parts[4:] == ["/mine/hive/"]
+
+
+@pytest.mark.parametrize(("which", "option"), [("dev", "SSE_S3"), ("prod", "SSE_KMS")])
+def test_no_query_can_leave_the_workgroups_rules(stage: Stage, which: str, option: str) -> None:
+    made = stage(which)
+    workgroup = made.one("catalog", "AWS::Athena::WorkGroup")
+    rules = workgroup["WorkGroupConfiguration"]
+    assert rules["EnforceWorkGroupConfiguration"] is True
+    assert rules["BytesScannedCutoffPerQuery"] == made.settings.query_scan_limit_gib * 1024**3
+    assert rules["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == option
+    assert ("KmsKey" in rules["ResultConfiguration"]["EncryptionConfiguration"]) == (option == "SSE_KMS")
+    assert rules["ResultConfiguration"]["OutputLocation"]["Fn::Join"][1][-1] == "/queries/"
+    assert made.template("catalog")["Outputs"]["Workgroup"]["Value"] == {
+        "Ref": next(iter(made.all("catalog", "AWS::Athena::WorkGroup")))
+    }
+
+
+def test_the_questions_are_saved_in_the_workgroup(stage: Stage) -> None:
+    saved = stage().all("catalog", "AWS::Athena::NamedQuery").values()
+    assert sorted(query["Name"] for query in saved) == [
+        "by-storage-class",
+        "by-suffix",
+        "by-top-level-prefix",
+        "duplicates",
+        "largest",
+        "oldest",
+        "replication-incomplete",
+        "unencrypted",
+    ]
+    for query in saved:
+        assert query["QueryString"].count("?") == 1, "one parameter, the delivery; and no ? in the comments"
+        assert "max(dt)" not in query["QueryString"]
+        assert {"WorkGroup", "Database"} <= query.keys()
+
+
+OLD, NEW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+DT = "2026-11-22-01-00"
+# key, size, modified, ETag, class, replication, encryption, latest, marker, dt
+OBJECTS: list[tuple[Any, ...]] = [
+    ("photographs/a b+c.JPG", 5000, OLD, "aa", "STANDARD", "COMPLETED", "SSE-S3", True, False, DT),
+    ("photographs/ü%.jpg", 5000, NEW, "aa", "GLACIER", "FAILED", "SSE-S3", True, False, DT),
+    ("README", 10, NEW, "bb", "STANDARD", "PENDING", "NOT-SSE", True, False, DT),
+    ("deep/er/x.tar.gz", 700, NEW, "cc", "STANDARD", "", "SSE-KMS", True, False, DT),
+    ("empty", 0, NEW, "dd", "STANDARD", "", "SSE-S3", True, False, DT),
+    ("empty too", 0, NEW, "dd", "STANDARD", "", "SSE-S3", True, False, DT),
+    ("README", 99, OLD, "old", "STANDARD", "FAILED", "NOT-SSE", False, False, DT),
+    ("gone", None, NEW, "", "", "", "", True, True, DT),
+    ("README", 10, NEW, "bb", "STANDARD", "FAILED", "NOT-SSE", True, False, "2026-11-21-01-00"),
+]
+STANDARD, PLUS = "STANDARD", "photographs/a b+c.JPG"
+ANSWERS: dict[str, list[tuple[Any, ...]]] = {
+    "by-storage-class": [(STANDARD, 5, 5710), ("GLACIER", 1, 5000)],
+    "by-suffix": [("jpg", 2, 10000), ("gz", 1, 700), ("", 3, 10)],
+    "by-top-level-prefix": [("photographs/", 2, 10000), ("deep/", 1, 700), ("", 3, 10)],
+    "largest": [(PLUS, 5000), ("photographs/ü%.jpg", 5000), ("deep/er/x.tar.gz", 700), ("README", 10)],
+    "oldest": [(PLUS, 5000), ("README", 10)],
+    "replication-incomplete": [("README", 10, "PENDING"), ("photographs/ü%.jpg", 5000, "FAILED")],
+    "duplicates": [("aa", 5000, 2, 5000, PLUS)],
+    "unencrypted": [("README", 10)],
+}
+
+
+def filled(inventory: Inventory) -> duckdb.DuckDBPyConnection:
+    """A table as Athena sees a delivery: text and form-encoded keys for CSV, typed and raw else."""
+    text = inventory.format == "CSV"
+    kinds = ("VARCHAR", "VARCHAR") if text else ("BIGINT", "TIMESTAMP")
+    connection = duckdb.connect()
+    connection.execute(
+        f"CREATE TABLE inventory (key VARCHAR, size {kinds[0]}, last_modified_date {kinds[1]}, e_tag VARCHAR, "
+        "storage_class VARCHAR, replication_status VARCHAR, encryption_status VARCHAR, is_latest BOOLEAN, "
+        "is_delete_marker BOOLEAN, dt VARCHAR)"
+    )
+    for key, size, modified, *rest in OBJECTS:
+        if text:
+            stamp = modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            row = [quote_plus(key, safe="/"), "" if size is None else str(size), stamp, *rest]
+        else:
+            row = [key, size, modified.replace(tzinfo=None), *rest]
+        connection.execute(f"INSERT INTO inventory VALUES ({', '.join('?' * len(row))})", row)
+    # What Athena has and DuckDB calls otherwise.
+    connection.execute("CREATE MACRO from_iso8601_timestamp(t) AS CAST(t AS TIMESTAMPTZ)")
+    return connection
+
+
+@pytest.mark.parametrize("form", SERDES)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_question_has_one_answer_whatever_the_format(form: str, name: str) -> None:
+    inventory = Inventory(format=form, versions="All")  # type: ignore[arg-type]  # a Literal's values, from the dict
+    (question,) = (question for question in questions(inventory) if question.name == name)
+    sql = sqlglot.transpile(question.sql, read="athena", write="duckdb")[0]
+    # Trino's url_decode is that of forms (+ is a space), DuckDB's is that of URIs.
+    sql = sql.replace("URL_DECODE(key)", "URL_DECODE(REPLACE(key, '+', ' '))")
+    with filled(inventory) as connection:
+        answer = connection.execute(sql, [DT]).fetchall()
+    expected = ANSWERS[name]
+    width = len(expected[0])
+    assert [row[:width] for row in answer[: len(expected)]] == expected
+    if name not in ("largest", "oldest"):
+        assert len(answer) == len(expected)
