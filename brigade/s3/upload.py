@@ -46,8 +46,8 @@ class Part(msgspec.Struct, frozen=True):
 def part_size(number: int, first: int) -> int:
     """Give the size of part ``number`` (from 1): ``first`` bytes, doubled after every 1,000 parts, 5 GiB at most.
 
-    So an object of unknown size never runs out of its 10,000 parts: 8 MiB at first reaches 7.8 TiB, 50 MiB the 48.8 TiB
-    that S3 holds, and the size stays small while the object is
+    So an object of unknown size does not run out of its 10,000 parts: 8 MiB at first reaches 7.8 TiB, 50 MiB 20 TiB,
+    and parts stay small while the object is
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
     """
     return min(first << ((number - 1) // _PARTS_A_SIZE), _LARGEST_PART)

@@ -30,7 +30,7 @@ class Writer:
     clears.
 
     Memory: ``threads`` + 1 parts and the largest block written. A part has ``part_bytes`` (5 MiB to 5 GiB), doubled
-    after every 1,000 parts, so the ceiling holds up to 1,000 parts and no object runs out of its 10,000.
+    after every 1,000 parts, so the ceiling holds up to 1,000 parts and an object of 8 MiB parts reaches 7.8 TiB.
 
     Fails, in ``write`` or at the end of the block, with ConditionLost when another write won, RetryLater when S3 does
     not take it now, BrigadeError when not allowed; the upload is aborted then.
