@@ -9,7 +9,6 @@ Importing this imports ministack, which reads its settings from the environment:
 """
 
 import asyncio
-import importlib
 import json
 import logging
 import signal
@@ -24,6 +23,7 @@ from ministack import app as ministack
 
 from local import patches
 from local.home import Home
+from local.jobs import api as jobs
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -46,34 +46,21 @@ async def serve(home: Home, port: int) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
     config.loglevel = "WARNING"
-    jobs = _jobs()
-    application = _Application(jobs)
+    application = _Application()
     saver = asyncio.create_task(application.save_now_and_then())
-    if jobs:
-        await jobs.start(home.path, f"http://127.0.0.1:{port}")
+    await jobs.start(home.path, f"http://127.0.0.1:{port}")
 
     async def until_ended() -> None:
         await ended.wait()
         saver.cancel()
-        if jobs:
-            await jobs.stop()
+        await jobs.stop()
 
     await hypercorn.asyncio.serve(application, config, shutdown_trigger=until_ended)
     lock.close()
 
 
-def _jobs() -> Any:
-    try:
-        return importlib.import_module("local.jobs.api")
-    except ModuleNotFoundError as error:
-        if error.name not in ("local.jobs", "local.jobs.api"):
-            raise
-        return None
-
-
 class _Application:
-    def __init__(self, jobs: Any) -> None:
-        self._jobs = jobs
+    def __init__(self) -> None:
         self._asked = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +69,8 @@ class _Application:
             return
         self._asked = True
         path = scope["path"]
-        if path.startswith("/v20180820/jobs") and self._jobs:
-            await self._jobs.app(scope, receive, send)
+        if path.startswith("/v20180820/jobs"):
+            await jobs.app(scope, receive, send)
         elif path == "/_brigade/deliver-inventory":
             bucket = parse_qs(scope["query_string"].decode()).get("bucket")
             await _deliver_inventory(send, bucket[0] if bucket else None)

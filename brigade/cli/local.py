@@ -1,5 +1,6 @@
 """``brigade local``: the AWS on this machine, which is a process of its own environment."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -92,9 +93,18 @@ def deploy(context: typer.Context) -> None:
         os.environ.pop(name, None)
     root = Connection()
     cloudformation = root.client("cloudformation")
+    assembly = Path(_local("status")["home"]) / "cdk.out"
+    inputs = assembly / "inputs.sha256"
+    synthesized = _inputs(session.stage)
+    if inputs.exists() and inputs.read_text() == synthesized:
+        source = ("--app", str(assembly))
+    else:
+        inputs.unlink(missing_ok=True)
+        source = ("--output", str(assembly))
     if "CDKToolkit" not in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}:
         _cdk(session, "bootstrap", "aws://000000000000/us-east-1")
-    _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4")
+    _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *source)
+    inputs.write_text(synthesized)
     _forget_outputs()
     policy = _output(cloudformation, f"brigade-{session.stage}-operator", "OperatorPolicyArn")
     root.client("iam").attach_user_policy(UserName=_OPERATOR, PolicyArn=policy)
@@ -125,7 +135,6 @@ def _cdk(session: Session, *arguments: str) -> None:
         [
             *(str(_ROOT / "scripts" / "node"), "cdk", *arguments),
             *("-c", "target=local", "-c", f"stage={session.stage}"),
-            *("--output", str(Path(_local("status")["home"]) / "cdk.out")),
             *("--no-notices", "--no-version-reporting"),
         ],
         cwd=_ROOT,
@@ -138,6 +147,18 @@ def _cdk(session: Session, *arguments: str) -> None:
     if done.returncode:
         sys.stderr.write(done.stdout or "")
         raise BrigadeError(f"cdk {arguments[0]} failed with exit status {done.returncode}; what it said is above")
+
+
+def _inputs(stage: str) -> str:
+    """A hash of all that the templates and packages of a stage are made of: while it is the same, so are they."""
+    digest = hashlib.sha256(f"{stage} {sys.version}".encode())
+    files = [_ROOT / name for name in ("app.py", "cdk.json", "requirements.txt", "package-lock.json")]
+    for folder in ("brigade", "lambdas", "stacks"):
+        files += (file for file in (_ROOT / folder).rglob("*") if file.suffix in (".py", ".txt", ".typed"))
+    for file in sorted(files):
+        digest.update(f"\0{file.relative_to(_ROOT)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _output(cloudformation: Any, stack: str, name: str) -> str:

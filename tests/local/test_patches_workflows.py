@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -148,11 +149,11 @@ def test_a_schedule_starts_what_its_role_allows_and_says_when(world: World) -> N
     machine = world.machine(world.role("states.amazonaws.com"), {"Done": {"Type": "Succeed"}})
     role = world.role("scheduler.amazonaws.com", ("states:StartExecution", machine))
     client = world.emulator.root("stepfunctions")
-    started = time.time()
+    before = datetime.now(UTC).replace(microsecond=0)
     schedule(world, role, machine)
     [execution] = until(lambda: client.list_executions(stateMachineArn=machine)["executions"], len)
     given = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
-    assert time.strptime(given["scheduled"], "%Y-%m-%dT%H:%M:%SZ") >= time.gmtime(int(started))
+    assert before <= datetime.fromisoformat(given["scheduled"]) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
