@@ -5,6 +5,7 @@ leaves a field that does not apply. A delete marker has no size, ETag, storage c
 """
 
 import base64
+import functools
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
@@ -98,10 +99,14 @@ def _retain_until(version: _Version) -> Value:
 def _access_list(version: _Version) -> str:
     enforced = s3._bucket_owner_enforced(s3._buckets[version.bucket])
     stored = None if enforced else version.kept(s3._object_acl)
-    root = ET.fromstring(stored or s3._default_object_acl_xml())  # noqa: S314 - the emulator's own document
+    return _encoded_grants(stored or s3._default_object_acl_xml())
+
+
+@functools.lru_cache(maxsize=256)  # most objects of a bucket have the same grants
+def _encoded_grants(xml: str | bytes) -> str:
     space = "{" + s3.S3_NS + "}"
     grants = []
-    for grant in root.iter(f"{space}Grant"):
+    for grant in ET.fromstring(xml).iter(f"{space}Grant"):  # noqa: S314 - the emulator's own document
         grantee = grant.find(f"{space}Grantee")
         permission = grant.findtext(f"{space}Permission")
         if grantee is None:

@@ -116,6 +116,48 @@ def test_all_versions_tells_delete_markers_and_null_versions(inventory: Inventor
     assert [row[1] for row in found["current"]] == ["kept", "other/x"]
 
 
+def test_a_row_tells_what_s3_knows_of_the_object(inventory: Inventory) -> None:
+    s3, source = inventory.s3, inventory.source
+    s3.put_bucket_versioning(Bucket=source, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object_lock_configuration(Bucket=source, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    s3.put_bucket_ownership_controls(Bucket=source, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.delete_public_access_block(Bucket=source)
+    until = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    s3.put_object(
+        Bucket=source,
+        Key="locked",
+        Body=b"1",
+        StorageClass="INTELLIGENT_TIERING",
+        ChecksumAlgorithm="SHA256",
+        ACL="public-read",
+        ObjectLockMode="GOVERNANCE",
+        ObjectLockRetainUntilDate=until,
+        ObjectLockLegalHoldStatus="ON",
+    )
+    upload = s3.create_multipart_upload(Bucket=source, Key="parts")["UploadId"]
+    part = s3.upload_part(Bucket=source, Key="parts", UploadId=upload, PartNumber=1, Body=b"2")["ETag"]
+    whole = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+    s3.complete_multipart_upload(Bucket=source, Key="parts", UploadId=upload, MultipartUpload=whole)
+    inventory.configure("all")
+    (delivered,) = inventory.deliver()
+    manifest = json.loads(inventory.read(delivered["delivery"]))
+    body = inventory.read(f"s3://{inventory.destination}/{manifest['files'][0]['key']}")
+    locked, parts = (dict(zip(manifest["fileSchema"].split(", "), row, strict=True)) for row in csv_rows(body))
+    assert locked["StorageClass"] == "INTELLIGENT_TIERING"
+    assert locked["IntelligentTieringAccessTier"] == "FREQUENT"
+    assert locked["ChecksumAlgorithm"] == "SHA-256"
+    assert locked["ObjectLockMode"] == "GOVERNANCE"
+    assert locked["ObjectLockRetainUntilDate"] == "2030-01-02T03:04:05.000Z"
+    assert locked["ObjectLockLegalHoldStatus"] == "On"
+    assert locked["IsMultipartUploaded"] == "false"
+    grants = json.loads(base64.b64decode(locked["ObjectAccessControlList"]))["grants"]
+    everyone = "http://acs.amazonaws.com/groups/global/AllUsers"
+    assert {"uri": everyone, "permission": "READ", "type": "Group"} in grants
+    assert parts["IsMultipartUploaded"] == "true"
+    assert parts["ETag"].endswith("-1")
+    assert parts["ObjectLockMode"] == parts["IntelligentTieringAccessTier"] == ""
+
+
 @pytest.mark.parametrize(("file_format", "reader"), [("ORC", orc.read_table), ("Parquet", parquet.read_table)])
 def test_orc_and_parquet_hold_raw_keys(inventory: Inventory, file_format: str, reader: Any) -> None:
     for key in KEYS:
