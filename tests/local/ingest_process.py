@@ -1,0 +1,60 @@
+"""One ingest in a process of its own, to be killed or measured: ``python -m tests.local.ingest_process …``."""
+
+import resource
+import sys
+
+from brigade.aws import Connection
+from brigade.ingest.run import Run
+from brigade.ingest.target import Target
+from tests.unit.ingest.api import source
+
+
+class Memory:
+    """An API of ``pages`` pages of ``size`` bytes that compress to about half, made as they are asked for."""
+
+    def __init__(self, pages: int, size: int) -> None:
+        import random
+
+        self.pages = pages
+        self.noise = random.Random(1).randbytes(size // 2).hex()
+
+    def page(self, token: str | None) -> bytes:
+        number = int(token or 0)
+        text = self.noise[number * 997 :] + self.noise[: number * 997]
+        following = f'"{number + 1}"' if number + 1 < self.pages else "null"
+        rows = ",".join(f'{{"n":{number},"text":"{text[at : at + 33_000]}"}}' for at in range(0, len(text), 33_000))
+        return f'{{"next":{following},"rows":[{rows}]}}'.encode()
+
+    def address(self, token: str | None) -> str:
+        return f"/{token}"
+
+
+def main() -> None:
+    """Arguments: endpoint, lake, state bucket, the API's URL or ``PAGESxBYTES`` for one in memory."""
+    endpoint, lake, state, url = sys.argv[1:]
+    s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
+    declared, target = source(page_limit=10_000), Target("numbers", "2026-11-22", lake, state)
+    if url.startswith("http"):
+        from brigade.ingest.fetch import Api
+
+        api: Api | Memory = Api(declared, url, lambda: 900.0)
+    else:
+        pages, size = url.split("x")
+        api = Memory(int(pages), int(size))
+        s3.head_bucket(Bucket=lake)
+        Memory(1, int(size)).page(None)
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = Run(
+        source=declared,
+        target=target,
+        api=api,
+        s3=s3,
+        remaining=lambda: 900.0,
+        say=lambda text: print(text, file=sys.stderr),
+        part_bytes=5 * 1024 * 1024,
+    )()
+    print(outcome.outcome, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024)
+
+
+if __name__ == "__main__":
+    main()
