@@ -83,8 +83,7 @@ class Drive:
                 flying += 1
             if not flying and not (active and self._again):
                 return
-            due = self._again[0].due - time.monotonic() if self._again else _GLANCE_S
-            back = crew.wait(min(max(due, 0.001), _GLANCE_S))
+            back = crew.wait(self._patience() if active and flying < self._limits.workers else _GLANCE_S)
             now = time.monotonic()
             self._job.record["active_s"] += now - clock
             clock = now
@@ -100,6 +99,11 @@ class Drive:
             return heapq.heappop(self._again)
         held = self._throttled or len(self._again) >= _HELD
         return None if held else next(fresh, None)
+
+    def _patience(self) -> float:
+        """Seconds until the next task is due, for a crew with a free hand."""
+        due = self._again[0].due - time.monotonic() if self._again else _GLANCE_S
+        return min(max(due, 0.001), _GLANCE_S)
 
     def _settle(self, turn: _Turn, outcome: Outcome, log: Log) -> None:
         if self._stopping.is_set():

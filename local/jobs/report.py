@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from local.jobs.manifest import Row
@@ -52,20 +53,17 @@ def write(
     bucket = report["Bucket"].removeprefix("arn:aws:s3:::")
     base = f"{report['Prefix']}/job-{job_id}" if report.get("Prefix") else f"job-{job_id}"
     statuses = ("failed",) if report["ReportScope"] == "FailedTasksOnly" else ("succeeded", "failed")
-    files = {status: folder / f"{status}.csv" for status in statuses}
-    _collect(outcomes, files)
     results = []
-    for status, path in files.items():
-        if path.stat().st_size == 0:
-            continue  # a report lists no empty file
-        digest = hashlib.md5(usedforsecurity=False)
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        name = hashlib.sha1(f"{job_id} {status}".encode(), usedforsecurity=False).hexdigest()
-        key = f"{base}/results/{name}.csv"
-        s3.upload_file(str(path), bucket, key)
-        results.append({"TaskExecutionStatus": status, "Bucket": bucket, "MD5Checksum": digest.hexdigest(), "Key": key})
+    with TemporaryDirectory(dir=folder) as scratch:
+        files = {status: Path(scratch) / f"{status}.csv" for status in statuses}
+        _collect(outcomes, files)
+        for status, path in files.items():
+            if path.stat().st_size == 0:
+                continue  # a report lists no empty file
+            name = hashlib.sha1(f"{job_id} {status}".encode(), usedforsecurity=False).hexdigest()
+            key = f"{base}/results/{name}.csv"
+            s3.upload_file(str(path), bucket, key)
+            results.append({"TaskExecutionStatus": status, "Bucket": bucket, "MD5Checksum": _md5(path), "Key": key})
     document = {
         "Format": "Report_CSV_20180820",
         "ReportCreationDate": instant(made),
@@ -78,6 +76,11 @@ def write(
     s3.put_object(
         Bucket=bucket, Key=f"{base}/manifest.json.md5", Body=f"{checksum}\n".encode(), ContentType="text/plain"
     )
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def row_columns(row: Row, outcome: Outcome) -> tuple[str, ...]:

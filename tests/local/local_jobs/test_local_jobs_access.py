@@ -161,3 +161,39 @@ def test_a_wrong_signature_and_an_unknown_key(batch: Batch) -> None:
     assert "signature" in refused(forged.list_jobs, AccountId=batch.account)
     unknown = batch.emulator.client("s3control", access_key="AKIAUNKNOWNUNKNOWN00", secret_key="wrong")
     assert "invalid" in refused(unknown.list_jobs, AccountId=batch.account)
+
+
+def test_a_role_session_calls_with_its_own_rights(batch: Batch) -> None:
+    lists = {"Effect": "Allow", "Action": "s3:ListJobs", "Resource": "*"}
+    account = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{batch.account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    role = batch.make_role([lists], account)
+    keys = batch.emulator.root("sts").assume_role(RoleArn=role, RoleSessionName="lists")["Credentials"]
+    session = {"access_key": keys["AccessKeyId"], "secret_key": keys["SecretAccessKey"]}
+    client = batch.emulator.client("s3control", **session, token=keys["SessionToken"])
+    assert "Jobs" in client.list_jobs(AccountId=batch.account)
+    assert "assumed-role" in refused(client.describe_job, AccountId=batch.account, JobId=str(uuid.uuid4()))
+    refused(batch.emulator.client("s3control", **session, token="wrong").list_jobs, AccountId=batch.account)
+
+
+def test_a_bucket_policy_may_refuse_the_role(batch: Batch) -> None:
+    bucket = f"refusing-{uuid.uuid4()}"
+    batch.s3.create_bucket(Bucket=bucket)
+    etag = batch.s3.put_object(Bucket=bucket, Key="m.csv", Body=b"lake,ok\n")["ETag"]
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    role = batch.make_role([everything, batch.invokes()])
+    deny = {
+        "Effect": "Deny",
+        "Principal": {"AWS": role},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    spec = {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]}
+    manifest = {"Spec": spec, "Location": {"ObjectArn": f"arn:aws:s3:::{bucket}/m.csv", "ETag": etag}}
+    assert batch.run(b"", Manifest=manifest, RoleArn=role)["Status"] == "Complete"
+    batch.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    job = batch.run(b"", Manifest=manifest, RoleArn=role)
+    assert job["FailureReasons"][0]["FailureReason"] == "Reading the manifest is forbidden: AccessDenied"
