@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from local import access, process
@@ -28,7 +29,8 @@ def main() -> int:
 
             asyncio.run(serve(home, arguments.port))
             return 0
-        print(json.dumps(_COMMANDS[arguments.command](home, arguments)))
+        with home.turn() if arguments.command in ("up", "down", "reset") else nullcontext():
+            print(json.dumps(_COMMANDS[arguments.command](home, arguments)))
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1

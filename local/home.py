@@ -3,7 +3,8 @@
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +61,14 @@ class Home:
         for folder in (self.path / "s3", self.path / "state", self.temporary):
             folder.mkdir(exist_ok=True)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold off other commands that start, end or empty this home; a command that is killed holds nothing."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def running(self) -> Mapping[str, Any] | None:
         """Give ``{"pid", "port"}`` of the server that lives, or None; what a killed one left behind is not believed."""
         try:
@@ -67,8 +76,8 @@ class Home:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    found: Mapping[str, Any] = json.loads(file.read())
-                    return found
+                    found: Mapping[str, Any] | None = json.loads(file.read() or "null")
+                    return found  # None while the server has the lock and has not yet written
         except FileNotFoundError:
             pass
         return None

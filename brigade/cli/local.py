@@ -125,7 +125,8 @@ def _local(*arguments: str) -> Any:
         check=False,
     )
     if done.returncode:
-        raise BrigadeError(done.stderr.strip() or f"the local AWS failed at {arguments[0]}, without a word")
+        said = done.stderr.strip().splitlines()
+        raise BrigadeError(said[-1] if said else f"the local AWS failed at {arguments[0]}, without a word")
     return json.loads(done.stdout)
 
 

@@ -1,4 +1,7 @@
-"""Step Functions and EventBridge Scheduler of ministack 1.5.33: the roles they act with, what a schedule passes on."""
+"""Step Functions and EventBridge Scheduler of ministack 1.5.33: the roles they act with, what a schedule passes on.
+
+Not mended: the time zone of a schedule, which ministack reads as UTC.
+"""
 
 import logging
 from contextvars import ContextVar

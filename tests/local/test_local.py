@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,10 @@ def test_only_loopback_is_listened_on(brigade: Run) -> None:
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
                 listening.append(fields[1].split(":")[0])
     assert listening == ["0100007F"]
+
+
+def test_two_ups_at_once_start_one(brigade: Run) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [json.loads(done.stdout) for done in pool.map(lambda _: brigade("up"), range(2))]
+    assert both[0]["pid"] == both[1]["pid"]
+    assert sorted(up["started"] for up in both) == [False, True]
