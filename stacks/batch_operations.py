@@ -63,7 +63,6 @@ class BatchOperationsStack(Stack):
             self,
             "JobRole",
             reports=storage.reports,
-            inventory_prefix=settings.inventory.prefix,
             key=storage.key,
             functions=functions,
         )

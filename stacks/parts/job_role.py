@@ -25,7 +25,6 @@ class JobRole(iam.Role):
         construct_id: str,
         *,
         reports: s3.IBucket,
-        inventory_prefix: str,
         key: kms.IKey | None,
         functions: Sequence[lambda_.IFunction],
     ) -> None:
@@ -38,8 +37,8 @@ class JobRole(iam.Role):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
             ),
         )
-        manifests = ["manifests/*", f"{inventory_prefix}/*"]
-        allow_objects(self, reports, manifests, "s3:GetObject", "s3:GetObjectVersion")
+        # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
+        allow_objects(self, reports, ["manifests/*"], "s3:GetObject")
         allow_objects(self, reports, ["jobs/*"], "s3:PutObject")
         allow_key(self, key, "Decrypt", "GenerateDataKey")
         if functions:

@@ -15,7 +15,7 @@ from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
 class OperatorPolicy(iam.ManagedPolicy):
     """Whoever has this policy may run every command of ``brigade`` in the stage, and do nothing else with AWS.
 
-    It reads the lake and does not write it: what is in it comes from the ingests and the operations.
+    It reads all of the lake, and writes there what an ingest writes and nothing else.
     """
 
     def __init__(
@@ -42,24 +42,28 @@ class OperatorPolicy(iam.ManagedPolicy):
     def _allow_data(
         self, settings: Settings, lake: s3.IBucket, reports: s3.IBucket, state: s3.IBucket, key: kms.IKey | None
     ) -> None:
-        written = [f"{settings.inventory.prefix}/*", "jobs/*", "manifests/*", "queries/*"]
         allow_list(self, lake, reports, state)
-        allow_objects(self, lake, ["*"], "s3:GetObject", "s3:GetObjectVersion")
-        allow_objects(self, reports, written, "s3:GetObject")
-        allow_objects(self, reports, ["manifests/*", "queries/*"], "s3:PutObject", "s3:AbortMultipartUpload")
-        allow_objects(self, state, ["*"], "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject")
-        allow(self, ["s3:ListBucketVersions"], [arn(state)])
+        allow_objects(self, lake, ["*"], "s3:GetObject")
+        # `ingest run` publishes as the function does; what it may write has the form of an ingest's key.
+        allow_objects(self, lake, ["*/date=*/*.jsonl.gz"], "s3:PutObject", "s3:AbortMultipartUpload")
+        allow(self, ["s3:ListBucketMultipartUploads"], [arn(lake)])
+        read = [f"{settings.inventory.prefix}/*", "jobs/*", "manifests/*", "queries/*"]
+        allow_objects(self, reports, read, "s3:GetObject")
+        allow_objects(self, reports, ["manifests/*"], "s3:PutObject", "s3:AbortMultipartUpload")
+        allow_objects(self, state, ["*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(self, state, ["ingest/*"], "s3:DeleteObject")
         allow_key(self, key, "Decrypt", "GenerateDataKey")
 
     def _allow_queries(self, stage: str, reports: s3.IBucket) -> None:
         asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"]
         workgroup = self._arn("athena", f"workgroup/{names.workgroup(stage)}")
         allow(self, [f"athena:{action}" for action in asking], [workgroup])
-        # Athena reads the table's description and writes the result as whoever asks.
+        # Athena reads the table and writes the result as whoever asks. Projected partitions are asked of nobody.
         database = names.database(stage)
         described = ["catalog", f"database/{database}", f"table/{database}/{table.NAME}"]
         allow(self, ["glue:GetDatabase", "glue:GetTable"], [self._arn("glue", what) for what in described])
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
+        allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 
     def _allow_jobs(self, job_role: iam.IRole) -> None:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
@@ -83,8 +87,8 @@ class OperatorPolicy(iam.ManagedPolicy):
         because = "Sources come and go without this policy; their names begin with the stage's."
         machines = self._arn("states", f"stateMachine:{ingests}")
         executions = self._arn("states", f"execution:{ingests}:*")
-        allow(self, ["states:StartExecution", "states:ListExecutions"], [machines], because=because)
-        allow(self, ["states:DescribeExecution", "states:GetExecutionHistory"], [executions], because=because)
+        allow(self, ["states:StartExecution"], [machines], because=because)
+        allow(self, ["states:DescribeExecution"], [executions], because=because)
 
     def _arn(self, service: str, resource: str) -> str:
         stack = Stack.of(self)
