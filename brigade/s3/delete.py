@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from brigade.errors import ConditionLost
 from brigade.s3.condition import Matches
-from brigade.s3.refusal import FAILURES, absent, code, refusal
+from brigade.s3.refusal import absent, code, failures, refusal
 
 
 class Deletes(Protocol):
@@ -22,7 +22,7 @@ def delete(client: Deletes, bucket: str, key: str, *, condition: Matches | None 
     arguments = {"IfMatch": condition.etag} if condition else {}
     try:
         client.delete_object(Bucket=bucket, Key=key, **arguments)
-    except FAILURES as error:
+    except failures() as error:
         if absent(error):
             return
         if code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from brigade.errors import InvalidData
-from brigade.s3.refusal import FAILURES, absent, refusal, refused
+from brigade.s3.refusal import absent, failures, refusal, refused
 
 
 class Gets(Protocol):
@@ -33,7 +33,7 @@ def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -
     """
     try:
         answer = client.get_object(Bucket=bucket, Key=key)
-    except FAILURES as error:
+    except failures() as error:
         if absent(error):
             return None
         raise refusal(error, "read", bucket, key) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from brigade.s3.refusal import FAILURES, absent, refusal
+from brigade.s3.refusal import absent, failures, refusal
 
 
 class Heads(Protocol):
@@ -34,7 +34,7 @@ def head(client: Heads, bucket: str, key: str) -> Found | None:
     """
     try:
         answer = client.head_object(Bucket=bucket, Key=key)
-    except FAILURES as error:
+    except failures() as error:
         if absent(error):
             return None
         raise refusal(error, "look at", bucket, key) from error

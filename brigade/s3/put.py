@@ -1,14 +1,13 @@
 """Write a small object."""
 
-import base64
-import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from brigade.errors import RetryLater
+from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Condition, headers
 from brigade.s3.head import Heads
-from brigade.s3.refusal import FAILURES, refusal
+from brigade.s3.refusal import failures, refusal
 from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
 
 
@@ -29,18 +28,22 @@ def put(
     metadata: Mapping[str, str] | None = None,
     content_type: str = "binary/octet-stream",
     token: str | None = None,
+    checksum: Checksum = CRC32,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Written:
     """Write ``body`` whole or not at all, and only under ``condition``; a return says that it is there.
 
     An unclear answer is settled by a look at the object. Memory: the body, which the caller holds.
 
     Arguments: ``metadata`` as text of ASCII; ``token``, the mark of this write in the metadata, one of
-    ``settle.new_token``: given when the same write may have been sent before, by a run that was killed.
+    ``settle.new_token``: given when the same write may have been sent before, by a run that was killed; ``attributes``,
+    what else the object shall carry, by boto3's names of PutObject's arguments (``StorageClass``, ``Tagging`` …).
 
     Fails with ConditionLost when another write won, RetryLater when S3 does not take it now (nothing was written as far
     as a look can tell), NotFound without the bucket, BrigadeError when not allowed.
     """
     token = token or new_token()
+    proof = checksum.of(body)
     for attempt in range(TRIES):
         try:
             answer = client.put_object(
@@ -49,19 +52,15 @@ def put(
                 Body=body,
                 ContentType=content_type,
                 Metadata={**(metadata or {}), TOKEN: token},
-                ChecksumCRC32=crc32(body),
+                **{checksum.field: proof},
+                **(attributes or {}),
                 **headers(condition),
             )
-            return Written(answer["ETag"], answer.get("VersionId"))
-        except FAILURES as error:
+            return Written(answer["ETag"], answer.get("VersionId"), answer.get(checksum.field))
+        except failures() as error:
             if not unclear(error, condition):
                 raise refusal(error, "write", bucket, key) from error
             if written := settle(client, bucket, key, token, condition):
                 return written
             pause(attempt)
     raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")
-
-
-def crc32(body: bytes | bytearray) -> str:
-    """Give the CRC-32 of the bytes as S3 takes it, so that what arrives is what was meant."""
-    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()

@@ -8,7 +8,7 @@ from urllib3.exceptions import HTTPError
 
 from brigade.errors import ConditionLost, RetryLater
 from brigade.s3.get import Gets
-from brigade.s3.refusal import FAILURES, code, refusal
+from brigade.s3.refusal import code, failures, refusal
 from brigade.s3.settle import TRIES, pause
 
 _BROKEN = (BotoCoreError, IncompleteReadError, HTTPError, OSError)
@@ -64,7 +64,7 @@ def _open(client: Gets, bucket: str, key: str, version_id: str | None, etag: str
         arguments["Range"] = f"bytes={position}-"
     try:
         return client.get_object(**arguments)
-    except FAILURES as error:
+    except failures() as error:
         if code(error) in {"PreconditionFailed", "412"}:
             raise ConditionLost(f"s3://{bucket}/{key} is not the version with ETag {etag} (any more)") from error
         raise refusal(error, "read", bucket, key) from error

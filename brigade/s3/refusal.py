@@ -1,16 +1,19 @@
 """What S3 refused, as one of our errors: what was tried, on which object, why not, and what to do."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
-from botocore.parsers import ResponseParserError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater
 
-FAILURES = (ClientError, BotoCoreError, ResponseParserError)
-"""All that a call of a client can raise once its arguments are right."""
+
+def failures() -> tuple[type[Exception], ...]:
+    """Give all that a call of a client can raise once its arguments are right: ``except failures() as error``."""
+    return (ClientError, BotoCoreError, *_unreadable())
+
 
 _ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound"}
 _LATER = {"SlowDown", "RequestTimeout", "ThrottlingException", "Throttling", "RequestLimitExceeded", "500", "503"}
@@ -37,7 +40,7 @@ def unheard(error: Exception) -> bool:
     """Say whether no usable answer came, so that a write may have happened or not: lost, 5xx, or an error in a 200."""
     if isinstance(error, ClientError):
         return status(error) >= 500 or status(error) == 200
-    return isinstance(error, (NoConnection, HTTPClientError, ResponseParserError))
+    return isinstance(error, (NoConnection, HTTPClientError, *_unreadable()))
 
 
 def refusal(error: Exception, act: str, bucket: str, key: str = "") -> BrigadeError:
@@ -60,5 +63,11 @@ def refused(act: str, bucket: str, key: str = "") -> Iterator[None]:
     """Turn what a call of S3 inside the block raises into one of our errors."""
     try:
         yield
-    except FAILURES as error:
+    except failures() as error:
         raise refusal(error, act, bucket, key) from error
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """Give what an answer that cannot be read raises: only where boto3 is loaded, which takes its time, can it be."""
+    parsers = sys.modules.get("botocore.parsers")
+    return (parsers.ResponseParserError,) if parsers else ()

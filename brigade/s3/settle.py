@@ -21,10 +21,11 @@ TRIES = 4
 
 @dataclass(frozen=True)
 class Written:
-    """A write that is known to have happened: the version it made."""
+    """A write that is known to have happened: the version it made, and its checksum where S3's answer told it."""
 
     etag: str
     version_id: str | None
+    checksum: str | None = None
 
 
 def new_token() -> str:

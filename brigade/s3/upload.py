@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 
 from brigade.errors import NotFound, RetryLater
+from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Absent, Condition, headers
 from brigade.s3.head import Heads
-from brigade.s3.put import crc32
-from brigade.s3.refusal import FAILURES, absent, code, refusal, refused
+from brigade.s3.refusal import absent, code, failures, refusal, refused
 from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
 
 SMALLEST_PART = 5 * 1024 * 1024
@@ -40,7 +40,7 @@ class Part(msgspec.Struct, frozen=True):
     number: int
     etag: str
     size: int
-    crc32: str
+    checksum: str
 
 
 def part_size(number: int, first: int) -> int:
@@ -62,6 +62,7 @@ class Upload:
     key: str
     id: str
     token: str
+    checksum: Checksum = CRC32
 
     @classmethod
     def create(
@@ -73,8 +74,10 @@ class Upload:
         metadata: Mapping[str, str] | None = None,
         content_type: str = "binary/octet-stream",
         token: str | None = None,
-    ) -> "Upload":
-        """Open an upload; ``token`` marks the object it makes, as in ``put``."""
+        checksum: Checksum = CRC32,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Open an upload; ``token`` marks the object it makes, ``attributes`` are what it carries, as in ``put``."""
         token = token or new_token()
         with refused("write", bucket, key):
             answer = client.create_multipart_upload(
@@ -82,17 +85,19 @@ class Upload:
                 Key=key,
                 ContentType=content_type,
                 Metadata={**(metadata or {}), TOKEN: token},
-                ChecksumAlgorithm="CRC32",
+                ChecksumAlgorithm=checksum.name,
+                **({"ChecksumType": "FULL_OBJECT"} if checksum.full else {}),
+                **(attributes or {}),
             )
-        return cls(client, bucket, key, answer["UploadId"], token)
+        return cls(client, bucket, key, answer["UploadId"], token, checksum)
 
     def part(self, number: int, body: bytes | bytearray) -> Part:
-        """Send part ``number``, from 1 to 10,000; a return says that S3 has it, its CRC-32 checked.
+        """Send part ``number``, from 1 to 10,000; a return says that S3 has it, its checksum compared.
 
         A part of the same number replaces an earlier one. Every part but the last has 5 MiB or more, which S3 checks
         at the end. Fails with NotFound when S3 no longer has the upload: aborted, by a rule or a person.
         """
-        checksum = crc32(body)
+        proof = self.checksum.of(body)
         with refused("write a part of", self.bucket, self.key):
             answer = self.client.upload_part(
                 Bucket=self.bucket,
@@ -100,13 +105,14 @@ class Upload:
                 UploadId=self.id,
                 PartNumber=number,
                 Body=body,
-                ChecksumCRC32=checksum,
+                **{self.checksum.field: proof},
             )
-        return Part(number, answer["ETag"], len(body), checksum)
+        return Part(number, answer["ETag"], len(body), proof)
 
     def complete(self, parts: Sequence[Part], condition: Condition = None) -> Written:
         """Publish the parts as one object, whole, under ``condition``; a return says that it is there.
 
+        Where the checksum is of the whole object, S3 gets it, and the size, and publishes only what has both.
         May be called again after an unclear end, by another process too. Fails with ConditionLost when another write
         won, NotFound when S3 no longer has the upload and the object is not ours, RetryLater when it is not known; the
         upload is left open then, for ``complete`` again or ``abort``.
@@ -117,16 +123,12 @@ class Upload:
                     Bucket=self.bucket,
                     Key=self.key,
                     UploadId=self.id,
-                    MultipartUpload={
-                        "Parts": [
-                            {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC32": part.crc32}
-                            for part in parts
-                        ]
-                    },
+                    MultipartUpload={"Parts": [self._named(part) for part in parts]},
+                    **self._whole(parts),
                     **headers(condition),
                 )
-                return Written(answer["ETag"], answer.get("VersionId"))
-            except FAILURES as error:
+                return Written(answer["ETag"], answer.get("VersionId"), answer.get(self.checksum.field))
+            except failures() as error:
                 if not unclear(error, condition) and not absent(error):
                     raise refusal(error, "complete the upload of", self.bucket, self.key) from error
                 if written := settle(self.client, self.bucket, self.key, self.token, condition):
@@ -146,6 +148,16 @@ class Upload:
         """Drop the upload and its parts; one that is gone already, completed or aborted, is no error."""
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.id)
-        except FAILURES as error:
+        except failures() as error:
             if not absent(error):
                 raise refusal(error, "abort the upload of", self.bucket, self.key) from error
+
+    def _named(self, part: Part) -> dict[str, Any]:
+        return {"PartNumber": part.number, "ETag": part.etag, self.checksum.field: part.checksum}
+
+    def _whole(self, parts: Sequence[Part]) -> dict[str, Any]:
+        if not self.checksum.full:
+            return {}
+        whole = self.checksum.whole((part.checksum, part.size) for part in parts)
+        size = sum(part.size for part in parts)
+        return {self.checksum.field: whole, "ChecksumType": "FULL_OBJECT", "MpuObjectSize": size}

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from brigade.errors import BrigadeError, UsageError
+from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Condition
 from brigade.s3.put import Puts, put
 from brigade.s3.settle import Written
@@ -30,7 +31,12 @@ class Writer:
     clears.
 
     Memory: ``threads`` + 1 parts and the largest block written. A part has ``part_bytes`` (5 MiB to 5 GiB), doubled
-    after every 1,000 parts, so the ceiling holds up to 1,000 parts and an object of 8 MiB parts reaches 7.8 TiB.
+    after every 1,000 parts, so the ceiling holds up to 1,000 parts and no object runs out of its 10,000. With
+    ``memory`` (3 × 5 MiB or more) the ceiling holds to the end: parts stop growing at a third of it, and fewer are sent
+    at a time as they grow.
+
+    ``attributes``: what else the object shall carry, as in ``put``; ``checksum``: as in ``Upload``; ``token``: as in
+    ``put``.
 
     Fails, in ``write`` or at the end of the block, with ConditionLost when another write won, RetryLater when S3 does
     not take it now, BrigadeError when not allowed; the upload is aborted then.
@@ -47,16 +53,29 @@ class Writer:
         content_type: str = "binary/octet-stream",
         part_bytes: int = 8 * MIB,
         threads: int = 2,
+        memory: int | None = None,
+        checksum: Checksum = CRC32,
+        attributes: Mapping[str, Any] | None = None,
+        token: str | None = None,
     ) -> None:
         if part_bytes < SMALLEST_PART:
             raise UsageError(f"a part has at least {SMALLEST_PART} bytes, not {part_bytes}")
+        if memory is not None and memory < 3 * part_bytes:
+            raise UsageError(f"{memory} bytes of memory hold less than three parts of {part_bytes} bytes")
         self.bytes = 0
-        self._client, self._bucket, self._key = client, bucket, key
-        self._condition, self._metadata, self._content_type = condition, metadata, content_type
-        self._part_bytes, self._threads = part_bytes, threads
-        self._buffer = bytearray()
+        self._client, self._bucket, self._key, self._condition = client, bucket, key, condition
+        self._carried: dict[str, Any] = {
+            "metadata": metadata,
+            "content_type": content_type,
+            "checksum": checksum,
+            "attributes": attributes,
+            "token": token,
+        }
+        self._part_bytes, self._threads, self._memory = part_bytes, threads, memory
+        self._buffer, self._filled = bytearray(), 0
+        self._spare: list[bytearray] = []
         self._upload: Upload | None = None
-        self._sending: deque[Future[Part]] = deque()
+        self._sending: deque[tuple[Future[Part], bytearray]] = deque()
         self._parts: list[Part] = []
         self._pool: ThreadPoolExecutor | None = None
         self._written: Written | None = None
@@ -68,18 +87,35 @@ class Writer:
             raise UsageError(f"s3://{self._bucket}/{self._key} is not published yet: it is when the block has ended")
         return self._written
 
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that S3 has so far; none for an object that was written by one PutObject."""
+        return self._parts
+
     def write(self, block: bytes | bytearray | memoryview) -> int:
         """Take a block of any size and give its length; it waits while all threads are sending."""
         rest = memoryview(block).cast("B")
-        self.bytes += len(rest)
         taken = len(rest)
         while len(rest):
-            room = self._size() - len(self._buffer)
-            self._buffer += rest[:room]
-            rest = rest[room:]
-            if len(self._buffer) >= self._size():
-                self._send()
+            with self.room() as room:
+                count = min(len(room), len(rest))
+                room[:count] = rest[:count]
+            self.advance(count)
+            rest = rest[count:]
         return taken
+
+    def room(self) -> memoryview:
+        """Give the free part of the buffer, to be filled in place and released; ``advance`` then says how far."""
+        if not self._buffer:
+            self._buffer = self._new_buffer()
+        return memoryview(self._buffer)[self._filled :]
+
+    def advance(self, count: int) -> None:
+        """Take the first ``count`` bytes of what ``room`` gave; it waits while all threads are sending."""
+        self.bytes += count
+        self._filled += count
+        if self._buffer and self._filled == len(self._buffer):
+            self._send()
 
     def __enter__(self) -> Self:
         return self
@@ -98,34 +134,48 @@ class Writer:
                 with suppress(BrigadeError):
                     self._upload.abort()
 
+    def open(self) -> Upload:
+        """Open the upload; called once, before its first part is sent."""
+        return Upload.create(self._client, self._bucket, self._key, **self._carried)
+
     def _size(self) -> int:
-        return part_size(len(self._parts) + len(self._sending) + 1, self._part_bytes)
+        size = part_size(len(self._parts) + len(self._sending) + 1, self._part_bytes)
+        return size if self._memory is None else min(size, self._memory // 3)
+
+    def _new_buffer(self) -> bytearray:
+        size = self._size()
+        while self._sending and (len(self._sending) > self._threads or self._over(size)):
+            self._collect()
+        if self._spare and len(self._spare[-1]) == size:
+            return self._spare.pop()
+        self._spare.clear()
+        return bytearray(size)
+
+    def _over(self, size: int) -> bool:
+        return self._memory is not None and sum(len(each) for _, each in self._sending) + size > self._memory
+
+    def _collect(self) -> None:
+        future, buffer = self._sending.popleft()
+        self._parts.append(future.result())
+        self._spare.append(buffer)
 
     def _send(self) -> None:
         if self._upload is None or self._pool is None:
-            self._upload = Upload.create(
-                self._client, self._bucket, self._key, metadata=self._metadata, content_type=self._content_type
-            )
+            self._upload = self.open()
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="brigade-part")
-        if len(self._sending) >= self._threads:
-            self._parts.append(self._sending.popleft().result())
+        while len(self._sending) >= self._threads:
+            self._collect()
         number = len(self._parts) + len(self._sending) + 1
-        self._sending.append(self._pool.submit(self._upload.part, number, self._buffer))
-        self._buffer = bytearray()
+        del self._buffer[self._filled :]
+        self._sending.append((self._pool.submit(self._upload.part, number, self._buffer), self._buffer))
+        self._buffer, self._filled = bytearray(), 0
 
     def _publish(self) -> Written:
         if self._upload is None:
-            return put(
-                self._client,
-                self._bucket,
-                self._key,
-                self._buffer,
-                condition=self._condition,
-                metadata=self._metadata,
-                content_type=self._content_type,
-            )
-        if self._buffer:
+            del self._buffer[self._filled :]
+            return put(self._client, self._bucket, self._key, self._buffer, condition=self._condition, **self._carried)
+        if self._filled:
             self._send()
         while self._sending:
-            self._parts.append(self._sending.popleft().result())
+            self._collect()
         return self._upload.complete(self._parts, self._condition)

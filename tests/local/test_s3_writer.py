@@ -192,7 +192,7 @@ def test_completing_again_finds_it_completed(bucket: Bucket) -> None:
 
 
 def test_a_part_that_arrives_changed_is_refused(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brigade.s3.upload.crc32", lambda _: "AAAAAA==")
+    monkeypatch.setattr("brigade.s3.checksum.Checksum.of", lambda *_: "AAAAAA==")
     with pytest.raises(Exception, match=r"BadDigest|checksum|CRC"):
         bucket.write(LARGE)
     assert bucket.keys() == []

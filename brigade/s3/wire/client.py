@@ -1,0 +1,191 @@
+"""S3 by its own HTTP: the calls that pipes make, in the shape of boto3's client, without loading botocore's model.
+
+Same names, same arguments, same answers, same errors, as far as the calls of ``brigade.s3`` read them: what takes
+boto3's client takes this. It is loaded in a fraction of boto3's time and moves a body from the caller's
+buffer to the socket without a copy; docs/decisions/0004-pipe-body.md has the figures.
+"""
+
+import base64
+import hashlib
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+from botocore.exceptions import ResponseStreamingError
+
+from brigade.s3.wire.http import Answer, Http, Request
+from brigade.s3.wire.names import ANSWERS, HEADERS, QUERY
+
+
+class Client:
+    """The calls of S3 that pipes make; safe to use from many threads."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def head_object(self, **arguments: Any) -> dict[str, Any]:
+        """HeadObject."""
+        return _described(self._ask("HeadObject", "HEAD", arguments))
+
+    def get_object(self, **arguments: Any) -> dict[str, Any]:
+        """GetObject; ``Body`` has ``read``, ``readinto`` and ``close``, and is a context."""
+        answer = self._ask("GetObject", "GET", arguments, stream=True)
+        return {**_described(answer), "Body": Body(self._http, answer)}
+
+    def put_object(self, **arguments: Any) -> dict[str, Any]:
+        """PutObject."""
+        return _described(self._ask("PutObject", "PUT", arguments))
+
+    def delete_object(self, **arguments: Any) -> dict[str, Any]:
+        """DeleteObject."""
+        return _described(self._ask("DeleteObject", "DELETE", arguments))
+
+    def create_multipart_upload(self, **arguments: Any) -> dict[str, Any]:
+        """CreateMultipartUpload."""
+        answer = self._ask("CreateMultipartUpload", "POST", arguments, query={"uploads": ""})
+        return _read(answer)
+
+    def upload_part(self, **arguments: Any) -> dict[str, Any]:
+        """UploadPart."""
+        return _described(self._ask("UploadPart", "PUT", arguments))
+
+    def upload_part_copy(self, **arguments: Any) -> dict[str, Any]:
+        """UploadPartCopy."""
+        return {"CopyPartResult": _read(self._ask("UploadPartCopy", "PUT", arguments))}
+
+    def complete_multipart_upload(self, **arguments: Any) -> dict[str, Any]:
+        """CompleteMultipartUpload."""
+        from brigade.s3.wire.xml import parts
+
+        body = parts(arguments.pop("MultipartUpload")["Parts"])
+        answer = self._ask("CompleteMultipartUpload", "POST", {**arguments, "Body": body})
+        return {**_described(answer), **_read(answer)}
+
+    def abort_multipart_upload(self, **arguments: Any) -> dict[str, Any]:
+        """AbortMultipartUpload."""
+        return _described(self._ask("AbortMultipartUpload", "DELETE", arguments))
+
+    def list_parts(self, **arguments: Any) -> dict[str, Any]:
+        """ListParts."""
+        return _read(self._ask("ListParts", "GET", arguments), "Part", "Parts")
+
+    def list_multipart_uploads(self, **arguments: Any) -> dict[str, Any]:
+        """ListMultipartUploads."""
+        query = {"uploads": "", "encoding-type": "url"}
+        return _read(self._ask("ListMultipartUploads", "GET", arguments, query=query), "Upload", "Uploads")
+
+    def list_objects_v2(self, **arguments: Any) -> dict[str, Any]:
+        """ListObjectsV2."""
+        query = {"list-type": "2", "encoding-type": "url"}
+        return _read(self._ask("ListObjectsV2", "GET", arguments, query=query), "Contents", "Contents")
+
+    def _ask(
+        self,
+        name: str,
+        method: str,
+        arguments: dict[str, Any],
+        *,
+        stream: bool = False,
+        query: dict[str, str] | None = None,
+    ) -> Answer:
+        request = Request(name, method, arguments.pop("Bucket"), arguments.pop("Key", None), query=query or {})
+        request.body = arguments.pop("Body", b"")
+        for argument, value in arguments.items():
+            if argument in QUERY:
+                request.query[QUERY[argument]] = str(value)
+            else:
+                request.headers.update(_header(argument, value))
+        return self._http.ask(request, stream=stream)
+
+
+class Body:
+    """The bytes of an answer. What breaks off raises botocore's ResponseStreamingError."""
+
+    def __init__(self, http: Http, answer: Answer) -> None:
+        if answer.response is None:
+            raise TypeError("the answer was not asked for as a stream")
+        self._http, self._answer, self._response = http, answer, answer.response
+
+    def read(self, amount: int | None = None) -> bytes:
+        """Give up to ``amount`` bytes, or all."""
+        try:
+            return self._response.read(amount)
+        except (OSError, HTTPException) as error:
+            raise ResponseStreamingError(error=error) from error
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as one read gives and say how far; 0 is the end, or where it broke off."""
+        try:
+            return self._response.readinto(buffer)
+        except (OSError, HTTPException) as error:
+            raise ResponseStreamingError(error=error) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.release(self._answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _header(argument: str, value: Any) -> dict[str, str]:
+    if argument == "Metadata":
+        return {f"x-amz-meta-{name.lower()}": text for name, text in value.items()}
+    if argument == "SSECustomerKey":
+        key = value.encode() if isinstance(value, str) else value
+        name, digest = "x-amz-server-side-encryption-customer-key", hashlib.md5(key, usedforsecurity=False).digest()
+        return {name: base64.b64encode(key).decode(), f"{name}-md5": base64.b64encode(digest).decode()}
+    if argument == "CopySource":
+        source = f"{value['Bucket']}/{value['Key']}"
+        return {"x-amz-copy-source": quote(source, safe="/-_.~")}
+    text = value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else str(value)
+    return {HEADERS[argument]: text}
+
+
+def _described(answer: Answer) -> dict[str, Any]:
+    given: dict[str, Any] = {ANSWERS[name]: value for name, value in answer.headers.items() if name in ANSWERS}
+    metadata = {
+        name.removeprefix("x-amz-meta-"): value
+        for name, value in answer.headers.items()
+        if name.startswith("x-amz-meta-")
+    }
+    given.update(Metadata=metadata, ResponseMetadata={"HTTPStatusCode": answer.status})
+    if "content-length" in answer.headers:
+        given["ContentLength"] = int(answer.headers["content-length"])
+    if "x-amz-mp-parts-count" in answer.headers:
+        given["PartsCount"] = int(answer.headers["x-amz-mp-parts-count"])
+    if "last-modified" in answer.headers:
+        given["LastModified"] = parsedate_to_datetime(answer.headers["last-modified"])
+    return given
+
+
+_NUMBERS = ("Size", "PartNumber")
+_TIMES = ("Initiated", "LastModified")
+
+
+def _read(answer: Answer, item: str | None = None, name: str = "") -> dict[str, Any]:
+    """Give an answer's XML in boto3's shape: texts, a list of items, numbers and times; keys decoded."""
+    from datetime import datetime
+
+    from brigade.s3.wire.xml import lists, texts
+
+    given: dict[str, Any] = dict(texts(answer.body))
+    given["IsTruncated"] = given.get("IsTruncated") == "true"
+    decode = given.get("EncodingType") == "url"
+    if item:
+        given[name] = lists(answer.body, item)
+        for each in given[name]:
+            if decode:
+                each["Key"] = unquote(each["Key"])
+            each.update({number: int(each[number]) for number in _NUMBERS if number in each})
+            each.update({when: datetime.fromisoformat(each[when]) for when in _TIMES if when in each})
+    if decode and "NextKeyMarker" in given:
+        given["NextKeyMarker"] = unquote(given["NextKeyMarker"])
+    return given
