@@ -102,7 +102,7 @@ def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:
         state = execution["Status"]["State"]
         if state != "SUCCEEDED":
             reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
-            raise BrigadeError(f"the query {id} is {state.lower()} on Athena: {reason}")
+            raise BrigadeError(f"the query {id} ended {state} on Athena: {reason}")
         page = athena.get_query_results(QueryExecutionId=id, MaxResults=1000)
     except ClientError as error:
         raise _refusal(error, f"the query in workgroup {workgroup}") from error

@@ -252,12 +252,13 @@ def test_athena_answers_what_duckdb_answers(lake: Lake, sql: str) -> None:
 
 def test_athena_says_its_own_reason(lake: Lake) -> None:
     statement = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT nothing FROM inventory", None)
-    with pytest.raises(BrigadeError, match=r"is failed on Athena: .*nothing"):
+    with pytest.raises(BrigadeError, match=r"ended FAILED on Athena: .*nothing"):
         athena.query(lake.client("athena"), lake.database, lake.database, statement)
     with pytest.raises(NotFound, match="there is no table"):
         athena.statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", None)
 
 
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_the_command_streams_exact_keys(lake: Lake) -> None:
     out = lake.run("inventory", "rows", "--columns", "key,size", "--where", "is_latest AND NOT is_delete_marker").stdout
     header, *rows = csv.reader(io.StringIO(out.decode(), newline=""))
@@ -267,6 +268,7 @@ def test_the_command_streams_exact_keys(lake: Lake) -> None:
     assert {json.loads(line)["key"] for line in lines} == set(KEYS)
 
 
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_the_command_asks_both_engines(lake: Lake) -> None:
     sql = "SELECT key, size FROM inventory WHERE is_latest AND size > 0 ORDER BY key"
     here = lake.run("--json", "inventory", "sql", sql)
