@@ -1,0 +1,171 @@
+"""``brigade ingest`` and the Lambda handler, over the demo's real API (Datasette) and the S3 of the local AWS."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.demo.api import serving
+from tests.local.conftest import REPOSITORY, Emulator, free_port
+
+DATE = "2026-11-22"
+RECORDS = 3376
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("api"), free_port()) as url:
+        yield url
+
+
+@dataclass
+class Place:
+    s3: Any
+    lake: str
+    state: str
+    environment: dict[str, str]
+
+    def brigade(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+        command = [str(REPOSITORY / ".venv/bin/brigade"), "--json", "ingest", *arguments]
+        return subprocess.run(command, env=self.environment, cwd=REPOSITORY, capture_output=True, check=False)
+
+    def keys(self, bucket: str) -> list[str]:
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+@pytest.fixture
+def place(emulator: Emulator, api: str) -> Iterator[Place]:
+    lake, state = f"lake-{uuid.uuid4().hex[:12]}", f"state-{uuid.uuid4().hex[:12]}"
+    s3 = emulator.root("s3")
+    for bucket in (lake, state):
+        s3.create_bucket(Bucket=bucket)
+    named = {"BRIGADE_LAKE_BUCKET": lake, "BRIGADE_STATE_BUCKET": state, "BRIGADE_BASE_URL": api}
+    yield Place(s3, lake, state, {**os.environ, **emulator.environment("root"), **named})
+    s3.close()
+
+
+def rows(packed: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
+
+def test_run_publishes_once_and_show_tells(place: Place) -> None:
+    first = place.brigade("run", "demo", "--date", DATE)
+    assert first.returncode == 0, first.stderr
+    answer = json.loads(first.stdout)
+    assert (answer["outcome"], answer["records"], answer["pages"]) == ("published", RECORDS, 7)
+    key = f"demo/date={DATE}/demo.jsonl.gz"
+    assert answer["object"] == f"s3://{place.lake}/{key}"
+    got = rows(place.s3.get_object(Bucket=place.lake, Key=key)["Body"].read())
+    assert len({row["iata"] for row in got}) == RECORDS
+    assert all(row["ingest_date"] == DATE for row in got)
+
+    again = place.brigade("run", "demo", "--date", DATE)
+    assert again.returncode == 3
+    assert json.loads(again.stdout)["outcome"] == "already_published"
+    shown = json.loads(place.brigade("show", "demo").stdout)
+    assert (shown["date"], shown["receipt"]["sha256"], shown["checkpoint"]) == (DATE, answer["sha256"], None)
+    assert json.loads(place.brigade("list").stdout)["last"] == DATE
+    assert place.brigade("show", "demo", "--date", "2020-01-01").returncode == 1
+
+
+def test_run_writes_elsewhere_whole_or_not_at_all(place: Place, tmp_path: Path) -> None:
+    packed, plain = tmp_path / "some.jsonl.gz", tmp_path / "some.jsonl"
+    assert place.brigade("run", "demo", "--to", str(packed), "--limit-pages", "2").returncode == 0
+    assert len(rows(packed.read_bytes())) == 1000
+    assert place.brigade("run", "demo", "--to", str(packed)).returncode == 3
+    assert place.brigade("run", "demo", "--to", str(plain)).returncode == 0
+    assert len(plain.read_bytes().splitlines()) == RECORDS
+    assert sorted(tmp_path.iterdir()) == [plain, packed]
+
+    uri = f"s3://{place.lake}/elsewhere.jsonl.gz"
+    assert place.brigade("run", "demo", "--to", uri).returncode == 0
+    assert len(rows(place.s3.get_object(Bucket=place.lake, Key="elsewhere.jsonl.gz")["Body"].read())) == RECORDS
+    assert place.brigade("run", "demo", "--to", uri).returncode == 3
+    assert place.brigade("run", "demo", "--to", uri, "--limit-pages", "1").returncode == 2
+
+    out = place.brigade("run", "demo", "--to", "-", "--limit-pages", "1")
+    assert json.loads(out.stdout.splitlines()[0])["iata"] == "00M"
+    assert place.keys(place.state) == []
+
+
+def test_a_dry_run_writes_nothing(place: Place) -> None:
+    tried = place.brigade("run", "demo", "--dry-run", "--limit-pages", "3")
+    assert json.loads(tried.stdout)["records"] == 1500
+    assert place.keys(place.lake) == place.keys(place.state) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("run", "nowhere"), 2, "no source 'nowhere'; there are: demo"),
+        (("run", "demo", "--date", "yesterday"), 2, "YYYY-MM-DD"),
+        (("run", "demo", "--to", "s3://no"), 2, "it takes s3://bucket/key"),
+        (("run", "demo", "--limit-pages", "2"), 2, "never published"),
+        (("show", "demo", "--date", DATE), 1, "neither a receipt nor a checkpoint"),
+    ],
+)
+def test_a_mistake_is_one_line(place: Place, arguments: tuple[str, ...], status: int, said: str) -> None:
+    ended = place.brigade(*arguments)
+    assert ended.returncode == status
+    assert said in ended.stderr.decode()
+    assert ended.stderr.count(b"\n") == 1
+    assert ended.stdout == b""
+
+
+def test_an_api_that_is_not_there_publishes_nothing_and_reset_forgets(place: Place) -> None:
+    gone = Place(place.s3, place.lake, place.state, {**place.environment, "BRIGADE_BASE_URL": "http://127.0.0.1:9"})
+    ended = gone.brigade("run", "demo", "--date", DATE)
+    assert ended.returncode == 1
+    assert b"no answer after 5 more tries" in ended.stderr
+    assert place.keys(place.lake) == place.keys(place.state) == []
+    assert json.loads(place.brigade("reset", "demo", "--date", DATE).stdout)["forgotten"] is None
+
+
+HANDLE = """
+import json, sys
+from lambdas.ingest.handler import handler
+class Context:
+    function_name = aws_request_id = invoked_function_arn = "x"
+    memory_limit_in_mb = "256"
+    def get_remaining_time_in_millis(self): return int(sys.argv[2])
+answer = handler(json.loads(sys.argv[1]), Context())
+print("ANSWER " + json.dumps(answer))
+"""
+
+
+def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
+    environment = {
+        **place.environment,
+        "BRIGADE_SOURCE": "demo",
+        "POWERTOOLS_SERVICE_NAME": "ingest-demo",
+        "POWERTOOLS_METRICS_NAMESPACE": "Brigade",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }
+
+    def handle(event: dict[str, str], milliseconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        command = [sys.executable, "-c", HANDLE, json.dumps(event), str(milliseconds)]
+        ended = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        *_, answer = (line for line in ended.stdout.splitlines() if line.startswith("ANSWER "))
+        *_, measured = (line for line in ended.stdout.splitlines() if '"_aws"' in line)
+        return json.loads(answer.removeprefix("ANSWER ")), json.loads(measured)
+
+    answer, measured = handle({"scheduled": "2026-11-22T01:00:00Z"}, 4000)
+    assert (answer["outcome"], answer["date"], answer["pages"]) == ("more", "2026-11-21", 1)
+    assert "Published" not in measured
+    answer, measured = handle({"date": answer["date"]}, 900_000)
+    assert (answer["outcome"], answer["records"]) == ("published", RECORDS)
+    assert measured["service"] == "ingest-demo"
+    assert (measured["Published"], measured["Records"], measured["Pages"]) == ([1.0], [RECORDS], [7.0])
+    assert measured["BytesOut"] == [answer["bytes"]]
+    assert 150 < measured["RecordBytes"][0] < 300
+    assert 0 < measured["MemoryUsedPercent"][0] < 60
+    answer, measured = handle({"date": answer["date"]}, 900_000)
+    assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
