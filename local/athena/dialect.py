@@ -58,12 +58,10 @@ def parse(text: str) -> exp.Expr:
 def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
     """Yield each use of a table that is not a name bound by WITH; ``database`` is that of names without one."""
     for scope in traverse_scope(statement):
-        where = scope.expression.args.get("where")
-        conditions = tuple(where.this.flatten() if isinstance(where.this, exp.And) else (where.this,)) if where else ()
         for name, source in scope.sources.items():
             if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-                of_it = tuple(each for each in conditions if _only_of(each, name))
-                yield Use((source.db or database).lower(), source.name.lower(), of_it)
+                asked = tuple(each for each in _conditions(scope.expression, name) if _only_of(each, name))
+                yield Use((source.db or database).lower(), source.name.lower(), asked)
 
 
 def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[str]:
@@ -134,6 +132,29 @@ def _double(value: float) -> str:
     sign, digits, _ = number.as_tuple()
     first, rest = digits[0], "".join(map(str, digits[1:])) or "0"
     return f"{'-' if sign else ''}{first}.{rest}E{number.adjusted()}"
+
+
+def _conditions(select: exp.Expr, name: str) -> list[exp.Expr]:
+    """The conditions without which no row of the source ``name`` counts: of WHERE, and of the ON that joins it.
+
+    Not WHERE's if an outer join makes rows of nulls for the source: those it may be asking for.
+    """
+    joins: list[exp.Join] = select.args.get("joins") or []
+    own = next((join for join in joins if join.alias_or_name == name), None)
+    later = joins[joins.index(own) + 1 :] if own else joins
+    found = []
+    if not (own and own.side in ("LEFT", "FULL")) and not any(join.side in ("RIGHT", "FULL") for join in later):
+        where = select.args.get("where")
+        found += _conjuncts(where.this if where else None)
+    if own and own.side in ("", "LEFT"):
+        found += _conjuncts(own.args.get("on"))
+    return found
+
+
+def _conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
+    if condition is None:
+        return []
+    return list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
 
 
 def _only_of(condition: exp.Expr, name: str) -> bool:

@@ -142,6 +142,15 @@ def test_queries_of_several_parts(lake: Lake) -> None:
     assert rows == [[str(len(KEYS) - 1), str(5 * (len(KEYS) - 1)), "true"], ["0", None, "true"]]
 
 
+def test_an_outer_join_reads_what_its_nulls_depend_on(lake: Lake) -> None:
+    join = f"parquet a LEFT JOIN orc b ON a.version_id = b.version_id AND b.dt = '{lake.dt(1)}'"
+    missing = f"SELECT count(*) FROM {join} WHERE a.dt = '{lake.dt(0)}' AND b.dt IS NULL"
+    assert lake.rows(missing) == [["0"]]
+    execution = lake.start(missing)
+    everything = lake.start("SELECT count(a.dt), count(b.dt) FROM parquet a, orc b")
+    assert 2 * execution["Statistics"]["DataScannedInBytes"] == everything["Statistics"]["DataScannedInBytes"]
+
+
 def test_a_result_is_where_the_execution_says(lake: Lake) -> None:
     execution = lake.start("""SELECT 'a"b' AS "one", NULL AS two, 3 AS three""")
     name = execution["QueryExecutionId"]
