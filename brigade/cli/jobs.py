@@ -182,8 +182,9 @@ def report(
 
     session: Session = context.obj
     s3, tally = session.client("s3"), Tally()
-    opened_report = opened(s3, _report_uri(session, job), patience_s=_REPORT_PATIENCE_S)
-    view.report(session, job, tally, tally.over(opened_report.tasks(s3, failed=failed)), form)
+    uri, patience = _report_place(session, job)
+    tasks = opened(s3, uri, patience_s=patience).tasks(s3, failed=failed)
+    view.report(session, job, tally, tally.over(tasks), form)
     if tally.failed:
         raise typer.Exit(1)
 
@@ -254,8 +255,11 @@ def _control(session: Session) -> "Control":
     return Control(session.client("s3control"), session.connection.account())
 
 
-def _report_uri(session: Session, job: str) -> str:
-    """Say where a job's report lies; S3 forgets a job after 90 days, its report stays where ours always are."""
+def _report_place(session: Session, job: str) -> tuple[str, float]:
+    """Say where a job's report lies and how long to wait for it: S3 writes it after the end, if any task was run.
+
+    S3 forgets a job after 90 days; its report stays where those of this stage always are.
+    """
     from brigade.errors import NotFound
     from brigade.jobs.job import of, report_key
     from brigade.jobs.submit import REPORTS
@@ -263,9 +267,9 @@ def _report_uri(session: Session, job: str) -> str:
     try:
         found = of(_control(session).describe(job))
     except NotFound:
-        return f"s3://{session.deployment['ReportsBucket']}/{report_key(REPORTS, job)}"
+        return f"s3://{session.deployment['ReportsBucket']}/{report_key(REPORTS, job)}", 0
     if not found.over:
         raise UsageError(f"job {job} is {found.status}; its report comes after its end (`brigade jobs watch {job}`)")
     if found.report is None:
         raise NotFound(f"job {job} was made without a completion report")
-    return found.report
+    return found.report, _REPORT_PATIENCE_S if found.succeeded + found.failed else 0

@@ -114,7 +114,10 @@ def watch(session: Session, control: "Control", job: str) -> None:
                     session.say(progress)
                 told = progress
     except KeyboardInterrupt:
-        session.say(f"\nJob {job} goes on. Come back: brigade jobs watch {job}. Stop it: brigade jobs cancel {job}.")
+        if not session.quiet:
+            # Not by the console: the interrupt may have come while it was printing, and then it prints no more.
+            told = f"Job {job} goes on. Come back: brigade jobs watch {job}. Stop it: brigade jobs cancel {job}."
+            print(f"\n{told}", file=sys.stderr)
         raise typer.Exit(130) from None
     assert seen is not None  # noqa: S101 - follow gives the job at least once
     document = job_document(seen)
@@ -127,7 +130,7 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
     """Give the tasks of a report, which ``tally`` counts as they go by: the counts, then rows."""
     if form != "table":
         _write_rows(tasks, form)
-        session.say(f"{tally.succeeded} succeeded, {tally.failed} failed")
+        session.say(_counted(tally))
         return
     shown = list(itertools.islice(tasks, _ROWS_SHOWN))
     for _ in tasks:  # counted only: a report can have more rows than memory
@@ -146,12 +149,17 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
         counts = {"id": job, "succeeded": tally.succeeded, "failed": tally.failed}
         session.give({**counts, "reasons": reasons, "tasks": [_fields(task) for task in shown]})
         return
-    session.say(f"{tally.succeeded} succeeded, {tally.failed} failed")
+    session.say(_counted(tally))
     session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
     print()
     session.table(["status", "code", "key", "message"], [(t.status, t.code, t.key, t.message) for t in shown])
     if tally.succeeded + tally.failed > len(shown):
         session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
+
+
+def _counted(tally: "Tally") -> str:
+    counts = {"succeeded": tally.succeeded, "failed": tally.failed}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no task"
 
 
 def _write_rows(tasks: "Iterable[Task]", form: str) -> None:

@@ -59,5 +59,7 @@ def failed_rows(s3: Gets, described: Mapping[str, Any], *, patience_s: float = 0
         raise UsageError(f"job {job.id} was made without a completion report, so nobody knows what failed")
     fields = described.get("Manifest", {}).get("Spec", {}).get("Fields") or ()
     missing = NULL_VERSION if "VersionId" in fields else None
+    if not job.failed:
+        return
     for task in opened(s3, job.report, patience_s=patience_s).tasks(s3, failed=True):
         yield Row(task.bucket, task.key_text, task.version_id or missing)

@@ -1,0 +1,251 @@
+"""``brigade jobs`` as a person uses it: the real command, deployed operations, enforced IAM, the local S3 Control."""
+
+import json
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.local.deployment import BRIGADE, Deployment
+
+KEYS = [
+    "plain.txt",
+    "a b+c%20d%=e&f.txt",
+    "\"quoted\", 'and' commas.txt",
+    "new\nline\rand\ttab",
+    "🪣/日本語/Ωмега.txt",
+    "//x/../y",
+    " edges ",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(deployed: Deployment) -> str:
+    """Objects under odd keys, in a folder of the lake of their own."""
+    folder = f"odd-{uuid.uuid4().hex[:8]}/"
+    s3 = deployed.emulator.root("s3")
+    for key in KEYS:
+        s3.put_object(Bucket=deployed.outputs["LakeBucket"], Key=folder + key, Body=key.encode())
+    return folder
+
+
+@pytest.fixture
+def nothing_new(deployed: Deployment) -> Iterator[None]:
+    """What the test does leaves no job, no manifest and no open upload behind."""
+
+    def traces() -> tuple[int, ...]:
+        s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]
+        manifests = s3.list_objects_v2(Bucket=reports, Prefix="manifests/").get("KeyCount", 0)
+        uploads = len(s3.list_multipart_uploads(Bucket=reports).get("Uploads", []))
+        jobs = len(deployed.emulator.root("s3control").list_jobs(AccountId="000000000000", MaxResults=1000)["Jobs"])
+        return manifests, uploads, jobs
+
+    before = traces()
+    yield
+    assert traces() == before
+
+
+def finished(deployed: Deployment, *arguments: str, given: str | None = None, exits: int = 0) -> str:
+    """Submit and follow to the end; give the job's id."""
+    job = str(deployed.ask("jobs", "submit", *arguments, "--yes", given=given)["id"])
+    assert deployed.run("jobs", "watch", job).returncode == exits
+    return job
+
+
+def rows(deployed: Deployment, job: str, *options: str) -> dict[str, dict[str, Any]]:
+    done = deployed.run("jobs", "report", job, "--format", "jsonl", *options)
+    return {row["key"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def manifest(deployed: Deployment, content: bytes) -> str:
+    """Put a manifest as a user would who made it by hand."""
+    bucket, key = deployed.outputs["LakeBucket"], f"by-hand/{uuid.uuid4().hex}.csv"
+    deployed.emulator.root("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    return f"s3://{bucket}/{key}"
+
+
+def suspended(deployed: Deployment, content: bytes, **changes: Any) -> str:
+    """Make a job over a manifest that waits for a confirmation, as the console does, and wait until it does."""
+    s3, control = deployed.emulator.root("s3"), deployed.emulator.operator("s3control")
+    bucket, key = deployed.outputs["ReportsBucket"], f"manifests/by-hand-{uuid.uuid4().hex}.csv"
+    etag = s3.put_object(Bucket=bucket, Key=key, Body=content)["ETag"]
+    invoke = {"FunctionArn": deployed.outputs["OperationVerify"], "InvocationSchemaVersion": "2.0"}
+    request = {
+        "AccountId": "000000000000",
+        "ConfirmationRequired": True,
+        "Operation": {"LambdaInvoke": invoke},
+        "Manifest": {
+            "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+            "Location": {"ObjectArn": f"arn:aws:s3:::{bucket}/{key}", "ETag": etag},
+        },
+        "Report": {
+            "Bucket": f"arn:aws:s3:::{bucket}",
+            "Prefix": "jobs",
+            "Format": "Report_CSV_20180820",
+            "Enabled": True,
+            "ReportScope": "AllTasks",
+        },
+        "Priority": 1,
+        "RoleArn": deployed.outputs["JobRoleArn"],
+        "ClientRequestToken": uuid.uuid4().hex,
+    }
+    job = str(control.create_job(**request | changes)["JobId"])
+    done = deployed.run("--json", "jobs", "watch", job)
+    assert done.returncode == 1
+    return job
+
+
+def test_every_key_goes_through_a_job_and_back_exactly(deployed: Deployment, folder: str) -> None:
+    """By a manifest that another tool wrote: %20 for a space, everything else quoted as URLs are."""
+    lake = deployed.outputs["LakeBucket"]
+    address = manifest(deployed, "".join(f"{lake},{quote(folder + key)}\n" for key in KEYS).encode())
+    found = rows(deployed, finished(deployed, "verify", "--manifest", address))
+    assert set(found) == {folder + key for key in KEYS}
+    assert {row["status"] for row in found.values()} == {"succeeded"}
+    for key in KEYS:
+        assert found[folder + key]["message"].endswith(f"bytes={len(key.encode())}")
+
+
+def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployment, folder: str) -> None:
+    """A list on stdin; one object is missing, one is not gzip; one comes to be before the retry."""
+    s3, lake = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"]
+    s3.put_object(Bucket=lake, Key=folder + "not gzip +%.gz", Body=b"plain")
+    keys = [folder + "plain.txt", folder + "missing +%.txt", folder + "not gzip +%.gz"]
+    job = finished(deployed, "verify", "--keys", "-", given="".join(f"{lake}\t{key}\n" for key in keys), exits=1)
+    found = rows(deployed, job, "--failed")
+    assert set(found) == set(keys[1:])
+    assert found[keys[1]]["code"] == found[keys[2]]["code"] == "PermanentFailure"
+    assert found[keys[1]]["message"].startswith("NoSuchKey: ")
+    assert found[keys[2]]["message"].startswith("InvalidData: not sound gzip")
+    counted = deployed.ask("jobs", "report", job, exits=1)
+    assert (counted["succeeded"], counted["failed"], len(counted["reasons"])) == (1, 2, 3)
+
+    s3.put_object(Bucket=lake, Key=keys[1], Body=b"here now")
+    retried = deployed.ask("jobs", "retry", job, "--yes")
+    assert (retried["objects"], retried["parent"]) == (2, job)
+    assert deployed.run("jobs", "watch", retried["id"]).returncode == 1
+    again = rows(deployed, retried["id"])
+    assert {key: row["status"] for key, row in again.items()} == {keys[1]: "succeeded", keys[2]: "failed"}
+
+    done = deployed.run("jobs", "report", job, "--format", "csv", "--failed")
+    assert done.stdout.splitlines()[0] == "bucket,key,version_id,status,http_status,code,message"
+    table = deployed.run("jobs", "report", job)
+    assert table.returncode == 1
+    assert "NoSuchKey" in table.stdout
+    assert "1 succeeded, 2 failed" in table.stderr
+
+
+def test_an_operation_reaches_what_it_declares_and_nothing_else(deployed: Deployment, folder: str) -> None:
+    job = finished(deployed, "thumbnail", "--keys", "-", given=folder + "plain.txt\n", exits=1)
+    (row,) = rows(deployed, job).values()
+    assert row["message"].startswith("AccessDenied: ")
+
+
+def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder: str) -> None:
+    content = f"{deployed.outputs['LakeBucket']},{folder}plain.txt\n".encode()
+    first, second = suspended(deployed, content), suspended(deployed, content)
+    assert "brigade jobs confirm" in deployed.run("jobs", "show", first).stdout
+    assert deployed.ask("jobs", "priority", first, "77") == {"id": first, "priority": 77}
+    assert deployed.run("jobs", "confirm", first).returncode == 0
+    assert deployed.run("jobs", "watch", first).returncode == 0
+    assert deployed.ask("jobs", "show", first)["priority"] == 77
+    assert deployed.run("jobs", "cancel", second).returncode == 0
+    assert deployed.run("jobs", "watch", second).returncode == 1
+    assert deployed.ask("jobs", "show", second)["status"] == "Cancelled"
+    again = deployed.run("jobs", "cancel", second)
+    assert again.returncode == 1
+    assert again.stderr.startswith(f"brigade: cannot cancel {second}: its status does not allow it")
+    listed = {job["id"]: job["status"] for job in deployed.ask("jobs", "list")}
+    assert (listed[first], listed[second]) == ("Complete", "Cancelled")
+    nothing = deployed.run("jobs", "retry", first, "--yes")
+    assert (nothing.returncode, "nothing to retry" in nothing.stdout) == (0, True)
+
+
+def test_a_job_that_failed_as_a_whole_says_why_and_what_to_do(deployed: Deployment) -> None:
+    job = suspended(deployed, b"Bucket,Key\n\n")
+    shown = deployed.ask("jobs", "show", job)
+    assert shown["status"] == "Failed"
+    assert "a rule of S3" in shown["reasons"][0]["remedy"]
+    done = deployed.run("jobs", "report", job)
+    assert done.returncode == 1
+    assert "there is no report" in done.stderr
+
+
+def test_an_interrupt_leaves_the_job_running(deployed: Deployment, folder: str) -> None:
+    lines = "".join(f"{folder}absent-{number}\n" for number in range(40))
+    job = str(deployed.ask("jobs", "submit", "verify", "--keys", "-", "--yes", given=lines)["id"])
+    with subprocess.Popen(
+        [BRIGADE, "jobs", "watch", job], env=deployed.environment, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stderr is not None
+        assert job in watching.stderr.readline()
+        os.kill(watching.pid, signal.SIGINT)
+        _, said = watching.communicate(timeout=20)
+    assert watching.returncode == 130
+    assert f"brigade jobs watch {job}" in said
+    assert "Traceback" not in said
+    assert deployed.run("jobs", "watch", job).returncode == 1
+    assert deployed.ask("jobs", "show", job)["failed"] == 40
+
+
+@pytest.mark.usefixtures("nothing_new")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Bucket,Key\n{lake},a\n", "line 1: a header"),
+        ("\ufeff{lake},a\n", "line 1: a byte order mark"),
+        ("{lake},a\n\n{lake},b\n", "line 2: a blank line"),
+        ("{lake},a\nanother,b\n", "object 2 is in bucket 'another'"),
+        ("", "nothing is selected"),
+    ],
+)
+def test_a_bad_manifest_is_refused_before_anything_is_made(deployed: Deployment, content: str, said: str) -> None:
+    address = manifest(deployed, content.format(lake=deployed.outputs["LakeBucket"]).encode())
+    done = deployed.run("jobs", "submit", "verify", "--manifest", address, "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("nothing_new")
+@pytest.mark.parametrize(
+    ("arguments", "exits", "said"),
+    [
+        (["submit", "nonesuch", "--keys", "-"], 2, "no operation 'nonesuch'; there are thumbnail, verify"),
+        (["submit", "verify"], 2, "in one way"),
+        (["submit", "verify", "--keys", "-", "--where", "1=1"], 2, "in one way"),
+        (["submit", "verify", "--keys", "/no/such/file"], 2, "--keys /no/such/file: No such file"),
+        (["submit", "verify", "--keys", "-", "--argument", "size=1"], 2, "no argument 'size'; it takes none"),
+        (["submit", "thumbnail", "--keys", "-", "--argument", "size=5"], 2, "argument size: expected `int` >= 16"),
+        (["submit", "thumbnail", "--keys", "-", "--argument", "size"], 2, "it takes NAME=VALUE"),
+        (["submit", "verify", "--manifest", "s3://no-such-bucket-at-all/m.csv"], 1, "no such bucket"),
+        (["submit", "verify", "--keys", "-"], 2, "add --yes"),
+        (["show", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
+        (["report", "00000000-0000-0000-0000-000000000000"], 1, "there is no report"),
+        (["retry", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
+        (["cancel", "no job/id"], 2, "is no job id"),
+    ],
+)
+def test_wrong_usage_is_one_line(deployed: Deployment, arguments: list[str], exits: int, said: str) -> None:
+    done = deployed.run("--quiet", "jobs", *arguments, given="some/key\n")
+    assert (done.returncode, done.stdout) == (exits, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("nothing_new")
+def test_a_dry_run_and_an_estimate_make_nothing(deployed: Deployment, folder: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(folder + "plain.txt\n" + folder + "🪣 x\n")
+    dry = deployed.run("jobs", "submit", "verify", "--keys", str(keys), "--dry-run")
+    assert (dry.returncode, dry.stdout) == (0, "")
+    assert folder + "🪣 x" in dry.stderr
+    estimated = deployed.ask("jobs", "estimate", "verify", "--keys", str(keys))
+    assert (estimated["objects"], estimated["bytes"]) == (2, None)
+    assert estimated["dollars"] == pytest.approx(sum(line["dollars"] for line in estimated["lines"]))
