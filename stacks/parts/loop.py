@@ -95,7 +95,8 @@ def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:
                         "cause.$": "$.failure.Cause",
                     },
                 },
-                "ResultPath": None,
+                # Beside the failure, which the end still has to name. (A null would be lost on the way to JSON.)
+                "ResultPath": "$.kept",
                 "Next": "Failed",
             },
             "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},

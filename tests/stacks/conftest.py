@@ -85,7 +85,7 @@ class Synthesized:
     def all(self, noun: str, kind: str) -> dict[str, Any]:
         """The properties of every resource of a type, by logical id."""
         resources = self.template(noun).get("Resources", {})
-        return {name: made["Properties"] for name, made in resources.items() if made["Type"] == kind}
+        return {name: made.get("Properties", {}) for name, made in resources.items() if made["Type"] == kind}
 
     def one(self, noun: str, kind: str, part: str = "") -> dict[str, Any]:
         """The properties of the one resource of a type whose logical id contains ``part``."""

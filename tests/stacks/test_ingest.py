@@ -1,0 +1,161 @@
+"""A source is run on time, to its end, and what fails for good is kept."""
+
+import json
+from typing import Any
+
+from brigade import errors
+from stacks.parts.loop import FINAL_ERRORS
+from tests.stacks.conftest import Stage, Synthesized
+
+
+def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
+    """The state machine, with each token as ``<logical id>``."""
+    written = made.one("ingest", "AWS::StepFunctions::StateMachine", part)["DefinitionString"]["Fn::Join"][1]
+    text = "".join(piece if isinstance(piece, str) else f"<{next(iter(piece.values()))}>" for piece in written)
+    machine: dict[str, Any] = json.loads(text)
+    return machine
+
+
+def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: dict[str, Any]) -> tuple[str, list[Any]]:
+    """Run the machine: each visit of ``Run`` takes the next answer, or the error of that name. Gives end and calls."""
+    name, data, calls = machine["StartAt"], dict(event), []
+    while True:
+        state = machine["States"][name]
+        match state["Type"]:
+            case "Task" if name == "Run":
+                calls.append(dict(data))
+                answer = answers.pop(0)
+                if isinstance(answer, str):
+                    catch = state["Catch"][0]
+                    assert catch["ResultPath"] == "$.failure"
+                    data["failure"], name = {"Error": answer, "Cause": "…"}, catch["Next"]
+                    continue
+                data = dict(answer)
+            case "Task":
+                data[state["ResultPath"].removeprefix("$.")] = {"MessageId": "…"}
+                calls.append(state["Parameters"]["MessageBody"])
+            case "Choice":
+                (choice,) = state["Choices"]
+                taken = data[choice["Variable"].removeprefix("$.")] == choice["StringEquals"]
+                name = choice["Next"] if taken else state["Default"]
+                continue
+            case "Pass":
+                data = {
+                    key.removesuffix(".$"): data[path.removeprefix("$.")] for key, path in state["Parameters"].items()
+                }
+            case end:
+                if end == "Fail":
+                    assert (state["ErrorPath"], state["CausePath"]) == ("$.failure.Error", "$.failure.Cause")
+                    assert data["failure"].keys() == {"Error", "Cause"}, "the failure must still be there to be named"
+                return end, calls
+        name = state["Next"]
+
+
+def test_it_goes_round_with_the_same_date_while_there_is_more(stage: Stage) -> None:
+    machine = definition(stage(), "myapi")
+    more, done = {"outcome": "more", "date": "2026-11-22", "pages": 9}, {"outcome": "published", "date": "2026-11-22"}
+    end, calls = walk(machine, [more, more, done], {"scheduled": "2026-11-22T05:15:00Z"})
+    assert end == "Succeed"
+    assert calls == [{"scheduled": "2026-11-22T05:15:00Z"}, {"date": "2026-11-22"}, {"date": "2026-11-22"}]
+
+
+def test_what_was_published_already_is_done(stage: Stage) -> None:
+    end, calls = walk(definition(stage(), "myapi"), [{"outcome": "already_published", "date": "2026-11-22"}], {})
+    assert (end, calls) == ("Succeed", [{}])
+
+
+def test_what_fails_for_good_is_kept_with_its_input_and_ends_failed(stage: Stage) -> None:
+    made = stage()
+    machine = definition(made, "myapi")
+    end, (_, kept) = walk(machine, ["InvalidData"], {"date": "2026-11-22"})
+    assert end == "Fail"
+    assert kept == {
+        "execution.$": "$$.Execution.Id",
+        "input.$": "$$.Execution.Input",
+        "error.$": "$.failure.Error",
+        "cause.$": "$.failure.Cause",
+    }
+    (queue,) = (name for name in made.all("ingest", "AWS::SQS::Queue") if name.startswith("myapi"))
+    assert machine["States"]["Keep the failure"]["Parameters"]["QueueUrl"] == f"<{queue}>"
+
+
+def test_a_crash_is_tried_again_and_what_would_fare_no_better_is_not(stage: Stage) -> None:
+    final, rest = definition(stage(), "myapi")["States"]["Run"]["Retry"]
+    assert final == {"ErrorEquals": list(FINAL_ERRORS), "MaxAttempts": 0}
+    assert rest["ErrorEquals"] == ["States.ALL"]
+    assert rest["MaxAttempts"] >= 3
+    assert rest["BackoffRate"] > 1
+    # Lambda names an error by its class; a class of another name would be retried for nothing.
+    assert all(issubclass(getattr(errors, name), errors.BrigadeError) for name in FINAL_ERRORS)
+    assert "RetryLater" not in FINAL_ERRORS
+
+
+def test_it_starts_when_its_declaration_says_with_the_instant(stage: Stage) -> None:
+    made = stage()
+    schedule = made.one("ingest", "AWS::Scheduler::Schedule", "myapi")
+    assert schedule["ScheduleExpression"] == "cron(15 6 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule["State"] == "ENABLED"
+    target = schedule["Target"]
+    assert json.loads(target["Input"]) == {"scheduled": "<aws.scheduler.scheduled-time>"}
+    assert "myapiLoop" in target["Arn"]["Ref"]
+    assert "myapiFailures" in target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0], "also if it cannot be started"
+
+
+def test_the_function_is_what_its_declaration_says(stage: Stage) -> None:
+    function = stage().one("ingest", "AWS::Lambda::Function", "myapi")
+    assert function["FunctionName"] == "brigade-dev-ingest-my_api"
+    assert function["Handler"] == "lambdas.ingest.handler.handler"
+    assert (function["MemorySize"], function["Timeout"]) == (512, 600)
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["LoggingConfig"]["LogFormat"] == "JSON"
+    variables = function["Environment"]["Variables"]
+    assert variables | {"BRIGADE_LAKE_BUCKET": "", "BRIGADE_STATE_BUCKET": ""} == {
+        "BRIGADE_SOURCE": "my_api",
+        "BRIGADE_LAKE_BUCKET": "",
+        "BRIGADE_STATE_BUCKET": "",
+        "POWERTOOLS_SERVICE_NAME": "ingest-my_api",
+        "POWERTOOLS_METRICS_NAMESPACE": "Brigade/dev",
+    }
+    assert "Lake" in str(variables["BRIGADE_LAKE_BUCKET"])
+    assert "State" in str(variables["BRIGADE_STATE_BUCKET"])
+
+
+def test_on_this_machine_there_is_no_x_ray(stage: Stage) -> None:
+    function = stage("dev", "local").one("ingest", "AWS::Lambda::Function", "myapi")
+    assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "true"
+    assert "TracingConfig" not in function
+
+
+def test_logs_are_kept_for_the_stages_days(stage: Stage) -> None:
+    for which in ("dev", "prod"):
+        made = stage(which)
+        days = {log["RetentionInDays"] for log in made.all("ingest", "AWS::Logs::LogGroup").values()}
+        assert days == {made.settings.retention.logs}
+
+
+def test_the_dead_letter_queue_keeps_failures_two_weeks_encrypted(stage: Stage) -> None:
+    queue = stage().one("ingest", "AWS::SQS::Queue", "myapi")
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_a_source_of_this_machine_stays_on_it(stage: Stage) -> None:
+    assert set(stage("dev", "aws").template("ingest")["Outputs"]) == {"IngestMyApi"}
+    assert set(stage("dev", "local").template("ingest")["Outputs"]) == {"IngestMyApi", "IngestNear"}
+
+
+def test_a_stage_without_sources_and_operations_can_be_deployed(stage: Stage) -> None:
+    made = stage("prod", "aws", declared=False)
+    for noun in ("ingest", "batch-operations", "monitoring"):
+        assert made.template(noun)["Resources"], f"CloudFormation refuses a stack without a resource: {noun}"
+
+
+def test_no_stack_holds_on_to_a_source_or_an_operation(stage: Stage) -> None:
+    """A removed declaration must deploy: nothing of it may be another stack's import."""
+    made = stage("dev", "local")
+    for noun in ("ingest", "batch-operations"):
+        exports = [output["Export"]["Name"] for output in made.template(noun)["Outputs"].values() if "Export" in output]
+        assert all("JobRole" in name for name in exports), exports
