@@ -183,7 +183,8 @@ def _translated(node: exp.Expr) -> exp.Expr:
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(arguments))
+    # sqlglot does not go on inside of what a transformation puts in.
+    return exp.Anonymous(this=name, expressions=[argument.transform(_translated) for argument in arguments])
 
 
 def _template(java: str) -> str:

@@ -46,10 +46,8 @@ def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[st
     """
     wanted = [found for name in ([bucket] if bucket else sorted(s3._buckets)) for found in _enabled(name)]
     if not wanted:
-        whose = f"bucket {bucket} has" if bucket else "no bucket has"
-        raise NotDelivered(
-            f"{whose} {'no ' if bucket else 'an '}enabled inventory configuration; deploy or put one first"
-        )
+        whose = f"bucket {bucket} has no" if bucket else "no bucket has an"
+        raise NotDelivered(f"{whose} enabled inventory configuration; deploy or put one first")
     stamps = [_stamp(found) for found in wanted]
     for found, stamp in zip(wanted, stamps, strict=True):
         _require_writable(found, stamp)
@@ -59,11 +57,11 @@ def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[st
 def newest_stamp(destination: str, hive: str) -> datetime | None:
     """Give the newest stamp delivered under a table's location, the folder ``hive/`` of a configuration, or None."""
     bucket = s3._buckets.get(destination)
-    found = [
-        _STAMP.match(key.removeprefix(hive)) for key in (bucket["objects"] if bucket else ()) if key.startswith(hive)
-    ]
-    stamps = [datetime.strptime(match[1], "%Y-%m-%d-%H-%M").replace(tzinfo=UTC) for match in found if match]
-    return max(stamps, default=None)
+    keys = bucket["objects"] if bucket else ()
+    newest = max(
+        (match[1] for key in keys if key.startswith(hive) and (match := _STAMP.match(key, len(hive)))), default=""
+    )
+    return datetime.strptime(newest, "%Y-%m-%d-%H-%M").replace(tzinfo=UTC) if newest else None
 
 
 def _enabled(bucket: str) -> list[Configuration]:

@@ -114,6 +114,7 @@ def test_a_table_declared_wrong_does_what_it_does_on_athena(lake: Lake) -> None:
         ("regexp_extract('a', '\\.([^./]+)$', 1)", None),
         ("format('%,d of %s: %.1f%%', 1234567, 'x', 2.25)", "1,234,567 of x: 2.2%"),
         ("format('%5s|%-5s|%03d', 'a', 'b', 7)", "    a|b    |007"),
+        ("upper(split_part(url_decode(regexp_extract('x=a+b%2Fc', '=(.*)$', 1)), '/', 1))", "A B"),
         ("7 / 2", "3"),
         ("1.0E0 / 3", "0.3333333333333333"),
         ("cast(12345678 as double)", "1.2345678E7"),
