@@ -120,11 +120,11 @@ def test_a_mistake_is_one_line(place: Place, arguments: tuple[str, ...], status:
     assert ended.stdout == b""
 
 
-def test_an_api_that_is_not_there_publishes_nothing_and_reset_forgets(place: Place) -> None:
-    gone = Place(place.s3, place.lake, place.state, {**place.environment, "BRIGADE_BASE_URL": "http://127.0.0.1:9"})
-    ended = gone.brigade("run", "demo", "--date", DATE)
+def test_an_api_that_refuses_publishes_nothing_and_there_is_nothing_to_reset(place: Place) -> None:
+    place.environment["BRIGADE_BASE_URL"] += "/moved"
+    ended = place.brigade("run", "demo", "--date", DATE)
     assert ended.returncode == 1
-    assert b"no answer after 5 more tries" in ended.stderr
+    assert b"/moved/data/airports.json?_shape=objects&_size=500: status 404: " in ended.stderr
     assert place.keys(place.lake) == place.keys(place.state) == []
     assert json.loads(place.brigade("reset", "demo", "--date", DATE).stdout)["forgotten"] is None
 
@@ -166,6 +166,6 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert (measured["Published"], measured["Records"], measured["Pages"]) == ([1.0], [RECORDS], [7.0])
     assert measured["BytesOut"] == [answer["bytes"]]
     assert 150 < measured["RecordBytes"][0] < 300
-    assert 0 < measured["MemoryUsedPercent"][0] < 60
+    assert 0 < measured["MemoryUsedPercent"][0] < 50
     answer, measured = handle({"date": answer["date"]}, 900_000)
     assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
