@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,18 +95,10 @@ def deploy(context: typer.Context) -> None:
         os.environ.pop(name, None)
     root = Connection()
     cloudformation = root.client("cloudformation")
-    assembly = Path(_local("status")["home"]) / "cdk.out"
-    inputs = assembly / "inputs.sha256"
-    synthesized = _inputs(session.stage)
-    if inputs.exists() and inputs.read_text() == synthesized:
-        source = ("--app", str(assembly))
-    else:
-        inputs.unlink(missing_ok=True)
-        source = ("--output", str(assembly))
+    templates = ("--app", str(_assembly(session)))
     if "CDKToolkit" not in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}:
-        _cdk(session, "bootstrap", "aws://000000000000/us-east-1")
-    _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *source)
-    inputs.write_text(synthesized)
+        _cdk(session, "bootstrap", "aws://000000000000/us-east-1", *templates)
+    _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *templates)
     _forget_outputs()
     policy = _output(cloudformation, f"brigade-{session.stage}-operator", "OperatorPolicyArn")
     root.client("iam").attach_user_policy(UserName=_OPERATOR, PolicyArn=policy)
@@ -135,7 +129,6 @@ def _cdk(session: Session, *arguments: str) -> None:
     done = subprocess.run(
         [
             *(str(_ROOT / "scripts" / "node"), "cdk", *arguments),
-            *("-c", "target=local", "-c", f"stage={session.stage}"),
             *("--no-notices", "--no-version-reporting"),
         ],
         cwd=_ROOT,
@@ -150,16 +143,37 @@ def _cdk(session: Session, *arguments: str) -> None:
         raise BrigadeError(f"cdk {arguments[0]} failed with exit status {done.returncode}; what it said is above")
 
 
+def _assembly(session: Session) -> Path:
+    """The templates and packages of the stage as they are now: kept until what they are made of changes."""
+    made = _ROOT / ".brigade" / "assemblies" / session.stage / _inputs(session.stage)
+    if made.is_dir():
+        return made
+    made.parent.mkdir(parents=True, exist_ok=True)
+    for old in made.parent.iterdir():
+        if old.stat().st_mtime < time.time() - 600:  # no deploy that still reads it takes so long
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=made.parent) as temporary:
+        fresh = Path(temporary) / "assembly"
+        target = ("-c", "target=local", "-c", f"stage={session.stage}")
+        _cdk(session, "synth", "--quiet", "--output", str(fresh), *target)
+        try:
+            fresh.rename(made)
+        except OSError:
+            if not made.is_dir():  # else another deploy has made the same meanwhile
+                raise
+    return made
+
+
 def _inputs(stage: str) -> str:
-    """A hash of all that the templates and packages of a stage are made of: while it is the same, so are they."""
+    """A hash of all that the templates and packages of a stage are made of."""
     digest = hashlib.sha256(f"{stage} {sys.version}".encode())
     files = [_ROOT / name for name in ("app.py", "cdk.json", "requirements.txt", "package-lock.json")]
     for folder in ("brigade", "lambdas", "stacks"):
-        files += (file for file in (_ROOT / folder).rglob("*") if file.suffix in (".py", ".txt", ".typed"))
+        files += (file for file in (_ROOT / folder).rglob("*") if file.suffix in (".py", ".txt"))
     for file in sorted(files):
         digest.update(f"\0{file.relative_to(_ROOT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def _output(cloudformation: Any, stack: str, name: str) -> str:
