@@ -44,7 +44,7 @@ def priced(operation: "Operation", what: str, summary: "Summary") -> tuple[dict[
         "bytes": summary.bytes,
         "keys": summary.samples,
         "lines": [line._asdict() for line in lines],
-        "dollars": round(total, 6),
+        "dollars": total,
         "assumed": assumed,
     }
     size = "size unknown" if summary.bytes is None else f"{summary.bytes:,} bytes"
