@@ -55,10 +55,7 @@ def _imported(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _run_time(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            for other in child.orelse:
-                yield from _run_time(other)
-            continue
-        yield child
+    yield node
+    typing = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    for child in node.orelse if isinstance(node, ast.If) and typing else ast.iter_child_nodes(node):
         yield from _run_time(child)

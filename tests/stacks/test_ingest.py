@@ -1,11 +1,18 @@
 """A source is run on time, to its end, and what fails for good is kept."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+from aws_cdk import App
+
 from brigade import errors
+from brigade.errors import SettingsError
+from brigade.settings import Settings
 from stacks.parts.loop import FINAL_ERRORS
-from tests.stacks.conftest import Stage, Synthesized
+from stacks.stage import add_stage
+from tests.stacks.conftest import SOURCES, Stage, Synthesized
 
 
 def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
@@ -145,6 +152,14 @@ def test_the_dead_letter_queue_keeps_failures_two_weeks_encrypted(stage: Stage) 
 def test_a_source_of_this_machine_stays_on_it(stage: Stage) -> None:
     assert set(stage("dev", "aws").template("ingest")["Outputs"]) == {"IngestMyApi"}
     assert set(stage("dev", "local").template("ingest")["Outputs"]) == {"IngestMyApi", "IngestNear"}
+
+
+def test_a_url_for_a_source_that_is_not_there_is_a_mistake(repository: Path) -> None:
+    settings = Settings(stage="dev", source_urls={"my_ipa": "https://api.example.com"})
+    with pytest.raises(
+        SettingsError, match=r"stages\.dev\.source_urls\.my_ipa: no such source; there are my_api, near"
+    ):
+        add_stage(App(), settings=settings, sources=SOURCES, operations={}, root=repository)
 
 
 def test_a_stage_without_sources_and_operations_can_be_deployed(stage: Stage) -> None:

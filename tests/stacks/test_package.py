@@ -1,0 +1,157 @@
+"""A package holds what its function imports, is named by its content, and installs its dependencies once."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from brigade.declarations import find
+from brigade.errors import BrigadeError
+from brigade.ingest.source import Source
+from brigade.operations.operation import Operation
+from brigade.settings import Target
+from stacks.parts.package import Package
+from tests.stacks.conftest import ROOT
+
+REAL = [
+    *(("ingest", "sources", name) for name in find("lambdas.ingest.sources", "SOURCE", Source)),
+    *(
+        ("batch_operations", "operations", name)
+        for name in find("lambdas.batch_operations.operations", "OPERATION", Operation)
+    ),
+]
+UNZIPPED_MIB = 250
+"""AWS's limit of a package: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+def of(root: Path, family: str, kind: str, name: str, target: Target = "local") -> Package:
+    return Package(
+        root=root,
+        target=target,
+        handler=f"lambdas.{family}.handler.handler",
+        declaration=f"lambdas.{family}.{kind}.{name}",
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose one function depends on a wheel that is at hand: the tests ask no registry."""
+    folder = tmp_path / "lambdas" / "ingest" / "sources"
+    folder.mkdir(parents=True)
+    for package in (folder.parents[1], folder.parent, folder):
+        (package / "__init__.py").touch()
+    (folder.parent / "handler.py").write_text("def handler(event, context): ...\n")
+    (folder / "one.py").touch()
+    (folder / "other.py").touch()
+    (folder.parent / "requirements.txt").write_text("# what is locked\n")
+    return tmp_path
+
+
+@pytest.fixture
+def installs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The runs of pip, which are real."""
+    runs: list[list[str]] = []
+    run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
+
+    def counted(command: list[str], **rest: object) -> subprocess.CompletedProcess[str]:
+        runs.append(command)
+        return run(command, **rest)
+
+    monkeypatch.setattr(subprocess, "run", counted)
+    return runs
+
+
+def contents(package: Package) -> set[str]:
+    with package.assembled() as folder:
+        return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_changed_handler_installs_nothing_and_is_another_package(repository: Path, installs: list[list[str]]) -> None:
+    package = of(repository, "ingest", "sources", "one")
+    before, _ = package.content_hash(), contents(package)
+    assert len(installs) == 1
+    (repository / "lambdas/ingest/handler.py").write_text("def handler(event, context): return 1\n")
+    with package.assembled() as folder:
+        assert "return 1" in (folder / "lambdas/ingest/handler.py").read_text()
+    assert package.content_hash() != before
+    assert len(installs) == 1
+
+
+def test_a_changed_lock_is_installed(repository: Path, installs: list[list[str]]) -> None:
+    package = of(repository, "ingest", "sources", "one")
+    contents(package)
+    before = package.content_hash()
+    (repository / "lambdas/ingest/requirements.txt").write_text("# what is locked now\n")
+    contents(package)
+    assert package.content_hash() != before
+    assert len(installs) == 2
+
+
+def test_the_hash_is_of_the_content_alone(repository: Path) -> None:
+    package = of(repository, "ingest", "sources", "one")
+    before = package.content_hash()
+    handler = repository / "lambdas/ingest/handler.py"
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(repository)], check=True)
+    handler.touch()
+    (repository / "lambdas/ingest/sources/other.py").write_text("another source = no concern of this one")
+    (repository / "README.md").touch()
+    assert package.content_hash() == before
+    assert not any("__pycache__" in name or "other" in name for name in contents(package))
+
+
+def test_targets_do_not_share_what_is_installed(repository: Path) -> None:
+    aws, local = (of(repository, "ingest", "sources", "one", target) for target in ("aws", "local"))
+    assert aws.content_hash() != local.content_hash()
+
+
+def test_a_declaration_may_need_more_than_its_family(repository: Path) -> None:
+    own = repository / "lambdas/ingest/sources/one.requirements.txt"
+    own.write_text("# more\n")
+    family = repository / "lambdas/ingest/requirements.txt"
+    assert of(repository, "ingest", "sources", "one").locks() == [family, own]
+    assert of(repository, "ingest", "sources", "other").locks() == [family]
+
+
+def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(repository: Path) -> None:
+    lock = "no-such-package-of-ours==1.0 --hash=sha256:" + "0" * 64 + "\n"
+    (repository / "lambdas/ingest/requirements.txt").write_text(f"--no-index\n{lock}")
+    with pytest.raises(BrigadeError) as caught:
+        contents(of(repository, "ingest", "sources", "one"))
+    message = str(caught.value)
+    assert message.startswith("pip could not install lambdas/ingest/requirements.txt for local: ")
+    assert "no-such-package-of-ours" in message
+    assert "\n" not in message
+    assert list((repository / ".brigade/packages").iterdir()) == []
+
+
+@pytest.mark.parametrize(("family", "kind", "name"), REAL)
+def test_a_real_package_holds_one_declaration_and_fits(family: str, kind: str, name: str) -> None:
+    package = of(ROOT, family, kind, name)
+    with package.assembled() as folder:
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        declared = {file.stem for file in (folder / "lambdas" / family / kind).glob("*.py")} - {"__init__"}
+        assert declared == {name}
+        assert not (folder / "lambdas" / ("batch_operations" if family == "ingest" else "ingest")).exists()
+        assert not {"cli", "jobs", "inventory", "settings.py"} & {file.name for file in (folder / "brigade").iterdir()}
+        assert not {"boto3", "botocore", "duckdb", "pyarrow", "bin"} & {file.name for file in folder.iterdir()}
+        mib = sum(file.stat().st_size for file in files) / 2**20
+        assert mib < UNZIPPED_MIB
+
+
+@pytest.mark.parametrize(("family", "kind", "name"), REAL)
+def test_a_real_package_imports_with_what_awss_runtime_has(family: str, kind: str, name: str) -> None:
+    """With the interpreter of local functions, which has boto3 and nothing else of ours."""
+    python = ROOT / ".brigade/lambda-runtime/bin/python"
+    code = f"import lambdas.{family}.handler, lambdas.{family}.{kind}.{name}"
+    with of(ROOT, family, kind, name).assembled() as folder:
+        environment = {"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_SERVICE_NAME": "x"}
+        done = subprocess.run(
+            [python, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
