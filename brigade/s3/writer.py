@@ -33,7 +33,8 @@ class Writer:
     Memory: ``threads`` + 1 parts and the largest block written. A part has ``part_bytes`` (5 MiB to 5 GiB), doubled
     after every 1,000 parts, so the ceiling holds up to 1,000 parts and no object runs out of its 10,000. With
     ``memory`` (3 × 5 MiB or more) the ceiling holds to the end: parts stop growing at a third of it, and fewer are sent
-    at a time as they grow.
+    at a time as they grow. A client of boto3 copies each part in flight once more while it signs it, if awscrt is
+    installed and ``BOTO_DISABLE_CRT`` is not ``true``.
 
     ``attributes``: what else the object shall carry, as in ``put``; ``checksum``: as in ``Upload``; ``token``: as in
     ``put``.
