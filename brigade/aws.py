@@ -1,12 +1,13 @@
 """Clients of AWS: made at the edge, passed in, and the same for AWS and for the AWS on this machine."""
 
 import functools
+import os
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
+if TYPE_CHECKING:
+    import boto3
 
 # The S3 Control endpoint rules put the account in front of any host, also of one given as endpoint; such a name
 # resolves nowhere, so the label is taken off before the request is signed (s3-control endpoint rule set, botocore).
@@ -35,12 +36,17 @@ class Connection:
 
 
 @functools.lru_cache(maxsize=8)
-def _session(profile: str | None, region: str | None) -> boto3.Session:
-    return boto3.Session(profile_name=profile, region_name=region)
+def _session(profile: str | None, region: str | None) -> "boto3.Session":
+    import boto3  # takes longer to load than all else that a small command does
+
+    # boto3 reads AWS_DEFAULT_REGION only; AWS's other tools and its run times say AWS_REGION.
+    return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
 
 
 @functools.lru_cache(maxsize=64)
 def _client(connection: Connection, service: str) -> Any:
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=10,
         read_timeout=60,

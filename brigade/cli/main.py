@@ -10,22 +10,18 @@ import typer
 
 from brigade import __version__
 from brigade.aws import Connection
-from brigade.cli import ingest, inventory, jobs, local, state
+from brigade.cli.groups import Groups
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError
 
 app = typer.Typer(
     name="brigade",
+    cls=Groups,
     help="Move data into and out of Amazon S3, and work on every object of a bucket of any size.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(ingest.app, name="ingest")
-app.add_typer(inventory.app, name="inventory")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(state.app, name="state")
-app.add_typer(local.app, name="local")
 
 
 def _version(asked: bool) -> None:

@@ -5,15 +5,16 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from brigade.aws import Connection
 from brigade.cli.deployment import Deployment
 from brigade.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Session:
         return Deployment(stage=self.stage, connection=self.connection)
 
     @cached_property
-    def terminal(self) -> Console:
+    def terminal(self) -> "Console":
         """Where talk goes: stderr; a progress bar shows only if this is a terminal."""
+        from rich.console import Console
+
         return Console(stderr=True, quiet=self.quiet, highlight=False)
 
     def client(self, service: str) -> Any:
@@ -42,7 +45,8 @@ class Session:
 
     def say(self, text: str) -> None:
         """Tell the person something that is not data, on stderr, unless ``--quiet``."""
-        self.terminal.print(text, markup=False, soft_wrap=True)
+        if not self.quiet:
+            print(text, file=sys.stderr)
 
     def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
         """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each."""
@@ -53,6 +57,9 @@ class Session:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print rows: a JSON object a line under ``--json``, else a table as wide as it needs to be."""
+        from rich.console import Console
+        from rich.table import Table
+
         if self.json:
             for row in rows:
                 print(jsonlib.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
