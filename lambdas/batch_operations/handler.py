@@ -4,8 +4,8 @@ Environment: ``BRIGADE_OPERATION``, the module of ``lambdas/batch_operations/ope
 
 It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:GetObject``, and
 ``s3:GetObjectVersion`` for a manifest with versions) on the keys that the operation ``reads``; PutObject
-(``s3:PutObject``) on those that it ``writes``, and HeadObject (``s3:GetObject``) there to settle a write whose answer
-got lost. ``s3:ListBucket`` on the bucket makes S3 say that an object is missing (NoSuchKey) rather than forbidden.
+(``s3:PutObject``) on those that it ``writes``. ``s3:ListBucket`` on the bucket makes S3 say that an object is missing
+(NoSuchKey) rather than forbidden.
 """
 
 import functools

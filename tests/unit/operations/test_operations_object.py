@@ -2,6 +2,7 @@ import pytest
 
 from brigade.errors import InvalidData, RetryLater
 from brigade.operations.object import Object
+from brigade.s3 import Absent
 from tests.unit.operations.operations_lake import Lake
 
 
@@ -46,3 +47,11 @@ def test_writing_puts_into_the_same_bucket() -> None:
     Object(lake, "lake", "k").write("out/k", b"1", content_type="image/png")
     assert (lake.objects["out/k"], lake.types["out/k"]) == (b"1", "image/png")
     assert lake.asked[0][1]["Bucket"] == "lake"
+
+
+def test_a_conditional_write_carries_its_condition_and_a_mark_to_settle_it_by() -> None:
+    lake = Lake()
+    Object(lake, "lake", "k").write("out", b"1", content_type="x/y", condition=Absent())
+    ((_, request),) = lake.asked
+    assert request["IfNoneMatch"] == "*"
+    assert request["Metadata"]
