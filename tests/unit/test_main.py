@@ -75,8 +75,9 @@ def test_a_signal_is_kept_in_the_exit_status(sent: signal.Signals, status: int) 
             env={**os.environ, **CALLER, "AWS_ENDPOINT_URL": endpoint},
         )
         silent.settimeout(20)
-        silent.accept()  # the command has asked, and waits for an answer that never comes
-        waiting.send_signal(sent)
-        _, stderr = waiting.communicate(timeout=10)
+        connection, _ = silent.accept()  # the command has asked, and waits for an answer that never comes
+        with connection:
+            waiting.send_signal(sent)
+            _, stderr = waiting.communicate(timeout=10)
     assert waiting.returncode == status
     assert b"Traceback" not in stderr
