@@ -54,7 +54,7 @@ def test_named_queries_answer_alike_in_every_format(emulator: Emulator, file_for
     }
 
     assert answers["by-storage-class"] == [["STANDARD", "4", "23"]]
-    assert sorted(answers["by-suffix"], key=str) == [["tar", "1", "10"], ["txt", "2", "10"], [None, "1", "3"]]
+    assert sorted(answers["by-suffix"]) == [["", "1", "3"], ["tar", "1", "10"], ["txt", "2", "10"]]
     assert sorted(answers["by-top-level-prefix"]) == [["", "1", "3"], ["a/", "2", "10"], ["b/", "1", "10"]]
     assert [row[:2] for row in answers["largest"]] == [
         ["b/größer.tar", "10"],
