@@ -15,7 +15,7 @@ def failures() -> tuple[type[Exception], ...]:
     return (ClientError, BotoCoreError, *_unreadable())
 
 
-_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound"}
+_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "InvalidPart"}
 _LATER = {"SlowDown", "RequestTimeout", "ThrottlingException", "Throttling", "RequestLimitExceeded", "500", "503"}
 
 
@@ -47,7 +47,11 @@ def refusal(error: Exception, act: str, bucket: str, key: str = "") -> BrigadeEr
     """Make the error that a person reads of what ``act`` (``"write"``) on an object, or on a bucket, met."""
     where = f"s3://{bucket}/{key}"
     if absent(error):
-        what = {"NoSuchBucket": "there is no such bucket", "NoSuchUpload": "S3 no longer has the upload"}
+        what = {
+            "NoSuchBucket": "there is no such bucket",
+            "NoSuchUpload": "S3 no longer has the upload",
+            "InvalidPart": "S3 does not have the parts that were sent: another run replaced one",
+        }
         return NotFound(f"cannot {act} {where}: {what.get(code(error), 'there is no such object')}")
     if status(error) in {401, 403}:
         return BrigadeError(

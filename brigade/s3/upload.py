@@ -133,7 +133,7 @@ class Upload:
                     raise refusal(error, "complete the upload of", self.bucket, self.key) from error
                 if written := settle(self.client, self.bucket, self.key, self.token, condition):
                     return written
-                if code(error) in {"NoSuchUpload", "NoSuchBucket"}:
+                if code(error) in {"NoSuchUpload", "NoSuchBucket", "InvalidPart"}:
                     raise refusal(error, "complete the upload of", self.bucket, self.key) from error
                 if code(error) in {"ConditionalRequestConflict", "409"} and isinstance(condition, Absent):
                     # S3 asks for a new upload after a 409; this one's parts cannot be published any more.

@@ -185,6 +185,16 @@ def test_an_upload_that_s3_dropped_is_not_found(bucket: Bucket) -> None:
         upload.complete([part])
 
 
+def test_a_part_that_another_run_replaced_is_never_published(bucket: Bucket) -> None:
+    upload = Upload.create(bucket.s3, bucket.name, KEY)
+    ours = upload.part(1, SMALL)
+    Upload(bucket.s3, bucket.name, KEY, upload.id, "theirs").part(1, b"other")
+    with pytest.raises(NotFound, match="another run replaced one"):
+        upload.complete([ours], Absent())
+    assert bucket.keys() == []
+    upload.abort()
+
+
 def test_completing_again_finds_it_completed(bucket: Bucket) -> None:
     upload = Upload.create(bucket.s3, bucket.name, KEY)
     parts = [upload.part(1, SMALL)]
