@@ -2,8 +2,8 @@
 
 import json
 import os
+import resource
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,15 @@ from tests.stacks.conftest import NOUNS, ROOT
 
 def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+    # Nobody's credentials, and an address where nothing answers: what asks the network fails, and does not wait.
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        environment[name] = str(folder / "none")
+    for name in ("HTTPS_PROXY", "HTTP_PROXY"):
+        environment[name] = "http://127.0.0.1:9"
     return subprocess.run(
         [ROOT / "scripts/node", "cdk", "synth", "--quiet", "--output", folder, *context],
         cwd=ROOT,
-        # An address at which nothing answers: what would ask the network fails instead of waiting.
-        env={
-            **environment,
-            "HOME": str(folder),
-            "HTTPS_PROXY": "http://127.0.0.1:9",
-            "HTTP_PROXY": "http://127.0.0.1:9",
-        },
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -30,10 +29,12 @@ def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_prod_is_synthesized_without_an_account_or_a_network_in_half_a_minute(tmp_path: Path) -> None:
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = synth(tmp_path / "out", "-c", "stage=prod")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 30
+    # Of a processor, not of the clock: other tests may be running beside this one.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 30
     assert {file.name for file in (tmp_path / "out").glob("*.template.json")} == {
         f"brigade-prod-{noun}.template.json" for noun in NOUNS
     }
@@ -44,14 +45,13 @@ def test_prod_is_synthesized_without_an_account_or_a_network_in_half_a_minute(tm
 @pytest.mark.parametrize(
     ("context", "says"),
     [
-        (("stage=nope",), "error: cdk.json: no stage 'nope' in context.stages; it has dev, prod"),
-        (("target=nope",), "error: target=nope: the target is one of aws, local"),
+        ("stage=nope", "error: cdk.json: no stage 'nope' in context.stages; it has dev, prod"),
+        ("target=nope", "error: target=nope: the target is one of aws, local"),
     ],
 )
-def test_a_mistake_is_one_line_without_a_traceback(tmp_path: Path, context: tuple[str, ...], says: str) -> None:
-    done = synth(tmp_path / "out", *(argument for value in context for argument in ("-c", value)))
+def test_a_mistake_is_one_line_without_a_traceback(tmp_path: Path, context: str, says: str) -> None:
+    done = synth(tmp_path / "out", "-c", context)
     assert done.returncode != 0
-    (first, *_) = done.stderr.splitlines()
-    assert first == says
+    assert done.stderr.splitlines()[0] == says
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "out").glob("*.template.json"))
