@@ -141,6 +141,20 @@ def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployme
     assert "1 succeeded, 2 failed" in table.stderr
 
 
+def test_a_manifest_with_versions_reads_those_versions(deployed: Deployment, folder: str) -> None:
+    s3, lake, key = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"], folder + "versions +.txt"
+    old = s3.put_object(Bucket=lake, Key=key, Body=b"old")["VersionId"]
+    s3.put_object(Bucket=lake, Key=key, Body=b"the new one")
+    address = manifest(deployed, f"{lake},{quote(key)},{old}\n{lake},{quote(key)},no-such-version\n".encode())
+    job = finished(deployed, "verify", "--manifest", address, exits=1)
+    (failed,) = rows(deployed, job, "--failed").values()
+    assert failed["version_id"] == "no-such-version"
+    done = deployed.run("jobs", "report", job, "--format", "jsonl").stdout.splitlines()
+    (succeeded,) = [row for row in map(json.loads, done) if row["status"] == "succeeded"]
+    assert (succeeded["key"], succeeded["version_id"]) == (key, old)
+    assert succeeded["message"].endswith("bytes=3")
+
+
 def test_an_operation_reaches_what_it_declares_and_nothing_else(deployed: Deployment, folder: str) -> None:
     job = finished(deployed, "thumbnail", "--keys", "-", given=folder + "plain.txt\n", exits=1)
     (row,) = rows(deployed, job).values()
