@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from brigade.jobs.report import Task
-from brigade.operations.outcome import line
+from brigade.operations.outcome import cut, one_line
 
 _SHAPES = 1000
+_SHAPE_BYTES = 200
 _UUID_OR_HASH = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _OTHERS = "(other messages)"
@@ -59,8 +60,7 @@ class Tally:
 
 def shape(task: Task) -> str:
     """Give the message with the key as ``KEY``, ids and hashes as ``ID``, numbers as ``N``, on one line."""
-    text = task.message
-    for name in (line(task.key), task.key_text):
+    text = one_line(task.message)
+    for name in filter(None, {one_line(task.key), task.key_text}):
         text = text.replace(name, "KEY")
-    text = _NUMBER.sub("N", _UUID_OR_HASH.sub("ID", line(text)))
-    return line(text, 200)
+    return cut(_NUMBER.sub("N", _UUID_OR_HASH.sub("ID", text)), _SHAPE_BYTES)

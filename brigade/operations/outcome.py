@@ -86,9 +86,19 @@ def line(text: str, limit: int = TEXT_BYTES) -> str:
     """
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
+    return cut(one_line(text), limit)
+
+
+def one_line(text: str) -> str:
+    """Give ``text`` with a space for each run of white space and an escape for what cannot be printed."""
     text = " ".join(text.split())
-    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-    packed = text.encode()
-    if len(packed) <= limit:
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Give ``text``, or as much of it as fits in ``limit`` bytes of UTF-8 with a ``…`` behind it."""
+    if len(text) * 4 <= limit or len(packed := text.encode()) <= limit:
         return text
     return packed[: limit - len("…".encode())].decode(errors="ignore") + "…"

@@ -188,6 +188,10 @@ def test_reasons_are_counted_by_shape() -> None:
     ]
 
 
+def test_a_key_of_white_space_is_no_part_of_a_message() -> None:
+    assert shape(task_of(["b", "+", "", "failed", "200", "X", "it broke"], "r")) == "it broke"
+
+
 def test_the_number_of_reasons_is_bounded() -> None:
     tally = Tally()
     for n in range(1200):
