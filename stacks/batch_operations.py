@@ -40,12 +40,7 @@ class BatchOperationsStack(Stack):
                 names.output("Operation", name) + "Function",
                 name=names.operation(settings.stage, name),
                 service=f"operation-{name}",
-                package=Package(
-                    root=root,
-                    target=settings.target,
-                    handler="lambdas.batch_operations.handler.handler",
-                    declaration=f"lambdas.batch_operations.operations.{name}",
-                ),
+                package=Package.of_operation(root, settings.target, name),
                 environment={"BRIGADE_OPERATION": name, "BRIGADE_LAKE_BUCKET": storage.lake.bucket_name},
                 memory_mib=operation.memory_mib,
                 timeout_s=operation.timeout_s,

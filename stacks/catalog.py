@@ -44,7 +44,6 @@ class CatalogStack(Stack):
             results=storage.reports.s3_url_for_object("queries/"),
             key=storage.key,
             scan_limit_gib=settings.query_scan_limit_gib,
-            destroy=settings.removal == "destroy",
         )
         for question in questions(inventory):
             athena.CfnNamedQuery(

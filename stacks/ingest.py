@@ -48,12 +48,7 @@ class IngestStack(Stack):
                 lake=storage.lake,
                 state=storage.state,
                 key=storage.key,
-                package=Package(
-                    root=root,
-                    target=settings.target,
-                    handler="lambdas.ingest.handler.handler",
-                    declaration=f"lambdas.ingest.sources.{name}",
-                ),
+                package=Package.of_source(root, settings.target, name),
                 schedules=schedules,
                 settings=settings,
             )

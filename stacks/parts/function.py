@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import AssetHashType, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,6 +14,8 @@ from stacks import names
 from stacks.parts import nag
 from stacks.parts.package import Package
 from stacks.parts.role import allow
+
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
 
 class Function(Construct):
@@ -36,13 +38,7 @@ class Function(Construct):
         """Arguments: ``service``, under which it logs and measures; ``concurrency``, reserved, None for none."""
         super().__init__(scope, construct_id)
         on_aws = settings.target == "aws"
-        log = logs.LogGroup(
-            self,
-            "Log",
-            removal_policy=RemovalPolicy.DESTROY if settings.removal == "destroy" else RemovalPolicy.RETAIN,
-        )
-        # CDK's own parameter is a list of names for the numbers; the settings hold the number.
-        cast(logs.CfnLogGroup, log.node.default_child).retention_in_days = settings.retention.logs
+        log = self._log(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
         nag.accept(
@@ -52,16 +48,19 @@ class Function(Construct):
         )
         if on_aws:
             nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
-        with package.code() as code:
+        with package.assembled() as folder:
             self.function = lambda_.Function(
                 self,
                 "Function",
                 function_name=name,
                 role=self.role,
                 runtime=lambda_.Runtime.PYTHON_3_13,
-                architecture=package.architecture,
+                architecture=_ARCHITECTURES[package.machine],
                 handler=package.handler,
-                code=code,
+                # CDK copies the folder while it makes the function.
+                code=lambda_.Code.from_asset(
+                    str(folder), asset_hash=package.content_hash(), asset_hash_type=AssetHashType.CUSTOM
+                ),
                 environment={
                     **environment,
                     "POWERTOOLS_SERVICE_NAME": service,
@@ -76,3 +75,10 @@ class Function(Construct):
                 log_group=log,
                 tracing=lambda_.Tracing.ACTIVE if on_aws else lambda_.Tracing.DISABLED,
             )
+
+    def _log(self, settings: Settings) -> logs.LogGroup:
+        keep = RemovalPolicy.DESTROY if settings.removal == "destroy" else RemovalPolicy.RETAIN
+        log = logs.LogGroup(self, "Log", removal_policy=keep)
+        # CDK's own parameter is a list of names for the numbers; the settings hold the number.
+        cast(logs.CfnLogGroup, log.node.default_child).retention_in_days = settings.retention.logs
+        return log

@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import AssetHashType
-from aws_cdk import aws_lambda as lambda_
-
 from brigade.errors import BrigadeError
 from brigade.settings import Target
 from stacks.parts.imports import closure
@@ -39,23 +36,21 @@ class Package:
     handler: str
     declaration: str
 
+    @classmethod
+    def of_source(cls, root: Path, target: Target, name: str) -> "Package":
+        """The package of the source ``name``."""
+        return cls(root, target, "lambdas.ingest.handler.handler", f"lambdas.ingest.sources.{name}")
+
+    @classmethod
+    def of_operation(cls, root: Path, target: Target, name: str) -> "Package":
+        """The package of the operation ``name``."""
+        family = "lambdas.batch_operations"
+        return cls(root, target, f"{family}.handler.handler", f"{family}.operations.{name}")
+
     @property
-    def architecture(self) -> lambda_.Architecture:
-        """That of the wheels."""
-        if self.target == "aws" or platform.machine() in ("aarch64", "arm64"):
-            return lambda_.Architecture.ARM_64
-        return lambda_.Architecture.X86_64
-
-    @contextmanager
-    def code(self) -> Iterator[lambda_.Code]:
-        """Give the package as an asset, while the function of it is made, whose hash changes just with its content.
-
-        Fails with BrigadeError, on one line, when pip cannot install what is locked.
-        """
-        with self.assembled() as folder:
-            yield lambda_.Code.from_asset(
-                str(folder), asset_hash=self.content_hash(), asset_hash_type=AssetHashType.CUSTOM
-            )
+    def machine(self) -> str:
+        """The processor that its wheels are for: ``arm64`` or ``x86_64``."""
+        return "arm64" if self.target == "aws" or platform.machine() in ("aarch64", "arm64") else "x86_64"
 
     @contextmanager
     def assembled(self) -> Iterator[Path]:
@@ -124,9 +119,5 @@ class Package:
         digest = hashlib.sha256()
         for lock in self.locks():
             digest.update(lock.read_bytes())
-        wheels = (
-            "arm64-3.13"
-            if self.target == "aws"
-            else f"{platform.machine()}-{sys.version_info[0]}.{sys.version_info[1]}"
-        )
-        return f"{self.target}-{wheels}-{digest.hexdigest()[:16]}"
+        python = "3.13" if self.target == "aws" else f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return f"{self.target}-{self.machine}-{python}-{digest.hexdigest()[:16]}"

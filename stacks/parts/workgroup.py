@@ -19,7 +19,6 @@ class Workgroup(athena.CfnWorkGroup):
         results: str,
         key: kms.IKey | None,
         scan_limit_gib: int,
-        destroy: bool,
     ) -> None:
         """Arguments: ``results``, the ``s3://`` URI of the results; ``scan_limit_gib``, what one query may read."""
         super().__init__(
@@ -27,7 +26,8 @@ class Workgroup(athena.CfnWorkGroup):
             construct_id,
             name=name,
             description="SQL over the lake's inventory",
-            recursive_delete_option=destroy,
+            # What goes with it is the list of who asked what; the results are in the bucket.
+            recursive_delete_option=True,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,

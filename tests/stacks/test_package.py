@@ -1,5 +1,6 @@
 """A package holds what its function imports, is named by its content, and installs its dependencies once."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,32 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from brigade.declarations import find
-from brigade.errors import BrigadeError
-from brigade.ingest.source import Source
-from brigade.operations.operation import Operation
+from brigade.errors import BrigadeError, UsageError
 from brigade.settings import Target
 from stacks.parts.package import Package
+from stacks.sizes import main, packages
 from tests.stacks.conftest import ROOT
 
-REAL = [
-    *(("ingest", "sources", name) for name in find("lambdas.ingest.sources", "SOURCE", Source)),
-    *(
-        ("batch_operations", "operations", name)
-        for name in find("lambdas.batch_operations.operations", "OPERATION", Operation)
-    ),
-]
+REAL = list(packages(ROOT, "local"))
+TARGETS: tuple[Target, Target] = ("aws", "local")
 UNZIPPED_MIB = 250
 """AWS's limit of a package: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
-
-def of(root: Path, family: str, kind: str, name: str, target: Target = "local") -> Package:
-    return Package(
-        root=root,
-        target=target,
-        handler=f"lambdas.{family}.handler.handler",
-        declaration=f"lambdas.{family}.{kind}.{name}",
-    )
 
 
 @pytest.fixture
@@ -69,7 +54,7 @@ def contents(package: Package) -> set[str]:
 
 
 def test_a_changed_handler_installs_nothing_and_is_another_package(repository: Path, installs: list[list[str]]) -> None:
-    package = of(repository, "ingest", "sources", "one")
+    package = Package.of_source(repository, "local", "one")
     before, _ = package.content_hash(), contents(package)
     assert len(installs) == 1
     (repository / "lambdas/ingest/handler.py").write_text("def handler(event, context): return 1\n")
@@ -80,7 +65,7 @@ def test_a_changed_handler_installs_nothing_and_is_another_package(repository: P
 
 
 def test_a_changed_lock_is_installed(repository: Path, installs: list[list[str]]) -> None:
-    package = of(repository, "ingest", "sources", "one")
+    package = Package.of_source(repository, "local", "one")
     contents(package)
     before = package.content_hash()
     (repository / "lambdas/ingest/requirements.txt").write_text("# what is locked now\n")
@@ -90,7 +75,7 @@ def test_a_changed_lock_is_installed(repository: Path, installs: list[list[str]]
 
 
 def test_the_hash_is_of_the_content_alone(repository: Path) -> None:
-    package = of(repository, "ingest", "sources", "one")
+    package = Package.of_source(repository, "local", "one")
     before = package.content_hash()
     handler = repository / "lambdas/ingest/handler.py"
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(repository)], check=True)
@@ -102,7 +87,7 @@ def test_the_hash_is_of_the_content_alone(repository: Path) -> None:
 
 
 def test_targets_do_not_share_what_is_installed(repository: Path) -> None:
-    aws, local = (of(repository, "ingest", "sources", "one", target) for target in ("aws", "local"))
+    aws, local = (Package.of_source(repository, target, "one") for target in TARGETS)
     assert aws.content_hash() != local.content_hash()
 
 
@@ -110,15 +95,15 @@ def test_a_declaration_may_need_more_than_its_family(repository: Path) -> None:
     own = repository / "lambdas/ingest/sources/one.requirements.txt"
     own.write_text("# more\n")
     family = repository / "lambdas/ingest/requirements.txt"
-    assert of(repository, "ingest", "sources", "one").locks() == [family, own]
-    assert of(repository, "ingest", "sources", "other").locks() == [family]
+    assert Package.of_source(repository, "local", "one").locks() == [family, own]
+    assert Package.of_source(repository, "local", "other").locks() == [family]
 
 
 def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(repository: Path) -> None:
     lock = "no-such-package-of-ours==1.0 --hash=sha256:" + "0" * 64 + "\n"
     (repository / "lambdas/ingest/requirements.txt").write_text(f"--no-index\n{lock}")
     with pytest.raises(BrigadeError) as caught:
-        contents(of(repository, "ingest", "sources", "one"))
+        contents(Package.of_source(repository, "local", "one"))
     message = str(caught.value)
     assert message.startswith("pip could not install lambdas/ingest/requirements.txt for local: ")
     assert "no-such-package-of-ours" in message
@@ -126,32 +111,42 @@ def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(repository: Path
     assert list((repository / ".brigade/packages").iterdir()) == []
 
 
-@pytest.mark.parametrize(("family", "kind", "name"), REAL)
-def test_a_real_package_holds_one_declaration_and_fits(family: str, kind: str, name: str) -> None:
-    package = of(ROOT, family, kind, name)
+@pytest.mark.parametrize("package", REAL, ids=lambda package: package.declaration)
+def test_a_real_package_holds_one_declaration_and_fits(package: Package) -> None:
+    _, family, kind, name = package.declaration.split(".")
     with package.assembled() as folder:
-        files = [file for file in folder.rglob("*") if file.is_file()]
         declared = {file.stem for file in (folder / "lambdas" / family / kind).glob("*.py")} - {"__init__"}
         assert declared == {name}
         assert not (folder / "lambdas" / ("batch_operations" if family == "ingest" else "ingest")).exists()
         assert not {"cli", "jobs", "inventory", "settings.py"} & {file.name for file in (folder / "brigade").iterdir()}
         assert not {"boto3", "botocore", "duckdb", "pyarrow", "bin"} & {file.name for file in folder.iterdir()}
-        mib = sum(file.stat().st_size for file in files) / 2**20
-        assert mib < UNZIPPED_MIB
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    assert size < UNZIPPED_MIB * 2**20
 
 
-@pytest.mark.parametrize(("family", "kind", "name"), REAL)
-def test_a_real_package_imports_with_what_awss_runtime_has(family: str, kind: str, name: str) -> None:
-    """With the interpreter of local functions, which has boto3 and nothing else of ours."""
+@pytest.mark.parametrize("package", REAL, ids=lambda package: package.declaration)
+def test_a_real_package_imports_with_what_awss_runtime_has(package: Package) -> None:
+    """With the interpreter of local functions, which has boto3 and nothing else."""
     python = ROOT / ".brigade/lambda-runtime/bin/python"
-    code = f"import lambdas.{family}.handler, lambdas.{family}.{kind}.{name}"
-    with of(ROOT, family, kind, name).assembled() as folder:
-        environment = {"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_SERVICE_NAME": "x"}
+    with package.assembled() as folder:
+        modules = f"{package.handler.rpartition('.')[0]}, {package.declaration}"
         done = subprocess.run(
-            [python, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"],
-            env=environment,
+            [python, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import {modules}"],
+            env={"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_SERVICE_NAME": "x"},
             capture_output=True,
             text=True,
             check=False,
         )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_sizes_are_told_a_line_a_package(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["local"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(REAL)
+    assert all(re.fullmatch(r" *[0-9.]+ MiB +[0-9]+ files  lambdas[.a-z_]+", line) for line in lines)
+
+
+def test_sizes_of_nothing_are_refused() -> None:
+    with pytest.raises(UsageError, match="nope: the target is one of aws, local"):
+        main(["nope"])

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 from syrupy.assertion import SnapshotAssertion
 
+from brigade.settings import Settings
 from stacks.parts.role import allow
-from tests.stacks.conftest import NOUNS, ROOT, Stage
+from stacks.stage import add_stage
+from tests.stacks.conftest import CONTEXT, NOUNS, ROOT, Stage
 
 
 def violations(app: App) -> list[str]:
@@ -28,6 +31,15 @@ def violations(app: App) -> list[str]:
 @pytest.mark.parametrize("which", ["dev", "prod"])
 def test_no_rule_is_broken_that_nobody_has_taken_exception_to(stage: Stage, which: str, target: str) -> None:
     assert violations(stage(which, target).app) == []
+
+
+def test_the_rules_run_in_synth(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), analytics_reporting=False, context=dict(CONTEXT))
+    add_stage(app, settings=Settings(stage="dev"), sources={}, operations={}, root=ROOT)
+    role = iam.Role(Stack(app, "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    allow(role, ["s3:GetObject"], ["arn:aws:s3:::two/*"])
+    with pytest.raises(RuntimeError, match=r"AwsSolutions-IAM5\[Resource::arn:aws:s3:::two/\*\]"):
+        app.synth()
 
 
 def test_the_rules_see_a_wildcard_without_a_reason_and_let_one_pass_with_it() -> None:
