@@ -93,6 +93,14 @@ class Writer:
         """The parts that S3 has so far; none for an object that was written by one PutObject."""
         return self._parts
 
+    @property
+    def whole(self) -> str:
+        """The checksum of the whole object, as it was sent, once the block has ended."""
+        checksum: Checksum = self._carried["checksum"]
+        if self._parts:
+            return checksum.whole((part.checksum, part.size) for part in self._parts)
+        return checksum.of(self._buffer)
+
     def write(self, block: bytes | bytearray | memoryview) -> int:
         """Take a block of any size and give its length; it waits while all threads are sending."""
         rest = memoryview(block).cast("B")

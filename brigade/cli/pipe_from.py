@@ -1,0 +1,71 @@
+"""``brigade pipe from``."""
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from brigade.cli.session import Session
+from brigade.errors import UsageError
+
+Text = str | None
+
+
+def from_(
+    context: typer.Context,
+    uris: Annotated[list[str], typer.Argument(metavar="s3://BUCKET/KEY…", help="Objects, given one after another.")],
+    prefix: Annotated[bool, typer.Option("--prefix", help="Every object that starts so, in order of keys.")] = False,
+    separator: Annotated[Text, typer.Option(help="Bytes between objects; \\n, \\t and \\0 are understood.")] = None,
+    offset: Annotated[Text, typer.Option(metavar="SIZE", help="Start at this byte.")] = None,
+    length: Annotated[Text, typer.Option(metavar="SIZE", help="Give so many bytes at most.")] = None,
+    tail: Annotated[Text, typer.Option(metavar="SIZE", help="Give the last so many bytes.")] = None,
+    version_id: Annotated[Text, typer.Option(help="This version, not the current one.")] = None,
+    verify_first: Annotated[bool, typer.Option("--verify-first", help="Prove all before the first byte.")] = False,
+    unproved: Annotated[bool, typer.Option("--unproved", help="Read also what S3 keeps no checksum of.")] = False,
+    decompress: Annotated[bool, typer.Option("--decompress", help="Take off gzip or zstd.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Read segments while they are written.")] = False,
+    dead_after: Annotated[str, typer.Option(metavar="AGE", help="Without a sign of the writer, fail.")] = "60s",
+    throttle: Annotated[Text, typer.Option(metavar="RATE", help="Give at most so fast: 10MB/s.")] = None,
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="Ceiling of the process.")] = "128MiB",
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Ranges read at a time, if memory allows.")] = 6,
+    sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
+) -> None:
+    """Give an object to stdout; the exit status is 0 only if every byte is what S3 was given."""
+    from brigade.pipe import attributes
+    from brigade.pipe.client import client
+    from brigade.pipe.decompress import decompressed
+    from brigade.pipe.pace import watched
+    from brigade.pipe.quantity import age, size
+    from brigade.pipe.read import Span
+    from brigade.pipe.stream import Wish, streams, write_out
+
+    session: Session = context.obj
+    if tail and (offset or length):
+        raise UsageError("--tail and --offset or --length: it takes one of them")
+    ranged = any((offset, length, tail))
+    if version_id and (len(uris) > 1 or prefix):
+        raise UsageError("--version-id is of one object")
+    wish = Wish(
+        span=Span(size(offset or "0"), size(length) if length else None, size(tail) if tail else None)
+        if ranged
+        else None,
+        version_id=version_id,
+        first=verify_first,
+        unproved=unproved,
+        memory=size(memory),
+        threads=parallel,
+        follow=follow,
+        dead_after=age(dead_after),
+    )
+    s3 = client(session.connection)
+    if sse_c_key:
+        s3 = attributes.Keyed(s3, attributes.customer_key(sse_c_key))
+    shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
+    between = separator.encode().decode("unicode_escape").encode("latin-1", "replace") if separator else b""
+    with watched(size(throttle) if throttle else None, shown, uris[0]) as watches:
+        for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
+            if number and between:
+                write_out(1, [memoryview(between)], [])
+            given: Iterator[Any] = decompressed(blocks, name) if decompress else blocks
+            write_out(1, given, watches)

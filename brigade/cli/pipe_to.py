@@ -1,0 +1,207 @@
+"""``brigade pipe to``."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brigade.cli.session import Session
+from brigade.errors import UsageError
+
+if TYPE_CHECKING:
+    from brigade.pipe.compress import Kind
+    from brigade.pipe.write import Job, Sent
+    from brigade.s3.condition import Condition
+
+Text = str | None
+Texts = list[str] | None
+
+
+def to(
+    context: typer.Context,
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to publish.")],
+    command: Annotated[
+        Texts, typer.Argument(metavar="[-- COMMAND …]", help="Program whose output is piped, instead of stdin.")
+    ] = None,
+    no_overwrite: Annotated[bool, typer.Option("--no-overwrite", help="Only if there is no such object.")] = False,
+    if_match: Annotated[Text, typer.Option(metavar="ETAG", help="Only if the object has this ETag.")] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Publish an empty object of no input.")] = False,
+    expect_bytes: Annotated[Text, typer.Option(metavar="N", help="Only if the input has so many bytes.")] = None,
+    expect_sha256: Annotated[Text, typer.Option(metavar="HEX", help="Only if the input has this SHA-256.")] = None,
+    expect_trailer: Annotated[Text, typer.Option(metavar="TEXT", help="Only if it is in the last 4 KiB.")] = None,
+    exec_retries: Annotated[int, typer.Option(min=0, metavar="N", help="Run COMMAND again so often if it fails.")] = 0,
+    resume: Annotated[Text, typer.Option(metavar="NAME", help="Go on with the upload that a run of NAME left.")] = None,
+    state: Annotated[
+        Text, typer.Option(metavar="s3://BUCKET/PREFIX", help="Where --resume keeps its state; default: the stage's.")
+    ] = None,
+    segments: Annotated[bool, typer.Option("--segments", help="Many objects, s3://BUCKET/KEY/00…, to follow.")] = False,
+    segment_size: Annotated[str, typer.Option(metavar="SIZE")] = "100MB",
+    sha256: Annotated[bool, typer.Option("--sha256", help="Tell the input's SHA-256 too.")] = False,
+    gzip: Annotated[bool, typer.Option("--gzip", help="Compress by gzip.")] = False,
+    zstd: Annotated[bool, typer.Option("--zstd", help="Compress by Zstandard.")] = False,
+    level: Annotated[int | None, typer.Option(help="Of compression: gzip 0 to 3, zstd 1 to 19.")] = None,
+    memory: Annotated[Text, typer.Option(metavar="SIZE", help="Ceiling of the process.  [default: 128MiB]")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Parts sent at a time, as far as memory allows.")] = 6,
+    throttle: Annotated[Text, typer.Option(metavar="RATE", help="Take the input at most so fast: 10MB/s.")] = None,
+    content_type: Annotated[Text, typer.Option(help="Default: guessed from the key.")] = None,
+    content_encoding: Annotated[Text, typer.Option()] = None,
+    content_disposition: Annotated[Text, typer.Option()] = None,
+    content_language: Annotated[Text, typer.Option()] = None,
+    cache_control: Annotated[Text, typer.Option()] = None,
+    expires: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601.")] = None,
+    metadata: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="May be given again.")] = None,
+    tag: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="May be given again, ten times.")] = None,
+    storage_class: Annotated[Text, typer.Option(help="STANDARD_IA, GLACIER_IR …")] = None,
+    sse: Annotated[Text, typer.Option(help="AES256, aws:kms or aws:kms:dsse.")] = None,
+    sse_kms_key: Annotated[Text, typer.Option(help="Key of KMS.")] = None,
+    sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
+    acl: Annotated[Text, typer.Option(help="bucket-owner-full-control …")] = None,
+    lock_mode: Annotated[Text, typer.Option(help="GOVERNANCE or COMPLIANCE.")] = None,
+    lock_until: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601.")] = None,
+    legal_hold: Annotated[bool, typer.Option("--legal-hold")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and run nothing; say what would be done.")] = False,
+) -> None:
+    """Publish stdin, or the output of COMMAND, as one object: whole, or not at all."""
+    from brigade.pipe import attributes as carried
+    from brigade.pipe.client import client
+    from brigade.pipe.quantity import size
+    from brigade.pipe.write import MEMORY, Job
+    from brigade.s3.location import Location
+
+    session: Session = context.obj
+    location = _location(Location.parse(uri))
+    kind = _compression(gzip, zstd, level)
+    given = {
+        "ACL": acl,
+        "CacheControl": cache_control,
+        "ContentDisposition": content_disposition,
+        "ContentLanguage": content_language,
+        "Expires": carried.moment(expires) if expires else None,
+        "Metadata": carried.metadata(metadata or []),
+        "ObjectLockLegalHoldStatus": "ON" if legal_hold else None,
+        "ObjectLockMode": lock_mode,
+        "ObjectLockRetainUntilDate": carried.moment(lock_until) if lock_until else None,
+        "SSEKMSKeyId": sse_kms_key,
+        "ServerSideEncryption": sse or ("aws:kms" if sse_kms_key else None),
+        "StorageClass": storage_class,
+        "Tagging": carried.tagging(tag or []),
+    }
+    described = carried.content(location.key, content_type, kind)
+    if content_encoding:
+        described["ContentEncoding"] = ",".join(filter(None, (content_encoding, described.get("ContentEncoding"))))
+    job = Job(
+        client=client(session.connection),
+        location=location,
+        command=command or [],
+        condition=_condition(no_overwrite, if_match),
+        attributes={name: value for name, value in given.items() if value} | described,
+        customer_key=carried.customer_key(sse_c_key) if sse_c_key else {},
+        expect_bytes=size(expect_bytes) if expect_bytes else None,
+        expect_sha256=expect_sha256,
+        expect_trailer=expect_trailer.encode() if expect_trailer else None,
+        sha256=sha256,
+        allow_empty=allow_empty,
+        retries=exec_retries,
+        compression=kind,
+        level=level,
+        memory=size(memory) if memory else MEMORY,
+        threads=parallel,
+        throttle=size(throttle) if throttle else None,
+    )
+    if dry_run:
+        _would(session, job)
+    elif segments:
+        _segments(session, job, size(segment_size), explicit=memory is not None)
+    else:
+        _publish(session, job, resume, state)
+
+
+def _publish(session: Session, job: "Job", resume: str | None, state: str | None) -> None:
+    from brigade.pipe.write import run
+
+    with _watched(session, job) as watches:
+        if resume is None:
+            sent = run(job, watches)
+        else:
+            from brigade.pipe.resume import resumed
+
+            sent = resumed(job, resume, *_state(session, state), watches)
+    _told(session, sent)
+
+
+def _segments(session: Session, job: "Job", size: int, *, explicit: bool) -> None:
+    from brigade.pipe.segments.write import split
+
+    with _watched(session, job) as watches:
+        done = split(job, size, watches, memory=job.memory if explicit else None)
+    session.give(
+        {"path": str(done.path), "segments": done.segments, "bytes": done.bytes, "seconds": done.seconds},
+        f"{done.path}/: {done.segments} segments, {done.bytes} bytes",
+    )
+
+
+def _told(session: Session, sent: "Sent") -> None:
+    document = {**asdict(sent), "location": None, "object": str(sent.location)}
+    document.pop("location")
+    if session.json:
+        session.give(document)
+    else:
+        digest = f" sha256 {sent.sha256}" if sent.sha256 else ""
+        session.say(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
+
+
+def _would(session: Session, job: "Job") -> None:
+    from brigade.pipe.write import check_first, part_plan
+
+    check_first(job.keyed, job.location, job.condition)
+    _, first = part_plan(job.memory)
+    document = {
+        "object": str(job.location),
+        "from": " ".join(job.command) or "stdin",
+        "condition": type(job.condition).__name__.lower() if job.condition else None,
+        "compression": job.compression,
+        "first_part": first,
+        "attributes": {name: str(value) for name, value in job.attributes.items()},
+    }
+    session.give(document)
+
+
+def _watched(session: Session, job: "Job") -> Any:
+    from brigade.pipe.pace import watched
+
+    shown = sys.stderr.isatty() and not session.quiet
+    if not job.command and sys.stdin.isatty():
+        raise UsageError("stdin is a terminal: pipe something in, or name a program after --")
+    return watched(job.throttle, sys.stderr if shown else None, job.location.key)
+
+
+def _state(session: Session, given: str | None) -> tuple[str, str]:
+    from brigade.s3.location import Location
+
+    if given:
+        bucket, prefix = Location.parse(given)
+        return bucket, prefix.rstrip("/") + "/" if prefix else ""
+    return session.deployment["StateBucket"], "pipe/"
+
+
+def _location(location: Any) -> Any:
+    if not location.key or location.key.endswith("/"):
+        raise UsageError(f"{location} names no object: it ends where the key should be")
+    return location
+
+
+def _compression(gzip: bool, zstd: bool, level: int | None) -> "Kind | None":
+    if gzip and zstd:
+        raise UsageError("--gzip and --zstd: it takes one of them")
+    if level is not None and not (gzip or zstd):
+        raise UsageError("--level is of --gzip or --zstd")
+    return "gzip" if gzip else "zstd" if zstd else None
+
+
+def _condition(no_overwrite: bool, if_match: str | None) -> "Condition":
+    from brigade.s3.condition import Absent, Matches
+
+    if no_overwrite and if_match:
+        raise UsageError("--no-overwrite and --if-match: it takes one of them")
+    return Absent() if no_overwrite else Matches(if_match) if if_match else None

@@ -1,0 +1,24 @@
+"""Sizes, rates and ages as a person writes them."""
+
+import re
+
+from brigade.errors import UsageError
+
+_SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def size(text: str) -> int:
+    """Read ``64MiB``, ``100MB``, ``1.5g`` or plain bytes: with an ``i`` powers of 1,024, without of 1,000."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:/s)?", text.strip().lower())
+    if not found or found[2] not in _SIZES:
+        raise UsageError(f"{text!r} is no size; it takes 64MiB, 100MB or a number of bytes")
+    return int(float(found[1]) * _SIZES[found[2]])
+
+
+def age(text: str) -> float:
+    """Read ``90s``, ``30m``, ``12h``, ``1d`` or ``2w`` as seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
+    if not found:
+        raise UsageError(f"{text!r} is no age; it takes 90s, 30m, 12h, 1d or 2w")
+    return float(found[1]) * _AGES[found[2]]

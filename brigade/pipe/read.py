@@ -1,0 +1,185 @@
+"""From one version of an object to a stream, every byte of it proved."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from brigade.errors import InvalidData, NotFound, UsageError
+from brigade.pipe.proof import Proof, proof
+from brigade.pipe.window import ordered
+from brigade.s3.checksum import crc64nvme
+from brigade.s3.head import Found, head
+from brigade.s3.location import Location
+from brigade.s3.range import fill
+from brigade.s3.refusal import refused
+from brigade.s3.writer import MIB
+
+BLOCK = 8 * MIB
+MEMORY = 128 * MIB
+_PROCESS = 56 * MIB
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which bytes: ``length`` from ``offset``, or the last ``tail``; None for as far as there are."""
+
+    offset: int = 0
+    length: int | None = None
+    tail: int | None = None
+
+    def of(self, size: int) -> tuple[int, int]:
+        """Give the first byte and the one behind the last, in an object of ``size`` bytes."""
+        start = max(0, size - self.tail) if self.tail is not None else min(self.offset, size)
+        return start, size if self.length is None else min(size, start + self.length)
+
+
+@dataclass
+class Reading:
+    """One version of one object, pinned when it was opened; ``blocks`` gives its bytes."""
+
+    client: Any
+    location: Location
+    found: Found
+    version_id: str | None
+    block: int
+    threads: int
+    proved_by: str | None = None
+
+    @classmethod
+    def open(
+        cls, client: Any, location: Location, *, version_id: str | None = None, memory: int = MEMORY, threads: int = 6
+    ) -> Self:
+        """Pin the current version, or ``version_id``; NotFound if there is none. The process keeps to ``memory``."""
+        found = head(client, location.bucket, location.key, checksum=True, version_id=version_id)
+        if found is None:
+            what = f" with version {version_id}" if version_id else ""
+            raise NotFound(f"there is no object {location}{what}")
+        room = memory - _PROCESS
+        if room < 2 * MIB:
+            raise UsageError(f"pipes need {_PROCESS // MIB + 2} MiB of memory or more, not {memory // MIB}")
+        block = min(BLOCK, max(MIB, room // 9 // MIB * MIB))
+        return cls(client, location, found, version_id, block, max(1, min(threads, room // block - 1)))
+
+    def blocks(self, span: Span | None = None, *, first: bool = False, unproved: bool = False) -> Iterator[memoryview]:
+        """Give the bytes in order; the end comes only when they are proved to be those that S3 was given.
+
+        With ``first`` they are proved before the first one is given: by reading the object twice, unless it fits the
+        memory. A ``span`` of the object cannot be proved but by ``first``: without, it is of one version and complete.
+        Fails with InvalidData when bytes are not right, or when S3 keeps no checksum of the object, unless
+        ``unproved``; with ConditionLost when the object was changed; as ``brigade.s3.range.fill`` does.
+        """
+        whole = (0, self.found.size)
+        start, end = span.of(self.found.size) if span else whole
+        partial = (start, end) != whole and not first
+        check = None if partial else proof(self.found, self._part_sizes)
+        if check is None and not partial and not unproved:
+            raise InvalidData(
+                f"S3 keeps no checksum of {self.location} that could prove what is read; --unproved reads it anyway"
+            )
+        self.proved_by = check.name if check else None
+        if first and check:
+            yield from self._twice(check, start, end)
+            return
+        for block in self._ordered(start, end):
+            if check:
+                check.update(block)
+            yield block
+        if check:
+            self._compare(check)
+
+    def _twice(self, check: Proof, start: int, end: int) -> Iterator[memoryview]:
+        update = crc64nvme().update
+        kept: list[bytes] = []
+        small = self.found.size <= self.block * self.threads
+        sums = []
+        for block in self._ordered(0, self.found.size):
+            check.update(block)
+            sums.append(update(block, 0))
+            if small:
+                kept.append(bytes(block))
+        self._compare(check)
+        if small:
+            yield memoryview(b"".join(kept))[start:end]
+            return
+
+        def fetch(position: int, buffer: memoryview) -> None:
+            for _ in range(_TRIES):
+                self._fill(position, buffer)
+                if update(buffer, 0) == sums[position // self.block]:
+                    return
+            raise InvalidData(f"{self.location} gave other bytes at {position} than when they were proved")
+
+        aligned = start // self.block * self.block
+        position = aligned
+        for block in ordered(
+            fetch,
+            aligned,
+            min(self.found.size, -(-end // self.block) * self.block),
+            block=self.block,
+            threads=self.threads,
+        ):
+            yield block[max(0, start - position) : end - position]
+            position += len(block)
+
+    def _ordered(self, start: int, end: int) -> Iterator[memoryview]:
+        return ordered(self._fill, start, end, block=self.block, threads=self.threads)
+
+    def _fill(self, position: int, buffer: memoryview) -> None:
+        bucket, key = self.location
+        fill(self.client, bucket, key, position, buffer, etag=self.found.etag, version_id=self.version_id)
+
+    def _part_sizes(self, count: int) -> Iterator[int]:
+        pinned = {"VersionId": self.version_id} if self.version_id is not None else {}
+        for number in range(1, count + 1):
+            bucket, key = self.location
+            with refused("look at a part of", bucket, key):
+                answer = self.client.head_object(
+                    Bucket=bucket, Key=key, PartNumber=number, IfMatch=self.found.etag, **pinned
+                )
+            yield answer["ContentLength"]
+
+    def _compare(self, check: Proof) -> None:
+        if wrong := check.mismatch():
+            raise InvalidData(f"what was read of {self.location} is not what S3 was given: {wrong}")
+
+
+class File(io.RawIOBase):
+    """The bytes of an object as a file that is read once; its end comes only when all were proved."""
+
+    def __init__(self, blocks: Iterator[memoryview]) -> None:
+        self._blocks, self._rest = blocks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the current block reaches; 0 is the end, all bytes proved."""
+        while not len(self._rest):
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = block
+        target = memoryview(buffer).cast("B")
+        count = min(len(target), len(self._rest))
+        target[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        """Stop reading; what was not read is not proved."""
+        getattr(self._blocks, "close", lambda: None)()
+        super().close()
+
+
+def open_read(
+    client: Any, uri: str, *, version_id: str | None = None, memory: int = MEMORY, first: bool = False
+) -> io.BufferedReader:
+    """Open one version of an object as a file; its end comes only when every byte is proved, else InvalidData.
+
+    With ``first`` the bytes are proved before the first is given. Memory: as the process's ceiling, in bytes.
+    """
+    reading = Reading.open(client, Location.parse(uri), version_id=version_id, memory=memory)
+    return io.BufferedReader(File(reading.blocks(first=first)), MIB)

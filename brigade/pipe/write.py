@@ -1,0 +1,261 @@
+"""From a stream to one object of S3, whole or not at all."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, RetryLater, UsageError
+from brigade.pipe.attributes import Keyed
+from brigade.pipe.compress import BLOCK, Kind, compressor
+from brigade.pipe.expectation import Expectation
+from brigade.pipe.producer import Producer, ProducerFailed
+from brigade.s3.checksum import crc64nvme
+from brigade.s3.condition import Absent, Condition, Matches
+from brigade.s3.head import head
+from brigade.s3.location import Location
+from brigade.s3.writer import MIB, Writer, Writes
+
+MEMORY = 128 * MIB
+THREADS = 6
+_PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
+_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
+
+
+class Watch(Protocol):
+    """What sees every byte of the input."""
+
+    def update(self, block: memoryview) -> None:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An object that was published: where, which version, and what S3 says of it."""
+
+    location: Location
+    etag: str
+    version_id: str | None
+    bytes: int
+    input_bytes: int
+    parts: int
+    crc64nvme: str
+    sha256: str | None
+    seconds: float
+
+
+def part_plan(memory: int) -> tuple[int, int]:
+    """Give the buffers' bytes and the first part's bytes that a process of ``memory`` bytes has room for.
+
+    Fails with UsageError below 68 MiB.
+    """
+    buffers = memory - _PROCESS
+    if buffers < 3 * 5 * MIB:
+        raise UsageError(f"pipes need {(_PROCESS + 15 * MIB) // MIB} MiB of memory or more, not {memory // MIB}")
+    return buffers, max(5 * MIB, min(8 * MIB, buffers // 9 // MIB * MIB))
+
+
+def writer(
+    client: Writes,
+    location: Location,
+    *,
+    condition: Condition = None,
+    attributes: Mapping[str, Any] | None = None,
+    memory: int = MEMORY,
+    threads: int = THREADS,
+) -> Writer:
+    """Make the writer of a pipe: CRC-64 over parts and whole, the process within ``memory`` bytes."""
+    carried = dict(attributes or {})
+    buffers, first = part_plan(memory)
+    return Writer(
+        client,
+        location.bucket,
+        location.key,
+        condition=condition,
+        metadata=carried.pop("Metadata", None),
+        content_type=carried.pop("ContentType", "binary/octet-stream"),
+        part_bytes=first,
+        threads=threads,
+        memory=buffers,
+        checksum=crc64nvme(),
+        attributes=carried,
+    )
+
+
+@contextmanager
+def open_write(client: Writes, uri: str, **options: Any) -> Iterator[Writer]:
+    """Publish what is written into the file object when the block ends well, whole; nothing after an exception.
+
+    ``with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)``; options as in
+    ``writer``. After the block S3's checksum of the object has been compared. Fails as ``brigade.s3.Writer`` does.
+    """
+    location = Location.parse(uri)
+    with writer(client, location, **options) as file:
+        yield file
+    prove(client, location, file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be published where: ``command``'s output, or stdin where that is empty, under ``condition``.
+
+    ``attributes`` by boto3's names; ``retries``, how often a command that failed is run again; ``memory`` in bytes for
+    the process; ``throttle`` in bytes a second.
+    """
+
+    client: Any
+    location: Location
+    command: Sequence[str] = ()
+    condition: Condition = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    customer_key: Mapping[str, Any] = field(default_factory=dict)
+    expect_bytes: int | None = None
+    expect_sha256: str | None = None
+    expect_trailer: bytes | None = None
+    sha256: bool = False
+    allow_empty: bool = False
+    retries: int = 0
+    compression: Kind | None = None
+    level: int | None = None
+    memory: int = MEMORY
+    threads: int = THREADS
+    throttle: float | None = None
+
+    @property
+    def keyed(self) -> Any:
+        """The client, giving the customer's key where there is one."""
+        return Keyed(self.client, self.customer_key) if self.customer_key else self.client
+
+    def expectation(self) -> Expectation:
+        """Give a new watch for what the input must be."""
+        return Expectation(self.expect_bytes, self.expect_sha256, self.expect_trailer, self.sha256)
+
+    def writer(self) -> Writer:
+        """Give a new writer of the object."""
+        return writer(
+            self.keyed,
+            self.location,
+            condition=self.condition,
+            attributes=self.attributes,
+            memory=self.memory,
+            threads=self.threads,
+        )
+
+
+def run(job: Job, watches: Sequence[Watch] = (), make: Callable[[], Writer] | None = None) -> Sent:
+    """Publish the job's input whole, or nothing; a return says that it is there and that S3 has the same bytes.
+
+    A command is run again after a failure, ``job.retries`` times. ``make`` gives the writer of each try. Fails as the
+    writer does, with InvalidData when the input is not what was expected, or empty and not allowed to be, with
+    ProducerFailed when the command failed, with BrigadeError when reading failed.
+    """
+    check_first(job.keyed, job.location, job.condition)
+    make = make or job.writer
+    if not job.command:
+        return _send(job, 0, make(), lambda: None, watches)
+    for left in range(job.retries, -1, -1):
+        try:
+            with Producer(job.command) as producer:
+                return _send(job, producer.fd, make(), producer.finish, watches)
+        except ProducerFailed:
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _send(job: Job, fd: int, file: Writer, finish: Callable[[], None], watches: Sequence[Watch]) -> Sent:
+    begun, expectation = time.monotonic(), job.expectation()
+    with file:
+        pump(fd, file, [expectation, *watches], job.compression, job.level)
+        finish()
+        expectation.check()
+        if not expectation.bytes and not job.allow_empty:
+            raise InvalidData("the input is empty; nothing was published (--allow-empty publishes an empty object)")
+    proof = prove(job.keyed, job.location, file)
+    return Sent(
+        location=job.location,
+        etag=file.written.etag,
+        version_id=file.written.version_id,
+        bytes=file.bytes,
+        input_bytes=expectation.bytes,
+        parts=len(file.parts),
+        crc64nvme=proof,
+        sha256=expectation.hexdigest,
+        seconds=round(time.monotonic() - begun, 3),
+    )
+
+
+def pump(
+    fd: int, file: Writer, watches: Iterable[Watch], compression: Kind | None = None, level: int | None = None
+) -> None:
+    """Move all bytes of ``fd`` into the writer, past the watches; without compression straight into its buffer."""
+    watches = list(watches)
+    widen(fd)
+    if compression is None:
+        while True:
+            with file.room() as room:
+                count = _read(fd, room)
+                with room[:count] as block:
+                    for watch in watches:
+                        watch.update(block)
+            if not count:
+                return
+            file.advance(count)
+    packed, buffer = compressor(compression, file, level), memoryview(bytearray(BLOCK))
+    try:
+        while count := _read(fd, buffer):
+            for watch in watches:
+                watch.update(buffer[:count])
+            packed.write(buffer[:count])
+    except BaseException:
+        packed.drop()
+        raise
+    packed.finish()
+
+
+def check_first(client: Writes, location: Location, condition: Condition) -> None:
+    """Fail with ConditionLost at once where the condition is lost already: before hours of input, not after."""
+    if condition is None:
+        return
+    with suppress(RetryLater):
+        found = head(client, location.bucket, location.key)
+        if isinstance(condition, Absent) and found:
+            raise ConditionLost(f"{location} exists already, as ETag {found.etag}; nothing was read")
+        if isinstance(condition, Matches) and (not found or found.etag.strip('"') != condition.etag.strip('"')):
+            now = f"ETag {found.etag}" if found else "not there"
+            raise ConditionLost(f"{location} is {now}, not {condition.etag}; nothing was read")
+
+
+def prove(client: Writes, location: Location, file: Writer) -> str:
+    """Compare the whole object's CRC-64 with what S3 says of it, and give it.
+
+    S3 says it in its answer to the write, else it is asked. Fails with InvalidData when S3 has other bytes.
+    """
+    told, meant = file.written.checksum, file.whole
+    if told is None:
+        found = head(client, location.bucket, location.key, checksum=True)
+        if found is None or found.etag != file.written.etag:
+            return meant  # replaced already by another writer; the write itself carried the checksum
+        if found.size != file.bytes:
+            raise InvalidData(f"{location} has {found.size} bytes at S3, {file.bytes} were sent: do not use it")
+        told = found.checksums.get("CRC64NVME")
+    if told is not None and told != meant:
+        raise InvalidData(f"S3 says that {location} has CRC-64 {told}, {meant} was sent: do not use it")
+    return meant
+
+
+def _read(fd: int, room: memoryview) -> int:
+    try:
+        return os.readv(fd, [room])
+    except OSError as error:
+        raise BrigadeError(f"reading the input failed: {error.strerror}; nothing was published") from error
+
+
+def widen(fd: int) -> None:
+    """Ask for a pipe of 1 MiB, so that a second of input is some hundred reads, not some ten thousand."""
+    with suppress(ImportError, OSError):  # not Linux, or no pipe
+        import fcntl
+
+        fcntl.fcntl(fd, _PIPE_SIZE, MIB)
