@@ -60,8 +60,9 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow(self, [f"athena:{action}" for action in asking], [workgroup])
         # Athena reads the table and writes the result as whoever asks. Projected partitions are asked of nobody.
         database = names.database(stage)
-        described = ["catalog", f"database/{database}", f"table/{database}/{table.NAME}"]
-        allow(self, ["glue:GetDatabase", "glue:GetTable"], [self._arn("glue", what) for what in described])
+        above = [self._arn("glue", what) for what in ("catalog", f"database/{database}")]
+        allow(self, ["glue:GetDatabase"], above)
+        allow(self, ["glue:GetTable"], [*above, self._arn("glue", f"table/{database}/{table.NAME}")])
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 
