@@ -2,7 +2,9 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from sqlglot import exp
 from local.athena import access, dialect, partitions, relations
 from local.athena.dialect import Mistake, Use
 from local.athena.relations import Relation
+
+query_id: ContextVar[str] = ContextVar("the query that this task runs")
+_running: dict[str, Any] = {}
 
 
 def serves(statement: exp.Expr) -> bool:
@@ -77,13 +82,15 @@ def _connection() -> Any:
 
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'; SET integer_division = true")
+    # A query that outgrows this fails, as one that exhausts Athena's resources does, and never fills the user's disk.
+    connection.execute("SET memory_limit = '2GB'; SET temp_directory = ''")
     for macro in dialect.MACROS:
         connection.execute(f"CREATE MACRO {macro}")
     return connection
 
 
 def _execute(sql: str, database: str, found: Mapping[tuple[str, str], Relation]) -> dict[str, Any]:
-    with _connection() as connection:
+    with _connection() as connection, _stoppable(connection):
         for schema in {database, *(of for of, _ in found)}:
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         for (of, name), relation in found.items():
@@ -97,6 +104,22 @@ def _execute(sql: str, database: str, found: Mapping[tuple[str, str], Relation])
         "column_types": [_athena_type(kind) for _, kind in columns],
         "rows": rows,
     }
+
+
+def stop(query: str) -> None:
+    """End a query that runs; its ``run`` raises ``duckdb.InterruptException``."""
+    if query in _running:
+        _running[query].interrupt()
+
+
+@contextmanager
+def _stoppable(connection: Any) -> Iterator[None]:
+    query = query_id.get("")
+    _running[query] = connection
+    try:
+        yield
+    finally:
+        del _running[query]
 
 
 def _athena_type(kind: str) -> str:

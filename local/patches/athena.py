@@ -25,6 +25,7 @@ def apply() -> None:
     ask_for_the_callers_rights()
     take_parameters()
     keep_to_the_workgroup()
+    stop_for_good()
 
 
 def read_tables_as_declared() -> None:
@@ -160,6 +161,33 @@ def keep_to_the_workgroup() -> None:
         execution = athena._executions[query_id]
         if execution["_error"] == _LIMIT:
             execution["Status"]["State"] = "CANCELLED"
+
+
+def stop_for_good() -> None:
+    """Symptom: a query that was stopped runs on, for hours if it takes hours, and then has SUCCEEDED or FAILED.
+
+    Mends (1.5.33): StopQueryExecution ends its work, and it stays CANCELLED.
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html
+    """
+
+    @replacing(athena, "_execute_query")
+    async def execute(original: Any, query: str, *rest: Any, **named: Any) -> None:
+        engine.query_id.set(query)
+        await original(query, *rest, **named)
+        if query in stopped:
+            reason = "Query was cancelled by user"
+            athena._executions[query]["Status"].update(State="CANCELLED", StateChangeReason=reason)
+
+    stopped = set()
+
+    @replacing(athena, "_stop_query_execution")
+    def stop(original: Any, data: Any) -> Any:
+        query = data.get("QueryExecutionId")
+        status = (athena._executions.get(query) or {}).get("Status", {})
+        if status.get("State") in {"QUEUED", "RUNNING"}:
+            stopped.add(query)
+            engine.stop(query)
+        return original(data)
 
 
 def _location(data: Any) -> str:
