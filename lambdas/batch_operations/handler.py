@@ -12,7 +12,6 @@ import functools
 import importlib
 import os
 import re
-import resource
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,7 @@ from brigade.operations.invocation import Result, read
 from brigade.operations.object import S3
 from brigade.operations.operation import Operation
 from brigade.operations.perform import perform
+from lambdas.memory import peak_mib
 
 # Powertools works by decorators, which must exist before the first call; they read their own POWERTOOLS_* variables.
 logger = Logger()
@@ -77,6 +77,5 @@ def _tell(result: Result) -> None:
 
 
 def _measure(context: LambdaContext) -> None:
-    used_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    percent = 100 * used_kib / (context.memory_limit_in_mb * 1024)
+    percent = 100 * peak_mib() / int(context.memory_limit_in_mb)
     metrics.add_metric(name="MemoryUsedPercent", unit=MetricUnit.Percent, value=percent)

@@ -18,7 +18,6 @@ import functools
 import importlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,6 +32,7 @@ from brigade.ingest.outcome import Outcome
 from brigade.ingest.run import Run
 from brigade.ingest.source import Source
 from brigade.ingest.target import Target, date_of
+from lambdas.memory import peak_mib
 
 logger = Logger()
 metrics = Metrics()
@@ -105,15 +105,8 @@ def _variable(name: str) -> str:
     return value
 
 
-def _peak_mib() -> float:
-    # getrusage would also count the process that started this one, before its exec; the kernel's own line does not
-    # (https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).
-    with Path("/proc/self/status").open() as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
-
-
 def _measure(outcome: Outcome, context: LambdaContext) -> None:
-    metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * _peak_mib() / int(context.memory_limit_in_mb))
+    metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak_mib() / int(context.memory_limit_in_mb))
     if outcome.outcome != "more":
         metrics.add_metric("Published", MetricUnit.Count, 1)
     if outcome.outcome == "published":
