@@ -1,10 +1,88 @@
 """``brigade pipe``: streams to and from objects of S3."""
 
+from typing import Annotated
+
 import typer
 
 from brigade.cli.pipe_from import from_
-from brigade.cli.pipe_to import to
+from brigade.cli.pipe_to import condition, location, to
+from brigade.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Streams to and from S3: parallel, verified, never cut short.")
 app.command()(to)
 app.command("from")(from_)
+
+
+@app.command()
+def uploads(
+    context: typer.Context,
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]")],
+    abort: Annotated[bool, typer.Option("--abort", help="Drop those that are listed, and their parts.")] = False,
+    older_than: Annotated[str, typer.Option(metavar="AGE", help="Only those begun longer ago: 1d, 12h.")] = "0s",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Abort nothing; show what would be.")] = False,
+) -> None:
+    """List unfinished uploads: their parts are stored, and billed, until they are completed or aborted."""
+    from brigade.pipe.client import client
+    from brigade.pipe.pace import size
+    from brigade.pipe.quantity import age
+    from brigade.pipe.uploads import abort as drop
+    from brigade.pipe.uploads import unfinished
+    from brigade.s3.location import Location
+
+    session: Session = context.obj
+    bucket, prefix = Location.parse(uri)
+    s3 = client(session.connection)
+    found = list(unfinished(s3, bucket, prefix, older_than=age(older_than)))
+    session.table(
+        ("object", "upload", "begun", "hours", "parts", "bytes", "dollars_a_month"),
+        (
+            (
+                str(each.location),
+                each.id,
+                f"{each.begun:%Y-%m-%dT%H:%M:%SZ}",
+                round(each.age / 3600, 1),
+                each.parts,
+                each.bytes,
+                round(each.dollars, 4),
+            )
+            for each in found
+        ),
+    )
+    if not abort or not found:
+        return
+    if dry_run:
+        session.say(f"Would abort {len(found)} uploads.")
+        return
+    total = size(sum(each.bytes for each in found))
+    session.confirm(f"Abort {len(found)} uploads ({total})? What they hold is lost.", yes=yes)
+    for each in found:
+        drop(s3, each)
+    session.say(f"Aborted {len(found)} uploads.")
+
+
+@app.command()
+def join(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Where the segments are.")],
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to make of them.")],
+    no_overwrite: Annotated[bool, typer.Option("--no-overwrite", help="Only if there is no such object.")] = False,
+    if_match: Annotated[str | None, typer.Option(metavar="ETAG", help="Only if the object has this ETag.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Copy nothing; say what would be done.")] = False,
+) -> None:
+    """Make one object of segments, by copies on the side of S3."""
+    from brigade.pipe.client import client
+    from brigade.pipe.segments import join as joining
+    from brigade.pipe.segments import manifest
+    from brigade.s3.location import Location
+
+    session: Session = context.obj
+    source, target = Location.parse(path), location(Location.parse(uri))
+    s3 = client(session.connection)
+    if dry_run:
+        told = manifest.read(s3, source)
+        session.give({"object": str(target), "segments": told[0].segments if told else 0})
+        return
+    written, size, proved = joining.join(s3, source, target, condition=condition(no_overwrite, if_match))
+    document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
+    session.give(document, f"{target}: {size} bytes, ETag {written.etag}")

@@ -27,7 +27,7 @@ def from_(
     follow: Annotated[bool, typer.Option("--follow", help="Read segments while they are written.")] = False,
     dead_after: Annotated[str, typer.Option(metavar="AGE", help="Without a sign of the writer, fail.")] = "60s",
     throttle: Annotated[Text, typer.Option(metavar="RATE", help="Give at most so fast: 10MB/s.")] = None,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="Ceiling of the process.")] = "128MiB",
+    memory: Annotated[Text, typer.Option(metavar="SIZE", help="Ceiling of the process.  [default: 128MiB]")] = None,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Ranges read at a time, if memory allows.")] = 6,
     sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
 ) -> None:
@@ -53,7 +53,7 @@ def from_(
         version_id=version_id,
         first=verify_first,
         unproved=unproved,
-        memory=size(memory),
+        memory=size(memory) if memory else None,
         threads=parallel,
         follow=follow,
         dead_after=age(dead_after),

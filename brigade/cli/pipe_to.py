@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from brigade.pipe.compress import Kind
     from brigade.pipe.write import Job, Sent
     from brigade.s3.condition import Condition
+    from brigade.s3.location import Location
 
 Text = str | None
 Texts = list[str] | None
@@ -70,7 +71,7 @@ def to(
     from brigade.s3.location import Location
 
     session: Session = context.obj
-    location = _location(Location.parse(uri))
+    target = location(Location.parse(uri))
     kind = _compression(gzip, zstd, level)
     given = {
         "ACL": acl,
@@ -87,14 +88,14 @@ def to(
         "StorageClass": storage_class,
         "Tagging": carried.tagging(tag or []),
     }
-    described = carried.content(location.key, content_type, kind)
+    described = carried.content(target.key, content_type, kind)
     if content_encoding:
         described["ContentEncoding"] = ",".join(filter(None, (content_encoding, described.get("ContentEncoding"))))
     job = Job(
         client=client(session.connection),
-        location=location,
+        location=target,
         command=command or [],
-        condition=_condition(no_overwrite, if_match),
+        condition=condition(no_overwrite, if_match),
         attributes={name: value for name, value in given.items() if value} | described,
         customer_key=carried.customer_key(sse_c_key) if sse_c_key else {},
         expect_bytes=size(expect_bytes) if expect_bytes else None,
@@ -185,10 +186,11 @@ def _state(session: Session, given: str | None) -> tuple[str, str]:
     return session.deployment["StateBucket"], "pipe/"
 
 
-def _location(location: Any) -> Any:
-    if not location.key or location.key.endswith("/"):
-        raise UsageError(f"{location} names no object: it ends where the key should be")
-    return location
+def location(given: "Location") -> "Location":
+    """Give the address of an object; UsageError where the key is missing."""
+    if not given.key or given.key.endswith("/"):
+        raise UsageError(f"{given} names no object: it ends where the key should be")
+    return given
 
 
 def _compression(gzip: bool, zstd: bool, level: int | None) -> "Kind | None":
@@ -199,7 +201,8 @@ def _compression(gzip: bool, zstd: bool, level: int | None) -> "Kind | None":
     return "gzip" if gzip else "zstd" if zstd else None
 
 
-def _condition(no_overwrite: bool, if_match: str | None) -> "Condition":
+def condition(no_overwrite: bool, if_match: str | None) -> "Condition":
+    """Give the condition that the two options name."""
     from brigade.s3.condition import Absent, Matches
 
     if no_overwrite and if_match:

@@ -18,6 +18,19 @@ class Sink(Protocol):
         """Take a block."""
 
 
+class _File:
+    """A sink as igzip wants a file."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.write = sink.write
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+
+    def close(self) -> None:
+        """Leave the sink open: who made it ends it."""
+
+
 class Gzip:
     """gzip by igzip, levels 0 to 3, in one thread beside the caller's. Memory: some 8 MiB."""
 
@@ -25,7 +38,9 @@ class Gzip:
         from isal import igzip_threaded
 
         opened: Any = igzip_threaded.open
-        self._file = opened(sink, "wb", compresslevel=1 if level is None else level, threads=threads, block_size=BLOCK)
+        self._file = opened(
+            _File(sink), "wb", compresslevel=1 if level is None else level, threads=threads, block_size=BLOCK
+        )
 
     def write(self, block: memoryview) -> None:
         """Compress a block."""

@@ -41,7 +41,7 @@ def _step(decoder: Any, data: Any, name: str) -> Iterator[bytes]:
     from backports import zstd
     from isal import isal_zlib
 
-    errors = (isal_zlib.error, zlib.error, zstd.ZstdError, EOFError)
+    errors: Any = (isal_zlib.error, zlib.error, zstd.ZstdError, EOFError)
     try:
         yield decoder.decompress(data, _OUT)
         while not decoder.eof:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from brigade.s3.writer import MIB
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
-_PROCESS = 56 * MIB
+PROCESS = 56 * MIB
 _TRIES = 3
 
 
@@ -56,9 +57,9 @@ class Reading:
         if found is None:
             what = f" with version {version_id}" if version_id else ""
             raise NotFound(f"there is no object {location}{what}")
-        room = memory - _PROCESS
+        room = memory - PROCESS
         if room < 2 * MIB:
-            raise UsageError(f"pipes need {_PROCESS // MIB + 2} MiB of memory or more, not {memory // MIB}")
+            raise UsageError(f"pipes need {PROCESS // MIB + 2} MiB of memory or more, not {memory // MIB}")
         block = min(BLOCK, max(MIB, room // 9 // MIB * MIB))
         return cls(client, location, found, version_id, block, max(1, min(threads, room // block - 1)))
 
@@ -75,9 +76,7 @@ class Reading:
         partial = (start, end) != whole and not first
         check = None if partial else proof(self.found, self._part_sizes)
         if check is None and not partial and not unproved:
-            raise InvalidData(
-                f"S3 keeps no checksum of {self.location} that could prove what is read; --unproved reads it anyway"
-            )
+            raise self._unprovable()
         self.proved_by = check.name if check else None
         if first and check:
             yield from self._twice(check, start, end)
@@ -89,20 +88,29 @@ class Reading:
         if check:
             self._compare(check)
 
+    def whole(self) -> memoryview:
+        """Give all bytes at once, read in parallel and proved. Memory: the object. Fails as ``blocks`` does."""
+        check = proof(self.found, self._part_sizes)
+        if check is None:
+            raise self._unprovable()
+        buffer = memoryview(bytearray(self.found.size))
+        starts = range(0, self.found.size, self.block)
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="brigade-range") as pool:
+            list(pool.map(lambda start: self._fill(start, buffer[start : start + self.block]), starts))
+        check.update(buffer)
+        self._compare(check)
+        return buffer
+
     def _twice(self, check: Proof, start: int, end: int) -> Iterator[memoryview]:
         update = crc64nvme().update
-        kept: list[bytes] = []
-        small = self.found.size <= self.block * self.threads
         sums = []
+        if self.found.size <= self.block * self.threads:
+            yield self.whole()[start:end]
+            return
         for block in self._ordered(0, self.found.size):
             check.update(block)
             sums.append(update(block, 0))
-            if small:
-                kept.append(bytes(block))
         self._compare(check)
-        if small:
-            yield memoryview(b"".join(kept))[start:end]
-            return
 
         def fetch(position: int, buffer: memoryview) -> None:
             for _ in range(_TRIES):
@@ -139,6 +147,11 @@ class Reading:
                     Bucket=bucket, Key=key, PartNumber=number, IfMatch=self.found.etag, **pinned
                 )
             yield answer["ContentLength"]
+
+    def _unprovable(self) -> InvalidData:
+        return InvalidData(
+            f"S3 keeps no checksum of {self.location} that could prove what is read; --unproved reads it anyway"
+        )
 
     def _compare(self, check: Proof) -> None:
         if wrong := check.mismatch():

@@ -20,7 +20,7 @@ class Wish:
     version_id: str | None = None
     first: bool = False
     unproved: bool = False
-    memory: int = MEMORY
+    memory: int | None = None
     threads: int = 6
     follow: bool = False
     dead_after: float = 60.0
@@ -47,7 +47,7 @@ def _blocks(client: Any, location: Location, wish: Wish) -> Iterator[memoryview]
     if not wish.follow:
         try:
             reading = Reading.open(
-                client, location, version_id=wish.version_id, memory=wish.memory, threads=wish.threads
+                client, location, version_id=wish.version_id, memory=wish.memory or MEMORY, threads=wish.threads
             )
         except NotFound:
             from brigade.pipe.segments.manifest import exists
@@ -60,7 +60,14 @@ def _blocks(client: Any, location: Location, wish: Wish) -> Iterator[memoryview]
 
     if wish.span:
         raise UsageError(f"{location} is held in segments, which are read from first to last: no --offset, --tail")
-    return followed(client, location, memory=wish.memory, threads=wish.threads, dead_after=wish.dead_after)
+    return followed(
+        client,
+        location,
+        memory=wish.memory,
+        threads=wish.threads,
+        follow=wish.follow,
+        dead_after=wish.dead_after,
+    )
 
 
 def _expanded(client: Any, location: Location) -> Iterator[Location]:

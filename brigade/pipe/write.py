@@ -20,7 +20,7 @@ from brigade.s3.writer import MIB, Writer, Writes
 
 MEMORY = 128 * MIB
 THREADS = 6
-_PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
+PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
 _PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
 
 
@@ -51,9 +51,9 @@ def part_plan(memory: int) -> tuple[int, int]:
 
     Fails with UsageError below 68 MiB.
     """
-    buffers = memory - _PROCESS
+    buffers = memory - PROCESS
     if buffers < 3 * 5 * MIB:
-        raise UsageError(f"pipes need {(_PROCESS + 15 * MIB) // MIB} MiB of memory or more, not {memory // MIB}")
+        raise UsageError(f"pipes need {(PROCESS + 15 * MIB) // MIB} MiB of memory or more, not {memory // MIB}")
     return buffers, max(5 * MIB, min(8 * MIB, buffers // 9 // MIB * MIB))
 
 
@@ -144,35 +144,48 @@ class Job:
         )
 
 
-def run(job: Job, watches: Sequence[Watch] = (), make: Callable[[], Writer] | None = None) -> Sent:
+def run(job: Job, watches: Sequence[Watch] = ()) -> Sent:
     """Publish the job's input whole, or nothing; a return says that it is there and that S3 has the same bytes.
 
-    A command is run again after a failure, ``job.retries`` times. ``make`` gives the writer of each try. Fails as the
-    writer does, with InvalidData when the input is not what was expected, or empty and not allowed to be, with
-    ProducerFailed when the command failed, with BrigadeError when reading failed.
+    A command is run again after a failure, ``job.retries`` times. Fails as the writer does, with InvalidData when the
+    input is not what was expected, or empty and not allowed to be, with ProducerFailed when the command failed, with
+    BrigadeError when reading failed.
     """
+    begun = time.monotonic()
     check_first(job.keyed, job.location, job.condition)
-    make = make or job.writer
+    file, expectation = feed(job, job.writer, watches)
+    return sent(job, file, expectation, begun)
+
+
+def feed(job: Job, make: Callable[[], Writer], watches: Sequence[Watch]) -> tuple[Writer, Expectation]:
+    """Bring the job's input into the writer that ``make`` gives for each try; a return says that it is published."""
     if not job.command:
-        return _send(job, 0, make(), lambda: None, watches)
+        return _feed(job, 0, make(), lambda: None, watches)
     for left in range(job.retries, -1, -1):
         try:
             with Producer(job.command) as producer:
-                return _send(job, producer.fd, make(), producer.finish, watches)
+                return _feed(job, producer.fd, make(), producer.finish, watches)
         except ProducerFailed:
             if not left:
                 raise
     raise AssertionError("the last try returns or raises")
 
 
-def _send(job: Job, fd: int, file: Writer, finish: Callable[[], None], watches: Sequence[Watch]) -> Sent:
-    begun, expectation = time.monotonic(), job.expectation()
+def _feed(
+    job: Job, fd: int, file: Writer, finish: Callable[[], None], watches: Sequence[Watch]
+) -> tuple[Writer, Expectation]:
+    expectation = job.expectation()
     with file:
         pump(fd, file, [expectation, *watches], job.compression, job.level)
         finish()
         expectation.check()
         if not expectation.bytes and not job.allow_empty:
             raise InvalidData("the input is empty; nothing was published (--allow-empty publishes an empty object)")
+    return file, expectation
+
+
+def sent(job: Job, file: Writer, expectation: Expectation, begun: float) -> Sent:
+    """Compare what was published with what S3 says of it, and tell it."""
     proof = prove(job.keyed, job.location, file)
     return Sent(
         location=job.location,

@@ -14,7 +14,8 @@ from brigade.s3.refusal import absent, code, failures, refusal, refused
 from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
 
 SMALLEST_PART = 5 * 1024 * 1024
-_LARGEST_PART = 5 * 1024 * 1024 * 1024
+LARGEST_PART = 5 * 1024 * 1024 * 1024
+MOST_PARTS = 10_000
 _PARTS_A_SIZE = 1000
 
 
@@ -50,7 +51,7 @@ def part_size(number: int, first: int) -> int:
     and parts stay small while the object is
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
     """
-    return min(first << ((number - 1) // _PARTS_A_SIZE), _LARGEST_PART)
+    return min(first << ((number - 1) // _PARTS_A_SIZE), LARGEST_PART)
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,11 @@ class Upload:
                 raise refusal(error, "abort the upload of", self.bucket, self.key) from error
 
     def _named(self, part: Part) -> dict[str, Any]:
-        return {"PartNumber": part.number, "ETag": part.etag, self.checksum.field: part.checksum}
+        proof = {self.checksum.field: part.checksum} if part.checksum else {}
+        return {"PartNumber": part.number, "ETag": part.etag, **proof}
 
     def _whole(self, parts: Sequence[Part]) -> dict[str, Any]:
-        if not self.checksum.full:
+        if not self.checksum.full or not all(part.checksum for part in parts):
             return {}
         whole = self.checksum.whole((part.checksum, part.size) for part in parts)
         size = sum(part.size for part in parts)

@@ -1,7 +1,7 @@
 """Write an object of any size from a stream of bytes, without a disk, in bounded memory."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
@@ -19,6 +19,19 @@ MIB = 1024 * 1024
 
 class Writes(Puts, Uploads, Protocol):
     """The calls that writing needs."""
+
+
+class Destination(Protocol):
+    """Where a writer's parts go: an upload, or what else publishes parts as one at a good end."""
+
+    def part(self, number: int, body: bytearray) -> Part:
+        """Send a part; called by several threads."""
+
+    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
+        """Publish the parts."""
+
+    def abort(self) -> None:
+        """Publish nothing."""
 
 
 class Writer:
@@ -75,7 +88,7 @@ class Writer:
         self._part_bytes, self._threads, self._memory = part_bytes, threads, memory
         self._buffer, self._filled = bytearray(), 0
         self._spare: list[bytearray] = []
-        self._upload: Upload | None = None
+        self._upload: Destination | None = None
         self._sending: deque[tuple[Future[Part], bytearray]] = deque()
         self._parts: list[Part] = []
         self._pool: ThreadPoolExecutor | None = None
@@ -143,7 +156,7 @@ class Writer:
                 with suppress(BrigadeError):
                     self._upload.abort()
 
-    def open(self) -> Upload:
+    def open(self) -> Destination:
         """Open the upload; called once, before its first part is sent."""
         return Upload.create(self._client, self._bucket, self._key, **self._carried)
 
@@ -169,15 +182,23 @@ class Writer:
         self._spare.append(buffer)
 
     def _send(self) -> None:
-        if self._upload is None or self._pool is None:
-            self._upload = self.open()
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="brigade-part")
+        upload = self._begin()
         while len(self._sending) >= self._threads:
             self._collect()
         number = len(self._parts) + len(self._sending) + 1
         del self._buffer[self._filled :]
-        self._sending.append((self._pool.submit(self._upload.part, number, self._buffer), self._buffer))
+        self._sending.append((self._threads_pool().submit(upload.part, number, self._buffer), self._buffer))
         self._buffer, self._filled = bytearray(), 0
+
+    def _begin(self) -> Destination:
+        if self._upload is None:
+            self._upload = self.open()
+        return self._upload
+
+    def _threads_pool(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="brigade-part")
+        return self._pool
 
     def _publish(self) -> Written:
         if self._upload is None:

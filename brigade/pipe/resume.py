@@ -1,0 +1,207 @@
+"""Go on with an upload that an earlier run of the same stream left."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from brigade.errors import ConditionLost, InvalidData, NotFound
+from brigade.pipe.write import Job, Sent, Watch, check_first, feed, part_plan, sent
+from brigade.s3.checksum import crc64nvme
+from brigade.s3.condition import Absent, Condition, Matches
+from brigade.s3.head import head
+from brigade.s3.settle import TOKEN, Written, new_token
+from brigade.s3.upload import Part, Upload
+from brigade.s3.writer import Writer
+from brigade.state import Entry, State
+
+SAVE_S = 2.0
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has left: its upload, how its parts are cut, and of each durable part its SHA-256."""
+
+    bucket: str
+    key: str
+    upload: str
+    token: str
+    memory: int
+    parts: dict[int, Part] = {}
+    digests: dict[int, str] = {}
+
+
+def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Watch] = ()) -> Sent:
+    """Publish as ``run`` does, but leave what is durable when the run ends badly, and take up what an earlier one left.
+
+    The program, or who feeds stdin, has to give the same stream again: each part that is up already is read, proved to
+    be the same by its SHA-256, and not sent again. The state is ``<prefix><name>.json`` in ``bucket``, written each two
+    seconds under compare-and-swap, and deleted at the end. Memory: as the first run's.
+
+    Fails as ``run`` does, with InvalidData when the stream is another one than before, with ConditionLost when another
+    run of the same name is going on.
+    """
+    begun = time.monotonic()
+    ledger = Ledger(job, State(job.client, bucket), f"{prefix}{name}.json")
+    if ledger.published():
+        ledger.forget()
+        raise ConditionLost(f"{job.location} was published by the earlier run of {name!r} already; nothing was read")
+    check_first(job.keyed, job.location, job.condition)
+    file, expectation = feed(job, lambda: Resumed(job, ledger), watches)
+    ledger.forget()
+    return sent(job, file, expectation, begun)
+
+
+class Ledger:
+    """What is durable, here and in the state."""
+
+    def __init__(self, job: Job, state: State, key: str) -> None:
+        self._job, self._state, self._key = job, state, key
+        self._lock = threading.Lock()
+        self._saved = time.monotonic()
+        self._entry: Entry[Left] | None = state.get(key, Left)
+        if self._entry and (self._entry.value.bucket, self._entry.value.key) != tuple(job.location):
+            left = self._entry.value
+            other = Location(left.bucket, left.key)
+            raise InvalidData(f"s3://{state.bucket}/{key} is the state of {other}; use another name")
+
+    @property
+    def left(self) -> Left | None:
+        """What there is, if anything."""
+        return self._entry.value if self._entry else None
+
+    def published(self) -> bool:
+        """Say whether the earlier run published after all, and only its answer was lost."""
+        left = self.left
+        found = head(self._job.keyed, *self._job.location) if left else None
+        return bool(left and found and found.metadata.get(TOKEN) == left.token)
+
+    def begin(self, upload: Upload, memory: int) -> None:
+        """Remember a new upload before its first part is sent."""
+        left = Left(bucket=upload.bucket, key=upload.key, upload=upload.id, token=upload.token, memory=memory)
+        self._store(left)
+
+    def known(self, number: int) -> tuple[Part, str] | None:
+        """Give the part of this number that is durable, and its SHA-256."""
+        left = self.left
+        return (left.parts[number], left.digests[number]) if left and number in left.parts else None
+
+    def add(self, part: Part, digest: str) -> None:
+        """Take in a part that has become durable; the state is written when two seconds have passed."""
+        with self._lock:
+            left = self._entry.value if self._entry else None
+            if left is None or self._entry is None:
+                raise RuntimeError("a part without an upload")
+            parts, digests = {**left.parts, part.number: part}, {**left.digests, part.number: digest}
+            self._entry = Entry(msgspec.structs.replace(left, parts=parts, digests=digests), self._entry.version)
+            if time.monotonic() - self._saved > SAVE_S:
+                self._store(self._entry.value)
+
+    def save(self) -> None:
+        """Write the state now."""
+        with self._lock:
+            if self._entry:
+                self._store(self._entry.value)
+
+    def drop(self) -> None:
+        """Begin anew: the upload is gone."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Delete the state."""
+        if self._entry:
+            self._state.delete(self._key)
+        self._entry = None
+
+    def _store(self, left: Left) -> None:
+        condition: Condition = Matches(self._entry.version) if self._entry else Absent()
+        try:
+            self._entry = self._state.put(self._key, left, condition)
+        except ConditionLost as error:
+            raise ConditionLost(f"another run of the same --resume name is going on: {error}") from error
+        self._saved = time.monotonic()
+
+
+class Resumed(Writer):
+    """A writer that takes up an upload, and leaves it when it fails."""
+
+    def __init__(self, job: Job, ledger: Ledger) -> None:
+        memory = ledger.left.memory if ledger.left else job.memory
+        buffers, first = part_plan(memory)
+        carried = dict(job.attributes)
+        super().__init__(
+            job.keyed,
+            *job.location,
+            condition=job.condition,
+            metadata=carried.pop("Metadata", None),
+            content_type=carried.pop("ContentType", "binary/octet-stream"),
+            part_bytes=first,
+            threads=job.threads,
+            memory=buffers,
+            checksum=crc64nvme(),
+            attributes=carried,
+            token=ledger.left.token if ledger.left else new_token(),
+        )
+        self._job, self._ledger, self._memory_asked = job, ledger, memory
+
+    def open(self) -> "Kept":
+        """Take up the upload that was left, if S3 still has it, else open one and remember it."""
+        left = self._ledger.left
+        if left and not _there(self._job.client, left):
+            self._ledger.drop()
+            left = None
+        if left:
+            return Kept(self._job.keyed, left.bucket, left.key, left.upload, left.token, crc64nvme(), self._ledger)
+        opened = super().open()
+        if not isinstance(opened, Upload):
+            raise TypeError("a resumed writer writes uploads")
+        self._ledger.begin(opened, self._memory_asked)
+        return Kept(self._job.keyed, opened.bucket, opened.key, opened.id, opened.token, opened.checksum, self._ledger)
+
+
+class Kept:
+    """An upload whose durable parts are remembered."""
+
+    def __init__(
+        self, client: Any, bucket: str, key: str, upload: str, token: str, checksum: Any, ledger: Ledger
+    ) -> None:
+        self._upload = Upload(client, bucket, key, upload, token, checksum)
+        self._ledger = ledger
+
+    def part(self, number: int, body: bytearray) -> Part:
+        """Send a part, unless it is durable already: then prove that it is the same."""
+        digest = hashlib.sha256(body).hexdigest()
+        known = self._ledger.known(number)
+        if known:
+            part, before = known
+            if digest == before and part.size == len(body):
+                return part
+            raise InvalidData(
+                f"part {number} of the stream is not what it was in the earlier run: the producer does not repeat "
+                "itself; start anew under another --resume name"
+            )
+        part = self._upload.part(number, body)
+        self._ledger.add(part, digest)
+        return part
+
+    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
+        """Publish the parts."""
+        self._ledger.save()
+        return self._upload.complete(parts, condition)
+
+    def abort(self) -> None:
+        """Leave all where it is, for the next run."""
+        self._ledger.save()
+
+
+def _there(client: Any, left: Left) -> bool:
+    from brigade.s3.refusal import refused
+
+    try:
+        with refused("list the parts of", left.bucket, left.key):
+            client.list_parts(Bucket=left.bucket, Key=left.key, UploadId=left.upload)
+    except NotFound:
+        return False
+    return True

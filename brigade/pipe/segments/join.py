@@ -1,0 +1,71 @@
+"""One object from segments, by copies on the side of S3."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from brigade.errors import BrigadeError, InvalidData, NotFound
+from brigade.pipe.segments import manifest
+from brigade.s3.checksum import crc64nvme
+from brigade.s3.condition import Condition
+from brigade.s3.copy import copy_part
+from brigade.s3.head import Found, head
+from brigade.s3.location import Location
+from brigade.s3.settle import Written
+from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Upload
+
+_THREADS = 8
+
+
+def join(client: Any, path: Location, target: Location, *, condition: Condition = None) -> tuple[Written, int, bool]:
+    """Make one object of a completed path, its segments copied by S3 itself, and give it with its size.
+
+    All or nothing, under ``condition``; each segment is pinned by its ETag. The third value says whether S3 keeps the
+    CRC-64 that the segments have together; where it keeps one and it is another, this fails with InvalidData.
+
+    Memory: some 100 bytes a segment. Fails with NotFound without segments, with BrigadeError when the path is not
+    completed, or has segments below 5 MiB, which S3 does not join.
+    """
+    told = manifest.read(client, path)
+    if told is None:
+        raise NotFound(f"there are no segments under {path}/")
+    if not told[0].completed:
+        raise BrigadeError(f"{path}/ is not completed: {told[0].failed or 'it is still being written'}")
+    segments = list(_segments(client, path, told[0].segments))
+    size = sum(found.size for _, found in segments)
+    if size != told[0].total:
+        raise InvalidData(f"{path}/ has {size} bytes in its segments, its manifest says {told[0].total}")
+    if any(found.size < SMALLEST_PART for _, found in segments[:-1]) or len(segments) > MOST_PARTS:
+        raise BrigadeError(
+            f"S3 joins up to {MOST_PARTS} segments of 5 MiB or more: use brigade pipe from {path} | brigade pipe to"
+        )
+    upload = Upload.create(client, *target, checksum=crc64nvme())
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            parts = list(pool.map(lambda each: copy_part(upload, each[0], *each[1]), enumerate(segments, 1)))
+        written = upload.complete(parts, condition)
+    except BaseException:
+        upload.abort()
+        raise
+    return written, size, _proved(client, target, written, segments)
+
+
+def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Location, Found]]:
+    for number in range(1, count + 1):
+        location = Location(path.bucket, manifest.segment(path, number))
+        found = head(client, *location, checksum=True)
+        if found is None:
+            raise NotFound(f"{location} is named by the manifest but not there")
+        yield location, found
+
+
+def _proved(client: Any, target: Location, written: Written, segments: list[tuple[Location, Found]]) -> bool:
+    sums = [(found.checksums.get("CRC64NVME"), found.size) for _, found in segments]
+    found = head(client, *target, checksum=True)
+    kept = found.checksums.get("CRC64NVME") if found and found.etag == written.etag and found.whole else None
+    if kept is None or any(each is None for each, _ in sums):
+        return False
+    meant = crc64nvme().whole((each or "", size) for each, size in sums)
+    if kept != meant:
+        raise InvalidData(f"S3 says that {target} has CRC-64 {kept}, its segments have {meant}: do not use it")
+    return True

@@ -1,0 +1,27 @@
+"""A part of an upload, copied from another object by S3 itself."""
+
+from typing import Any
+
+from brigade.s3.head import Found
+from brigade.s3.location import Location
+from brigade.s3.refusal import refused
+from brigade.s3.upload import Part, Upload
+
+
+def copy_part(upload: Upload, number: int, source: Location, found: Found) -> Part:
+    """Make part ``number`` of all bytes of ``source``, 5 GiB at most, if it is still what was ``found``.
+
+    No byte comes here. Fails with BrigadeError when the source has changed
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
+    """
+    with refused("copy into the upload of", upload.bucket, upload.key):
+        client: Any = upload.client  # most who upload do not copy: the call is not in the protocol
+        answer = client.upload_part_copy(
+            Bucket=upload.bucket,
+            Key=upload.key,
+            UploadId=upload.id,
+            PartNumber=number,
+            CopySource={"Bucket": source.bucket, "Key": source.key},
+            CopySourceIfMatch=found.etag,
+        )["CopyPartResult"]
+    return Part(number, answer["ETag"], found.size, answer.get(upload.checksum.field, ""))
