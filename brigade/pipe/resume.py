@@ -13,6 +13,7 @@ from brigade.pipe.write import Job, Sent, Watch, check_first, feed, part_plan, s
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
+from brigade.s3.location import Location
 from brigade.s3.settle import TOKEN, Written, new_token
 from brigade.s3.upload import Part, Upload
 from brigade.s3.writer import Writer
