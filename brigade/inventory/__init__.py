@@ -6,7 +6,18 @@ for batch in read(s3, latest(s3, "reports", "inventory", "lake", "lake"), column
 
 from brigade.inventory.delivery import Delivery, deliveries, latest, open_delivery
 from brigade.inventory.manifest import DataFile, Manifest
-from brigade.inventory.reading import read
+from brigade.inventory.reading import each_key, read
 from brigade.inventory.sql import Result, query
 
-__all__ = ["DataFile", "Delivery", "Manifest", "Result", "deliveries", "latest", "open_delivery", "query", "read"]
+__all__ = [
+    "DataFile",
+    "Delivery",
+    "Manifest",
+    "Result",
+    "deliveries",
+    "each_key",
+    "latest",
+    "open_delivery",
+    "query",
+    "read",
+]

@@ -1,34 +1,36 @@
 """The data files of a delivery: their bytes, proved by size and MD5 as they pass."""
 
 import hashlib
-import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from isal import isal_zlib
 
 from brigade.errors import InvalidData
+from brigade.inventory.ahead import ahead
 from brigade.inventory.delivery import Delivery, Store
 from brigade.inventory.manifest import DataFile
 from brigade.s3 import read
 
-_CHUNK = 1 << 20
+BLOCK = 1 << 21
+"""Bytes of text in a block, and the longest row that there can be."""
+
+_CHUNK = 1 << 18
 _MAGIC = b"\x1f\x8b"
 _GZIP = 16 + isal_zlib.MAX_WBITS
 
 
-def stored(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[bytes]:
-    """Give the bytes of a data file as they arrive, a mebibyte at a time.
+def stored(s3: Store, delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
+    """Give the bytes of a data file as they arrive, a quarter of a mebibyte at a time.
 
     Fails with NotFound when it is not there and, after the last byte, with InvalidData when its size or its MD5 is not
     the manifest's.
     """
     digest, size = hashlib.md5(usedforsecurity=False), 0
     place = delivery.place(file)
-    chunks = _local(place) if isinstance(place, Path) else read.stream(s3, str(delivery.bucket), place)
+    chunks = _local(place) if isinstance(place, Path) else read.stream(s3, str(delivery.bucket), place, chunk=_CHUNK)
     for chunk in chunks:
         digest.update(chunk)
         size += len(chunk)
@@ -40,60 +42,75 @@ def stored(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[bytes]:
 
 
 @contextmanager
-def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[IO[bytes]]:
-    """Give a data file to seek in, whole and proved before the first read; it passes through a nameless temporary file.
+def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[Path]:
+    """Give the path of a data file, to seek in; leaving without an error proves it, if it was a copy on this machine.
 
-    Fails as ``stored`` does. Takes the file's size on the disk of ``TMPDIR``, until left.
+    One on S3 passes through a temporary file, and is proved before the first read; that takes its size on the disk of
+    ``TMPDIR`` until left. A copy is read where it is, while a thread proves it. Fails as ``stored`` does.
     """
-    with tempfile.TemporaryFile() as copy:
+    place = delivery.place(file)
+    if isinstance(place, Path):
+        proof = ahead(lambda: _proof(s3, delivery, file))
+        next(proof)  # begins it
+        try:
+            yield place
+            for _ in proof:
+                pass
+        finally:
+            proof.close()
+        return
+    with tempfile.NamedTemporaryFile(prefix="brigade-inventory-") as copy:
         for chunk in stored(s3, delivery, file):
             copy.write(chunk)
-        copy.seek(0)
-        yield copy
+        copy.flush()
+        yield Path(copy.name)
 
 
-class Inflated(io.RawIOBase):
-    """The text inside a gzip file that arrives in chunks, in bounded memory however well it was compressed.
+def blocks(chunks: Iterator[bytes], name: str) -> Generator[bytes | memoryview, None, None]:
+    """Give the text inside of a gzip file in blocks of whole lines, ``BLOCK`` or less, however well it is compressed.
 
-    Fails with InvalidData, naming the file, when it is no gzip, ends before its end, or has something after it. Members
-    that follow each other are one text, as gzip defines.
+    A line longer than ``BLOCK`` is given as far as it is that long, and nothing after it: who parses it says which row
+    it is. Fails with InvalidData, naming the file, when it is no gzip, ends before its end, or has something after it.
     """
+    rest = b""
+    for text in _inflated(chunks, name):
+        # What a line has in two pieces is put together; all other text is given where it is, not copied.
+        first, end = text.find(b"\n") + 1 if rest else 0, text.rfind(b"\n") + 1
+        if rest and end:
+            yield rest + text[:first]
+        if first < end:
+            yield memoryview(text)[first:end]
+        rest = text[end:] if end else rest + text
+        if len(rest) > BLOCK:
+            break
+    if rest:
+        yield rest
 
-    def __init__(self, chunks: Iterator[bytes], name: str) -> None:
-        self._chunks = chunks
-        self._name = name
-        self._pending = b""
-        self._member = isal_zlib.decompressobj(_GZIP)
-        self._inside = False
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
+def _inflated(chunks: Iterator[bytes], name: str) -> Generator[bytes, None, None]:
+    """Give the text of members that follow each other, which gzip defines to be one text, in bounded pieces."""
+    member, inside, pending = isal_zlib.decompressobj(_GZIP), False, b""
+    while pending := pending or next(chunks, b""):
+        try:
+            text = member.decompress(pending, BLOCK)
+        except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says a value, it is a class
+            raise InvalidData(f"{name} is no gzip, or a damaged one: {error}") from error
+        inside, pending = not member.eof, member.unconsumed_tail
+        if not inside:
+            pending = member.unused_data
+            member = isal_zlib.decompressobj(_GZIP)
+            if not _MAGIC.startswith(pending[:2]):
+                raise InvalidData(f"{name} has something after the end of its gzip")
+        if text:
+            yield text
+    if inside:
+        raise InvalidData(f"{name} is a torn gzip: it ends in the middle")
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io passes just this of all Buffers
-        """Fill ``buffer`` as far as one step of inflating goes; 0 at the end."""
-        while True:
-            if not self._pending:
-                self._pending = next(self._chunks, b"")
-                if not self._pending:
-                    if self._inside:
-                        raise InvalidData(f"{self._name} is a torn gzip: it ends in the middle")
-                    return 0
-            try:
-                text = self._member.decompress(self._pending, len(buffer))
-            except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says a value, it is a class
-                raise InvalidData(f"{self._name} is no gzip, or a damaged one: {error}") from error
-            self._inside = not self._member.eof
-            if self._inside:
-                self._pending = self._member.unconsumed_tail
-            else:
-                self._pending = self._member.unused_data
-                self._member = isal_zlib.decompressobj(_GZIP)
-                if not _MAGIC.startswith(self._pending[:2]):
-                    raise InvalidData(f"{self._name} has something after the end of its gzip")
-            if text:
-                buffer[: len(text)] = text
-                return len(text)
+
+def _proof(s3: Store, delivery: Delivery, file: DataFile) -> Generator[None, None, None]:
+    yield
+    for _ in stored(s3, delivery, file):
+        pass
 
 
 def _local(path: Path) -> Iterator[bytes]:

@@ -4,24 +4,43 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from brigade.inventory import dialect, rows, sql
+from brigade.inventory import dialect, pushed, rows, sql
 from brigade.inventory.delivery import Delivery, Store
 
 
 def read(
-    s3: Store, delivery: Delivery, columns: Sequence[str] | None = None, where: str | None = None
-) -> Iterator[pa.RecordBatch]:
+    s3: Store,
+    delivery: Delivery,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    ended: rows.Watch | None = None,
+) -> rows.Batches:
     """Stream the rows of a delivery as Arrow record batches: keys exact, sizes integers, times UTC, empty null.
 
     Arguments: ``columns``, which and in what order (``key``, ``size``, ``version_id`` …), all by default; ``where``, a
-    condition in Athena's SQL over any of the delivery's columns.
+    condition in Athena's SQL over any of the delivery's columns: what of it is a comparison with a constant is decided
+    in the reader, the rest by DuckDB; ``ended``, called with each file when all its rows were given.
 
-    Memory is bounded as in ``rows.scan``, with a condition as in ``sql.query``. Fails with NotFound at once when the
-    delivery lacks a column, with UsageError at once when the condition is none, and later as ``rows.scan`` does.
+    Memory is bounded as in ``rows.scan``, with a condition that is not all comparisons as in ``sql.query``. Close it if
+    you stop early. Fails with NotFound at once when the delivery lacks a column, with UsageError at once when the
+    condition is none, and later as ``rows.scan`` does.
     """
     wanted = rows.schema(delivery.manifest, columns)
     if where is None:
-        return rows.scan(s3, delivery, wanted)
-    found = sql.run(s3, delivery, dialect.filtered(wanted.names, where))
-    typed = ([batch.column(field.name).cast(field.type) for field in wanted] for batch in found.batches)
-    return (pa.record_batch(columns, schema=wanted) for columns in typed)
+        return rows.scan(s3, delivery, wanted, ended=ended)
+    query = dialect.filtered(wanted.names, where)
+    first, rest = pushed.split(query.args["where"].this, delivery.manifest.columns)
+    if rest is None:
+        return rows.scan(s3, delivery, wanted, first, ended)
+    return _decided(sql.run(s3, delivery, query.where(rest, append=False), first, ended), wanted)
+
+
+def each_key(s3: Store, delivery: Delivery, where: str | None = None) -> Iterator[str]:
+    """Give every key of a delivery, exact, those that match ``where`` as in ``read``; it fails as ``read`` does."""
+    for batch in read(s3, delivery, ["key"], where):
+        yield from batch.column("key").to_pylist()
+
+
+def _decided(found: sql.Result, wanted: pa.Schema) -> rows.Batches:
+    for batch in found.batches:
+        yield pa.record_batch([batch.column(field.name).cast(field.type) for field in wanted], schema=wanted)

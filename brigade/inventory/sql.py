@@ -3,7 +3,8 @@
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -16,11 +17,13 @@ from sqlglot import exp
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import dialect, rows
 from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.pushed import Pushed
 
-MEMORY = "512MiB"
-"""The memory of a query; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
+MEMORY = "100MiB"
+"""The memory of DuckDB; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
 
-_BATCH = 1 << 14
+_BATCH = 1 << 13
+_THREADS = 2  # each holds blocks of its own: with more, less of the memory is left for the query
 _number = itertools.count()
 
 
@@ -50,12 +53,31 @@ def query(s3: Store, delivery: Delivery, sql: str) -> Result:
     return run(s3, delivery, dialect.parsed(sql))
 
 
-def run(s3: Store, delivery: Delivery, statement: exp.Query) -> Result:
-    """Run a query that ``dialect`` has passed; the promises are those of ``query``."""
-    source = _Source(s3, delivery, dialect.columns_read(statement, [*delivery.manifest.columns, "dt"]))
+def run(
+    s3: Store,
+    delivery: Delivery,
+    statement: exp.Query,
+    pushed: Pushed | None = None,
+    ended: rows.Watch | None = None,
+) -> Result:
+    """Run a query that ``dialect`` has passed, over the rows that are ``pushed``; it promises what ``query`` does."""
+    read = dialect.columns_read(statement, [*delivery.manifest.columns, "dt"])
+    return answer(statement, {"inventory": Table(s3, delivery, read, pushed, ended)})
+
+
+def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
+    """Run a query over ``tables``, the deliveries by the names that it has for them."""
     folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
-    connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(folder)})
-    connection.register("inventory", source)
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": MEMORY,
+            "temp_directory": str(folder),
+            "threads": _THREADS,
+        },
+    )
+    for name, table in tables.items():
+        connection.register(name, table)
     # As in Athena, an integer over an integer is an integer, and a day begins at midnight in UTC.
     connection.execute("SET TimeZone = 'UTC'; SET integer_division = true; SET enable_progress_bar = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
@@ -64,17 +86,20 @@ def run(s3: Store, delivery: Delivery, statement: exp.Query) -> Result:
         reader = relation.to_arrow_reader(_BATCH)
     except duckdb.Error as error:
         connection.close()
-        raise source.failure or UsageError(f"the query cannot run: {_line(error)}") from error
-    return Result(tuple(relation.columns), _batches(connection, reader, source))
+        raise _failure(tables) or UsageError(f"the query cannot run: {_line(error)}") from error
+    return Result(tuple(relation.columns), _batches(connection, reader, tables))
 
 
 @dataclass
-class _Source:
-    """The table ``inventory`` for DuckDB, which asks for a new stream of it each time that a query scans it."""
+class Table:
+    """A delivery as a table of DuckDB, which asks for a new stream of it each time that a query scans it."""
 
     s3: Store
     delivery: Delivery
     columns: list[str]
+    """Those that the query may touch; ``dt`` is one that no file has."""
+    pushed: Pushed | None = None
+    ended: rows.Watch | None = None
     failure: BrigadeError | None = field(default=None, init=False)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -88,27 +113,32 @@ class _Source:
     def _batches(self, wanted: pa.Schema, given: pa.Schema) -> Iterator[pa.RecordBatch]:
         partition = pa.scalar(self.delivery.partition)
         try:
-            for batch in rows.scan(self.s3, self.delivery, wanted):
-                columns = [column.cast(_zoneless(column.type)) for column in batch.columns]
-                if "dt" in self.columns:
-                    columns.append(pa.repeat(partition, batch.num_rows))
-                yield pa.record_batch(columns, schema=given)
+            with closing(rows.scan(self.s3, self.delivery, wanted, self.pushed, self.ended)) as found:
+                for batch in found:
+                    columns = [column.cast(_zoneless(column.type)) for column in batch.columns]
+                    if "dt" in self.columns:
+                        columns.append(pa.repeat(partition, batch.num_rows))
+                    yield pa.record_batch(columns, schema=given)
         except BrigadeError as error:
-            # Through DuckDB only a text would come back; run and _batches raise this instead.
+            # Through DuckDB only a text would come back; answer and _batches raise this instead.
             self.failure = error
             raise
 
 
 def _batches(
-    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, source: _Source
+    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, tables: Mapping[str, Table]
 ) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise source.failure or BrigadeError(f"the query failed: {_line(error)}") from error
+        raise _failure(tables) or BrigadeError(f"the query failed: {_line(error)}") from error
     finally:
         reader.close()
         connection.close()
+
+
+def _failure(tables: Mapping[str, Table]) -> BrigadeError | None:
+    return next((table.failure for table in tables.values() if table.failure), None)
 
 
 def _zoneless(kind: pa.DataType) -> pa.DataType:
