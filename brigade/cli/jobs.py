@@ -12,10 +12,8 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
-    from collections.abc import Iterable
-
     from brigade.jobs.control import Control
-    from brigade.jobs.manifest import Row, Summary
+    from brigade.jobs.manifest import Selected, Summary
     from brigade.jobs.submit import Plan
     from brigade.operations.operation import Operation
 
@@ -229,7 +227,7 @@ class _DryRunEnds(Exception):
 
 
 def _submit(
-    session: Session, declared: "Operation", plan: "Plan", rows: "Iterable[Row]", *, yes: bool, dry_run: bool
+    session: Session, declared: "Operation", plan: "Plan", rows: "Selected", *, yes: bool, dry_run: bool
 ) -> str | None:
     from brigade.jobs.submit import submit as submit_job
 

@@ -11,15 +11,15 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.jobs.manifest import Row
+    from brigade.jobs.manifest import Selected
     from brigade.operations.operation import Operation
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows to come, and in words what they are."""
+    """Objects to come, and in words what they are."""
 
-    rows: "Iterator[Row]"
+    rows: "Selected"
     what: str
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from brigade.errors import InvalidData, UsageError
+from brigade.jobs.columns import Columns
 from brigade.jobs.table import cells, records
 
 _FLUSH = 1024 * 1024
@@ -54,40 +55,56 @@ class Summary:
     versions: bool = False
     samples: list[str] = field(default_factory=list)
 
-    def add(self, row: Row) -> None:
-        """Count one object."""
-        self.objects += 1
-        self.bytes = None if row.size is None or self.bytes is None else self.bytes + row.size
-        if len(self.samples) < _SAMPLES:
-            self.samples.append(shown(row.key_text))
+    def add(self, part: "Row | Columns") -> None:
+        """Count one object, or some."""
+        self.bytes = None if part.size is None or self.bytes is None else self.bytes + part.size
+        if (room := _SAMPLES - len(self.samples)) > 0:
+            self.samples += [shown(part.key_text)] if isinstance(part, Row) else part.keys[:room].to_pylist()
+        self.objects += 1 if isinstance(part, Row) else len(part)
 
 
-def write(rows: Iterable[Row], bucket: str, out: Callable[[bytes], object]) -> Summary:
-    """Write the manifest of ``rows`` to ``out`` in blocks of about 1 MiB, and say what it holds.
+Selected = Iterable[Row | Columns]
+"""What a selection gives: objects one by one, or in columns, which is much faster."""
+
+
+def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Summary:
+    """Write the manifest of ``selected`` to ``out`` in blocks of about 1 MiB, and say what it holds.
 
     Either every row has a version or none, as S3 wants it. Fails with UsageError when there is no row, or a row is of
     another bucket than ``bucket``, the only one that the operations may read.
     """
-    summary, text = Summary(), io.StringIO()
-    for row in rows:
-        if row.bucket != bucket:
-            raise UsageError(
-                f"object {summary.objects + 1} is in bucket {row.bucket!r}; operations of this stage read {bucket!r}"
-            )
+    summary, text = Summary(), io.BytesIO()
+    for part in selected:
+        versions = (part.version_id if isinstance(part, Row) else part.versions) is not None
         if not summary.objects:
-            summary.versions = row.version_id is not None
-        elif summary.versions != (row.version_id is not None):
+            summary.versions = versions
+        elif summary.versions != versions:
             raise UsageError(f"object {summary.objects + 1}: a manifest has a version for every object or for none")
-        summary.add(row)
-        text.write(cells(field for field in row[:3] if field is not None) + "\n")
+        if stranger := _stranger(part, bucket):
+            at, other = stranger
+            raise UsageError(
+                f"object {summary.objects + at + 1} is in bucket {other!r}; operations of this stage read {bucket!r}"
+            )
+        summary.add(part)
+        text.write(_line(part) if isinstance(part, Row) else part.lines(bucket))
         if text.tell() >= _FLUSH:
-            out(text.getvalue().encode())
+            out(text.getvalue())
             text.seek(0)
             text.truncate()
     if not summary.objects:
         raise UsageError("nothing is selected, so there is no job to make")
-    out(text.getvalue().encode())
+    out(text.getvalue())
     return summary
+
+
+def _stranger(part: Row | Columns, bucket: str) -> tuple[int, str] | None:
+    if isinstance(part, Columns):
+        return part.stranger(bucket)
+    return None if part.bucket == bucket else (0, part.bucket)
+
+
+def _line(row: Row) -> bytes:
+    return (cells(field for field in row[:3] if field is not None) + "\n").encode()
 
 
 def read(pieces: Iterable[bytes], name: str) -> Iterator[Row]:

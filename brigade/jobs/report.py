@@ -73,15 +73,18 @@ class Report:
         Fails with InvalidData, naming file and line, when a file is damaged (its MD5 is another) or a row is none; rows
         given before that were read, but their file was not proved whole.
         """
-        for file in self.files:
-            if failed and file.status == "succeeded":
-                continue
-            name = f"s3://{file.bucket}/{file.key}"
-            pieces = _proved(stream(s3, file.bucket, file.key), file.md5, name)
+        for name, pieces in self.contents(s3, failed=failed):
             for number, record in records(pieces, name):
                 task = task_of(record, f"{name}, line {number}")
                 if task.failed or not failed:
                     yield task
+
+    def contents(self, s3: Gets, *, failed: bool = False) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Give the name and the bytes of each result file; the last byte is followed by the proof of the MD5."""
+        for file in self.files:
+            if not (failed and file.status == "succeeded"):
+                name = f"s3://{file.bucket}/{file.key}"
+                yield name, _proved(stream(s3, file.bucket, file.key), file.md5, name)
 
 
 def opened(s3: Gets, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep) -> Report:

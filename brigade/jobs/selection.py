@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
+import pyarrow.compute as pc
+
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
 from brigade.inventory.delivery import Store
+from brigade.jobs.columns import Columns
 from brigade.jobs.manifest import NULL_VERSION, Row, encoded
 
 
-def of_delivery(s3: Store, delivery: Delivery, where: str | None = None) -> Iterator[Row]:
+def of_delivery(s3: Store, delivery: Delivery, where: str | None = None) -> Iterator[Columns]:
     """Give the objects of a delivery of S3 Inventory, those that match ``where`` (SQL over its columns), streamed.
 
     Of an inventory of all versions: the version that was current then, pinned; delete markers are left out.
@@ -21,14 +24,13 @@ def of_delivery(s3: Store, delivery: Delivery, where: str | None = None) -> Iter
         where = f"({where}) AND {current}" if where else current
     wanted = ["bucket", "key", *(["version_id"] if versions else []), *(["size"] if sizes else [])]
     for batch in read_inventory(s3, delivery, wanted, where):
-        count = batch.num_rows
-        version_ids = batch.column("version_id").to_pylist() if versions else [None] * count
-        sized = batch.column("size").to_pylist() if sizes else [None] * count
-        keys = batch.column("key").to_pylist()
-        for bucket, key, version, size in zip(
-            batch.column("bucket").to_pylist(), keys, version_ids, sized, strict=True
-        ):
-            yield Row(bucket, encoded(key), (version or NULL_VERSION) if versions else None, size)
+        if batch.num_rows:
+            yield Columns(
+                batch.column("bucket"),
+                batch.column("key"),
+                pc.fill_null(batch.column("version_id"), NULL_VERSION) if versions else None,
+                batch.column("size") if sizes else None,
+            )
 
 
 def of_keys(lines: Iterable[bytes], bucket: str, name: str) -> Iterator[Row]:

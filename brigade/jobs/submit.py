@@ -2,11 +2,11 @@
 
 import datetime
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from brigade.jobs.control import Control
-from brigade.jobs.manifest import Row, Summary, write
+from brigade.jobs.manifest import Selected, Summary, write
 from brigade.s3 import Absent, Writer
 from brigade.s3.writer import Writes
 
@@ -43,9 +43,7 @@ class Submitted:
     summary: Summary
 
 
-def submit(
-    control: Control, s3: Writes, plan: Plan, rows: Iterable[Row], agree: Callable[[Summary], None]
-) -> Submitted:
+def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: Callable[[Summary], None]) -> Submitted:
     """Write the manifest, ask, publish it, create the job; what raises before it is published leaves nothing.
 
     ``agree`` is called once the whole selection is known and nothing is published; it raises to decline. A manifest
@@ -58,7 +56,7 @@ def submit(
     run = f"{plan.operation}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     key = f"{MANIFESTS}/{run}.csv"
     with Writer(s3, plan.reports, key, condition=Absent(), content_type="text/csv") as writer:
-        summary = write(rows, plan.lake, writer.write)
+        summary = write(selected, plan.lake, writer.write)
         agree(summary)
     job = control.create(_request(plan, run, key, writer.written.etag.strip('"'), versions=summary.versions))
     return Submitted(job, run, f"s3://{plan.reports}/{key}", summary)

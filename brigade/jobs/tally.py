@@ -39,18 +39,18 @@ class Tally:
             self.add(task)
             yield task
 
-    def add(self, task: Task) -> None:
-        """Count one task."""
+    def add(self, task: Task, tasks: int = 1) -> None:
+        """Count one task, or ``tasks`` that are like it."""
         if task.failed:
-            self.failed += 1
+            self.failed += tasks
         else:
-            self.succeeded += 1
+            self.succeeded += tasks
         code = task.code or task.http_status
         key = (task.status, code, shape(task))
         if key not in self._reasons and len(self._reasons) >= _SHAPES:
             key = (task.status, code, _OTHERS)
         reason = self._reasons.setdefault(key, Reason(*key, tasks=0, example=task))
-        reason.tasks += 1
+        reason.tasks += tasks
 
     @property
     def reasons(self) -> list[Reason]:

@@ -6,6 +6,9 @@ It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:G
 ``s3:GetObjectVersion`` for a manifest with versions) on the keys that the operation ``reads``; PutObject
 (``s3:PutObject``) on those that it ``writes``. ``s3:ListBucket`` on the bucket makes S3 say that an object is missing
 (NoSuchKey) rather than forbidden.
+
+Lambda's own active tracing records each invocation. Powertools' Tracer would add the S3 calls inside, and with X-Ray's
+SDK two thirds to a cold start, a thousand of which a job begins with.
 """
 
 import functools
@@ -15,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -29,7 +32,6 @@ from lambdas.memory import peak_mib
 
 # Powertools works by decorators, which must exist before the first call; they read their own POWERTOOLS_* variables.
 logger = Logger()
-tracer = Tracer()
 metrics = Metrics()
 
 
@@ -53,7 +55,6 @@ def _setup() -> Setup:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the operation over the event's tasks and answer with one result for each."""

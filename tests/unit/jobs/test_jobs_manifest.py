@@ -2,11 +2,13 @@ import csv
 import io
 from urllib.parse import unquote_plus
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brigade.errors import BrigadeError, InvalidData, UsageError
+from brigade.jobs.columns import Columns
 from brigade.jobs.manifest import Row, decoded, encoded, read, write
 from brigade.jobs.selection import of_keys
 
@@ -28,6 +30,27 @@ def test_any_key_comes_back_exactly(key: str) -> None:
     (row,) = csv.reader(io.StringIO(content.decode(), newline=""))
     assert unquote_plus(row[1], errors="strict") == key
     assert list(read([content], "m.csv")) == [Row("lake", encoded(key))]
+
+
+@given(st.lists(st.tuples(KEYS, st.sampled_from(["null", "3HL4kqtJlcpXroDTDmJ_rmSpXd3dIbrHY.-"])), min_size=1))
+def test_columns_make_the_lines_that_rows_make(objects: list[tuple[str, str]]) -> None:
+    names, ids = [key for key, _ in objects], [version for _, version in objects]
+    buckets, keys, sizes = pa.array(["lake"] * len(names)), pa.array(names), pa.array(range(len(names)), pa.int64())
+    for versions in (None, ids):
+        rows = [Row("lake", encoded(key), versions[n] if versions else None, n) for n, key in enumerate(names)]
+        columns = Columns(buckets, keys, None if versions is None else pa.array(versions), sizes)
+        by_rows, by_columns = io.BytesIO(), io.BytesIO()
+        assert write(rows, "lake", by_rows.write) == write([columns], "lake", by_columns.write)
+        assert by_columns.getvalue() == by_rows.getvalue()
+
+
+def test_columns_of_another_bucket_and_of_unknown_size() -> None:
+    def columns(*buckets: str, sizes: list[int | None]) -> Columns:
+        return Columns(pa.array(buckets), pa.array(["k"] * len(buckets)), None, pa.array(sizes, pa.int64()))
+
+    with pytest.raises(UsageError, match="object 4 is in bucket 'other'"):
+        write([columns("lake", "lake", sizes=[1, 2]), columns("lake", "other", sizes=[1, 2])], "lake", len)
+    assert write([columns("lake", sizes=[None])], "lake", len).bytes is None
 
 
 @given(KEYS)

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound
+from brigade.jobs import counting
+from brigade.jobs.counting import count
 from brigade.jobs.report import Task, opened, task_of
-from brigade.jobs.table import records
+from brigade.jobs.table import cells, records
 from brigade.jobs.tally import Tally, shape
 
 TIMED_OUT = (
@@ -206,3 +208,53 @@ def test_a_shape_is_one_short_line(message: str, key: str) -> None:
     text = shape(task_of(["b", key, "", "failed", "200", "X", message], "r"))
     assert len(text.encode()) <= 200
     assert len(text.splitlines()) <= 1
+
+
+MESSAGES = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=20) | st.sampled_from(
+    [
+        "wrote 12x3, 9 bytes: KEY",
+        "sha256=" + "0af9" * 16,
+        "id 123e4567-e89b-12d3-a456-426614174000 gone",
+        "0.5 s",
+        "a1b22",
+    ]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["key+one%20", "%", "über/k7"]), st.booleans(), MESSAGES), max_size=20))
+def test_counting_on_columns_is_counting_task_by_task(found: list[tuple[str, bool, str]]) -> None:
+    lines = [
+        cells(
+            (
+                "b",
+                key,
+                "",
+                "failed" if failed else "succeeded",
+                "200",
+                "X" if failed else "",
+                message.replace("{key}", key),
+            )
+        )
+        + "\n"
+        for key, failed, message in found
+    ]
+    s3 = bucket(failed="".join(lines).encode())
+    report = opened(s3, "s3://rep/job-1/manifest.json")
+    one_by_one = Tally()
+    for _ in one_by_one.over(report.tasks(s3)):
+        pass
+    assert counted(count(report, s3)) == counted(one_by_one)
+
+
+def counted(tally: Tally) -> tuple[int, int, dict[tuple[str, str, str], int]]:
+    return tally.succeeded, tally.failed, {(r.status, r.code, r.shape): r.tasks for r in tally.reasons}
+
+
+def test_a_block_that_is_not_in_seven_columns_is_counted_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "BLOCK", 100)
+    rows = (
+        b'b,k,failed,400,InvalidRequest,no version\nb,k,,failed,200,P,a message, "bare"\nb,k,,failed,200,P,"a\nb"\n'
+        * 50
+    )
+    s3 = bucket(failed=rows)
+    assert count(opened(s3, "s3://rep/job-1/manifest.json"), s3).failed == 150

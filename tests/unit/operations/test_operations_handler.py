@@ -33,7 +33,6 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setattr(module.metrics, "namespace", "Brigade")
     monkeypatch.setattr(module.metrics.provider, "namespace", "Brigade")
     monkeypatch.setattr(module.metrics.provider, "service", "operation-verify")
-    monkeypatch.setattr(module.tracer, "disabled", True)
     return lake
 
 
