@@ -29,10 +29,15 @@ _number = itertools.count()
 
 @dataclass(frozen=True)
 class Result:
-    """What a query answers: the names of its columns, and its rows, which are made as they are taken, once."""
+    """What a query answers: its columns, and its rows, which are made as they are taken, once."""
 
-    columns: tuple[str, ...]
+    schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.schema.names)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Give the rows as values of Python: integers, text, datetimes without a zone (UTC), None."""
@@ -87,7 +92,7 @@ def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
     except duckdb.Error as error:
         connection.close()
         raise _failure(tables) or UsageError(f"the query cannot run: {_line(error)}") from error
-    return Result(tuple(relation.columns), _batches(connection, reader, tables))
+    return Result(reader.schema, _batches(connection, reader, tables))
 
 
 @dataclass

@@ -1,49 +1,87 @@
-"""Rows as text on a pipe: CSV, TSV or JSON Lines, a batch at a time."""
+"""Rows as bytes on a pipe: CSV, TSV, JSON Lines, Parquet, or keys ended by NUL, a batch at a time."""
 
 import io
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
+from pyarrow import csv, parquet
 
-Form = Literal["csv", "tsv", "jsonl"]
+from brigade.errors import UsageError
+
+Form = Literal["csv", "tsv", "jsonl", "parquet", "keys0"]
 
 # A value of TSV is one line without a tab, as PostgreSQL's COPY writes it; the backslash goes first.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_GROUP = 16 << 20  # bytes of a row group of Parquet, which is in memory until it is whole
 
 
 def lines(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> Iterator[bytes]:
-    r"""Write rows as UTF-8 text: the header first (not in JSON Lines), then each batch whole, never part of a row.
+    r"""Write rows as UTF-8 text: the header first (of CSV and TSV), then each batch whole, never part of a row.
 
     ``csv`` quotes every text, doubles quotes in it, and leaves a key's newline in it; a null is nothing. ``tsv`` writes
     a tab, newline, carriage return and backslash in a value as ``\t``, ``\n``, ``\r`` and ``\\``; a null is nothing.
-    ``jsonl`` gives an object a row. Times are ISO 8601 in UTC: ``2026-11-22T01:00:06.000Z``.
+    ``jsonl`` gives an object a row. Times are ISO 8601 in UTC: ``2026-11-22T01:00:06.000Z``. ``keys0`` gives each key
+    as it is and a NUL behind it, as ``xargs -0`` takes them; UsageError if ``key`` is not the one column.
+
+    ``parquet`` is no text: a file, whole only when all was written, with the types of ``rows.schema``; its memory is a
+    row group of 16 MiB.
     """
-    if form != "jsonl":
+    if form == "keys0" and schema.names != ["key"]:
+        raise UsageError("keys0 is keys and nothing else: ask for no column, or for key alone")
+    if form == "parquet":
+        return _parquet(schema, batches)
+    return _text(schema, batches, form)
+
+
+def _text(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> Iterator[bytes]:
+    if form in ("csv", "tsv"):
         yield ("," if form == "csv" else "\t").join(schema.names).encode() + b"\n"
-    write = {"csv": _csv, "tsv": _tsv, "jsonl": _jsonl}[form]
+    write = _WRITERS[form]
     for batch in batches:
         if batch.num_rows:
             yield write(pa.record_batch([_readable(column) for column in batch.columns], names=schema.names))
 
 
 def _readable(column: pa.Array) -> pa.Array:
-    return pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ") if pa.types.is_timestamp(column.type) else column
+    """Make of times their text, ``T`` between date and time, which Arrow writes with a space."""
+    if not pa.types.is_timestamp(column.type):
+        return column
+    texts = column.cast(pa.string())
+    starts = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    letters = np.frombuffer(texts.buffers()[2] or b"", np.uint8).copy()
+    letters[starts[:-1][np.diff(starts) > 0] + len("2026-11-22")] = ord("T")
+    validity, offsets, _ = texts.buffers()
+    return pa.Array.from_buffers(
+        pa.string(), len(texts), [validity, offsets, pa.py_buffer(letters)], offset=texts.offset
+    )
 
 
 def _csv(batch: pa.RecordBatch) -> bytes:
-    out = io.BytesIO()
-    csv.write_csv(batch, out, csv.WriteOptions(include_header=False))
-    return out.getvalue()
+    out = pa.BufferOutputStream()
+    csv.write_csv(batch, out, csv.WriteOptions(include_header=False, batch_size=batch.num_rows))
+    return bytes(out.getvalue().to_pybytes())
 
 
 def _tsv(batch: pa.RecordBatch) -> bytes:
     columns = [_escaped(column.cast(pa.string())) for column in batch.columns]
-    joined = pc.binary_join_element_wise(*columns, "\t", null_handling="replace", null_replacement="")
-    return "\n".join([*joined.to_pylist(), ""]).encode()
+    return _joined([*columns[:-1], _ended(columns[-1], "\n")], "\t")
+
+
+def _keys(batch: pa.RecordBatch) -> bytes:
+    return _joined([_ended(batch.column(0), "\0")], "")
+
+
+def _ended(column: pa.Array, end: str) -> pa.Array:
+    return pc.binary_join_element_wise(column, "", end, null_handling="replace", null_replacement="")
+
+
+def _joined(columns: list[pa.Array], between: str) -> bytes:
+    whole = pc.binary_join_element_wise(*columns, between, null_handling="replace", null_replacement="")
+    return b"".join(whole.cast(pa.binary()).to_pylist())
 
 
 def _escaped(column: pa.Array) -> pa.Array:
@@ -54,3 +92,43 @@ def _escaped(column: pa.Array) -> pa.Array:
 
 def _jsonl(batch: pa.RecordBatch) -> bytes:
     return msgspec.json.Encoder().encode_lines(batch.to_pylist())
+
+
+_WRITERS: Mapping[str, Callable[[pa.RecordBatch], bytes]] = {"csv": _csv, "tsv": _tsv, "jsonl": _jsonl, "keys0": _keys}
+
+
+class _Sink(io.RawIOBase):
+    """Where the Parquet writer writes: pieces that are taken away as they come."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def write(self, piece: Any) -> int:
+        """Keep a piece."""
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def taken(self) -> bytes:
+        """Give what was written since the last time."""
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        return whole
+
+
+def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    sink, held, size = _Sink(), [], 0
+    with parquet.ParquetWriter(pa.PythonFile(sink, "w"), schema, compression="zstd") as writer:
+        for batch in batches:
+            held.append(batch)
+            size += batch.nbytes
+            if size >= _GROUP:
+                writer.write_table(pa.Table.from_batches(held))
+                held, size = [], 0
+                yield sink.taken()
+        if held:
+            writer.write_table(pa.Table.from_batches(held))
+    yield sink.taken()
