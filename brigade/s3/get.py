@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from brigade.errors import InvalidData
@@ -23,6 +24,8 @@ class Got:
     etag: str
     version_id: str | None
     metadata: Mapping[str, str]
+    age: float
+    """The seconds since it was written, by S3's clock."""
 
 
 def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -> Got | None:
@@ -41,4 +44,9 @@ def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -
         if answer["ContentLength"] > limit:
             raise InvalidData(f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, more than the {limit} allowed")
         body = stream.read()
-    return Got(body, answer["ETag"], answer.get("VersionId"), answer.get("Metadata", {}))
+    return Got(body, answer["ETag"], answer.get("VersionId"), answer.get("Metadata", {}), _age(answer))
+
+
+def _age(answer: Any) -> float:
+    said = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return max(0.0, (parsedate_to_datetime(said) - answer["LastModified"]).total_seconds())

@@ -7,7 +7,8 @@ buffer to the socket without a copy; docs/decisions/0004-pipe-body.md has the fi
 
 import base64
 import hashlib
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,10 @@ class Client:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+
+    def close(self) -> None:
+        """Close the connections that are kept; others are made if it is used again."""
+        self._http.close()
 
     def head_object(self, **arguments: Any) -> dict[str, Any]:
         """HeadObject."""
@@ -145,7 +150,10 @@ def _header(argument: str, value: Any) -> dict[str, str]:
     if argument == "CopySource":
         source = f"{value['Bucket']}/{value['Key']}"
         return {"x-amz-copy-source": quote(source, safe="/-_.~")}
-    text = value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else str(value)
+    if not isinstance(value, datetime):
+        return {HEADERS[argument]: str(value)}
+    when = value.astimezone(UTC)
+    text = format_datetime(when, usegmt=True) if argument == "Expires" else when.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {HEADERS[argument]: text}
 
 
@@ -172,8 +180,6 @@ _TIMES = ("Initiated", "LastModified")
 
 def _read(answer: Answer, item: str | None = None, name: str = "") -> dict[str, Any]:
     """Give an answer's XML in boto3's shape: texts, a list of items, numbers and times; keys decoded."""
-    from datetime import datetime
-
     from brigade.s3.wire.xml import lists, texts
 
     given: dict[str, Any] = dict(texts(answer.body))

@@ -86,7 +86,7 @@ class Http:
                     raise
             except (OSError, HTTPException) as error:
                 failure = _lost(error, request)
-                self._forget()
+                self.close()  # a server that broke one connection has broken, or will break, the others
             attempt += 1
         raise failure
 
@@ -148,8 +148,8 @@ class Http:
         with self._lock:
             self._idle.setdefault((scheme, host), []).append(connection)
 
-    def _forget(self) -> None:
-        """Close the connections that are kept: a server that broke one has broken, or will break, the others."""
+    def close(self) -> None:
+        """Close the connections that are kept; others are made when they are needed."""
         with self._lock:
             idle = [connection for kept in self._idle.values() for connection in kept]
             self._idle.clear()
