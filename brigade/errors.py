@@ -43,4 +43,11 @@ class InvalidData(BrigadeError):
 
 
 class RetryLater(BrigadeError):
-    """The same call would work later; in an operation it is the result code TemporaryFailure."""
+    """The same call would work later; in an operation it is the result code TemporaryFailure.
+
+    ``after_s``: in how many seconds, where whoever refused said so.
+    """
+
+    def __init__(self, message: str, *, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s

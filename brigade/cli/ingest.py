@@ -16,6 +16,7 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, NotFound, UsageError
 
 if TYPE_CHECKING:
+    from brigade.ingest.fetch import Api
     from brigade.ingest.source import Source
     from brigade.ingest.target import Target
 
@@ -130,13 +131,13 @@ def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
 def _run_to_lake(session: Session, name: str, source: "Source", date: str | None) -> None:
     import msgspec
 
-    from brigade.ingest.fetch import Api
     from brigade.ingest.run import Run
 
+    target = _target(session, name, source, date)
     outcome = Run(
         source=source,
-        target=_target(session, name, source, date),
-        api=Api(source, _base_url(source), _unlimited),
+        target=target,
+        api=_api(session, name, source, target.state),
         s3=session.client("s3"),
         remaining=_unlimited,
         say=session.say,
@@ -155,14 +156,13 @@ def _extract(
     dry_run: bool,
 ) -> None:
     from brigade.ingest import extract
-    from brigade.ingest.fetch import Api
     from brigade.ingest.run import now
     from brigade.ingest.target import date_of
     from brigade.jsonl import Stamp
     from brigade.s3 import Location
 
     day = date_of(date=date, time_zone=source.time_zone)
-    taken = extract.Extract(source, Api(source, _base_url(source), _unlimited), Stamp(day, now()), limit_pages)
+    taken = extract.Extract(source, _api(session, name, source), Stamp(day, now()), limit_pages)
     if dry_run:
         for _ in taken.lines():
             pass
@@ -254,8 +254,24 @@ def _source(name: str) -> "Source":
     return sources[name]
 
 
-def _base_url(source: "Source") -> str:
-    return os.environ.get("BRIGADE_BASE_URL") or source.base_url
+def _api(session: Session, name: str, source: "Source", state: str | None = None) -> "Api":
+    from brigade.ingest.credentials import credentials
+    from brigade.ingest.fetch import Api
+    from brigade.state import State
+
+    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.authentication else None
+    made = credentials(source.authentication, session.client, kept, name)
+    return Api(source, _base_url(session, name, source), _unlimited, made)
+
+
+def _base_url(session: Session, name: str, source: "Source") -> str:
+    """Give the URL that the stage's function would ask: of the environment, else of cdk.json, else as declared."""
+    if url := os.environ.get("BRIGADE_BASE_URL"):
+        return url
+    file = Path("cdk.json")
+    stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
+    url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
+    return str(url) if url else source.base_url
 
 
 def _unlimited() -> float:

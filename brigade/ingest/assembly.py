@@ -11,9 +11,12 @@ from msgspec.structs import replace
 
 from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.pour import Pour
+from brigade.ingest.source import Source
 from brigade.ingest.target import Target
-from brigade.jsonl import Gzip, Page, Stamp
-from brigade.s3 import Absent, Matches
+from brigade.ingest.walk import Step
+from brigade.jsonl import Gzip, Stamp
+from brigade.s3 import Matches
 from brigade.s3.upload import SMALLEST_PART, Upload, part_size
 from brigade.s3.writer import Writes
 from brigade.state import Entry, State
@@ -33,52 +36,81 @@ class Assembly:
     """
 
     def __init__(
-        self, s3: Writes, state: State, target: Target, checkpoint: Checkpoint, version: str | None, *, part_bytes: int
+        self, s3: Writes, state: State, target: Target, entry: Entry[Checkpoint], source: Source, *, part_bytes: int
     ) -> None:
+        checkpoint = entry.value
         self.slowest_part = 0.0
         # SHA-256 cannot be taken up in another process, so parts of an earlier one are read again once published.
         self._digest = None if checkpoint.parts else hashlib.sha256()
         self._s3, self._state, self._target, self._part_bytes = s3, state, target, part_bytes
         self._began, self._earlier = time.monotonic(), checkpoint.seconds
-        self._durable, self._version = checkpoint, version
+        self._durable, self._version = checkpoint, entry.version
+        self._began_with = checkpoint
         self._reached = replace(checkpoint, invocations=checkpoint.invocations + 1, tail=b"")
-        self._stamp, self._gzip = Stamp(target.date, checkpoint.ts), Gzip()
+        self._pour = Pour(
+            source,
+            Stamp(target.date, checkpoint.ts),
+            profile=checkpoint.profile.copy(),
+            records=checkpoint.records,
+            broken=checkpoint.broken,
+            quarantine=checkpoint.quarantine,
+        )
+        self._gzip = Gzip()
         self._buffer = bytearray(checkpoint.tail)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
         self._sending: Future[None] | None = None
         self._unnamed: Upload | None = None
 
-    def add(self, page: Page, seen: tuple[str, ...]) -> None:
-        """Take a page whole; it waits only while the part before the last is still being sent."""
-        plain = 0
-        for block in self._stamp.lines(page):
+    def add(self, step: Step, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0) -> None:
+        """Take a page whole; it waits only while the part before the last is still being sent.
+
+        The counts are of what this invocation asked of the API until now.
+        """
+        plain, began = 0, self._began_with
+        for block in self._pour.lines(step.page):
             plain += len(block)
             self._buffer += self._gzip.compress(block)
         reached = self._reached
         self._reached = replace(
             reached,
-            next=page.token,
-            seen=seen,
-            pages=reached.pages + 1,
-            records=reached.records + len(page.records),
+            next=step.next,
+            done=step.done,
+            seen=step.seen,
+            mark=step.mark,
+            total=step.total,
+            pages=reached.pages + (1 if step.page.data or not step.done else 0),
+            records=self._pour.records,
+            broken=self._pour.broken,
+            quarantine=self._pour.quarantine,
             plain_bytes=reached.plain_bytes + plain,
-            done=page.token is None,
+            requests=began.requests + requests,
+            retries=began.retries + retries,
+            waited_s=began.waited_s + waited_s,
+            bytes_in=began.bytes_in + bytes_in,
+            wake=None,
         )
+        if step.done:
+            self._pour.check(step.page.place)
         number = len(self._durable.parts) + (1 if self._sending else 0) + 1
         if len(self._buffer) >= part_size(number, self._part_bytes):
             self._buffer += self._gzip.flush()
             self._wait()
-            self._sending = self._pool.submit(self._store, self._buffer, self._reached)
+            reached = replace(self._reached, profile=self._pour.profile.copy())
+            self._sending = self._pool.submit(self._store, self._buffer, reached)
             self._buffer = bytearray()
 
-    def rest(self) -> Entry[Checkpoint]:
-        """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that."""
+    def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
+        """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that.
+
+        ``wake``: until when the API wants not to be asked.
+        """
+        self._reached = replace(self._reached, profile=self._pour.profile.copy(), wake=wake)
         if self._reached.done and not self._reached.records:
             self._buffer += self._gzip.compress(b"")  # no records at all are still a valid gzip file
         self._buffer += self._gzip.flush()
         self._wait()
-        if self._reached.pages == self._durable.pages:
-            return Entry(self._durable, self._version or "")
+        if self._reached.pages == self._durable.pages and self._reached.done == self._durable.done and not wake:
+            return self.entry
         if self._buffer and (self._durable.upload if self._reached.done else len(self._buffer) >= SMALLEST_PART):
             self._store(self._buffer, self._reached)
         else:
@@ -87,7 +119,12 @@ class Assembly:
             upload, parts = self._durable.upload, self._durable.parts
             self._save(replace(self._reached, upload=upload, parts=parts, tail=bytes(self._buffer)))
         self._buffer = bytearray()
-        return Entry(self._durable, self._version or "")
+        return self.entry
+
+    @property
+    def entry(self) -> Entry[Checkpoint]:
+        """The checkpoint that is stored now."""
+        return Entry(self._durable, self._version)
 
     @property
     def sha256(self) -> str | None:
@@ -130,6 +167,5 @@ class Assembly:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         checkpoint = replace(checkpoint, seconds=round(self._earlier + time.monotonic() - self._began, 3))
-        condition = Matches(self._version) if self._version else Absent()
-        self._version = self._state.put(self._target.checkpoint, checkpoint, condition).version
+        self._version = self._state.put(self._target.checkpoint, checkpoint, Matches(self._version)).version
         self._durable = checkpoint

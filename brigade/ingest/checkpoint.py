@@ -2,10 +2,12 @@
 
 import msgspec
 
+from brigade.ingest.profile import Profile
 from brigade.s3.upload import Part
+from brigade.state.lease import Lease
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Pages that are durable, and where to go on; the next invocation needs nothing else.
 
     It is stored after each part that S3 has, so it never names a page that would be lost. ``tail`` holds the gzip
@@ -30,6 +32,22 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     invocations: int = 0
     seconds: float = 0.0
     done: bool = False
+    lease: Lease = Lease()
+    """Which run may go on from here, so that of two at once only one does."""
+    mark: int = 0
+    """The checksum of the last page, so that the same page twice running is found."""
+    total: int | None = None
+    """How many records the API says there are."""
+    wake: str | None = None
+    """The instant before which the API does not want to be asked."""
+    profile: Profile = msgspec.field(default_factory=Profile)
+    broken: int = 0
+    """The records in ``quarantine``, which is gzip JSON Lines."""
+    quarantine: bytes = b""
+    requests: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    bytes_in: int = 0
     """Every page is in parts and tail: what is left is to publish."""
 
     @property
@@ -55,3 +73,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     published_at: str
     seconds: float
     invocations: int
+    epoch: int = 0
+    profile: Profile = msgspec.field(default_factory=Profile)
+    drift: tuple[str, ...] = ()
+    """How the records differ from those of the date before, a line each."""
+    broken: int = 0
+    """The records that broke the contract and are in the quarantine object."""
+    requests: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    bytes_in: int = 0
+    version: str = ""

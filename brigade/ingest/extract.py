@@ -11,6 +11,7 @@ from brigade.errors import ConditionLost
 from brigade.ingest.assembly import CONTENT_TYPE
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.fetch import Api
+from brigade.ingest.pour import Pour
 from brigade.ingest.source import Source
 from brigade.ingest.walk import walk
 from brigade.jsonl import Gzip, Stamp
@@ -31,18 +32,19 @@ class Extract:
     page_limit: int | None = None
     pages: int = field(default=0, init=False)
     records: int = field(default=0, init=False)
+    broken: int = field(default=0, init=False)
     plain_bytes: int = field(default=0, init=False)
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines in blocks of some 128 KiB; fails as ``walk`` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
-        pages = walk(self.source, self.api.page, self.api.address, start)
-        for page, _ in itertools.islice(pages, self.page_limit):
-            self.pages += 1
-            self.records += len(page.records)
-            for block in self.stamp.lines(page):
+        pour = Pour(self.source, self.stamp, profile=start.profile)
+        for step in itertools.islice(walk(self.source, self.api, start), self.page_limit):
+            self.pages += 1 if step.page.data or not step.done else 0
+            for block in pour.lines(step.page):
                 self.plain_bytes += len(block)
                 yield block
+            self.records, self.broken = pour.records, pour.broken
 
 
 def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:

@@ -1,25 +1,47 @@
-"""Ask an API for a page: with timeouts, retries that honour Retry-After, and a limit on what is taken."""
+"""Ask an API for a page: with timeouts, rules, patience that is never shortened, and a limit on what is taken."""
 
+import collections
+import contextlib
+import email.utils
+import json
+import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import urlencode, urljoin
 
 import urllib3
-from urllib3.exceptions import DecodeError, MaxRetryError, ProtocolError, TimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater
+from brigade.ingest.credentials import Anonymous, Credentials
+from brigade.ingest.pagination import Request
 from brigade.ingest.source import Source
 
 PAGE_LIMIT = 64 * 1024 * 1024
-_TRIES = 5
 _BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 60.0
+_SPARE_S = 5.0
 _BLOCK = 1024 * 1024
+_RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
+class Reply:
+    """The body of a page, unpacked, and what came with it. ``ignored``: a rule says that it is empty and the last."""
+
+    body: Any
+    headers: Mapping[str, str]
+    url: str
+    ignored: bool = False
+
+
+@dataclass
 class Api:
     """The API of a source; nothing is contacted before ``page``. ``remaining`` gives the seconds that may be waited.
 
@@ -29,80 +51,192 @@ class Api:
     source: Source
     base_url: str
     remaining: Callable[[], float]
+    credentials: Credentials = field(default_factory=Anonymous)
+    requests: int = field(default=0, init=False)
+    retries: int = field(default=0, init=False)
+    waited_s: float = field(default=0.0, init=False)
+    bytes_in: int = field(default=0, init=False)
 
-    def address(self, token: str | None) -> str:
-        """Give the URL of the page with this token, or of the first."""
-        parameters = dict(self.source.parameters)
-        if token is not None and self.source.token_parameter:
-            parameters[self.source.token_parameter] = token
-        query = urlencode(parameters)
-        return self.base_url.rstrip("/") + self.source.path + (f"?{query}" if query else "")
+    def address(self, cursor: str | None) -> str:
+        """Give the URL of the page at the cursor, without credentials."""
+        return self._url(self.source.request(cursor))
 
-    def page(self, token: str | None) -> bytearray:
-        """Give the body of the page, whole: a shorter one than the answer's Content-Length says is asked for again.
+    def page(self, cursor: str | None) -> Reply:
+        """Give the page, whole: a shorter one than the answer's Content-Length says is asked for again.
 
-        Connections that fail, 429 and 5xx are tried again five times, after Retry-After if the API says it, else with
-        doubling waits and jitter; connecting may take 10 s, silence 60 s.
+        What becomes of an answer is said by the rules of the source. Connections that fail, 429 and 5xx are tried
+        again as often as the source says, after Retry-After or the reset header if the API says it, else with doubling
+        waits and jitter. 401 takes new credentials, once.
 
-        Fails with RetryLater when that does not help or Retry-After is later than the run can wait, with InvalidData
-        when the page is larger than allowed, with BrigadeError (the status, the start of the body) on any other answer.
+        Fails with RetryLater when that does not help, or when the wait is longer than the run can afford; then
+        ``after_s`` says how long. With InvalidData when the page is larger than allowed, with BrigadeError (the status,
+        the start of the body) on any other answer.
         """
-        url = self.address(token)
-        for attempt in range(_TRIES):
-            try:
-                return self._read(url)
-            except (ProtocolError, TimeoutError) as error:
-                # The body broke off: urllib3 tries again only until the headers are there.
-                if attempt == _TRIES - 1:
-                    raise RetryLater(f"{url}: the answer broke off {_TRIES} times: {error}") from error
-                time.sleep(min(_BACKOFF_S * 2**attempt, max(0.0, self.remaining())))
-        raise AssertionError("the last try returns or raises")
+        return self._ask(cursor, self._whole)
 
-    def _read(self, url: str) -> bytearray:
-        try:
-            with self._pool.request("GET", url, preload_content=False, headers={"Accept-Encoding": "gzip"}) as answer:
-                body = bytearray()
-                while block := answer.read(_BLOCK, decode_content=True):
-                    body += block
-                    if len(body) > PAGE_LIMIT:
-                        raise InvalidData(f"{url}: the page is larger than {PAGE_LIMIT} bytes; ask for smaller pages")
-        except MaxRetryError as error:
-            raise RetryLater(f"{url}: no answer after {_TRIES} more tries: {error.reason}") from error
-        except DecodeError as error:
-            raise InvalidData(f"{url}: the answer is not the gzip that it says it is: {error}") from error
-        if answer.status == 200:
-            return body
-        said = f"{url}: status {answer.status}: {bytes(body[:200]).decode(errors='replace')!r}"
-        raise RetryLater(said) if answer.status == 429 or answer.status >= 500 else BrigadeError(said)
+    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
+        """Give an answer of any size, in blocks of some MiB, unpacked; what came with it has no body.
+
+        Tried again as ``page`` is, until the first block. Behind it, fails with RetryLater when the answer breaks off.
+        """
+        reply = self._ask(cursor, self._blocks)
+        return iter(reply.body), reply
+
+    def _ask(self, cursor: str | None, take: "Callable[[urllib3.BaseHTTPResponse, str], Any]") -> Reply:
+        url, renewed = self.address(cursor), False
+        for attempt in range(1, self.source.tries + 1):
+            self._keep_the_rate()
+            request = self.credentials.on(self.source.request(cursor))
+            wait = None
+            try:
+                answer = self._send(request)
+                good = answer.status == 200
+                body = take(answer, url) if good else answer.read(_BLOCK, decode_content=True)
+                act = self._act(answer.status, answer.headers, body)
+                said = "" if good and act == "take" else f"status {answer.status}: {_start(body)}"
+                wait = _asked_wait(answer.headers)
+            except DecodeError as error:
+                raise InvalidData(f"{url}: the answer is not the gzip that it says it is: {error}") from error
+            except HTTPError as error:
+                reason = error.reason if isinstance(error, MaxRetryError) else error
+                act, said = "retry", f"{type(reason).__name__}: {reason}"
+            if act == "take" or act == "ignore":
+                return Reply(body if act == "take" else b"", answer.headers, url, ignored=act == "ignore")
+            if act == "refresh" and not renewed and self.credentials.renew():
+                renewed = True
+            elif act != "retry":
+                raise BrigadeError(f"{url}: {said}")
+            elif attempt == self.source.tries:
+                raise RetryLater(f"{url}: no good answer {attempt} times: {said}", after_s=wait)
+            else:
+                self._wait(attempt, wait)
+            self.retries += 1
+        raise RetryLater(f"{url}: no good answer {self.source.tries} times: {said}")
+
+    def _act(self, status: int, headers: Mapping[str, str], body: Any) -> str:
+        seen = bytes(body) if isinstance(body, bytes | bytearray) else b""
+        for rule in self.source.rules:
+            if status in rule.statuses or (rule.when and rule.when(status, headers, seen)):
+                return rule.act
+        if status == 200:
+            return "take"
+        if status == 401:
+            return "refresh"
+        return "retry" if status == 429 or status >= 500 else "fail"
+
+    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
+        self.requests += 1
+        headers = {"Accept-Encoding": "gzip", **request.headers}
+        body = None
+        if request.body is not None:
+            body = json.dumps(request.body).encode()
+            headers["Content-Type"] = "application/json"
+        return self._pool.request(
+            self.source.method, self._url(request), body=body, headers=headers, preload_content=False
+        )
+
+    def _url(self, request: Request) -> str:
+        url = urljoin(self.base_url.rstrip("/") + "/", request.url)
+        if request.url.startswith("/"):  # also below a base URL that has a path
+            url = self.base_url.rstrip("/") + request.url
+        query = urlencode(request.parameters)
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+    def _whole(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytearray:
+        body = bytearray()
+        for block in self._blocks(answer, url):
+            body += block
+            if len(body) > PAGE_LIMIT:
+                raise InvalidData(f"{url}: the page is larger than {PAGE_LIMIT} bytes; ask for smaller pages")
+        return body
+
+    def _blocks(self, answer: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
+        """Give the body unpacked, also when it is a gzip file that nobody declared to be one."""
+        unpack: Any = None
+        with answer:
+            first = True
+            while block := answer.read(_BLOCK, decode_content=True):
+                self.bytes_in += len(block)
+                if first and block.startswith(_GZIP):
+                    unpack = zlib.decompressobj(31)
+                first = False
+                yield from _unpacked(unpack, block, url) if unpack else (block,)
+            if unpack and not unpack.eof:
+                raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
+
+    def _keep_the_rate(self) -> None:
+        rate = self.source.rate
+        if rate is None:
+            return
+        now = time.monotonic()
+        while self._asked and self._asked[0] <= now - rate.seconds:
+            self._asked.popleft()
+        if len(self._asked) >= rate.requests:
+            self._sleep(self._asked[0] + rate.seconds - now, f"the rate of the source ({rate.requests} requests)")
+            self._asked.popleft()
+        self._asked.append(time.monotonic())
+
+    def _wait(self, attempt: int, asked: float | None) -> None:
+        if asked is not None:
+            self._sleep(asked, "the API (Retry-After)")
+        else:
+            longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
+            self._sleep(random.uniform(longest / 2, longest), "the pause between tries")  # noqa: S311 - no secret
+
+    def _sleep(self, seconds: float, who: str) -> None:
+        if seconds > self.remaining() - _SPARE_S:
+            raise RetryLater(f"{who} asks to wait {seconds:.0f} s, longer than this run has left", after_s=seconds)
+        self.waited_s += seconds
+        time.sleep(max(0.0, seconds))
+
+    @cached_property
+    def _asked(self) -> "collections.deque[float]":
+        return collections.deque()
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
-        retry = _Patient(
-            total=_TRIES,
+        # Followed are redirects only. To another host they carry none of what says who asks.
+        secret = {"Authorization", "Cookie", "Proxy-Authorization", *self.credentials.headers, *self.source.headers}
+        retry = Retry(
+            total=3,
             redirect=3,
-            backoff_factor=_BACKOFF_S,
-            backoff_jitter=_BACKOFF_S,
-            status_forcelist=(429, 500, 502, 503, 504),
+            connect=0,
+            read=0,
+            status=0,
+            other=0,
             raise_on_redirect=False,
-            raise_on_status=False,
+            respect_retry_after_header=False,
+            remove_headers_on_redirect=secret,
         )
-        retry.remaining = self.remaining
-        return urllib3.PoolManager(retries=retry, timeout=Timeout(connect=10, read=60), maxsize=1)
+        timeout = Timeout(connect=self.source.connect_timeout_s, read=self.source.read_timeout_s)
+        return urllib3.PoolManager(retries=retry, timeout=timeout, maxsize=1)
 
 
-class _Patient(Retry):
-    """Waits as long as the API asks, but says so at once when that is longer than the run has."""
+def _unpacked(unpack: Any, block: bytes, url: str) -> Iterator[bytes]:
+    try:
+        while block:
+            if unpack.eof:
+                raise InvalidData(f"{url}: the gzip file that it answers with has more than one member")
+            yield unpack.decompress(block, _BLOCK)
+            block = unpack.unconsumed_tail or unpack.unused_data
+    except zlib.error as error:
+        raise InvalidData(f"{url}: the gzip file that it answers with is broken: {error}") from error
 
-    remaining: Callable[[], float]
 
-    def new(self, **changes: object) -> "_Patient":
-        fresh = super().new(**changes)
-        fresh.remaining = self.remaining
-        return fresh
+def _asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Give the seconds that an answer asks to wait: by Retry-After, seconds or a date, or by when a quota is reset."""
+    if said := headers.get("Retry-After"):
+        with contextlib.suppress(ValueError):
+            return float(said)
+        with contextlib.suppress(TypeError, ValueError):
+            return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    for name in _RESETS:
+        with contextlib.suppress(TypeError, ValueError):
+            reset = float(headers[name]) if name in headers else None
+            if reset is not None:  # seconds from now, or, of some, seconds since 1970
+                return max(0.0, reset - time.time() if reset > 1e9 else reset)
+    return None
 
-    def sleep_for_retry(self, response: urllib3.BaseHTTPResponse) -> bool:
-        """Wait for what Retry-After says, if it says anything."""
-        wait = self.get_retry_after(response)
-        if wait and wait > self.remaining():
-            raise RetryLater(f"the API asks to wait {wait:.0f} s (Retry-After), longer than this run has left")
-        return super().sleep_for_retry(response)
+
+def _start(body: Any) -> str:
+    return repr(bytes(body[:200]).decode(errors="replace")) if isinstance(body, bytes | bytearray) else "''"

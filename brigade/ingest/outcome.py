@@ -7,15 +7,18 @@ import msgspec
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.target import Target
 
+Kind = Literal["published", "already_published", "more", "wait"]
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to. ``more``: it stopped in time, all that it did is durable, and the next goes on there.
+    """What a run came to. ``more``: it stopped in time, all that it did is durable, and the next goes on there; so does
+    ``wait``, but not before ``until``.
 
     ``sha256`` is of the object's bytes. It is None before there is an object; it and the counts are None for an object
     that has no receipt, since something else than this wrote it.
     """
 
-    outcome: Literal["published", "already_published", "more"]
+    outcome: Kind
     source: str
     date: str
     object: str
@@ -25,11 +28,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     plain_bytes: int | None = None
     sha256: str | None = None
     seconds: float | None = None
+    until: str | None = None
+    """Of ``wait``: the instant before which the API does not want to be asked."""
+    broken: int | None = None
+    widest: int | None = None
+    drift: tuple[str, ...] = ()
+    requests: int | None = None
+    retries: int | None = None
+    waited_s: float | None = None
+    bytes_in: int | None = None
 
 
-def outcome(
-    kind: Literal["published", "already_published", "more"], target: Target, done: Checkpoint | Receipt | None
-) -> Outcome:
+def outcome(kind: Kind, target: Target, done: Checkpoint | Receipt | None) -> Outcome:
     """Make the outcome from what was done until now."""
     if done is None:
         return Outcome(outcome=kind, source=target.source, date=target.date, object=str(target))
@@ -44,4 +54,12 @@ def outcome(
         plain_bytes=done.plain_bytes,
         sha256=done.sha256 if isinstance(done, Receipt) else None,
         seconds=done.seconds,
+        until=done.wake if isinstance(done, Checkpoint) else None,
+        broken=done.broken,
+        widest=done.profile.widest,
+        drift=done.drift if isinstance(done, Receipt) else (),
+        requests=done.requests,
+        retries=done.retries,
+        waited_s=round(done.waited_s, 3),
+        bytes_in=done.bytes_in,
     )

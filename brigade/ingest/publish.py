@@ -7,10 +7,12 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from brigade import __version__
 from brigade.errors import ConditionLost
 from brigade.ingest.assembly import CONTENT_TYPE
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.outcome import Outcome, outcome
+from brigade.ingest.profile import drift
 from brigade.ingest.target import Target
 from brigade.s3 import Absent
 from brigade.s3.head import Found
@@ -36,6 +38,8 @@ def publish(s3: Publishes, target: Target, entry: Entry[Checkpoint], sha256: str
     published, with NotFound when S3 has dropped the upload.
     """
     checkpoint = entry.value
+    if checkpoint.quarantine:  # before the data, whose publication ends all: a run killed in between writes it again
+        put(s3, target.lake, target.quarantine, checkpoint.quarantine, content_type=CONTENT_TYPE)
     if checkpoint.upload:
         upload = Upload(s3, target.lake, target.key, checkpoint.upload, checkpoint.write)
         written = upload.complete(checkpoint.parts, Absent())
@@ -68,14 +72,16 @@ def earlier(s3: Publishes, target: Target, found: Found) -> Outcome:
 
 def discard(s3: Publishes, target: Target, entry: Entry[Checkpoint]) -> None:
     """Drop a checkpoint and its upload, so that the next run starts from the first page."""
+    try:
+        State(s3, target.state).delete(target.checkpoint, entry.version)
+    except ConditionLost:  # another run has dropped or taken it, and its upload
+        return
     if entry.value.upload:
         Upload(s3, target.lake, target.key, entry.value.upload, entry.value.write).abort()
-    with suppress(ConditionLost):  # another run has dropped or taken it
-        State(s3, target.state).delete(target.checkpoint, entry.version)
 
 
 def _finish(s3: Publishes, target: Target, entry: Entry[Checkpoint], written: Written, sha256: str | None) -> Outcome:
-    checkpoint = entry.value
+    checkpoint, state = entry.value, State(s3, target.state)
     receipt = Receipt(
         source=target.source,
         date=target.date,
@@ -91,8 +97,16 @@ def _finish(s3: Publishes, target: Target, entry: Entry[Checkpoint], written: Wr
         published_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seconds=checkpoint.seconds,
         invocations=checkpoint.invocations,
+        epoch=checkpoint.lease.epoch,
+        profile=checkpoint.profile,
+        drift=_drift(state, target, checkpoint),
+        broken=checkpoint.broken,
+        requests=checkpoint.requests,
+        retries=checkpoint.retries,
+        waited_s=round(checkpoint.waited_s, 3),
+        bytes_in=checkpoint.bytes_in,
+        version=__version__,
     )
-    state = State(s3, target.state)
     state.put(target.receipt, receipt)
     # Now that the key is taken no other upload of it can be published: a killed run left it, or a rival is too late.
     for upload in uploads(s3, target.lake, target.key):
@@ -100,6 +114,13 @@ def _finish(s3: Publishes, target: Target, entry: Entry[Checkpoint], written: Wr
     with suppress(ConditionLost):  # another run finished it too
         state.delete(target.checkpoint, entry.version)
     return outcome("published", target, receipt)
+
+
+def _drift(state: State, target: Target, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Say how the records differ from those of the date before that was ingested, if there is one."""
+    earlier = [key for key in state.list(f"receipts/{target.source}/") if key < target.receipt]
+    before = state.get(earlier[-1], Receipt) if earlier else None
+    return tuple(drift(before.value.profile, checkpoint.profile)) if before else ()
 
 
 def _sha256(s3: Publishes, target: Target, written: Written) -> str:

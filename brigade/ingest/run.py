@@ -1,35 +1,42 @@
 """Ingest one date of one source: from its pages to one published object, whole, once, whatever happens between."""
 
+import contextlib
 import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater
+from msgspec.structs import replace
+
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater
 from brigade.ingest.assembly import Assembly
 from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.outcome import Outcome, outcome
+from brigade.ingest.outcome import Kind, Outcome, outcome
 from brigade.ingest.publish import Publishes, discard, earlier, publish
 from brigade.ingest.source import Source
 from brigade.ingest.target import Target
-from brigade.ingest.walk import walk
+from brigade.ingest.walk import Asks, walk
+from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
 from brigade.s3.settle import new_token
 from brigade.state import Entry, State
+from brigade.state.lease import released, taken, this_process
 
 MIB = 1024 * 1024
 _RESERVE_S = 5.0
+_LONGEST_WAIT_S = 12 * 3600.0
+_LONGEST_LEASE_S = 3600.0
+_LEASE_MARGIN_S = 30.0
 
 
-class Asks(Protocol):
-    """What the run needs of an API."""
+class Counts(Asks, Protocol):
+    """What the run needs of an API, with what it asked so far."""
 
-    def page(self, token: str | None) -> bytes | bytearray:
-        """Give the page with this token."""
-
-    def address(self, token: str | None) -> str:
-        """Give what errors call the page."""
+    requests: int
+    retries: int
+    waited_s: float
+    bytes_in: int
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,13 @@ class Run:
 
     source: Source
     target: Target
-    api: Asks
+    api: Counts
     s3: Publishes
     remaining: Callable[[], float]
     say: Callable[[str], None]
     part_bytes: int = 8 * MIB
+    holder: str | None = None
+    """Who holds the lease: what never runs twice at once, such as an execution. None: this process, now."""
 
     def __call__(self) -> Outcome:
         """Publish the date's object unless it is published, or go as far towards it as the time allows.
@@ -61,50 +70,115 @@ class Run:
             return earlier(self.s3, self.target, found)
         try:
             try:
-                return self._go_on()
+                return self._held()
             except NotFound as error:
                 if not self._forget():
                     raise
                 self.say(f"{self.target}: {error}; starting again from the first page")
-                return self._go_on()
+                return self._held()
+            except _CursorExpired as error:
+                self._forget()
+                self.say(f"{self.target}: {error}; starting again from the first page")
+                return self._held()
         except ConditionLost:
-            if found := head(self.s3, self.target.lake, self.target.key):
+            if found := head(self.s3, self.target.lake, self.target.key):  # a rival was faster
                 return earlier(self.s3, self.target, found)
             raise
 
-    def _go_on(self) -> Outcome:
+    def _held(self) -> Outcome:
+        """Take the lease, go on, and release it, whatever comes of it."""
         state = State(self.s3, self.target.state)
-        entry = state.get(self.target.checkpoint, Checkpoint)
-        begun = entry.value if entry else Checkpoint(write=new_token(), ts=now())
-        if entry:
-            self.say(f"{self.target}: going on after page {begun.pages}, {begun.records} records")
-        if entry and begun.done:
-            return publish(self.s3, self.target, entry, None)
-        version = entry.version if entry else None
+        entry = self._take(state)
+        if (wake := entry.value.wake) and wake > now() and not self._sleep_until(wake):
+            self._release(state, entry)
+            return outcome("wait", self.target, entry.value)
+        if entry.value.pages:
+            self.say(
+                f"{self.target}: going on after page {entry.value.pages}, {entry.value.records} records "
+                f"(epoch {entry.value.lease.epoch})"
+            )
+        assembly = Assembly(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
-            with Assembly(self.s3, state, self.target, begun, version, part_bytes=self.part_bytes) as assembly:
-                reached = self._gather(assembly, begun)
+            with assembly:
+                kind = "published" if entry.value.done else self._gather(assembly, entry.value)
+            if kind == "published":
+                return publish(self.s3, self.target, assembly.entry, assembly.sha256)
         except InvalidData:
-            self._forget()
+            discard(self.s3, self.target, assembly.entry)
             raise
-        if not reached.value.done:
-            return outcome("more", self.target, reached.value)
-        return publish(self.s3, self.target, reached, assembly.sha256)
+        except BaseException:  # an interrupt too
+            self._release(state, assembly.entry)
+            raise
+        self._release(state, assembly.entry)
+        return outcome(kind, self.target, assembly.entry.value)
 
-    def _gather(self, assembly: Assembly, begun: Checkpoint) -> Entry[Checkpoint]:
-        slowest, since = 0.0, time.monotonic()
+    def _gather(self, assembly: Assembly, begun: Checkpoint) -> Kind:
+        """Go from page to page while there is time; give what this comes to."""
+        slowest, since, api = 0.0, time.monotonic(), self.api
         try:
-            for page, seen in walk(self.source, self.api.page, self.api.address, begun):
-                assembly.add(page, seen)
-                del page
+            for step in walk(self.source, api, begun):
+                assembly.add(
+                    step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
+                )
+                done = step.done
+                del step
                 now = time.monotonic()
                 slowest, since = max(slowest, now - since), now
-                if self.remaining() < _RESERVE_S + 2 * (slowest + assembly.slowest_part):
+                if not done and self.remaining() < _RESERVE_S + 2 * (slowest + assembly.slowest_part):
+                    self._may_stop()
                     break
-        except RetryLater:
-            assembly.rest()  # what came is not asked for again by the run that tries later
+        except RetryLater as error:
+            if self.source.single:
+                raise
+            if error.after_s is None or error.after_s > _LONGEST_WAIT_S:
+                assembly.rest()  # what came is not asked for again by the run that tries later
+                raise
+            self.say(f"{self.target}: {error}")
+            assembly.rest(wake=now_after(error.after_s))
+            return "wait"
+        except BrigadeError as error:
+            fresh = assembly.entry.value.pages == begun.pages
+            if type(error) is BrigadeError and begun.next and fresh and self.source.expired_cursor == "restart":
+                raise _CursorExpired(f"the cursor of page {begun.pages + 1} is refused: {error}") from error
             raise
-        return assembly.rest()
+        return "published" if assembly.rest().value.done else "more"
+
+    def _may_stop(self) -> None:
+        if self.source.single:
+            raise BrigadeError(
+                f"{self.api.address(None)}: the one answer takes longer than one run has; raise timeout_s, or let the "
+                "API page"
+            )
+
+    def _take(self, state: State) -> Entry[Checkpoint]:
+        """Take the lease of the date: whoever read the checkpoint before cannot write it any more."""
+        entry = state.get(self.target.checkpoint, Checkpoint)
+        begun = entry.value if entry else Checkpoint(write=new_token(), ts=now())
+        if entry and self.source.single and not begun.done:
+            discard(self.s3, self.target, entry)
+            entry, begun = None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease)
+        seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
+        age = entry.age if entry else 0.0
+        lease = taken(begun.lease, self.holder or this_process(), seconds, age=age, what=str(self.target))
+        condition = Matches(entry.version) if entry else Absent()
+        return state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
+
+    def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
+        """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""
+        with contextlib.suppress(BrigadeError):
+            if entry.value.pages or entry.value.wake:
+                left = replace(entry.value, lease=released(entry.value.lease))
+                state.put(self.target.checkpoint, left, Matches(entry.version))
+            else:
+                state.delete(self.target.checkpoint, entry.version)
+
+    def _sleep_until(self, wake: str) -> bool:
+        """Wait here if the run can afford it."""
+        seconds = (datetime.datetime.fromisoformat(wake) - datetime.datetime.now(datetime.UTC)).total_seconds()
+        if seconds > self.remaining() - _RESERVE_S:
+            return False
+        time.sleep(max(0.0, seconds))
+        return True
 
     def _forget(self) -> bool:
         """Drop the checkpoint and its upload; say whether there was one."""
@@ -114,6 +188,16 @@ class Run:
         return entry is not None
 
 
+class _CursorExpired(BrigadeError):
+    """The API does not take the cursor that a resumed run goes on from, and the source says to start again."""
+
+
 def now() -> str:
     """Give this instant as ISO 8601 in UTC, to the millisecond."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return now_after(0)
+
+
+def now_after(seconds: float) -> str:
+    """Give the instant in so many seconds as ISO 8601 in UTC, to the millisecond."""
+    instant = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

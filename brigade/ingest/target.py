@@ -22,6 +22,11 @@ class Target:
         return f"{self.source}/date={self.date}/{self.source}.jsonl.gz"
 
     @property
+    def quarantine(self) -> str:
+        """The key of the records that broke the contract, in the lake."""
+        return f"{self.source}/quarantine/date={self.date}/{self.source}.jsonl.gz"
+
+    @property
     def checkpoint(self) -> str:
         """The key of what an unfinished run has done, in the state bucket."""
         return f"ingest/{self.source}/{self.date}.json"

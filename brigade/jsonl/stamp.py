@@ -1,7 +1,7 @@
 """Records stamped with when they were ingested, by splicing bytes: a record is not turned into objects."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,9 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,}\] \t\r\n]+")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _OPEN, _CLOSE, _QUOTE, _COMMA = b'{}",'
+_FEW = 64  # records in a block: those of 2 KiB and more are faster taken one by one than looked through
 _BLOCK = 128 * 1024
+_ESCAPES = (rb"\u006", rb"\u007", rb"\u005")
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,38 @@ class Stamp:
         Memory: a block and the widest record. Fails with InvalidData, naming the page and the record's number, when a
         record is no object.
         """
-        plain = _plain(page.data)
-        pieces: list[bytes | memoryview] = []
-        size = 0
-        for number, raw in enumerate(page.records, 1):
-            record = memoryview(raw)
-            if record[0] != _OPEN:
-                raise InvalidData(f"{page.place}, record {number}: it must be an object, not {_start(record)}")
-            body, end = self._spliced(record) if plain else self._rewritten(bytes(record))
-            pieces += body, end
-            size += len(body) + len(end)
-            if size >= _BLOCK:
-                yield b"".join(pieces)
-                pieces.clear()
-                size = 0
-        if pieces:
-            yield b"".join(pieces)
+        foreign = _may_be_stamped(page.data)
+        broken = b"\n" in page.data or b"\r" in page.data
+        step = max(1, len(page.records) * _BLOCK // max(1, len(page.data)))
+        for start in range(0, len(page.records), step):
+            records = page.records[start : start + step]
+            block = None if foreign else self._at_once(records)
+            if block is None or (broken and (block.count(b"\n") != len(records) or b"\r" in block)):
+                block = b"".join(self._carefully(records, page.place, start))
+            yield block
+
+    def _at_once(self, records: Sequence[msgspec.Raw]) -> bytes | None:
+        """Stamp objects that have members, or give None if some record is none."""
+        if len(records) < _FEW:
+            views = [memoryview(raw) for raw in records]
+            if all(len(view) > 1 and view[0] == _OPEN and view[1] == _QUOTE for view in views):
+                return self._end.join([*[view[:-1] for view in views], b""])
+            return None
+        # Many small ones, without a step of the interpreter for each: no JSON has a zero byte, so a joint like this is
+        # between two objects, and if there is one between any two, all are objects.
+        joined = b"\0".join(records)
+        pieces = joined.split(b'}\0{"')
+        if len(pieces) != len(records) or not joined.startswith(b'{"'):
+            return None
+        pieces[-1] = pieces[-1][:-1] + self._end
+        return (self._end + b'{"').join(pieces)
+
+    def _carefully(self, records: Sequence[msgspec.Raw], place: str, start: int) -> Iterator[bytes | memoryview]:
+        for number, raw in enumerate(records, start + 1):
+            view = memoryview(raw)
+            if view[0] != _OPEN:
+                raise InvalidData(f"{place}, record {number}: it must be an object, not {_start(view)}")
+            yield from self._rewritten(bytes(view))
 
     def _spliced(self, record: memoryview) -> tuple[bytes | memoryview, bytes]:
         if record[1] != _QUOTE and _EMPTY.fullmatch(record):
@@ -60,9 +78,7 @@ class Stamp:
         return record[:-1], self._end
 
     def _rewritten(self, record: bytes) -> tuple[bytes | memoryview, bytes]:
-        """Stamp a record of a page in which some record has a newline or a stamp of its own."""
-        if _plain(record):
-            return self._spliced(memoryview(record))
+        """Stamp a record of a page in which some record has a newline or a stamp of its own, or is empty."""
         # JSON allows a newline only between tokens, so a space means the same there.
         record = record.replace(b"\n", b" ").replace(b"\r", b" ")
         if not _may_be_stamped(record):
@@ -76,14 +92,10 @@ class Stamp:
         return b"," + stamp[1:] + b"\n"
 
 
-def _plain(data: bytes | bytearray) -> bool:
-    """Say that no record in the data can have a newline or a stamp of its own; a false alarm only costs time."""
-    return b"\n" not in data and b"\r" not in data and not _may_be_stamped(data)
-
-
 def _may_be_stamped(data: bytes | bytearray) -> bool:
-    # A name can be spelled with escapes (\\u005f); one byte is looked for much faster than several, so it comes first.
-    return b'"ingest_' in data or (b"\\" in data and b"\\u00" in data)
+    """Say that a record in the data may have a stamp of its own; a false alarm only costs time."""
+    # A name can be spelled with escapes. Its letters are \\u0061 to \\u0074 and \\u005f; accented ones are not.
+    return b'"ingest_' in data or (b"\\" in data and any(escape in data for escape in _ESCAPES))
 
 
 def _members(record: bytes) -> Iterator[tuple[str, bytes]]:

@@ -49,4 +49,4 @@ def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -
 
 def _age(answer: Any) -> float:
     said = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-    return max(0.0, (parsedate_to_datetime(said) - answer["LastModified"]).total_seconds())
+    return max(0.0, float((parsedate_to_datetime(said) - answer["LastModified"]).total_seconds()))

@@ -28,6 +28,8 @@ class Entry(Generic[T]):
 
     value: T
     version: str
+    age: float = 0.0
+    """The seconds between its writing and its reading, by S3's clock."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class State:
         if got is None:
             return None
         try:
-            return Entry(msgspec.json.decode(got.body, type=kind), got.etag)
+            return Entry(msgspec.json.decode(got.body, type=kind), got.etag, got.age)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidData(f"s3://{self.bucket}/{key} is not the state expected there: {error}") from error
 

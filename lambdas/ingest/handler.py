@@ -27,11 +27,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.errors import SettingsError, UsageError
+from brigade.ingest.credentials import Credentials, credentials
 from brigade.ingest.fetch import Api
 from brigade.ingest.outcome import Outcome
 from brigade.ingest.run import Run
 from brigade.ingest.source import Source
 from brigade.ingest.target import Target, date_of
+from brigade.state import State
 from lambdas.memory import peak_mib
 
 logger = Logger()
@@ -46,14 +48,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ingest the date that the event names, as far as the time allows, and answer with the outcome.
 
     ``event``: ``{"date": "YYYY-MM-DD"}``, or ``{"scheduled": "<ISO 8601 instant>"}`` or ``{}`` for that instant's, or
-    this one's, day in the source's time zone. While the answer's ``outcome`` is ``more``, invoke again with its date.
+    this one's, day in the source's time zone; or one of these as ``event`` beside ``execution``, which names who holds
+    the lease of the date: what never has two invocations at once. While the answer's ``outcome`` is ``more``, or
+    ``wait`` and its ``until`` is over, invoke again with its date.
     Fails as ``Run`` does; nothing is published then.
     """
     setup = _setup()
+    holder = context.aws_request_id
+    if isinstance(event, dict) and "execution" in event:  # as the state machine says it
+        holder, event = event["execution"], event.get("event", {})
     if not isinstance(event, dict) or event.keys() - {"date", "scheduled"}:
         raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
     date = date_of(**event, time_zone=setup.source.time_zone)
-    outcome = setup.run(date, context)
+    outcome = setup.run(date, context, holder)
     _measure(outcome, context)
     logger.info("%s", outcome.outcome, extra=msgspec.to_builtins(outcome))
     answer: dict[str, Any] = msgspec.to_builtins(outcome)
@@ -68,18 +75,20 @@ class _Setup:
     s3: Any
     lake: str
     state: str
+    credentials: Credentials
 
-    def run(self, date: str, context: LambdaContext) -> Outcome:
+    def run(self, date: str, context: LambdaContext, holder: str) -> Outcome:
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000
 
         return Run(
             source=self.source,
             target=Target(self.name, date, self.lake, self.state),
-            api=Api(self.source, self.base_url, remaining),
+            api=Api(self.source, self.base_url, remaining, self.credentials),
             s3=self.s3,
             remaining=remaining,
             say=logger.info,
+            holder=holder,
         )()
 
 
@@ -88,13 +97,16 @@ def _setup() -> _Setup:
     """Read the environment and make the client, once a process."""
     name = _variable("BRIGADE_SOURCE")
     source = importlib.import_module(f"lambdas.ingest.sources.{name}").SOURCE
+    connection, state = Connection(), _variable("BRIGADE_STATE_BUCKET")
+    s3 = connection.client("s3")
     return _Setup(
         name=name,
         source=source,
         base_url=os.environ.get("BRIGADE_BASE_URL") or source.base_url,
-        s3=Connection().client("s3"),
+        s3=s3,
         lake=_variable("BRIGADE_LAKE_BUCKET"),
-        state=_variable("BRIGADE_STATE_BUCKET"),
+        state=state,
+        credentials=credentials(source.authentication, connection.client, State(s3, state), name),
     )
 
 
@@ -107,7 +119,7 @@ def _variable(name: str) -> str:
 
 def _measure(outcome: Outcome, context: LambdaContext) -> None:
     metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak_mib() / int(context.memory_limit_in_mb))
-    if outcome.outcome != "more":
+    if outcome.outcome in ("published", "already_published"):
         metrics.add_metric("Published", MetricUnit.Count, 1)
     if outcome.outcome == "published":
         records, plain = outcome.records or 0, outcome.plain_bytes or 0

@@ -1,9 +1,11 @@
 """One ingest in a process of its own, to be killed or measured: ``python -m tests.local.ingest_process …``."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from brigade.aws import Connection
+from brigade.ingest.fetch import Api, Reply
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target
 from tests.unit.ingest.api import source
@@ -18,12 +20,18 @@ class Memory:
         self.pages = pages
         self.noise = random.Random(1).randbytes(size // 2).hex()
 
-    def page(self, token: str | None) -> bytes:
+        self.requests = self.retries = self.bytes_in = 0
+        self.waited_s = 0.0
+
+    def page(self, token: str | None) -> Reply:
         number = int(token or 0)
         text = self.noise[number * 997 :] + self.noise[: number * 997]
         following = f'"{number + 1}"' if number + 1 < self.pages else "null"
         rows = ",".join(f'{{"n":{number},"text":"{text[at : at + 33_000]}"}}' for at in range(0, len(text), 33_000))
-        return f'{{"next":{following},"rows":[{rows}]}}'.encode()
+        return Reply(f'{{"next":{following},"rows":[{rows}]}}'.encode(), {}, "")
+
+    def stream(self, token: str | None) -> tuple[Iterator[bytes], Reply]:
+        raise NotImplementedError
 
     def address(self, token: str | None) -> str:
         return f"/{token}"
@@ -41,8 +49,6 @@ def main() -> None:
     s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
     declared, target = source(page_limit=10_000), Target("numbers", "2026-11-22", lake, state)
     if url.startswith("http"):
-        from brigade.ingest.fetch import Api
-
         api: Api | Memory = Api(declared, url, lambda: 900.0)
     else:
         pages, size = url.split("x")

@@ -1,5 +1,6 @@
 """The airports of the United States, from the API that ``make demo`` starts on this machine (local/demo/api.py)."""
 
+from brigade.ingest.pagination import Cursor
 from brigade.ingest.source import Source
 
 SOURCE = Source(
@@ -7,8 +8,7 @@ SOURCE = Source(
     path="/data/airports.json",
     parameters={"_shape": "objects", "_size": "500"},
     records="rows",
-    token="next",
-    token_parameter="_next",
+    pagination=Cursor(at="next", parameter="_next"),
     page_limit=20,
     schedule="cron(30 5 * * ? *)",
     time_zone="America/Chicago",

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from brigade.ingest.fetch import Api
+from brigade.ingest.pagination import Cursor
 from brigade.ingest.source import Source
 
 
@@ -68,8 +69,7 @@ def source(**changes: Any) -> Source:
         "base_url": "http://127.0.0.1:1",
         "path": "/records",
         "records": "rows",
-        "token": "next",
-        "token_parameter": "after",
+        "pagination": Cursor(at="next", parameter="after"),
         "schedule": "rate(1 day)",
     }
     return Source(**(declared | changes))

@@ -6,7 +6,7 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.source import Source
+from brigade.ingest.source import Rate, Rule, Source
 from tests.unit.ingest.api import source
 
 
@@ -17,8 +17,9 @@ from tests.unit.ingest.api import source
         ("base_url", "https://example.com/v1"),
         ("path", "records"),
         ("path", "/records?x=1"),
-        ("token_parameter", None),
-        ("token", None),
+        ("tries", 0),
+        ("rules", (Rule(act="retry"),)),
+        ("rate", Rate(requests=0, seconds=1)),
         ("page_limit", 0),
         ("schedule", "every day"),
         ("time_zone", "Mars/Olympus"),
@@ -27,8 +28,7 @@ from tests.unit.ingest.api import source
     ],
 )
 def test_an_impossible_value_is_named(field: str, value: Any) -> None:
-    blamed = "token_parameter" if field == "token" else field
-    with pytest.raises(SettingsError, match=rf"^Source\.{blamed} is .*; it takes "):
+    with pytest.raises(SettingsError, match=rf"^Source\.{field} is .*; it takes "):
         source(**{field: value})
 
 

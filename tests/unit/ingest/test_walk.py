@@ -1,26 +1,40 @@
 """From page to page, with guards that fail rather than end early."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.fetch import Reply
+from brigade.ingest.pagination import Pagination
 from brigade.ingest.walk import walk
 from tests.unit.ingest.api import source
 
 START = Checkpoint(write="w", ts="t")
 
 
-def tokens(chain: Mapping[str | None, str | None]) -> Callable[[str | None], bytes]:
-    return lambda token: json.dumps({"rows": [{"of": token}], "next": chain[token]}).encode()
+class Chain:
+    """An API whose pages say which comes next."""
+
+    def __init__(self, chain: Mapping[str | None, str | None]) -> None:
+        self.chain = chain
+
+    def page(self, cursor: str | None) -> Reply:
+        return Reply(json.dumps({"rows": [{"of": cursor}], "next": self.chain[cursor]}).encode(), {}, "http://api/")
+
+    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
+        raise NotImplementedError
+
+    def address(self, cursor: str | None) -> str:
+        return f"/{cursor}"
 
 
 def walked(chain: Mapping[str | None, str | None], start: Checkpoint = START, **changes: Any) -> list[str | None]:
-    pages = walk(source(**changes), tokens(chain), lambda token: f"/{token}", start)
-    return [json.loads(bytes(page.records[0]))["of"] for page, _ in pages]
+    steps = walk(source(**changes), Chain(chain), start)
+    return [json.loads(bytes(step.page.records[0]))["of"] for step in steps]
 
 
 def test_it_follows_the_tokens_until_there_is_none() -> None:
@@ -28,7 +42,7 @@ def test_it_follows_the_tokens_until_there_is_none() -> None:
 
 
 def test_a_source_without_a_token_has_one_page() -> None:
-    assert walked({None: "a"}, token=None, token_parameter=None) == [None]
+    assert walked({None: "a"}, pagination=Pagination()) == [None]
 
 
 @pytest.mark.parametrize(
@@ -42,10 +56,10 @@ def test_a_circle_is_an_error_that_names_the_page(chain: Mapping[str | None, str
 
 def test_a_circle_that_began_in_an_earlier_invocation_is_found() -> None:
     chain = {None: "a", "a": "b", "b": "a"}
-    pages = walk(source(), tokens(chain), str, START)
-    next(pages)
-    page, seen = next(pages)
-    resumed = Checkpoint(write="w", ts="t", next=page.token, seen=seen, pages=2)
+    steps = walk(source(), Chain(chain), START)
+    next(steps)
+    step = next(steps)
+    resumed = Checkpoint(write="w", ts="t", next=step.next, seen=step.seen, pages=2)
     with pytest.raises(InvalidData, match=r"page 3 .*circle"):
         walked(chain, resumed)
 

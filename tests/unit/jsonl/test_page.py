@@ -10,19 +10,23 @@ from brigade.jsonl import split
     ("data", "records", "token", "count", "found"),
     [
         (b'{"rows":[{},{}],"next":"t"}', "rows", "next", 2, "t"),
-        (b'{"data":{"items":[{}]},"meta":{"page":{"next":17}}}', "data.items", "meta.page.next", 1, "17"),
+        (b'{"data":{"items":[{}]},"meta":{"page":{"next":17}}}', "data.items", "meta.page.next", 1, 17),
         (b"[{},{},{}]", "", None, 3, None),
         (b'{"rows":[],"next":null}', "rows", "next", 0, None),
-        (b'{"rows":[],"next":""}', "rows", "next", 0, None),
+        (b'{"rows":[],"next":""}', "rows", "next", 0, ""),
         (b'{"rows":[]}', "rows", "next", 0, None),
-        (b'{"rows":[],"next":0}', "rows", "next", 0, "0"),
+        (b'{"a b":{"1":[{}],"x":{"no":[]},"class":true}}', "a b.1", "a b.class", 1, True),
+        (b'{"rows":[{}],"next":null,"rows":[]}', "rows", "next", 0, None),
+        (b'{"rows":[],"meta":null}', "rows", "meta.next", 0, None),
+        (b'{"rows":[],"next":0}', "rows", "next", 0, 0),
     ],
 )
 def test_paths_lead_to_records_and_token(
-    data: bytes, records: str, token: str | None, count: int, found: str | None
+    data: bytes, records: str, token: str | None, count: int, found: object
 ) -> None:
-    page = split(data, records=records, token=token, place="page 1")
-    assert (len(page.records), page.token) == (count, found)
+    page = split(data, records=records, values=(token,) if token else (), place="page 1")
+    assert len(page.records) == count
+    assert page.values.get(token or "") == found
 
 
 @pytest.mark.parametrize(
@@ -32,13 +36,13 @@ def test_paths_lead_to_records_and_token(
         (b"", "page 3"),
         (b'{"rows":[{}]', "page 3"),
         (b'{"items":[]}', "page 3: it has no records at 'rows'"),
-        (b'{"rows":{}}', "page 3, rows: Expected `array`, got `object`"),
+        (b'{"rows":{}}', "page 3: Expected `array | null`, got `object` - at `$.rows`"),
+        (b'{"rows":[{},\xff]}', "page 3"),
         (b"[]", "page 3: Expected `object`, got `array`"),
-        (b'{"rows":[],"next":["x"]}', "page 3, next: "),
-        (b'{"rows":[],"next":true}', "page 3, next: "),
+        (b'{"rows":[],"next":["x"]}', "page 3: Expected `bool | int | float | str | null`, got `array` - at `$.next`"),
     ],
 )
 def test_what_is_no_page_is_named(data: bytes, said: str) -> None:
     with pytest.raises(InvalidData) as raised:
-        split(data, records="rows", token="next", place="page 3")
+        split(data, records="rows", values=("next",), place="page 3")
     assert str(raised.value).startswith(said)

@@ -16,7 +16,7 @@ END = b'"ingest_date":"2026-11-22","ingest_ts":"2026-11-22T05:30:00.000Z"}\n'
 
 def lines(rows: bytes) -> bytes:
     """Stamp the array of records whose JSON is given."""
-    page = split(b'{"rows":' + rows + b"}", records="rows", token=None, place="page 7")
+    page = split(b'{"rows":' + rows + b"}", records="rows", place="page 7")
     return b"".join(STAMP.lines(page))
 
 
@@ -97,7 +97,8 @@ def test_bytes_stay_as_they_were(record: bytes, line: bytes) -> None:
         (b'[{"a":"\n"}]', "page 7"),
         (b'[{"a":1}', "page 7"),
         (b"[" * 100_000, "page 7"),
-        (b"null", "page 7, rows: Expected `array`"),
+        (b"null", "page 7: it has no records at 'rows'"),
+        (b"7", "page 7: Expected `array | null`"),
     ],
 )
 def test_what_is_no_record_names_the_page_and_the_place(rows: bytes, said: str) -> None:
@@ -109,8 +110,26 @@ def test_what_is_no_record_names_the_page_and_the_place(rows: bytes, said: str) 
 
 def test_a_page_is_streamed_in_blocks() -> None:
     record = b'{"a":"' + b"x" * 30_000 + b'"}'
-    page = split(b"[" + b",".join([record] * 40) + b"]", records="", token=None, place="page 1")
+    page = split(b"[" + b",".join([record] * 40) + b"]", records="", place="page 1")
     blocks = list(STAMP.lines(page))
     assert len(blocks) > 5
     assert max(map(len, blocks)) < 128 * 1024 + 31_000
     assert b"".join(blocks).count(b"\n") == 40
+
+
+@pytest.mark.parametrize(
+    "odd", [b"{}", b'{ "a":1}', b'{"a":{}}', b'{"a":"}\\\\u0000{\\""}', b'{"ingest_ts":0}', b"{\n}"]
+)
+@pytest.mark.parametrize("place", [0, 50, 99])
+def test_many_small_records_are_stamped_as_one_by_one(odd: bytes, place: int) -> None:
+    rows = [b'{"n":%d}' % number for number in range(100)]
+    rows[place] = odd
+    assert lines(b"[" + b",".join(rows) + b"]") == b"".join(lines(b"[" + row + b"]") for row in rows)
+
+
+@pytest.mark.parametrize("place", [0, 50, 99])
+def test_among_many_small_records_one_that_is_none_is_named(place: int) -> None:
+    rows = [b"{}" for number in range(100)]
+    rows[place] = b"7"
+    with pytest.raises(InvalidData, match=f"page 7, record {place + 1}: it must be an object, not 7"):
+        lines(b"[" + b",".join(rows) + b"]")

@@ -1,0 +1,174 @@
+"""Put on a request who asks; take new credentials when the API says that the old ones are over."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from msgspec.structs import replace
+
+from brigade.errors import BrigadeError, RetryLater
+from brigade.ingest.authentication import (
+    Authentication,
+    Basic,
+    Bearer,
+    ClientCredentials,
+    HeaderKey,
+    QueryKey,
+    RefreshToken,
+    Secret,
+)
+from brigade.ingest.pagination import Request
+from brigade.state import State
+
+_EARLY_S = 60.0
+
+
+class Credentials(Protocol):
+    """What asking needs of credentials."""
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that say who asks, which another host must not get."""
+
+    def on(self, request: Request) -> Request:
+        """Give the request with who asks."""
+
+    def renew(self) -> bool:
+        """Take new credentials; False if there can be none."""
+
+
+class Anonymous:
+    """Nobody in particular asks."""
+
+    headers: tuple[str, ...] = ()
+
+    def on(self, request: Request) -> Request:
+        """Give the request as it is."""
+        return request
+
+    def renew(self) -> bool:
+        """There are none."""
+        return False
+
+
+class Kept:
+    """The credentials of a source. Secrets are read when they are first needed, and again after ``renew``.
+
+    ``read`` gives the value of a secret; ``state`` and ``key`` say where a rotated refresh token is kept.
+    """
+
+    def __init__(self, kind: Authentication, read: Callable[[Secret], str], state: State, key: str) -> None:
+        self._kind, self._read, self._state, self._key = kind, read, state, key
+        self._made: Request | None = None
+        self._until = float("inf")
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that say who asks."""
+        return (self._kind.header,) if isinstance(self._kind, HeaderKey) else ("Authorization",)
+
+    def on(self, request: Request) -> Request:
+        """Give the request with who asks; fails with BrigadeError when the secret or the token is not to be had."""
+        if self._made is None or time.monotonic() > self._until:
+            self._made = self._make()
+        made = self._made
+        return replace(
+            request,
+            headers={**request.headers, **made.headers},
+            parameters={**request.parameters, **made.parameters},
+        )
+
+    def renew(self) -> bool:
+        """Forget what was read, so that the next request reads it anew."""
+        self._made = None
+        return True
+
+    def _make(self) -> Request:
+        kind = self._kind
+        if isinstance(kind, QueryKey):
+            return Request(url="", parameters={kind.parameter: self._read(kind.key)})
+        if isinstance(kind, HeaderKey):
+            return Request(url="", headers={kind.header: self._read(kind.key)})
+        if isinstance(kind, Basic):
+            pair = f"{self._read(kind.user)}:{self._read(kind.password)}".encode()
+            return Request(url="", headers={"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
+        token = self._read(kind.token) if isinstance(kind, Bearer) else self._granted(kind)
+        return Request(url="", headers={"Authorization": f"Bearer {token}"})
+
+    def _granted(self, kind: ClientCredentials | RefreshToken) -> str:
+        form = {"client_id": self._read(kind.client_id)}
+        if kind.client_secret:
+            form["client_secret"] = self._read(kind.client_secret)
+        if isinstance(kind, ClientCredentials):
+            form |= {"grant_type": "client_credentials"} | ({"scope": kind.scope} if kind.scope else {})
+            answer = self._ask(kind.token_url, form)
+        else:
+            answer = self._refreshed(kind, form)
+        self._until = time.monotonic() + float(answer.get("expires_in", 3600)) - _EARLY_S
+        return str(answer["access_token"])
+
+    def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> Mapping[str, Any]:
+        kept = self._state.get(self._key, dict)
+        token = kept.value["refresh_token"] if kept else self._read(kind.refresh_token)
+        answer = self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token})
+        rotated = answer.get("refresh_token")
+        if rotated and rotated != token:
+            self._state.update(self._key, lambda _: {"refresh_token": rotated}, default={}, kind=dict)
+        return answer
+
+    def _ask(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+        host = urlsplit(url).netloc
+        try:
+            answer = urllib3.request(
+                "POST",
+                url,
+                body=urlencode(form),
+                headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+                redirect=False,
+                timeout=urllib3.Timeout(connect=10, read=30),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise RetryLater(f"{host} gives no token now: {type(error).__name__}") from error
+        if answer.status != 200:
+            raise (RetryLater if answer.status >= 500 or answer.status == 429 else BrigadeError)(
+                f"{host} gives no token: status {answer.status}; check the secrets that the source names"
+            )
+        found: Mapping[str, Any] = json.loads(answer.data)
+        if "access_token" not in found:
+            raise BrigadeError(f"{host} answers without an access_token")
+        return found
+
+
+def credentials(
+    kind: Authentication | None, client: Callable[[str], Any], state: State | None, source: str
+) -> Credentials:
+    """Give the credentials of a source; ``client`` makes a client of AWS, by service."""
+    if kind is None or state is None:
+        return Anonymous()
+
+    def read(secret: Secret) -> str:
+        from aws_lambda_powertools.utilities import parameters
+
+        try:
+            if secret.store == "ssm":
+                value: Any = parameters.SSMProvider(boto3_client=client("ssm")).get(
+                    secret.name, decrypt=True, force_fetch=True
+                )
+            else:
+                value = parameters.SecretsProvider(boto3_client=client("secretsmanager")).get(
+                    secret.name, force_fetch=True
+                )
+        except parameters.GetParameterError as error:
+            raise BrigadeError(f"cannot read the secret {secret.name} of {secret.store}: {error}") from error
+        if secret.key is None:
+            return str(value)
+        try:
+            return str(json.loads(value)[secret.key])
+        except (ValueError, KeyError, TypeError):
+            raise BrigadeError(f"the secret {secret.name} has no member {secret.key!r}") from None
+
+    return Kept(kind, read, state, f"ingest/{source}/refresh-token.json")

@@ -1,0 +1,102 @@
+"""Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from brigade.errors import InvalidData
+from brigade.ingest.profile import Profile
+from brigade.ingest.source import Source
+from brigade.jsonl import Gzip, Page, Stamp
+
+_BLOCK = 128 * 1024
+_QUARANTINE = 4 * 1024 * 1024
+_TOLERATED_FROM = 100
+
+
+class Pour:
+    """Give the lines of pages, and count: ``records`` written, ``broken`` in ``quarantine``, ``profile`` of what came.
+
+    Memory: a block of some 128 KiB, the widest record as objects, and the quarantine, 4 MiB of gzip at most.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stamp: Stamp,
+        *,
+        profile: Profile,
+        records: int = 0,
+        broken: int = 0,
+        quarantine: bytes = b"",
+    ) -> None:
+        self.records, self.broken, self.quarantine = records, broken, quarantine
+        self.profile = profile
+        self._source, self._stamp = source, stamp
+        self._objects = source.transforms or source.contract is not None
+        self._encoder = msgspec.json.Encoder()
+
+    def lines(self, page: Page) -> Iterator[bytes]:
+        """Give a page's lines in blocks.
+
+        Fails with InvalidData, naming the page and the record: one that is no object, one whose change fails; and when
+        more records than the contract tolerates break it.
+        """
+        self.profile.see(page.records)
+        if self._objects:
+            yield from self._changed(page)
+        else:
+            yield from self._stamp.lines(page)
+            self.records += len(page.records)
+        self.profile.sample(page.records)
+
+    def _changed(self, page: Page) -> Iterator[bytes]:
+        contract, transform, lines, size = self._source.contract, self._source.transform, bytearray(), 0
+        date, ts = self._stamp.date, self._stamp.ts
+        broken = []
+        for number, raw in enumerate(page.records, 1):
+            record: Any = msgspec.json.decode(raw)
+            if type(record) is not dict:
+                raise InvalidData(f"{page.place}, record {number}: it must be an object, not {type(record).__name__}")
+            if contract and (reason := contract.broken(record)):
+                broken.append({"reason": reason, "page": page.place, "number": number, "record": raw})
+                continue
+            try:
+                changed = transform(record)
+            except InvalidData as error:
+                raise InvalidData(f"{page.place}, record {number}: {error}") from error
+            if changed is None:
+                continue
+            changed["ingest_date"], changed["ingest_ts"] = date, ts
+            size += 1
+            self._encoder.encode_into(changed, lines, -1)
+            lines += b"\n"
+            if len(lines) >= _BLOCK:
+                yield bytes(lines)
+                lines.clear()
+        if lines:
+            yield bytes(lines)
+        self.records += size
+        if broken:
+            self._set_aside(broken, page.place)
+
+    def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
+        gzip = Gzip()
+        body = b"".join(gzip.compress(self._encoder.encode(each) + b"\n") for each in broken)
+        self.quarantine += body + gzip.flush()
+        self.broken += len(broken)
+        self.check(place, _TOLERATED_FROM)
+        if len(self.quarantine) > _QUARANTINE:
+            raise InvalidData(
+                f"{place}: more than {_QUARANTINE} bytes of records break the contract: {broken[0]['reason']}"
+            )
+
+    def check(self, place: str, least: int = 1) -> None:
+        """Fail with InvalidData if more than the tolerated share of ``least`` or more records broke the contract."""
+        contract, records = self._source.contract, self.profile.records
+        if contract and records >= least and self.broken > contract.tolerated * records:
+            raise InvalidData(
+                f"{place}: {self.broken} of {records} records break the contract, more than the tolerated "
+                f"{contract.tolerated:.2%}"
+            )

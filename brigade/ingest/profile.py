@@ -1,0 +1,74 @@
+"""What the records of a date are like, and how that differs from the date before: the warning that comes in time."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+_SAMPLED = 16
+_JUMP = 1.25
+_FIELDS = 1000
+
+
+class Profile(msgspec.Struct, kw_only=True):
+    """Widths of all records, in bytes of JSON as they came, and the fields of a sample, with how often each had a type.
+
+    The sample is every sixteenth record of a page or so, at least one; a thousand fields at most are told apart.
+    """
+
+    records: int = 0
+    plain_bytes: int = 0
+    widest: int = 0
+    sampled: int = 0
+    fields: dict[str, dict[str, int]] = {}
+
+    @property
+    def mean(self) -> float:
+        """The mean width of a record."""
+        return self.plain_bytes / self.records if self.records else 0.0
+
+    def copy(self) -> "Profile":
+        """Give one that does not change with this."""
+        return msgspec.structs.replace(self, fields={name: dict(kinds) for name, kinds in self.fields.items()})
+
+    def see(self, records: Sequence[msgspec.Raw]) -> None:
+        """Count the records of a page."""
+        widths = [len(memoryview(raw)) for raw in records]
+        if not widths:
+            return
+        self.records += len(widths)
+        self.plain_bytes += sum(widths)
+        self.widest = max(self.widest, *widths) if len(widths) > 1 else max(self.widest, widths[0])
+
+    def sample(self, records: Sequence[msgspec.Raw]) -> None:
+        """Look at the fields of some records of a page, which are known to be objects."""
+        for raw in records[:: max(1, min(_SAMPLED, len(records)))]:
+            self.sampled += 1
+            for name, value in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
+                if name in self.fields or len(self.fields) < _FIELDS:
+                    kinds = self.fields.setdefault(name, {})
+                    kind = _kind(value)
+                    kinds[kind] = kinds.get(kind, 0) + 1
+
+
+def _kind(value: msgspec.Raw) -> str:
+    first = bytes(memoryview(value)[:1])
+    return {b'"': "text", b"{": "object", b"[": "array", b"t": "boolean", b"f": "boolean", b"n": "null"}.get(
+        first, "number"
+    )
+
+
+def drift(before: Profile, now: Profile) -> list[str]:
+    """Say what came, what went, what changed its type, and what grew, a line each; nothing if one has no records."""
+    if not before.sampled or not now.sampled:
+        return []
+    said = [f"field {name} came" for name in now.fields if name not in before.fields]
+    said += [f"field {name} went" for name in before.fields if name not in now.fields]
+    for name in now.fields.keys() & before.fields.keys():
+        new = now.fields[name].keys() - before.fields[name].keys() - {"null"}
+        if new and before.fields[name].keys() != {"null"}:
+            said.append(f"field {name} is {', '.join(sorted(new))}, it was {', '.join(sorted(before.fields[name]))}")
+    if now.mean > before.mean * _JUMP:
+        said.append(f"records grew from {before.mean:.0f} to {now.mean:.0f} bytes on average")
+    if now.widest > before.widest * 2 * _JUMP:
+        said.append(f"the widest record grew from {before.widest} to {now.widest} bytes")
+    return sorted(said)

@@ -1,0 +1,95 @@
+"""The array at a path of a JSON document of any size, in pieces, as its blocks come."""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from brigade.errors import InvalidData
+
+LARGEST_RECORD = 64 * 1024 * 1024
+# A quote of which no string comes is one that ends in a later block.
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\],:]', re.DOTALL)
+
+
+def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
+    """Give arrays of JSON, one a block at most, that together have the elements of the array at the dotted path.
+
+    Only brackets, commas and strings are looked at: whether each array is well-formed is for its reader to say, and of
+    what is around the array only that it is closed. Memory: a block and the widest element, 64 MiB at most.
+
+    Fails with InvalidData, naming the place, when there is no array at the path, when the document ends before its end,
+    or when an element is wider.
+    """
+    scan = _Scan(path.split(".") if path else [])
+    for block in blocks:
+        if found := scan.take(block):
+            yield found
+        if len(scan.rest) > LARGEST_RECORD:
+            raise InvalidData(f"{place}: a record is wider than {LARGEST_RECORD} bytes")
+    if not scan.met:
+        raise InvalidData(f"{place}: it has no records at {path!r}; it ends with {bytes(scan.rest[-60:])!r}")
+    if scan.inside or scan.above:
+        raise InvalidData(f"{place}: the answer ends before its end, with {bytes(scan.rest[-60:])!r}")
+
+
+class _Scan:
+    """Where a scan of a document is, between blocks."""
+
+    def __init__(self, path: list[str]) -> None:
+        self.rest = bytearray()
+        self.above: list[str | None] = []
+        """The objects and arrays that are open around what is scanned: the name that each has in the one above it."""
+        self.inside = self.met = False
+        self._path, self._at, self._depth = path, 0, 0
+        self._name: str | None = None
+        self._last: bytes = b""
+
+    def take(self, block: bytes) -> bytes | None:
+        """Go on through a block; give the elements that are whole by its end as an array, if there are any."""
+        self.rest += block
+        start, end = (0, 0) if self.inside else (-1, -1)
+        self._at, position = 0, self._at
+        for found in _TOKEN.finditer(self.rest, position):
+            token = found[0]
+            position = found.end()
+            if token == b'"':
+                position = found.start()
+                break
+            if not self.inside:
+                if self._enter(token):
+                    start = end = found.end()
+            elif token in b"{[":
+                self._depth += 1
+            elif token in b"}]":
+                self._depth -= 1
+                if self._depth < 0:
+                    end, self.inside = found.start(), False
+            elif token == b"," and not self._depth:
+                end = found.start()
+        # Behind the last token there may be part of a number or a word; it is looked at again with the next block.
+        whole = bytes(self.rest[start:end]).strip(b", \t\r\n") if end > start >= 0 else b""
+        kept = end if self.inside and end >= 0 else 0 if self.inside else position
+        del self.rest[:kept]
+        self._at = max(0, position - kept)
+        return b"[" + whole + b"]" if whole else None
+
+    def _enter(self, token: bytes) -> bool:
+        """Follow a token outside of the array; say whether the array begins with it."""
+        if token.startswith(b'"'):
+            self._last = token
+        elif token == b":":
+            self._name = msgspec.json.decode(self._last, type=str)
+        elif token == b",":
+            self._name = None
+        elif token in b"{[":
+            names = [name for name in [*self.above[1:], self._name] if name is not None]
+            if token == b"[" and not self.met and names == self._path and len(self.above) == len(self._path):
+                self.inside = self.met = True
+                self._depth = 0
+                return True
+            self.above.append(self._name)
+            self._name = None
+        elif self.above:
+            self.above.pop()
+        return False

@@ -1,0 +1,63 @@
+"""The array of a document that comes in blocks, cut anywhere."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brigade.errors import InvalidData
+from brigade.jsonl import array
+
+texts = st.text() | st.sampled_from(['"', "\\", "}],[{", '\\"', ":,"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def elements(data: bytes, path: str, size: int) -> list[Any]:
+    return [element for piece in array.arrays(cut(data, size), path, "page 1") for element in json.loads(piece)]
+
+
+@given(st.lists(values, max_size=5), values, st.integers(1, 9), st.sampled_from([None, 1]), st.booleans())
+def test_the_elements_are_those_of_the_document(
+    rows: list[Any], other: Any, size: int, indent: int | None, ascii_only: bool
+) -> None:
+    document = {
+        "other": other,
+        "x": {"rows": [other]},
+        "data": {"first": other, "rows": rows, "last": [other]},
+        "z": other,
+    }
+    written = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
+    assert elements(written, "data.rows", size) == rows
+    assert elements(json.dumps(rows, indent=indent).encode(), "", size) == rows
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_document_that_ends_early_is_an_error(size: int) -> None:
+    written = b'{"a":{"rows":[{"n":1},{"n":"]}"}]},"b":1}'
+    for length in range(len(written)):
+        with pytest.raises(InvalidData, match=r"page 1: (it has no records|the answer ends before)"):
+            elements(written[:length], "a.rows", size)
+    assert elements(written, "a.rows", size) == [{"n": 1}, {"n": "]}"}]
+
+
+@pytest.mark.parametrize("written", [b"", b"{}", b'{"rows":{"rows":[1]}}', b'[{"rows":[1]}]', b'{"x":"rows","y":[1]}'])
+def test_no_array_at_the_path_is_an_error(written: bytes) -> None:
+    with pytest.raises(InvalidData, match="it has no records at 'rows'"):
+        elements(written, "rows", 5)
+
+
+def test_a_record_that_is_too_wide_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "LARGEST_RECORD", 1000)
+    with pytest.raises(InvalidData, match="wider than 1000 bytes"):
+        elements(b'["' + b"x" * 5000, "", 100)
