@@ -64,6 +64,19 @@ def identify(scope: Mapping[str, Any], body: bytes) -> Caller:
     return Caller(principal.arn, principal.account, get_region(), principal)
 
 
+def current() -> Caller:
+    """Give who sent the request that this task serves; ministack keeps it for every task that the request started.
+
+    Raises:
+        Refused: the caller's key or session is no longer valid.
+    """
+    # The key whose signature was found right; root's, which is not checked, leaves it empty.
+    principal = evaluator.resolve_principal(evaluator._verified_key.get(), get_account_id())
+    if isinstance(principal, evaluator.AuthError):
+        raise Refused(principal.code, principal.message)
+    return Caller(principal.arn, principal.account, get_region(), principal)
+
+
 def allowed(caller: Caller, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
     """Say whether the caller's policies, boundary and session policies allow an action on a resource.
 

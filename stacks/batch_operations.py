@@ -48,8 +48,13 @@ class BatchOperationsStack(Stack):
                 settings=settings,
             )
             allow_objects(made.role, storage.lake, operation.reads, "s3:GetObject", "s3:GetObjectVersion")
-            # GetObject is the HEAD that settles a write whose answer got lost: lambdas/batch_operations/handler.py
-            allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject", "s3:GetObject")
+            # An operation that writes under a condition looks at what it writes, to settle a lost answer, and says so.
+            allow_objects(made.role, storage.lake, operation.checks, "s3:GetObject")
+            allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject")
+            allow_objects(made.role, storage.lake, operation.deletes, "s3:DeleteObject")
+            if operation.tags:
+                allow_objects(made.role, storage.lake, operation.reads, "s3:GetObjectTagging")
+                allow_objects(made.role, storage.lake, operation.writes, "s3:PutObjectTagging")
             allow_list(made.role, storage.lake)
             allow_key(made.role, storage.key, "Decrypt", *(["GenerateDataKey"] if operation.writes else []))
             CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)

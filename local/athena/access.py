@@ -9,7 +9,6 @@ table, and for a partitioned table its partitions; Glue wants each right on the 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
 
 from local import identity
@@ -20,16 +19,11 @@ class Denied(Exception):
 
 
 def caller() -> identity.Caller:
-    """Give who sent the request that this task serves; ministack keeps it for every task that the request started.
-
-    Raises:
-        Denied: the caller's key or session is no longer valid.
-    """
-    # The key whose signature was found right; root's, which is not checked, leaves it empty.
-    principal = evaluator.resolve_principal(evaluator._verified_key.get(), get_account_id())
-    if isinstance(principal, evaluator.AuthError):
-        raise Denied(principal.message)
-    return identity.Caller(principal.arn, principal.account, get_region(), principal)
+    """Give who asks. Raises Denied when the caller's key or session is no longer valid."""
+    try:
+        return identity.current()
+    except identity.Refused as refused:
+        raise Denied(refused.message) from None
 
 
 def require_table(database: str, table: str, *, registered: bool) -> None:

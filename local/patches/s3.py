@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from ministack.core.responses import AccountScopedDict, get_account_id, get_region
 from ministack.services import s3
 
+from local import identity
 from local.replacing import replacing
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -27,6 +28,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
+    hide_what_is_absent()
     encrypt_with_the_account_key()
 
 
@@ -156,3 +158,21 @@ def _found(document: str) -> Answer:
 def _answer(answer: Any) -> Answer:
     status, headers, body = answer
     return status, headers, body
+
+
+def hide_what_is_absent() -> None:
+    """Symptom: who may not list a bucket is told, by a 404, which keys are not in it.
+
+    Mends (1.5.33): to whom ``s3:ListBucket`` is not allowed, GetObject and HeadObject of an absent key answer 403.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+
+    @replacing(s3, "_dispatch")
+    def dispatch(original: Any, method: str, bucket: str, key: str, headers: Any, body: bytes, query: Any) -> Any:
+        answer = original(method, bucket, key, headers, body, query)
+        absent = key and answer[0] == 404 and (method == "HEAD" or (method == "GET" and b"NoSuchKey" in answer[2]))
+        if not absent or bucket not in s3._buckets:
+            return answer
+        if identity.allowed(identity.current(), "s3:ListBucket", f"arn:aws:s3:::{bucket}"):
+            return answer
+        return (403, {}, b"") if method == "HEAD" else s3._error("AccessDenied", "Access Denied", 403)

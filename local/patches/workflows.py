@@ -72,8 +72,8 @@ def act_with_the_role_of_the_schedule() -> None:
     """Symptom: a schedule starts what its role does not allow, and passes ``<aws.scheduler.scheduled-time>`` literally.
 
     Mends (1.5.33), for state machines and functions: the role must trust ``scheduler.amazonaws.com`` and allow
-    ``states:StartExecution`` or ``lambda:InvokeFunction``, else nothing starts and the log says why; the four context
-    attributes are put in.
+    ``states:StartExecution`` or ``lambda:InvokeFunction``, else nothing starts, the log says why, and the event goes to
+    the dead-letter queue if the role may send it there; the four context attributes are put in.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
     """
 
@@ -83,11 +83,13 @@ def act_with_the_role_of_the_schedule() -> None:
             return original(target, event, rule, *rest, **named)
         service = target["Arn"].split(":")[2]
         action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}.get(service)
-        why = action and refusal(
-            target["RoleArn"], "scheduler.amazonaws.com", action, target["Arn"], {"aws:SourceArn": rule["Arn"]}
-        )
+        context = {"aws:SourceArn": _group(rule["Arn"])}
+        why = action and refusal(target["RoleArn"], "scheduler.amazonaws.com", action, target["Arn"], context)
         if why:
             _log.warning("schedule %s: %s", rule["Arn"], why)
+            queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+            if queue and not refusal(target["RoleArn"], "scheduler.amazonaws.com", "sqs:SendMessage", queue, context):
+                original({"Id": "dead-letters", "Arn": queue}, event, rule, *rest, **named)
             return None
         attributes = {
             "scheduled-time": datetime.fromtimestamp(event["Time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -99,6 +101,15 @@ def act_with_the_role_of_the_schedule() -> None:
         for name, value in attributes.items():
             given = given and given.replace(f"<aws.scheduler.{name}>", value)
         return original({**target, **({"Input": given} if given else {})}, event, rule, *rest, **named)
+
+
+def _group(schedule: str) -> str:
+    """The ARN of a schedule's group, which is what the scheduler names to a role as the source.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    start, group, _ = schedule.rsplit("/", 2)
+    return f"{start}-group/{group}"
 
 
 def look_at_schedules_each_second() -> None:

@@ -22,11 +22,14 @@ class Deployment:
     outputs: dict[str, str]
     lake: Lake
 
-    def run(self, *arguments: str, given: str | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run ``brigade``, ``given`` on its stdin."""
+    def run(
+        self, *arguments: str, given: str | None = None, at: Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run ``brigade``, ``given`` on its stdin, in the folder ``at``."""
         return subprocess.run(
             [BRIGADE, *arguments],
             env=self.environment,
+            cwd=at,
             input=given,
             stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True,

@@ -1,5 +1,6 @@
 """What S3 of the local AWS does as S3 does, and ministack alone does not."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -131,3 +132,23 @@ def test_kms_without_a_key_is_the_account_key(s3: Any, bucket: str) -> None:
     put = s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="aws:kms")
     assert put["ServerSideEncryption"] == "aws:kms"
     assert put["SSEKMSKeyId"].endswith("alias/aws/s3")
+
+
+def test_an_absent_key_is_hidden_from_who_may_not_list(emulator: Emulator) -> None:
+    iam, bucket = emulator.root("iam"), "absent-and-hidden"
+    emulator.root("s3").create_bucket(Bucket=bucket)
+    emulator.root("s3").put_object(Bucket=bucket, Key="there", Body=b"x")
+    for name, action in (("reader", []), ("lister", ["s3:ListBucket"])):
+        iam.create_user(UserName=name)
+        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+        statement = {"Effect": "Allow", "Action": ["s3:GetObject", *action], "Resource": resources}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName="reads", PolicyDocument=policy)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        s3 = emulator.client("s3", access_key=made["AccessKeyId"], secret_key=made["SecretAccessKey"])
+        assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"x"
+        for call in (s3.get_object, s3.head_object):
+            with pytest.raises(ClientError) as caught:
+                call(Bucket=bucket, Key="absent")
+            status = caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
+            assert status == (404 if action else 403)

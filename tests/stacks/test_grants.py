@@ -32,7 +32,6 @@ MAKE = LOG | {
     "s3:GetObject on Lake/also/*",
     "s3:GetObjectVersion on Lake/also/*",
     "s3:PutObject on Lake/out/*",
-    "s3:GetObject on Lake/out/*",
     "s3:ListBucket on Lake",
 }
 JOB = {
