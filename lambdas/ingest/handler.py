@@ -12,6 +12,10 @@ On the state bucket, keys ``ingest/<source>/*`` (checkpoints) and ``receipts/<so
 On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
 absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,
 to abort what a killed run left open of a key that is published. No condition on a prefix: HeadObject carries none.
+
+A source with credentials: ``secretsmanager:GetSecretValue`` or ``ssm:GetParameter`` on what it names.
+
+Lambda's own active tracing records each invocation; Powertools' Tracer would load X-Ray's SDK into every cold start.
 """
 
 import functools
@@ -21,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -38,11 +42,9 @@ from lambdas.memory import peak_mib
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ingest the date that the event names, as far as the time allows, and answer with the outcome.
@@ -62,6 +64,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     date = date_of(**event, time_zone=setup.source.time_zone)
     outcome = setup.run(date, context, holder)
     _measure(outcome, context)
+    for line in outcome.drift:
+        logger.warning("drift: %s", line)
     logger.info("%s", outcome.outcome, extra=msgspec.to_builtins(outcome))
     answer: dict[str, Any] = msgspec.to_builtins(outcome)
     return answer
@@ -123,6 +127,12 @@ def _measure(outcome: Outcome, context: LambdaContext) -> None:
         metrics.add_metric("Published", MetricUnit.Count, 1)
     if outcome.outcome == "published":
         records, plain = outcome.records or 0, outcome.plain_bytes or 0
+        metrics.add_metric("BytesIn", MetricUnit.Bytes, outcome.bytes_in or 0)
+        metrics.add_metric("Drift", MetricUnit.Count, len(outcome.drift))
+        metrics.add_metric("Quarantined", MetricUnit.Count, outcome.broken or 0)
+        metrics.add_metric("Retries", MetricUnit.Count, outcome.retries or 0)
+        metrics.add_metric("WaitSeconds", MetricUnit.Seconds, outcome.waited_s or 0)
+        metrics.add_metric("WidestRecord", MetricUnit.Bytes, outcome.widest or 0)
         metrics.add_metric("Records", MetricUnit.Count, records)
         metrics.add_metric("Pages", MetricUnit.Count, outcome.pages or 0)
         metrics.add_metric("BytesOut", MetricUnit.Bytes, outcome.bytes or 0)

@@ -76,6 +76,12 @@ def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, 
         limits.record_bytes,
     )
     alarm(
+        "Drift",
+        f"Records of {source} are not as they were the date before: fields came, went or changed type, or they grew",
+        measured(stage, service, "Drift", "Maximum", _MINUTES),
+        1,
+    )
+    alarm(
         "DeadLetters",
         f"The dead-letter queue {names.ingest_failures(stage, source)} holds failures that nobody has looked at",
         cloudwatch.Metric(

@@ -1,12 +1,14 @@
 """One source, provisioned."""
 
-from aws_cdk import TimeZone
+from aws_cdk import Stack, TimeZone
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
+from brigade.ingest.authentication import secrets_of
 from brigade.ingest.source import Source
 from brigade.settings import Settings
 from stacks import names
@@ -61,6 +63,8 @@ class Ingest(Construct):
         allow(made.role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
         allow_key(made.role, key, "Decrypt", "GenerateDataKey")
 
+        _allow_secrets(self, made.role, source)
+
         failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
         self.state_machine = Loop(
             self,
@@ -84,3 +88,17 @@ class Ingest(Construct):
                 dead_letter_queue=failures,
             ),
         )
+
+
+def _allow_secrets(scope: Construct, role: iam.Role, source: Source) -> None:
+    """Let a source's function read the secrets that it declares, and no others."""
+    stack = Stack.of(scope)
+    place = f"{stack.region}:{stack.account}"
+    for secret in secrets_of(source.authentication):
+        if secret.store == "ssm":
+            arn_ = f"arn:{stack.partition}:ssm:{place}:parameter/{secret.name.lstrip('/')}"
+            allow(role, ["ssm:GetParameter"], [arn_])
+        else:
+            # Secrets Manager puts six random characters behind a name.
+            arn_ = f"arn:{stack.partition}:secretsmanager:{place}:secret:{secret.name}-??????"
+            allow(role, ["secretsmanager:GetSecretValue"], [arn_], because="The end of a secret's ARN is made up.")

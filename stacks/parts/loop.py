@@ -20,6 +20,8 @@ _LONGEST = Duration.days(1)
 class Loop(Construct):
     """Invokes a function: again after a crash, a timeout or a throttle; again, for the same date, while there is more.
 
+    Where the API asks for a long pause it waits by itself, unpaid, until the instant that the function says.
+
     What fails for good goes to ``failures`` with its input and its error, and the execution ends Failed. After a day it
     is ended as timed out.
     """
@@ -69,6 +71,8 @@ def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:
             "Run": {
                 "Type": "Task",
                 "Resource": function_arn,
+                # Of an execution no two invocations run at once: it holds the lease of the date, crashed ones included.
+                "Parameters": {"execution.$": "$$.Execution.Id", "event.$": "$"},
                 "Retry": [
                     {"ErrorEquals": list(FINAL_ERRORS), "MaxAttempts": 0},
                     {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 10, "BackoffRate": 3, "MaxAttempts": 4},
@@ -78,9 +82,13 @@ def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:
             },
             "Is there more?": {
                 "Type": "Choice",
-                "Choices": [{"Variable": "$.outcome", "StringEquals": "more", "Next": "Same date again"}],
+                "Choices": [
+                    {"Variable": "$.outcome", "StringEquals": "more", "Next": "Same date again"},
+                    {"Variable": "$.outcome", "StringEquals": "wait", "Next": "Until the API may be asked"},
+                ],
                 "Default": "Done",
             },
+            "Until the API may be asked": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Same date again"},
             "Same date again": {"Type": "Pass", "Parameters": {"date.$": "$.date"}, "Next": "Run"},
             "Done": {"Type": "Succeed"},
             "Keep the failure": {

@@ -26,10 +26,12 @@ def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
 def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: dict[str, Any]) -> tuple[str, list[Any]]:
     """Run the machine: each visit of ``Run`` takes the next answer, or the error of that name. Gives end and calls."""
     name, data, calls = machine["StartAt"], dict(event), []
+    waits = calls  # in order with the calls
     while True:
         state = machine["States"][name]
         match state["Type"]:
             case "Task" if name == "Run":
+                assert state["Parameters"] == {"execution.$": "$$.Execution.Id", "event.$": "$"}
                 calls.append(dict(data))
                 answer = answers.pop(0)
                 if isinstance(answer, str):
@@ -42,10 +44,11 @@ def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: di
                 data[state["ResultPath"].removeprefix("$.")] = {"MessageId": "…"}
                 calls.append(state["Parameters"]["MessageBody"])
             case "Choice":
-                (choice,) = state["Choices"]
-                taken = data[choice["Variable"].removeprefix("$.")] == choice["StringEquals"]
-                name = choice["Next"] if taken else state["Default"]
+                taken = (each for each in state["Choices"] if data[each["Variable"][2:]] == each["StringEquals"])
+                name = next((each["Next"] for each in taken), state["Default"])
                 continue
+            case "Wait":
+                waits.append(data[state["TimestampPath"].removeprefix("$.")])
             case "Pass":
                 data = {
                     key.removesuffix(".$"): data[path.removeprefix("$.")] for key, path in state["Parameters"].items()
@@ -64,6 +67,13 @@ def test_it_goes_round_with_the_same_date_while_there_is_more(stage: Stage) -> N
     end, calls = walk(machine, [more, more, done], {"scheduled": "2026-11-22T05:15:00Z"})
     assert end == "Succeed"
     assert calls == [{"scheduled": "2026-11-22T05:15:00Z"}, {"date": "2026-11-22"}, {"date": "2026-11-22"}]
+
+
+def test_a_long_pause_is_waited_for_between_two_calls(stage: Stage) -> None:
+    wait = {"outcome": "wait", "date": "2026-11-22", "until": "2026-11-22T06:00:00.000Z"}
+    done = {"outcome": "published", "date": "2026-11-22"}
+    end, calls = walk(definition(stage(), "myapi"), [wait, done], {})
+    assert (end, calls) == ("Succeed", [{}, "2026-11-22T06:00:00.000Z", {"date": "2026-11-22"}])
 
 
 def test_what_was_published_already_is_done(stage: Stage) -> None:

@@ -14,7 +14,7 @@ def alarms(made: Synthesized) -> dict[str, dict[str, Any]]:
 
 
 def test_each_source_and_operation_has_its_alarms(stage: Stage) -> None:
-    ingest = {"Failed", "TimedOut", "DidNotRun", "RecordWidth", "DeadLetters", "Memory"}
+    ingest = {"Failed", "TimedOut", "DidNotRun", "RecordWidth", "Drift", "DeadLetters", "Memory"}
     assert alarms(stage("dev", "local")).keys() == {
         *(f"Ingest{source}{what}" for source in ("MyApi", "Near") for what in ingest),
         "OperationLookMemory",
@@ -35,6 +35,7 @@ def test_every_alarm_reaches_the_topic_and_says_what_it_means(stage: Stage) -> N
     [
         ("Memory", "MemoryUsedPercent", {"service": "ingest-my_api"}, 80, "GreaterThanOrEqual", "notBreaching"),
         ("RecordWidth", "RecordBytes", {"service": "ingest-my_api"}, 65536, "GreaterThanOrEqual", "notBreaching"),
+        ("Drift", "Drift", {"service": "ingest-my_api"}, 1, "GreaterThanOrEqual", "notBreaching"),
         ("DidNotRun", "Published", {"service": "ingest-my_api"}, 1, "LessThan", "breaching"),
         (
             "DeadLetters",
