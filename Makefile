@@ -20,6 +20,9 @@ local: setup  ## the same as the demo, left running to play with
 deploy: setup  ## deploy to the AWS account of your credentials: make deploy STAGE=prod
 	@scripts/node cdk deploy --all -c stage=$(or $(STAGE),dev)
 
+bench-jobs: setup
+	@.venv/bin/python -m benchmarks.jobs
+
 bench: setup  ## every benchmark there is, with its table
 	@for each in benchmarks/*.py; do [ ! -f "$$each" ] || .venv/bin/python "$$each" || exit 1; done
 
@@ -35,3 +38,12 @@ setup:
 
 lock:
 	@scripts/lock
+
+bench-pipe: setup  ## pipes beside s5cmd, aws, obstore, boto3 and smart_open: CPU, time, memory
+	@.venv/bin/python benchmarks/pipe.py
+
+soak-pipe: setup  ## 200 GiB of zeros into a server that keeps nothing, in flat memory
+	@.venv/bin/python benchmarks/pipe_soak.py
+
+chaos-pipe: setup  ## kills at random moments, a server that dies and comes back
+	@scripts/test tests/pipe/chaos_pipe.py

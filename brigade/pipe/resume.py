@@ -106,10 +106,6 @@ class Ledger:
             if self._entry:
                 self._store(self._entry.value)
 
-    def drop(self) -> None:
-        """Begin anew: the upload is gone."""
-        self.forget()
-
     def forget(self) -> None:
         """Delete the state."""
         if self._entry:
@@ -151,14 +147,19 @@ class Resumed(Writer):
         """Take up the upload that was left, if S3 still has it, else open one and remember it."""
         left = self._ledger.left
         if left and not _there(self._job.client, left):
-            self._ledger.drop()
+            self._ledger.forget()
             left = None
         if left:
+            self._ledger.save()  # who had it before, if that still runs, finds the state changed and ends
             return Kept(self._job.keyed, left.bucket, left.key, left.upload, left.token, crc64nvme(), self._ledger)
         opened = super().open()
         if not isinstance(opened, Upload):
             raise TypeError("a resumed writer writes uploads")
-        self._ledger.begin(opened, self._memory_asked)
+        try:
+            self._ledger.begin(opened, self._memory_asked)
+        except BaseException:
+            opened.abort()
+            raise
         return Kept(self._job.keyed, opened.bucket, opened.key, opened.id, opened.token, opened.checksum, self._ledger)
 
 
@@ -183,7 +184,10 @@ class Kept:
                 f"part {number} of the stream is not what it was in the earlier run: the producer does not repeat "
                 "itself; start anew under another --resume name"
             )
-        part = self._upload.part(number, body)
+        try:
+            part = self._upload.part(number, body)
+        except NotFound as error:
+            raise ConditionLost(f"the upload was ended by another run of the same --resume name: {error}") from error
         self._ledger.add(part, digest)
         return part
 

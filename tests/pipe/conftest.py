@@ -223,8 +223,10 @@ class Faults:
 @pytest.fixture(scope="session")
 def proxy(weed: Weed) -> Iterator[Faults]:
     port = free_ports(1)[0]
-    command = [BIN / "microburst", "--upstream", weed.endpoint, "--port", str(port), "--host", "127.0.0.1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = [BIN / "microburst", "--upstream", weed.endpoint, "--port", str(port), "--host", "127.0.0.1", "--resign"]
+    with subprocess.Popen(
+        command, env={**os.environ, **KEYS}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         found = Faults(f"http://127.0.0.1:{port}")
         for _ in range(100):
             try:

@@ -24,6 +24,7 @@ from brigade.s3.upload import Part
 from brigade.s3.writer import Writer
 
 BEAT_S = 5.0
+_LOOK_S = 1.0
 _BUFFERS = 3
 
 
@@ -124,9 +125,14 @@ class Segments:
             return self._manifest
 
     def _beat(self) -> None:
-        while not self._ended.wait(BEAT_S):
+        told, stored = 0, time.monotonic()
+        while not self._ended.wait(_LOOK_S):
+            if not (told + 1 in self._sizes or time.monotonic() - stored >= BEAT_S):
+                continue
             try:
-                self._store(self._reached(), Matches(self._etag))
+                reached = self._reached()
+                self._store(reached, Matches(self._etag))
+                told, stored = reached.segments, time.monotonic()
             except ConditionLost as error:
                 self._lost = error  # another writer has this path: no segment more
                 return

@@ -164,7 +164,9 @@ def _described(answer: Answer) -> dict[str, Any]:
         for name, value in answer.headers.items()
         if name.startswith("x-amz-meta-")
     }
-    given.update(Metadata=metadata, ResponseMetadata={"HTTPStatusCode": answer.status})
+    given.update(
+        Metadata=metadata, ResponseMetadata={"HTTPStatusCode": answer.status, "HTTPHeaders": dict(answer.headers)}
+    )
     if "content-length" in answer.headers:
         given["ContentLength"] = int(answer.headers["content-length"])
     if "x-amz-mp-parts-count" in answer.headers:

@@ -1,0 +1,94 @@
+"""A proxy that breaks answers to ranged reads, or loses that to Complete: microburst leaves no Content-Length on HEAD, which both need."""
+
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+REFUSAL = b"HTTP/1.1 %d Fault\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Cutting(socketserver.ThreadingTCPServer):
+    """Forward each request on a connection of its own; the next ``faults`` go to the ranged reads that come."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        parts = urlsplit(upstream)
+        self.upstream = (parts.hostname or "", parts.port or 80)
+        self.faults: list[str] = []
+        self.lock = threading.Lock()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: Cutting
+
+    def handle(self) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = self.request.recv(65536)
+            if not got:
+                return
+            head += got
+        fault = ""
+        with self.server.lock:
+            ranged = head.startswith(b"GET") and b"\r\nrange:" in head.lower()
+            ending = self.server.faults[:1] == ["lost"] and b"x-amz-mp-object-size" in head
+            if self.server.faults and (ending or (ranged and self.server.faults[0] != "lost")):
+                fault = self.server.faults.pop(0)
+        if fault.isdigit():
+            self.request.sendall(REFUSAL % int(fault))
+        elif fault == "reset":
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            self._relay(head, fault)
+
+    def _relay(self, head: bytes, fault: str) -> None:
+        with socket.create_connection(self.server.upstream) as upstream:
+            line, _, rest = head.partition(b"\r\n")
+            upstream.sendall(line + b"\r\nConnection: close\r\n" + rest)
+            threading.Thread(target=self._up, args=(upstream,), daemon=True).start()
+            sent = 0
+            while got := upstream.recv(65536):
+                if fault == "lost":
+                    continue
+                data = bytearray(got)
+                if fault == "wrong" and sent > 100_000:
+                    data[0] ^= 1
+                    fault = ""
+                if fault == "cut" and sent > 1_000_000:
+                    return
+                if fault == "slow":
+                    threading.Event().wait(0.002)
+                self.request.sendall(data)
+                sent += len(data)
+
+    def _up(self, upstream: socket.socket) -> None:
+        try:
+            while got := self.request.recv(65536):
+                upstream.sendall(got)
+        except OSError:
+            return
+
+
+@contextmanager
+def cutting(upstream: str, *faults: str) -> Iterator[Cutting]:
+    """Run the proxy with these faults to come."""
+    with Cutting(upstream) as server:
+        server.faults = list(faults)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

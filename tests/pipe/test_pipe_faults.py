@@ -1,0 +1,104 @@
+"""Between the command and the server: 500 and 503, resets, slow and truncated and wrong bytes, lost replies, a kill."""
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.pipe.conftest import MIB, Bucket, Faults
+from tests.pipe.cutting import cutting
+
+DATA = random.Random(10).randbytes(20 * MIB + 9)
+
+Faulty = tuple[Bucket, Faults]
+
+
+# microburst knows a part and its end by what only they carry.
+PART = {"headers": {"x-amz-checksum-crc64nvme": "", "content-length": "8388608"}}
+CREATE = {"headers": {"x-amz-checksum-algorithm": ""}}
+COMPLETE = {"headers": {"x-amz-mp-object-size": ""}}
+
+
+@pytest.mark.parametrize(
+    ("which", "fault", "times"),
+    [
+        (PART, {"error": {"code": "InternalError", "status": 500}}, 2),
+        (PART, {"error": {"code": "SlowDown", "status": 503}}, 3),
+        (PART, {"request": {"cut_upload": {"after_bytes": MIB}}}, 2),
+        (PART, {"request": {"slow_upload": {"rate_kbps": 64_000}}}, 1),
+        (PART, {"reset": True}, 2),
+        (PART, {"response": {"abort_bytes": 0}}, 2),
+        (CREATE, {"error": {"code": "InternalError", "status": 500}}, 2),
+        (COMPLETE, {"error": {"code": "InternalError", "status": 500}}, 2),
+    ],
+)
+def test_an_upload_gets_over_it(faulty: Faulty, which: dict[str, Any], fault: dict[str, Any], times: int) -> None:
+    bucket, faults = faulty
+    faults.set({**which, **fault, "times": times})
+    bucket.to("--no-overwrite", stdin=DATA)
+    assert faults.fired() == times
+    assert bucket.body() == DATA
+    assert bucket.uploads() == []
+
+
+def test_a_lost_reply_of_complete_is_settled(bucket: Bucket) -> None:
+    """The next try finds the upload gone, or its own object in the way; the token says whose it is."""
+    with cutting(bucket.endpoint, "lost") as proxy:
+        Bucket(proxy.endpoint, bucket.name, bucket.folder).to("--no-overwrite", stdin=DATA)
+        assert proxy.faults == []
+    assert bucket.body() == DATA
+    assert bucket.uploads() == []
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "reset", "cut", "slow"])
+def test_a_download_gets_over_it(bucket: Bucket, fault: str) -> None:
+    bucket.to(stdin=DATA)
+    with cutting(bucket.endpoint, fault, fault, fault) as proxy:
+        done = Bucket(proxy.endpoint, bucket.name, bucket.folder).run("from", bucket.uri())
+        assert proxy.faults == []
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == DATA
+
+
+@pytest.mark.parametrize("first", [[], ["--verify-first"]])
+def test_wrong_bytes_on_the_way_are_caught(bucket: Bucket, first: list[str]) -> None:
+    bucket.to(stdin=DATA)
+    with cutting(bucket.endpoint, "wrong") as proxy:
+        done = Bucket(proxy.endpoint, bucket.name, bucket.folder).run("from", bucket.uri(), *first)
+    assert done.returncode == 1
+    assert b"is not what S3 was given" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (done.stdout == b"") is bool(first)
+
+
+@pytest.mark.parametrize("which", [CREATE, PART, COMPLETE])
+def test_a_fault_that_stays_is_one_line_and_publishes_nothing(faulty: Faulty, which: dict[str, Any]) -> None:
+    bucket, faults = faulty
+    faults.set({**which, "error": {"code": "AccessDenied", "status": 403}})
+    done = bucket.run("to", bucket.uri(), stdin=DATA)
+    faults.set()
+    assert done.returncode == 1
+    assert b"not allowed to" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert bucket.keys() == []
+    assert bucket.uploads() == []
+
+
+def test_keys_that_expire_midway_are_read_again(faulty: Faulty, tmp_path: Any) -> None:
+    """Another program has written new ones into AWS's file meanwhile, as sign-on tools do."""
+    bucket, faults = faulty
+    secret = "aws_access_key_id = {}\naws_secret_access_key = secretsecret\n"
+    shared = tmp_path / "credentials"
+    shared.write_text(f"[default]\n{secret.format('key')}")
+    faults.set({**PART, "error": {"code": "ExpiredToken", "status": 400}, "times": 1})
+    done = bucket.run(
+        "to",
+        bucket.uri(),
+        stdin=DATA,
+        AWS_ACCESS_KEY_ID="",
+        AWS_SECRET_ACCESS_KEY="",
+        AWS_SHARED_CREDENTIALS_FILE=str(shared),
+    )
+    assert done.returncode == 0, done.stderr
+    assert faults.fired() == 1
+    assert bucket.body() == DATA
