@@ -45,7 +45,7 @@ class CatalogStack(Stack):
             key=storage.key,
             scan_limit_gib=settings.query_scan_limit_gib,
         )
-        for question in questions(inventory):
+        for question in questions(inventory, names.database(settings.stage)):
             athena.CfnNamedQuery(
                 self,
                 "".join(word.capitalize() for word in question.name.split("-")),

@@ -11,6 +11,8 @@ from brigade.cli.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
 app.command("sql")(inventory_sql.sql)
+app.command("questions")(inventory_sql.questions)
+app.command("ask")(inventory_sql.ask)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""``brigade inventory sql``: questions to a delivery, here or on Athena."""
+"""``brigade inventory sql|questions|ask``: questions to a delivery, here or on Athena."""
 
 import itertools
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
 import typer
@@ -23,27 +24,84 @@ def sql(
     bucket: Bucket = None,
 ) -> None:
     """Ask SQL of a delivery, here or on Athena: the same query means the same on both."""
-    from brigade import inventory
+    from brigade.inventory import dialect
 
     session: Session = context.obj
-    if engine == "athena":
-        _ask_athena(session, query, delivery)
+    parsed = dialect.parsed(query)
+    if engine == "duckdb":
+        _here(session, query, delivery, bucket)
         return
-    result = inventory.query(session.client("s3"), opened(session, delivery, bucket), query)
+    partition = None
+    if not dialect.mentions(parsed, "dt"):
+        partition = opened(session, delivery, bucket).partition
+        session.say(f"The query names no dt: it reads the delivery dt = '{partition}'.")
+    _on_athena(session, query, partition, bucket)
+
+
+def questions(context: typer.Context) -> None:
+    """List the questions that ``ask`` knows, and the arguments that each takes."""
+    from brigade.catalog import QUESTIONS
+
+    session: Session = context.obj
+    session.table(
+        ("question", "arguments", "answers"),
+        (
+            (each.name, " ".join(f"{name}={value}" for name, value in each.arguments.items()), each.answers)
+            for each in QUESTIONS
+        ),
+    )
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="One that brigade inventory questions lists.")],
+    argument: Annotated[list[str] | None, typer.Option("--argument", help="name=number; again for another.")] = None,
+    engine: Engine = "duckdb",
+    delivery: Chosen = "latest",
+    bucket: Bucket = None,
+) -> None:
+    """Ask a named question of a delivery, here or on Athena: the text that the stack saves there as a query."""
+    from brigade import catalog
+    from brigade.errors import UsageError
+
+    session: Session = context.obj
+    given = {}
+    for each in argument or []:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise UsageError(f"--argument {each}: it takes name=number")
+        given[name] = value
+    asked = catalog.question(question)
+    chosen = opened(session, delivery, bucket)
+    text = asked.text([*chosen.manifest.columns, "dt"], given)
+    if engine == "duckdb":
+        _here(session, text, delivery, bucket)
+    else:
+        _on_athena(session, text, chosen.partition, bucket)
+
+
+def _here(session: Session, query: str, delivery: str, bucket: str | None) -> None:
+    from brigade.inventory import query as run
+
+    result = run(session.client("s3"), opened(session, delivery, bucket), query)
     _tables(session, result.columns, result.rows())
 
 
-def _ask_athena(session: Session, query: str, delivery: str) -> None:
-    from brigade.inventory import athena, dialect
+def _on_athena(session: Session, query: str, partition: str | None, bucket: str | None) -> None:
+    from brigade.catalog import table
+    from brigade.inventory import athena
 
     deployed = session.deployment
-    partition = None
-    if not dialect.mentions(dialect.parsed(query), "dt"):
-        partition = opened(session, delivery).partition
-        session.say(f"The query names no dt: it reads the delivery dt = '{partition}'.")
-    database = deployed["Database"]
-    statement = athena.statement(session.client("glue"), database, deployed["InventoryTable"], query, partition)
-    answer = athena.query(session.client("athena"), deployed["Workgroup"], database, statement)
+    name = table(bucket) if bucket else deployed["InventoryTable"]
+    statement = athena.statement(session.client("glue"), deployed["Database"], name, query, partition)
+    with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
+        answer = athena.query(
+            session.client("athena"),
+            deployed["Workgroup"],
+            deployed["Database"],
+            statement,
+            lambda state, scanned: status.update(f"Athena {state.lower()}, {scanned:,} bytes read") if status else None,
+        )
     session.say(f"Athena read {answer.scanned:,} bytes for about ${answer.dollars:.5f} (query {answer.id}).")
     _tables(session, answer.columns, answer.rows)
 

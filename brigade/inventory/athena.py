@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
+from brigade.catalog import typed
 from brigade.errors import BrigadeError, NotFound, RetryLater
 from brigade.inventory import dialect
-from brigade.inventory.manifest import KINDS
 
 DOLLARS_PER_TB = 5.00
 """Athena's price for SQL, each query at least 10 MB (aws.amazon.com/athena/pricing, us-east-1)."""
@@ -64,8 +64,8 @@ def statement(glue: Glue, database: str, table: str, sql: str, partition: str | 
     """Give ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
 
     ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
-    integers, booleans and times, its keys are decoded, and empty is null. A query that does not name ``dt`` reads the
-    one delivery ``partition`` (``2026-11-22-01-00``); None leaves it as it is.
+    integers, booleans and times, its keys are decoded, and empty is null. It reads the one delivery ``partition``
+    (``2026-11-22-01-00``); None leaves it to the query to name ``dt``.
 
     Fails with UsageError when the query is no SELECT over ``inventory``, with NotFound when there is no such table.
     """
@@ -78,9 +78,9 @@ def statement(glue: Glue, database: str, table: str, sql: str, partition: str | 
         raise _refusal(error, f"the Glue table {database}.{table}") from error
     storage = described["StorageDescriptor"]
     encoded = "csv" in storage["SerdeInfo"]["SerializationLibrary"].lower()
-    columns = [_typed(column["Name"], column["Type"], encoded=encoded) for column in storage["Columns"]]
+    columns = [typed(column["Name"], column["Type"], encoded=encoded) for column in storage["Columns"]]
     select = exp.select(*columns, '"dt"', dialect="athena").from_(exp.table_(table, db=database, quoted=True))
-    if partition and not dialect.mentions(query, "dt"):
+    if partition:
         select = select.where(exp.column("dt", quoted=True).eq(partition))
     with_table = query.with_("inventory", as_=select)
     ctes = with_table.args["with_"].expressions
@@ -88,8 +88,16 @@ def statement(glue: Glue, database: str, table: str, sql: str, partition: str | 
     return with_table.sql("athena")
 
 
-def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:
+def query(
+    athena: Athena,
+    workgroup: str,
+    database: str,
+    sql: str,
+    looked: Callable[[str, int], None] = lambda state, scanned: None,
+) -> Answer:
     """Run ``sql`` as it is in ``workgroup``, wait for it, and give its rows as values of Python.
+
+    ``looked`` is told the state and the bytes scanned each time that it looks whether the query has ended.
 
     Interrupted, it cancels the query, which is charged for what it had read. Fails with BrigadeError, with Athena's own
     reason and the query's id, when the query fails or is cancelled, and when AWS refuses the call.
@@ -98,7 +106,7 @@ def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:
         id = athena.start_query_execution(
             QueryString=sql, WorkGroup=workgroup, QueryExecutionContext={"Database": database}
         )["QueryExecutionId"]
-        execution = _finished(athena, id)
+        execution = _finished(athena, id, looked)
         state = execution["Status"]["State"]
         if state != "SUCCEEDED":
             reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
@@ -115,29 +123,12 @@ def query(athena: Athena, workgroup: str, database: str, sql: str) -> Answer:
     )
 
 
-def _typed(name: str, declared: str, *, encoded: bool) -> str:
-    """Give the expression that makes of a column of the Glue table the column of ``inventory``."""
-    column, text = f'"{name}"', declared.startswith(("string", "varchar"))
-    given = f"NULLIF({column}, '')" if text else column
-    kind = KINDS.get(name, "string" if text else declared)
-    if name in ("bucket", "key"):
-        expression = f"url_decode({column})" if encoded and name == "key" else column
-    elif kind == "timestamp" and text:
-        expression = f"CAST(from_iso8601_timestamp({given}) AS timestamp)"
-    elif kind == "timestamp" and declared == "bigint":
-        expression = f"CAST(from_unixtime({column} / 1e3) AS timestamp)"
-    elif text and kind in ("bigint", "boolean"):
-        expression = f"CAST({given} AS {kind})"
-    else:
-        expression = given
-    return f"{expression} AS {column}"
-
-
-def _finished(athena: Athena, id: str) -> Any:
+def _finished(athena: Athena, id: str, looked: Callable[[str, int], None]) -> Any:
     looks = 0
     try:
         while True:
             execution = athena.get_query_execution(QueryExecutionId=id)["QueryExecution"]
+            looked(execution["Status"]["State"], int(execution.get("Statistics", {}).get("DataScannedInBytes", 0)))
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 return execution
             time.sleep(_WAITS[min(looks, len(_WAITS) - 1)])

@@ -7,23 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from brigade.catalog import KINDS, Kind
 from brigade.errors import InvalidData
 
 Format = Literal["CSV", "ORC", "Parquet"]
-Kind = Literal["string", "bigint", "boolean", "timestamp"]
-
-# The columns that are not text (S3 User Guide, "Amazon S3 Inventory list"). A column that is not in this table has the
-# type that the delivery itself declares, and in CSV, which declares none, is text.
-KINDS: Mapping[str, Kind] = {
-    "is_latest": "boolean",
-    "is_delete_marker": "boolean",
-    "size": "bigint",
-    "last_modified_date": "timestamp",
-    "is_multipart_uploaded": "boolean",
-    "object_lock_retain_until_date": "timestamp",
-    "lifecycle_expiration_date": "timestamp",
-    "intelligent_tiering_reference_date": "timestamp",
-}
 _DECLARED: Mapping[str, Kind] = {
     "bigint": "bigint",
     "int": "bigint",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from brigade.inventory.manifest import Kind
+from brigade.catalog import Kind
 
 _COMPARED: Mapping[type[exp.Expr], str] = {
     exp.EQ: "__eq__",

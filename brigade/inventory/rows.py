@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset, fs, parquet
 
+from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import csvfile
 from brigade.inventory.ahead import ahead, in_turn
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery, Store
-from brigade.inventory.manifest import DataFile, Kind, Manifest
+from brigade.inventory.manifest import DataFile, Manifest
 from brigade.inventory.pushed import Pushed
 
 TYPES: Mapping[Kind, pa.DataType] = {

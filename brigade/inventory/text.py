@@ -16,6 +16,7 @@ Form = Literal["csv", "tsv", "jsonl", "parquet", "keys0"]
 
 # A value of TSV is one line without a tab, as PostgreSQL's COPY writes it; the backslash goes first.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_PLAIN = len("2026-11-22 01:00:06.000")
 _GROUP = 16 << 20  # bytes of a row group of Parquet, which is in memory until it is whole
 
 
@@ -47,17 +48,20 @@ def _text(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> I
 
 
 def _readable(column: pa.Array) -> pa.Array:
-    """Make of times their text, ``T`` between date and time, which Arrow writes with a space."""
+    """Make of times their text; Arrow's own has a space and no zone, and with a zone takes twenty times as long."""
     if not pa.types.is_timestamp(column.type):
         return column
-    texts = column.cast(pa.string())
-    starts = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
-    letters = np.frombuffer(texts.buffers()[2] or b"", np.uint8).copy()
-    letters[starts[:-1][np.diff(starts) > 0] + len("2026-11-22")] = ord("T")
+    texts = column.cast(pa.timestamp("ms")).cast(pa.string())
     validity, offsets, _ = texts.buffers()
-    return pa.Array.from_buffers(
-        pa.string(), len(texts), [validity, offsets, pa.py_buffer(letters)], offset=texts.offset
-    )
+    starts = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
+    plain = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[starts[0] : starts[-1]].reshape(-1, _PLAIN)
+    written = np.empty((len(plain), _PLAIN + 1), np.uint8)
+    written[:, :_PLAIN] = plain
+    written[:, len("2026-11-22")], written[:, _PLAIN] = b"TZ"
+    moved = ((starts - starts[0]) // _PLAIN * (_PLAIN + 1)).astype(np.int32)
+    if texts.offset:
+        validity = texts.is_valid().buffers()[1]
+    return pa.Array.from_buffers(pa.string(), len(texts), [validity, pa.py_buffer(moved), pa.py_buffer(written)])
 
 
 def _csv(batch: pa.RecordBatch) -> bytes:

@@ -17,13 +17,13 @@ class Column(NamedTuple):
     typed: str
     """In ORC and Parquet."""
     text: str
-    """In CSV, whose SerDe fails on an empty number and takes no ISO date: those are strings."""
+    """In CSV, whose SerDe fails on an empty number, takes no ISO date, and reads an empty boolean as one: strings."""
 
 
 _VERSION_COLUMNS = (
     Column(None, "version_id", "string", "string"),
-    Column(None, "is_latest", "boolean", "boolean"),
-    Column(None, "is_delete_marker", "boolean", "boolean"),
+    Column(None, "is_latest", "boolean", "string"),
+    Column(None, "is_delete_marker", "boolean", "string"),
 )
 # In the order in which S3 writes them: a CSV file has no header, so the table's order is what names its fields.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
@@ -32,7 +32,7 @@ _OPTIONAL_COLUMNS = (
     Column("LastModifiedDate", "last_modified_date", "timestamp", "string"),
     Column("ETag", "e_tag", "string", "string"),
     Column("StorageClass", "storage_class", "string", "string"),
-    Column("IsMultipartUploaded", "is_multipart_uploaded", "boolean", "boolean"),
+    Column("IsMultipartUploaded", "is_multipart_uploaded", "boolean", "string"),
     Column("ReplicationStatus", "replication_status", "string", "string"),
     Column("EncryptionStatus", "encryption_status", "string", "string"),
     Column("ObjectLockRetainUntilDate", "object_lock_retain_until_date", "bigint", "string"),

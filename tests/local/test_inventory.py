@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from brigade.catalog import QUESTIONS, Question
 from brigade.errors import BrigadeError, InvalidData, NotFound
 from brigade.inventory import athena, deliveries, latest, open_delivery, query, read
 from tests.local.conftest import Emulator, run_local
@@ -284,6 +285,35 @@ def test_the_command_asks_both_engines(lake: Lake) -> None:
     assert b"names no dt" not in pinned.stderr
 
 
+@pytest.mark.parametrize(
+    "question", [each for each in QUESTIONS if each.name != "by-owner"], ids=lambda each: each.name
+)
+def test_both_engines_answer_each_question_alike(lake: Lake, question: Question) -> None:
+    s3 = lake.client("s3")
+    delivery = latest(s3, *lake.place)
+    columns = [*delivery.manifest.columns, "dt"]
+    if not set(question.reads) <= set(columns):
+        with pytest.raises(NotFound, match="which this inventory lacks"):
+            question.text(columns)
+        return
+    text = question.text(columns)
+    here = query(s3, delivery, text)
+    assert lake.asked_athena(text) == (here.columns, list(here.rows()))
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_command_asks_a_question(lake: Lake) -> None:
+    listed = [json.loads(line) for line in lake.run("--json", "inventory", "questions").stdout.splitlines()]
+    assert [each["question"] for each in listed] == [each.name for each in QUESTIONS]
+    asked = ["--json", "inventory", "ask", "by-prefix", "--argument", "depth=2"]
+    here, there = lake.run(*asked), lake.run(*asked, "--engine", "athena")
+    assert here.stdout == there.stdout
+    prefixes = {json.loads(line)["prefix"] for line in here.stdout.splitlines()}
+    assert prefixes == {"plain/", "space and+plus/", "", "emoji 🪣/日本語/", "//"}
+    markers = json.loads(lake.run("--json", "inventory", "ask", "delete-markers").stdout)
+    assert markers == {"prefix": "delete/", "markers": 1, "hiding_nothing": 0}
+
+
 @pytest.mark.parametrize("lake", ["ORC"], indirect=True)
 def test_the_command_lists_deliveries(lake: Lake) -> None:
     lines = lake.run("--json", "inventory", "deliveries").stdout.splitlines()
@@ -297,6 +327,11 @@ def test_the_command_lists_deliveries(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
+        (["ask", "by-colour"], 2, "there is no question 'by-colour'; there are by-storage-class"),
+        (["ask", "by-prefix", "--argument", "depth=two"], 2, "depth=two: it takes a whole number"),
+        (["ask", "largest", "--argument", "depth=2"], 2, "largest takes count, not depth"),
+        (["rows", "--format", "keys0", "--columns", "key,size"], 2, "keys0 is keys and nothing else"),
+        (["rows", "s3://b/k/manifest.json", "--bucket", "b"], 2, "an address says already whose delivery it is"),
         (["sql", "DELETE FROM inventory"], 2, "the query is not a SELECT"),
         (["sql", "SELECT * FROM read_csv('/etc/passwd')"], 2, "the one table there is, is inventory"),
         (["rows", "--columns", "colour"], 1, "the delivery has no column colour"),

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 import sqlglot
 
+from brigade.catalog import QUESTIONS
 from brigade.settings import Inventory
 from stacks.parts.questions import questions
 from tests.stacks.conftest import Buckets, Stage, Synthesized
@@ -43,7 +44,8 @@ DOCUMENTED = {
     "object_owner": "string",
     "lifecycle_expiration_date": "timestamp",
 }
-TEXT_IN_CSV = {"size", "last_modified_date", "object_lock_retain_until_date", "lifecycle_expiration_date"}
+# Booleans too, where AWS's page has boolean: a delete marker's is empty, and that is neither true nor false.
+TEXT_IN_CSV = {name for name, kind in DOCUMENTED.items() if kind != "string"}
 SERDES = {
     "CSV": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
     "ORC": "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
@@ -127,16 +129,8 @@ def test_no_query_can_leave_the_workgroups_rules(stage: Stage, which: str, optio
 
 def test_the_questions_are_saved_in_the_workgroup(stage: Stage) -> None:
     saved = stage().all("catalog", "AWS::Athena::NamedQuery").values()
-    assert sorted(query["Name"] for query in saved) == [
-        "by-storage-class",
-        "by-suffix",
-        "by-top-level-prefix",
-        "duplicates",
-        "largest",
-        "oldest",
-        "replication-incomplete",
-        "unencrypted",
-    ]
+    expected = [question.name for question in QUESTIONS if not question.versions]
+    assert sorted(query["Name"] for query in saved) == sorted(expected), "the lake of dev lists current versions"
     for query in saved:
         assert query["QueryString"].count("?") == 1, "one parameter, the delivery; and no ? in the comments"
         assert "max(dt)" not in query["QueryString"]
@@ -161,45 +155,64 @@ STANDARD, PLUS = "STANDARD", "photographs/a b+c.JPG"
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "by-storage-class": [(STANDARD, 5, 5710), ("GLACIER", 1, 5000)],
     "by-suffix": [("jpg", 2, 10000), ("gz", 1, 700), ("", 3, 10)],
-    "by-top-level-prefix": [("photographs/", 2, 10000), ("deep/", 1, 700), ("", 3, 10)],
+    "by-prefix": [("photographs/", 2, 10000), ("deep/", 1, 700), ("", 3, 10)],
+    "by-age": [("0-29 days", 5, 5710), ("3 years or more", 1, 5000)],
+    "by-size": [("1-128 KiB", 2, 10000), ("1 B-1 KiB", 2, 710), ("0", 2, 0)],
+    "by-encryption": [("SSE-S3", 4, 10000), ("SSE-KMS", 1, 700), ("NOT-SSE", 1, 10)],
+    "by-owner": [("me", 6, 10710)],
     "largest": [(PLUS, 5000), ("photographs/ü%.jpg", 5000), ("deep/er/x.tar.gz", 700), ("README", 10)],
     "oldest": [(PLUS, 5000), ("README", 10)],
     "replication-incomplete": [("README", 10, "PENDING"), ("photographs/ü%.jpg", 5000, "FAILED")],
     "duplicates": [("aa", 5000, 2, 5000, PLUS)],
     "unencrypted": [("README", 10)],
+    "delete-markers": [("", 1, 1)],
+    "old-versions": [(STANDARD, 1, 99, 0.0)],
 }
 
 
 def filled(inventory: Inventory) -> duckdb.DuckDBPyConnection:
     """A table as Athena sees a delivery: text and form-encoded keys for CSV, typed and raw else."""
     text = inventory.format == "CSV"
-    kinds = ("VARCHAR", "VARCHAR") if text else ("BIGINT", "TIMESTAMP")
+    kinds = ("VARCHAR", "VARCHAR", "VARCHAR") if text else ("BIGINT", "TIMESTAMP", "BOOLEAN")
     connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA brigade_dev")
     connection.execute(
-        f"CREATE TABLE inventory (key VARCHAR, size {kinds[0]}, last_modified_date {kinds[1]}, e_tag VARCHAR, "
-        "storage_class VARCHAR, replication_status VARCHAR, encryption_status VARCHAR, is_latest BOOLEAN, "
-        "is_delete_marker BOOLEAN, dt VARCHAR)"
+        f"CREATE TABLE brigade_dev.inventory (key VARCHAR, size {kinds[0]}, last_modified_date {kinds[1]}, "
+        "e_tag VARCHAR, storage_class VARCHAR, replication_status VARCHAR, encryption_status VARCHAR, "
+        f"is_latest {kinds[2]}, is_delete_marker {kinds[2]}, dt VARCHAR, object_owner VARCHAR)"
     )
-    for key, size, modified, *rest in OBJECTS:
+    for key, size, modified, *rest, latest, marker, delivery in OBJECTS:
         if text:
             stamp = modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            row = [quote_plus(key, safe="/"), "" if size is None else str(size), stamp, *rest]
+            row = [
+                quote_plus(key, safe="/"),
+                "" if size is None else str(size),
+                stamp,
+                *rest,
+                *map(spelled, (latest, marker)),
+            ]
         else:
-            row = [key, size, modified.replace(tzinfo=None), *rest]
-        connection.execute(f"INSERT INTO inventory VALUES ({', '.join('?' * len(row))})", row)
+            row = [key, size, modified.replace(tzinfo=None), *rest, latest, marker]
+        row += [delivery, "me"]
+        connection.execute(f"INSERT INTO brigade_dev.inventory VALUES ({', '.join('?' * len(row))})", row)
     # What Athena has and DuckDB calls otherwise.
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE MACRO from_iso8601_timestamp(t) AS CAST(t AS TIMESTAMPTZ)")
     return connection
 
 
+def spelled(value: bool) -> str:
+    return str(value).lower()
+
+
 @pytest.mark.parametrize("form", SERDES)
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", [question.name for question in QUESTIONS])
 def test_a_question_has_one_answer_whatever_the_format(form: str, name: str) -> None:
     inventory = Inventory(format=form, versions="All")  # type: ignore[arg-type]  # a Literal's values, from the dict
-    (question,) = (question for question in questions(inventory) if question.name == name)
+    (question,) = (question for question in questions(inventory, "brigade_dev") if question.name == name)
     sql = sqlglot.transpile(question.sql, read="athena", write="duckdb")[0]
     # Trino's url_decode is that of forms (+ is a space), DuckDB's is that of URIs.
-    sql = sql.replace("URL_DECODE(key)", "URL_DECODE(REPLACE(key, '+', ' '))")
+    sql = sql.replace('URL_DECODE("key")', "URL_DECODE(REPLACE(key, '+', ' '))")
     with filled(inventory) as connection:
         answer = connection.execute(sql, [DT]).fetchall()
     expected = ANSWERS[name]
