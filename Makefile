@@ -1,11 +1,12 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint local deploy bench clean setup lock grants
+.PHONY: help demo test lint local deploy bench clean setup lock grants bench-jobs bench-pipe soak-pipe chaos-pipe
 
 help:  ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: setup  ## the whole product on an AWS of this machine, from deploy to retried job
+demo:  ## the whole product on an AWS of this machine, from deploy to retried job
+	@scripts/setup command local demo
 	@.venv/bin/python -m local.demo.run
 
 test: setup lint  ## lint, then every test
@@ -14,23 +15,25 @@ test: setup lint  ## lint, then every test
 lint: setup  ## format, lint, types, floors
 	@scripts/lint
 
-local: setup  ## the same as the demo, left running to play with
+local:  ## the same as the demo, left running to play with
+	@scripts/setup command local demo
 	@.venv/bin/python -m local.demo.run --stay
 
-deploy: setup  ## deploy to the AWS account of your credentials: make deploy STAGE=prod
+deploy:  ## deploy to the AWS account of your credentials: make deploy STAGE=prod
+	@scripts/setup command
 	@scripts/node cdk deploy --all -c stage=$(or $(STAGE),dev)
 
-bench-jobs: setup
+bench-jobs: setup  ## jobs beside plain csv loops: manifests, reports, handler
 	@.venv/bin/python -m benchmarks.jobs
 
 bench: setup  ## every benchmark there is, with its table
 	@for each in benchmarks/*.py; do [ ! -f "$$each" ] || .venv/bin/python "$$each" || exit 1; done
 
-grants: setup  ## remove every grant in turn and show what fails
-	@scripts/test tests/local/test_grants.py --every-grant
+grants: setup  ## take every grant away in turn and show what fails
+	@scripts/test tests/local/test_grants.py -v
 
 clean:  ## stop the local AWS and remove everything that was made here
-	@[ ! -x .venv/bin/brigade ] || .venv/bin/brigade local down --quiet 2>/dev/null || true
+	@[ ! -x .venv/bin/brigade ] || .venv/bin/brigade local down >/dev/null 2>&1 || true
 	rm -rf .brigade .venv node_modules cdk.out
 
 setup:

@@ -1,9 +1,9 @@
 """Jobs: manifests and reports a second, beside a loop of the csv module; the handler's overhead and cold import.
 
 Writes ``.brigade/bench/jobs.json``. Each case runs as a process of its own, tools in turn. The ratios of jobs are
-figures, not comparisons: ``handler_ms`` of processor time of the handler over the function itself, ``cold_import`` as a multiple of
-boto3 with an S3 client, ``…_rows_s`` by processor time of one core (reports: by the clock, on two), and
-``local_tasks_s`` by the clock.
+figures, not comparisons: ``handler_ms``, processor time of the handler over the function itself; ``cold_import``, as a
+multiple of boto3 with an S3 client; ``manifest_rows_s`` by processor time, ``report_rows_s`` and ``local_tasks_s`` by
+the clock on all cores.
 """
 
 import json

@@ -175,14 +175,15 @@ def report(
     ] = "table",
 ) -> None:
     """Count a job's tasks by result and by reason, and give their rows; exit 1 if any failed."""
+    from brigade.jobs.counting import count
     from brigade.jobs.report import opened
-    from brigade.jobs.tally import Tally
 
     session: Session = context.obj
-    s3, tally = session.client("s3"), Tally()
+    s3 = session.client("s3")
     uri, patience = _report_place(session, job)
-    tasks = opened(s3, uri, patience_s=patience).tasks(s3, failed=failed)
-    view.report(session, job, tally, tally.over(tasks), form)
+    found = opened(s3, uri, patience_s=patience)
+    tally = count(found, s3)
+    view.report(session, job, tally, found.tasks(s3, failed=failed), form)
     if tally.failed:
         raise typer.Exit(1)
 

@@ -1,7 +1,7 @@
 """What ``brigade jobs`` runs over what: the options of a selection and an operation, made into values."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path

@@ -127,14 +127,12 @@ def watch(session: Session, control: "Control", job: str) -> None:
 
 
 def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
-    """Give the tasks of a report, which ``tally`` counts as they go by: the counts, then rows."""
+    """Give a report: the counts of the whole job, then rows: the first of ``tasks``, or as csv or jsonl all of them."""
     if form != "table":
         _write_rows(tasks, form)
         session.say(_counted(tally))
         return
     shown = list(itertools.islice(tasks, _ROWS_SHOWN))
-    for _ in tasks:  # counted only: a report can have more rows than memory
-        pass
     reasons = [
         {
             "status": reason.status,
@@ -153,7 +151,7 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
     session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
     print()
     session.table(["status", "code", "key", "message"], [(t.status, t.code, t.key, t.message) for t in shown])
-    if tally.succeeded + tally.failed > len(shown):
+    if next(tasks, None):
         session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
 
 

@@ -1,22 +1,34 @@
 """The object that an operation is called with: what it is, its bytes in bounded memory, and writing beside it."""
 
-from collections.abc import Iterator
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
-from brigade.s3.condition import Condition
+from brigade.s3.condition import Condition, Matches, headers
+from brigade.s3.delete import delete
 from brigade.s3.get import Gets
+from brigade.s3.head import head
 from brigade.s3.put import Puts, put
 from brigade.s3.read import stream
 from brigade.s3.refusal import refused
 
+if TYPE_CHECKING:
+    from brigade.s3 import Writer
+
+SOURCE = "brigade-source"
+"""The name of the metadata entry that says from which ETag of its source an object was made."""
+
 _MIB = 1024 * 1024
+_KEPT = ("CacheControl", "ContentDisposition", "ContentLanguage", "StorageClass")
 
 
 class S3(Gets, Puts, Protocol):
-    """The calls that operations make: GetObject, HeadObject, PutObject."""
+    """The calls that every operation may make: GetObject, HeadObject, PutObject."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,8 @@ class Head:
     content_type: str
     metadata: dict[str, str]
     version_id: str | None
+    attributes: Mapping[str, str]
+    """What else a copy should carry, by boto3's names of PutObject's arguments."""
 
 
 class Object:
@@ -58,7 +72,25 @@ class Object:
             content_type=answer.get("ContentType", ""),
             metadata=dict(answer.get("Metadata", {})),
             version_id=answer.get("VersionId"),
+            attributes={name: answer[name] for name in _KEPT if answer.get(name)},
         )
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The tags of the current object, asked when first looked at; the operation must declare ``tags``."""
+        asked: Any = self._s3
+        with refused("look at the tags of", self.bucket, self.key):
+            answer = asked.get_object_tagging(Bucket=self.bucket, Key=self.key)
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def at(self, key: str) -> "Object":
+        """Give another object of the same bucket, as it is now."""
+        return Object(self._s3, self.bucket, key)
+
+    def must_be_current(self) -> None:
+        """Fail with InvalidData when this is a version that is not the current one, and so cannot be replaced."""
+        if self.version_id is not None and self.at(self.key).head.etag != self.head.etag:
+            raise InvalidData(f"version {self.version_id} is not the current one; nothing was done")
 
     def read(self, limit_mib: int) -> bytes:
         """Give the whole content, by one GetObject; fails with InvalidData as soon as it is over ``limit_mib``."""
@@ -82,6 +114,83 @@ class Object:
             )
         except ConditionLost as error:
             raise RetryLater("the object changed while it was read") from error
+
+    def seekable(self) -> io.BufferedIOBase:
+        """Give the content as a file to seek in, read by ranges of at least 1 MiB, all of the same version."""
+        from brigade.operations.ranges import Ranges  # few operations seek: the others start without it
+
+        return io.BufferedReader(Ranges(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
+
+    def sha256(self) -> str:
+        """Read all of it and give its SHA-256 in hexadecimal."""
+        digest = hashlib.sha256()
+        for piece in self.stream():
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def has_made(self, key: str) -> bool:
+        """Say whether ``key`` holds what was made of just this content: then there is nothing to do.
+
+        It is known by the ETag in the metadata under ``SOURCE``, which ``writer`` sets. The operation's ``reads`` must
+        have the key.
+        """
+        found = head(self._s3, self.bucket, key)
+        return found is not None and found.metadata.get(SOURCE) == self.head.etag
+
+    def writer(
+        self, key: str, *, content_type: str, condition: Condition = None, tags: Mapping[str, str] | None = None
+    ) -> "Writer":
+        """Give a stream to another object of the same bucket: all of it is published at the good end of the block.
+
+        It carries this object's metadata and storage class, ``tags`` if given, and under ``SOURCE`` this ETag, for
+        ``has_made``. Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
+        """
+        from brigade.s3 import Writer  # most operations write one small object: they start without it
+
+        calls: Any = self._s3
+        return Writer(
+            calls,
+            self.bucket,
+            key,
+            condition=condition,
+            metadata={**self.head.metadata, SOURCE: self.head.etag},
+            content_type=content_type,
+            threads=1,
+            attributes={**self.head.attributes, **({"Tagging": urlencode(tags)} if tags else {})},
+        )
+
+    def copy(self, key: str, condition: Condition) -> None:
+        """Copy this content to another key of the same bucket inside of S3, with its metadata and tags; 5 GiB at most.
+
+        Fails with ConditionLost when the condition did not hold, RetryLater when this object changed meanwhile.
+        """
+        calls: Any = self._s3
+        source = {"Bucket": self.bucket, "Key": self.key}
+        if self.version_id is not None:
+            source["VersionId"] = self.version_id
+        with refused("copy to", self.bucket, key):
+            try:
+                calls.copy_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    CopySource=source,
+                    CopySourceIfMatch=self.head.etag,
+                    **headers(condition),
+                )
+            except calls.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] not in {"PreconditionFailed", "412"}:
+                    raise
+                if self.at(self.key).head.etag != self.head.etag and self.version_id is None:
+                    raise RetryLater("the object changed while it was copied") from error
+                raise ConditionLost(f"{key} exists already; nothing was copied") from None
+
+    def delete(self) -> None:
+        """Delete the current object if it is still this one; one that is gone is no error.
+
+        In a versioned lake that is a delete marker. Fails with ConditionLost when it has changed.
+        """
+        calls: Any = self._s3
+        delete(calls, self.bucket, self.key, condition=Matches(f'"{self.head.etag}"'))
 
     def write(self, key: str, content: bytes, *, content_type: str, condition: Condition = None) -> None:
         """Write another object of the same bucket, whole or not at all; a return says that it is there.

@@ -35,3 +35,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns of the lake's keys that it may read: ``photographs/*``; ``*`` for all."""
     writes: tuple[str, ...] = ()
     """Patterns of the lake's keys that it may write. What it may read it may not write unless it says so here."""
+    checks: tuple[str, ...] = ()
+    """Patterns of the lake's keys that it may look at, to learn what it made before: ``Object.has_made``, and any write
+    under a condition, must, of keys that it does not read anyway."""
+    deletes: tuple[str, ...] = ()
+    """Patterns of the lake's keys that it may delete: the current version, which a versioned lake keeps a while."""
+    tags: bool = False
+    """Whether it may read the tags of what it reads, and set those of what it writes."""

@@ -1,7 +1,6 @@
 """Every grant of the deployed stacks, one by one: who may do what on which resource, taken away and given back."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -142,12 +141,16 @@ def _holder(role: str) -> str:
     """A role by what it is for: the names that CloudFormation makes end in a hash."""
     for part, holder in (
         ("JobRole", "job role"),
+        ("OperationForget", "operation forget"),
+        ("OperationRecompress", "operation recompress"),
+        ("OperationRekey", "operation rekey"),
+        ("OperationThumbnail", "operation thumbnail"),
+        ("OperationToParquet", "operation to_parquet"),
+        ("OperationVerify", "operation verify"),
         ("SchedulerRole", "schedule of demo"),
         ("demoFunction", "ingest demo"),
         ("demoLoop", "loop of demo"),
     ):
         if part in role:
             return holder
-    if operation := re.search(r"Operation(\w+?)Function", role):
-        return "operation " + re.sub(r"(?<!^)(?=[A-Z])", "_", operation[1]).lower()
     return role

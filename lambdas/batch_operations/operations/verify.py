@@ -1,7 +1,7 @@
 """Verify: reads an object whole and says whether it is sound."""
 
 import hashlib
-import zlib
+import io
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -9,29 +9,55 @@ import msgspec
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
+from brigade.operations.parquet import count_rows
+from brigade.operations.unpack import gunzip
 
 _PIECE = 1024 * 1024
 _LINE_MIB = 64
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
+_PICTURE_MIB = 64
+_PIXELS = 50_000_000
 
 
 def verify(source: Object, arguments: NoArguments) -> str:
     """Read all of ``source`` and give ``sha256=… bytes=…``, and ``lines=…`` for JSON Lines.
 
     A key that ends in ``.gz`` must be sound gzip (every member's CRC and length, nothing after the last one); one that
-    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB. Fails with InvalidData
-    naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and however far it unpacks.
+    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; the footer of a
+    ``.parquet`` must be whole, and its columns in the file; every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50
+    million pixels) readable.
+    Fails with InvalidData naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and
+    however far it unpacks; of Parquet the footer, of a picture its pixels.
     """
     digest = _Digest()
     content: Iterable[bytes] = digest.over(source.stream(_PIECE))
     if source.key.endswith(".gz"):
         content = gunzip(content)
     found = ""
+    if source.key.endswith(".parquet"):
+        found = f" rows={count_rows(source.seekable(), source.head.size)}"
+    elif source.key.lower().endswith(_PICTURES):
+        found = " pixels={}x{}".format(*picture_size(source))
     if source.key.removesuffix(".gz").endswith(".jsonl"):
         found = f" lines={count_lines(content)}"
     else:
         for _ in content:
             pass
     return f"sha256={digest.sha256.hexdigest()} bytes={digest.size}{found}"
+
+
+def picture_size(source: Object) -> tuple[int, int]:
+    """Decode a picture and give its width and height; fails with InvalidData where it is not sound."""
+    from PIL import Image  # takes longer to load than all the rest: only where there is a picture
+
+    try:
+        with Image.open(io.BytesIO(source.read(_PICTURE_MIB))) as picture:
+            if picture.width * picture.height > _PIXELS:
+                raise InvalidData(f"{picture.width}x{picture.height} pixels; at most {_PIXELS} are decoded")
+            picture.load()
+            return picture.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
+        raise InvalidData(f"not a sound picture: {error}") from None
 
 
 class _Digest:
@@ -44,28 +70,6 @@ class _Digest:
             self.sha256.update(piece)
             self.size += len(piece)
             yield piece
-
-
-def gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Unpack gzip of any number of members in pieces of at most 1 MiB; fails with InvalidData where it is not sound."""
-    member, inside, members, at = zlib.decompressobj(wbits=31), False, 0, 0
-    for piece in pieces:
-        rest = piece
-        while rest:
-            inside = True
-            try:
-                yield member.decompress(rest, _PIECE)
-            except zlib.error as error:
-                what = "something that is not gzip follows" if members else "not sound gzip"
-                raise InvalidData(f"{what}, near byte {at}, after {members} sound members: {error}") from None
-            if member.eof:
-                rest = member.unused_data
-                member, inside, members = zlib.decompressobj(wbits=31), False, members + 1
-            else:
-                rest = member.unconsumed_tail
-        at += len(piece)
-    if inside or not members:
-        raise InvalidData(f"gzip ends in the middle of a member, at byte {at}, after {members} sound members")
 
 
 def count_lines(pieces: Iterable[bytes]) -> int:

@@ -7,7 +7,8 @@ import pytest
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments
-from lambdas.batch_operations.operations.verify import count_lines, gunzip, verify
+from brigade.operations.unpack import gunzip
+from lambdas.batch_operations.operations.verify import count_lines, verify
 from tests.unit.operations.operations_lake import Lake
 
 LINES = b'{"a":1}\n[2]\n"three"\n'

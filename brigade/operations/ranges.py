@@ -1,0 +1,44 @@
+"""An object as a file to seek in, for readers that begin at the end."""
+
+import io
+from typing import TYPE_CHECKING
+
+from brigade.s3.range import fill
+
+if TYPE_CHECKING:
+    from brigade.operations.object import S3, Head
+
+
+class Ranges(io.RawIOBase):
+    """The bytes of one version, read by ranges under its ETag: one GetObject a read. Memory: what is asked for."""
+
+    def __init__(self, s3: "S3", bucket: str, key: str, head: "Head", version_id: str | None) -> None:
+        super().__init__()
+        self._s3, self._bucket, self._key, self._head, self._version_id = s3, bucket, key, head, version_id
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to an offset from the start, from here, or from the end."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._head.size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """Say where it is."""
+        return self._at
+
+    def readinto(self, buffer: object) -> int:
+        """Read as much as there is and fits."""
+        room = memoryview(buffer)[: max(0, self._head.size - self._at)]  # type: ignore[arg-type]  # io gives it as an object
+        if room:
+            etag = f'"{self._head.etag}"'
+            fill(self._s3, self._bucket, self._key, self._at, room, etag=etag, version_id=self._version_id)
+        self._at += len(room)
+        return len(room)

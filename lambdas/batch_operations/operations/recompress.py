@@ -1,0 +1,99 @@
+"""Recompress: gzip to Zstandard, or back."""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from brigade.errors import InvalidData
+from brigade.operations.object import Object
+from brigade.operations.operation import Operation
+from brigade.operations.unpack import gunzip, unzstd
+from brigade.s3 import Absent
+
+_LEVEL = 6
+_FORMS = {".gz": ("application/gzip", gunzip), ".zst": ("application/zstd", unzstd)}
+
+
+class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Into which format, and whether the original stays."""
+
+    to: Literal["zst", "gz"] = "zst"
+    keep: bool = False
+
+
+def recompress(source: Object, arguments: Arguments) -> str:
+    """Write ``a.gz`` as ``a.zst`` (or the other way) with its metadata and tags, prove it, then delete the original.
+
+    The new object is written only if there is none, read back whole, and must unpack to the same bytes; the original is
+    deleted only then, only if it is unchanged, and not with ``keep``. Stopped at any point, it goes on where it was.
+    Memory: 50 MiB, whatever the size.
+
+    Fails with InvalidData when the key ends otherwise, it is not sound, or another version is current by now; with
+    ConditionLost when the new key holds something else.
+    """
+    ending = ".gz" if arguments.to == "zst" else ".zst"
+    if not source.key.endswith(ending):
+        raise InvalidData(f"the key does not end in {ending}, so there is nothing to do")
+    source.must_be_current()
+    target = source.at(source.key.removesuffix(ending) + "." + arguments.to)
+    content_type, unpack = _FORMS["." + arguments.to]
+    plain = _Digest()
+    content = plain.over(_FORMS[ending][1](source.stream()))
+    if source.has_made(target.key):
+        for _ in content:
+            pass
+    else:
+        with source.writer(target.key, content_type=content_type, condition=Absent(), tags=source.tags) as writer:
+            for piece in _packed(content, arguments.to):
+                writer.write(piece)
+    again = _Digest()
+    for _ in again.over(unpack(target.stream())):
+        pass
+    if again.digest.digest() != plain.digest.digest():
+        raise InvalidData(f"{target.key} does not unpack to the same bytes; the original stays")
+    if not arguments.keep:
+        source.delete()
+    return f"{source.head.size} to {target.head.size} bytes, sha256={plain.digest.hexdigest()} inside: {target.key}"
+
+
+class _Digest:
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def over(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.digest.update(piece)
+            yield piece
+
+
+def _packed(pieces: Iterable[bytes], form: str) -> Iterator[bytes]:
+    packer = _packer(form)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _packer(form: str) -> Any:
+    if form == "gz":
+        return zlib.compressobj(_LEVEL, wbits=31)
+    from backports.zstd import CompressionParameter, ZstdCompressor
+
+    return ZstdCompressor(
+        options={CompressionParameter.compression_level: _LEVEL, CompressionParameter.checksum_flag: 1}
+    )
+
+
+OPERATION = Operation(
+    run=recompress,
+    arguments=Arguments,
+    summary="Change gzip to Zstandard or back; the original is deleted once the new one is proved.",
+    memory_mib=512,
+    timeout_s=900,
+    reads=("*.gz", "*.zst"),
+    writes=("*.gz", "*.zst"),
+    deletes=("*.gz", "*.zst"),
+    tags=True,
+)
