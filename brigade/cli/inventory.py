@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli import inventory_sql
+from brigade.cli import inventory_queue, inventory_sql
 from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
 from brigade.cli.session import Session
 
@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="What is in the lake, from S3's own
 app.command("sql")(inventory_sql.sql)
 app.command("questions")(inventory_sql.questions)
 app.command("ask")(inventory_sql.ask)
+app.command("to-queue")(inventory_queue.to_queue)
 
 
 @app.command()

@@ -26,6 +26,9 @@ TYPES: Mapping[Kind, pa.DataType] = {
 FILES_AT_ONCE = 4
 """Data files fetched, decompressed and parsed at the same time, each by two threads."""
 
+ORDER = 1
+"""Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
+
 _BATCH = 1 << 12  # rows of a batch of the columnar formats: 2 MiB where rows are wide
 
 Batches = Generator[pa.RecordBatch, None, None]

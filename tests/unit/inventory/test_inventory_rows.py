@@ -176,7 +176,10 @@ def row_of(**changes: str) -> tuple[str, ...]:
         (csv_file([row_of(), row_of(key="")]), r"000000\.csv\.gz row 2: there is no key"),
         (csv_file([row_of(), row_of(size="many")]), r"Row #2: .*int64: invalid value 'many'"),
         (csv_file([row_of(), row_of(date="yesterday")]), r"Row #2: .*invalid value 'yesterday'"),
-        (gzip.compress(b'"b","k\xff","","true","1","2024-04-22T01:11:06.000Z","e"\n'), r"row 1: the key 'k�' is not encoded"),
+        (
+            gzip.compress(b'"b","k\xff","","true","1","2024-04-22T01:11:06.000Z","e"\n'),
+            r"row 1: the key 'k�' is not encoded",
+        ),
         (csv_file([row_of(), row_of(key="a%FFb")]), r"000000\.csv\.gz row 2: the key 'a%FFb' is not encoded"),
         (csv_file([row_of(), row_of(key="100%")]), r"row 2: the key '100%' is not encoded"),
     ],

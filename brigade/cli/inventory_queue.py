@@ -1,0 +1,72 @@
+"""``brigade inventory to-queue``: a message a key."""
+
+import hashlib
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from brigade.cli.inventory_delivery import Bucket, opened
+from brigade.cli.session import Session
+
+
+def to_queue(
+    context: typer.Context,
+    queue_url: Annotated[str, typer.Argument(help="The queue's URL; one that ends in .fifo gets groups and ids.")],
+    delivery: Annotated[str, typer.Option(help="latest, s3://…/manifest.json, or a path.")] = "latest",
+    where: Annotated[str | None, typer.Option(help="Condition in Athena's SQL: size > 1000000.")] = None,
+    body: Annotated[
+        str | None, typer.Option(help="What a message says: 's3://{bucket}/{key}'; {key:json} escapes; default: JSON.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 16,
+    bucket: Bucket = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first messages, send none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Send a message for each current object, at least once; stopped and started again, it goes on where it was."""
+    from brigade.inventory import read
+    from brigade.inventory.queue import DOLLARS_PER_MILLION, Body, send
+    from brigade.inventory.walk import Checkpoint
+    from brigade.state import State
+
+    session: Session = context.obj
+    s3, chosen = session.client("s3"), opened(session, delivery, bucket)
+    text = Body(body, chosen)
+    if dry_run:
+        for batch in read(s3, chosen, text.columns, where):
+            for row in batch.slice(0, 3).to_pylist():
+                print(text.of(row))
+            break
+        return
+    price = DOLLARS_PER_MILLION[queue_url.endswith(".fifo")]
+    session.confirm(
+        f"A message for each {'object' if where is None else 'object where ' + where} of {chosen.uri} to {queue_url}, "
+        f"at least once: about ${price / 10:.2f} a million, ten a request. Send?",
+        yes=yes,
+    )
+    walked = "\0".join([queue_url, chosen.uri, where or "", body or ""])
+    key = f"inventory/to-queue/{hashlib.sha256(walked.encode()).hexdigest()[:24]}.json"
+    checkpoint = Checkpoint(State(s3, session.deployment["StateBucket"]), key)
+    if (before := checkpoint.reached(chosen)) and not session.json:
+        session.say(f"Goes on after {before:,} messages that went before (state {key}).")
+    with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
+        sent = send(
+            s3,
+            session.client("sqs"),
+            queue_url,
+            chosen,
+            where,
+            body,
+            rate=rate,
+            parallel=parallel,
+            checkpoint=checkpoint,
+            told=lambda count: status.update(f"{count:,} messages") if status else None,
+        )
+    document = {
+        "messages": sent.messages,
+        "requests": sent.requests,
+        "dollars": round(sent.dollars, 6),
+        "before": before,
+    }
+    session.give(document, f"{sent.messages:,} messages in {sent.requests:,} requests for about ${sent.dollars:.5f}")

@@ -1,0 +1,175 @@
+"""Keys of a delivery to a queue of SQS: a message each, ten a request."""
+
+import hashlib
+import json
+import string
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from brigade.errors import BrigadeError, RetryLater, UsageError
+from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.walk import Checkpoint, Rate, Row, walk
+
+DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
+"""Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""
+
+LARGEST = 1 << 20
+"""Bytes of a message, and of the messages of a request."""
+
+_MESSAGES = 10
+_TRIES = 8
+_IDENTITY = ("bucket", "key", "version_id")
+
+
+class Queue(Protocol):
+    """The call of SQS that sending needs."""
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Any) -> Any:  # noqa: N803 - boto3's names
+        """Send up to ten messages."""
+
+
+class Body:
+    """What a message says: ``{key}`` and any other column of the delivery put into a template.
+
+    ``{key:json}`` is the value as JSON writes it, ``{{`` a brace. Without a template it is a JSON object of ``bucket``,
+    ``key`` and, of deliveries that have it, ``version_id``. Fails with UsageError when it names what is no column.
+    """
+
+    def __init__(self, template: str | None, delivery: Delivery) -> None:
+        there = delivery.manifest.columns
+        self._template = template
+        self._identity = [name for name in _IDENTITY if name in there]
+        try:
+            named = (
+                []
+                if template is None
+                else [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+            )
+        except ValueError as error:
+            raise UsageError(f"--body {template!r}: {error}; a brace that is meant is written twice") from error
+        for name in named:
+            if name not in there:
+                raise UsageError(f"--body names {{{name}}}; the delivery has {', '.join(there)}")
+        self.columns = list(dict.fromkeys([*self._identity, *named]))
+
+    def of(self, row: Row) -> str:
+        """Give the body of the message of a row."""
+        if self._template is None:
+            return json.dumps({name: row[name] for name in self._identity if row[name] is not None})
+        return self._template.format_map({name: _Value(value) for name, value in row.items()})
+
+
+class _Value:
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __format__(self, form: str) -> str:
+        if form == "json":
+            return json.dumps(self._value, default=str)
+        return "" if self._value is None else str(self._value)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How many messages went, in how many requests, for about how much."""
+
+    messages: int
+    requests: int
+    dollars: float
+
+
+def send(
+    s3: Store,
+    sqs: Queue,
+    url: str,
+    delivery: Delivery,
+    where: str | None = None,
+    template: str | None = None,
+    *,
+    rate: float | None = None,
+    parallel: int = 16,
+    checkpoint: Checkpoint | None = None,
+    told: Callable[[int], None] = lambda count: None,
+) -> Sent:
+    """Send a message for each current object of a delivery that matches ``where``; ``Body`` says what it holds.
+
+    At least once: a request whose answer is lost is sent again, and a walk that was stopped goes on from its
+    ``checkpoint``, sending those of the last seconds twice. A FIFO queue (``….fifo``) drops what comes twice within its
+    five minutes: the deduplication id is of delivery, bucket, key and version, the group one of 256, of the key.
+
+    Arguments: ``rate``, messages a second at most; ``parallel``, requests at a time.
+
+    Fails with UsageError when a body is longer than ``LARGEST``, with BrigadeError when SQS refuses a message or the
+    queue, with RetryLater when it goes on failing after a minute.
+    """
+    body, fifo, limit = Body(template, delivery), url.endswith(".fifo"), Rate(rate)
+    requests: list[int] = []  # the 64 KiB pieces that each was
+
+    def entry(number: int, row: Row) -> dict[str, str]:
+        text = body.of(row)
+        message = {"Id": str(number), "MessageBody": text}
+        if fifo:
+            name = json.dumps([delivery.partition, *(row[column] for column in _IDENTITY if column in row)])
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            group = hashlib.sha256(row["key"].encode()).hexdigest()[:2]
+            message |= {"MessageGroupId": group, "MessageDeduplicationId": digest}
+        return message
+
+    def do(found: list[Row]) -> None:
+        entries = [entry(number, row) for number, row in enumerate(found)]
+        limit.wait(len(entries))
+        requests.extend(_sent(sqs, url, entries))
+
+    messages = walk(
+        s3, delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, told
+    )
+    return Sent(messages, len(requests), sum(requests) / 1e6 * DOLLARS_PER_MILLION[fifo])
+
+
+def _requests(found: Iterator[Row], body: Body) -> Iterator[list[Row]]:
+    group: list[Row] = []
+    total = 0
+    for row in found:
+        size = len(body.of(row).encode())
+        if size > LARGEST:
+            raise UsageError(
+                f"the message of {row['key']!r} has {size} bytes, more than the {LARGEST} of SQS: shorten --body"
+            )
+        if group and (len(group) == _MESSAGES or total + size > LARGEST):
+            yield group
+            group, total = [], 0
+        group.append(row)
+        total += size
+    if group:
+        yield group
+
+
+def _sent(sqs: Queue, url: str, entries: list[dict[str, str]]) -> list[int]:
+    """Send until all are in; give how many 64 KiB each request was."""
+    pieces = []
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(min(0.1 * 2**attempt, 10.0))
+        pieces.append(-(-sum(len(entry["MessageBody"].encode()) for entry in entries) // 65536) or 1)
+        try:
+            answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        except ClientError as error:
+            code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
+            if "Throttl" in code or code in ("ServiceUnavailable", "InternalError"):
+                continue
+            raise BrigadeError(f"SQS refuses {url} ({code}): {message}") from error
+        failed = {each["Id"]: each for each in answer.get("Failed", [])}
+        entries = [entry for entry in entries if entry["Id"] in failed]
+        for entry in entries:
+            why = failed[entry["Id"]]
+            if why.get("SenderFault"):
+                raise BrigadeError(
+                    f"SQS refuses the message {entry['MessageBody'][:200]!r} ({why.get('Code')}): {why.get('Message')}"
+                )
+        if not entries:
+            return pieces
+    raise RetryLater(f"SQS takes no messages for {url} just now; start again to go on from here")

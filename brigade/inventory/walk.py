@@ -1,0 +1,156 @@
+"""Every row of a delivery handed to a function, in parallel, and taken up again after a stop."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+
+from brigade.errors import UsageError
+from brigade.inventory import rows
+from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.reading import read
+from brigade.state import State
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+_SAVE_SECONDS = 5.0
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """How far a walk has come: all rows before this one are done, of the delivery read in this order."""
+
+    delivery: str
+    order: int
+    rows: int
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a walk keeps how far it has come, so that the same walk, started again, goes on there."""
+
+    state: State
+    key: str
+
+    def reached(self, delivery: Delivery) -> int:
+        """Give the number of rows that are done, 0 if none are; UsageError if that was another delivery's walk."""
+        entry = self.state.get(self.key, Reached)
+        if entry is None or entry.value.done:
+            return 0
+        if (entry.value.delivery, entry.value.order) != (delivery.uri, rows.ORDER):
+            raise UsageError(f"the state {self.key} is of another walk, over {entry.value.delivery}: name another")
+        return entry.value.rows
+
+    def save(self, delivery: Delivery, count: int, *, done: bool = False) -> None:
+        """Keep it."""
+        self.state.put(self.key, Reached(delivery.uri, rows.ORDER, count, done))
+
+
+def each(
+    s3: Store,
+    delivery: Delivery,
+    call: Callable[[str], object],
+    where: str | None = None,
+    parallel: int = 16,
+    checkpoint: Checkpoint | None = None,
+) -> int:
+    """Call ``call(key)`` for each current object of a delivery that matches ``where``, in threads; give how many.
+
+    At least once: with a ``checkpoint``, a walk that was stopped goes on where it was, and calls again for the keys of
+    the last seconds before. Memory: as ``read``, and ``parallel`` keys. What ``call`` raises ends the walk and is
+    raised, after the calls that are running; what was done by then is kept.
+    """
+
+    def call_all(found: list[Row]) -> None:
+        for row in found:
+            call(row["key"])
+
+    return walk(s3, delivery, call_all, lambda found: split(found, 1), ["key"], where, parallel, checkpoint)
+
+
+def walk(
+    s3: Store,
+    delivery: Delivery,
+    do: Callable[[list[Row]], None],
+    group: Callable[[Iterator[Row]], Iterable[list[Row]]],
+    columns: list[str],
+    where: str | None,
+    parallel: int,
+    checkpoint: Checkpoint | None = None,
+    told: Callable[[int], None] = lambda count: None,
+) -> int:
+    """Call ``do`` for groups of rows, ``parallel`` at a time, and give the number of rows; the promises are ``each``'s.
+
+    ``group`` makes groups of the rows, in their order; ``told`` is told how many rows are done.
+    Of a delivery of all versions only current objects are walked over.
+    """
+    before = checkpoint.reached(delivery) if checkpoint else 0
+    count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
+    with (
+        closing(read(s3, delivery, columns, _current(delivery, where))) as batches,
+        ThreadPoolExecutor(parallel, thread_name_prefix="inventory-walk") as threads,
+    ):
+        try:
+            for found in group(islice((row for batch in batches for row in batch.to_pylist()), before, None)):
+                running.append((threads.submit(do, found), len(found)))
+                # Done is what all before it is too: the oldest is waited for, the others may have ended.
+                while running and (len(running) > 2 * parallel or running[0][0].done()):
+                    future, size = running.popleft()
+                    future.result()
+                    count += size
+                    told(count)
+                if checkpoint and time.monotonic() - saved_at > _SAVE_SECONDS:
+                    checkpoint.save(delivery, count)
+                    saved_at = time.monotonic()
+            for future, size in running:
+                future.result()
+                count += size
+                told(count)
+        except BaseException:
+            for future, _ in running:
+                future.cancel()
+            if checkpoint and count > before:
+                checkpoint.save(delivery, count)
+            raise
+    if checkpoint:
+        checkpoint.save(delivery, count, done=True)
+    return count - before
+
+
+def split(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Give the items in lists of ``size``, the last one of what is left."""
+    while found := list(islice(items, size)):
+        yield found
+
+
+class Rate:
+    """No more than so many a second, over all threads; None is no limit."""
+
+    def __init__(self, a_second: float | None) -> None:
+        self._gap = 1 / a_second if a_second else 0.0
+        self._next = time.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self, count: int) -> None:
+        """Wait until ``count`` more may go."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next)
+            self._next = start + count * self._gap
+        time.sleep(start - now)
+
+
+def _current(delivery: Delivery, where: str | None) -> str | None:
+    marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
+    current = [term for name, term in marks.items() if name in delivery.manifest.columns]
+    return " AND ".join([*([f"({where})"] if where else []), *current]) or None
