@@ -99,7 +99,7 @@ def job(lake: Lake, tiles: list[photographs.Tile]) -> dict[str, Any]:
     for tile in tiles:
         if tile.broken is not None:
             lake.put(tile.key, tile.sound)
-    retried = asked("jobs", "retry", submitted["id"], "--yes")
+    retried = asked("jobs", "retry", submitted["id"], "--all", "--yes")
     shown("jobs", "watch", retried["id"])
     shown("jobs", "report", retried["id"])
     first, second = asked("jobs", "show", submitted["id"]), asked("jobs", "show", retried["id"])
@@ -128,7 +128,7 @@ def summary(found: dict[str, Any], lake: Lake, *, stay: bool) -> None:
         "  .venv/bin/brigade inventory rows --columns key,size | head\n"
         "  .venv/bin/brigade jobs submit verify --inventory latest --watch\n"
         f"  .venv/bin/brigade jobs report {jobbed['id']}\n"
-        "  .venv/bin/aws s3 ls --recursive s3://" + lake.bucket + "/thumbnails/"
+        f"  aws s3 ls --recursive s3://{lake.bucket}/thumbnails/"
     )
     if stay:
         print("\nStop it with `.venv/bin/brigade local down`; forget it with `.venv/bin/brigade local reset`.")
