@@ -2,24 +2,18 @@
 
 import itertools
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 import typer
 
+from brigade.cli import jobs_calls as calls
 from brigade.cli import jobs_selection as selection
 from brigade.cli import jobs_view as view
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
-if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
-    from brigade.jobs.control import Control
-    from brigade.jobs.manifest import Selected, Summary
-    from brigade.jobs.submit import Plan
-    from brigade.operations.operation import Operation
-
 app = typer.Typer(no_args_is_help=True, help="Run one function over every object, by S3 Batch Operations.")
-
-_REPORT_PATIENCE_S = 30
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="An operation: see `brigade jobs operations`.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
@@ -71,6 +65,29 @@ def estimate(
 
 
 @app.command()
+def run(
+    context: typer.Context,
+    operation: Name,
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object.")],
+    argument: Arguments = None,
+) -> None:
+    """Run an operation on one object here, with your own rights; exit 1 if it fails."""
+    from brigade.operations.arguments import typed
+    from brigade.operations.kit import run as run_here
+    from brigade.s3 import Location
+
+    session: Session = context.obj
+    declared, arguments, place = selection.operation(operation), selection.pairs(argument or []), Location.parse(uri)
+    typed(declared.arguments, arguments)
+    if not place.key:
+        raise UsageError(f"{uri} is a bucket; it takes the address of one object")
+    result = run_here(declared, session.client("s3"), place.bucket, place.key, arguments)
+    session.give({"result": result.code, "text": result.text}, f"{result.code}: {result.text}")
+    if result.error is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
 def submit(
     context: typer.Context,
     operation: Name,
@@ -109,20 +126,28 @@ def submit(
             role_arn=deployed["JobRoleArn"],
             priority=priority,
         )
-        job = _submit(session, declared, plan, chosen.rows, yes=yes, dry_run=dry_run)
+        job = calls.submit(session, declared, plan, chosen.rows, yes=yes, dry_run=dry_run)
     if job and follow:
-        view.watch(session, _control(session), job)
+        view.watch(session, calls.control(session), job)
 
 
 @app.command(name="list")
 def list_jobs(context: typer.Context) -> None:
-    """List the jobs that are active or ended in the last 90 days, newest first."""
+    """List the jobs that are active or ended in the last 90 days, newest first, with S3's own fee in dollars."""
     from brigade.jobs.job import of
+    from brigade.jobs.price import fee, prices
 
     session: Session = context.obj
-    jobs = sorted(map(of, _control(session).list()), key=lambda job: job.created, reverse=True)
-    columns = ["id", "status", "total", "succeeded", "failed", "created", "description"]
-    rows = ([j.id, j.status, j.total, j.succeeded, j.failed, view.moment(j.created), j.description] for j in jobs)
+    jobs = sorted(map(of, calls.control(session).list()), key=lambda job: job.created, reverse=True)
+    now, price = datetime.now(UTC), prices()
+    columns = ["id", "status", "total", "succeeded", "failed", "age", "fee", "created", "description"]
+    rows = (
+        (
+            *(j.id, j.status, j.total, j.succeeded, j.failed, view.span(j.age(now).total_seconds())),
+            *(round(fee(j.done, price), 6), view.moment(j.created), j.description),
+        )
+        for j in jobs
+    )
     session.table(columns, rows)
 
 
@@ -132,21 +157,21 @@ def show(context: typer.Context, job: JobId) -> None:
     from brigade.jobs.job import of
 
     session: Session = context.obj
-    document = view.job_document(of(_control(session).describe(job)))
+    document = view.job_document(of(calls.control(session).describe(job)))
     session.give(document, view.job_text(document))
 
 
 @app.command()
 def watch(context: typer.Context, job: JobId) -> None:
     """Follow a job to its end; exit 1 if it or any task failed. Ctrl-C leaves the job running."""
-    view.watch(context.obj, _control(context.obj), job)
+    view.watch(context.obj, calls.control(context.obj), job)
 
 
 @app.command()
 def confirm(context: typer.Context, job: JobId) -> None:
     """Let a job start that waits for a confirmation."""
     session: Session = context.obj
-    status = _control(session).request(job, "Ready", "confirmed by brigade jobs confirm")
+    status = calls.control(session).request(job, "Ready", "confirmed by brigade jobs confirm")
     session.give({"id": job, "status": status})
 
 
@@ -154,7 +179,7 @@ def confirm(context: typer.Context, job: JobId) -> None:
 def cancel(context: typer.Context, job: JobId) -> None:
     """Cancel a job; objects that were done stay done."""
     session: Session = context.obj
-    status = _control(session).request(job, "Cancelled", "cancelled by brigade jobs cancel")
+    status = calls.control(session).request(job, "Cancelled", "cancelled by brigade jobs cancel")
     session.give({"id": job, "status": status})
 
 
@@ -162,7 +187,7 @@ def cancel(context: typer.Context, job: JobId) -> None:
 def priority(context: typer.Context, job: JobId, value: Annotated[int, typer.Argument(min=0, max=2147483647)]) -> None:
     """Change a job's priority; the job of the highest one goes first."""
     session: Session = context.obj
-    session.give({"id": job, "priority": _control(session).prioritize(job, value)})
+    session.give({"id": job, "priority": calls.control(session).prioritize(job, value)})
 
 
 @app.command()
@@ -180,7 +205,7 @@ def report(
 
     session: Session = context.obj
     s3 = session.client("s3")
-    uri, patience = _report_place(session, job)
+    uri, patience = calls.report_place(session, job)
     found = opened(s3, uri, patience_s=patience)
     tally = count(found, s3)
     view.report(session, job, tally, found.tasks(s3, failed=failed), form)
@@ -192,6 +217,8 @@ def report(
 def retry(
     context: typer.Context,
     job: JobId,
+    only: Annotated[str | None, typer.Option(metavar="CODE", help="Those that failed with this error code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those too that failed for good.")] = False,
     priority: Priority = 10,
     follow: Follow = False,
     dry_run: DryRun = False,
@@ -202,7 +229,7 @@ def retry(
 
     session: Session = context.obj
     s3, deployed = session.client("s3"), session.deployment
-    described = _control(session).describe(job)
+    described = calls.control(session).describe(job)
     plan = plan_again(
         described,
         stage=session.stage,
@@ -212,63 +239,12 @@ def retry(
         role_arn=deployed["JobRoleArn"],
         priority=priority,
     )
-    rows = failed_rows(s3, described, patience_s=_REPORT_PATIENCE_S)
+    rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
     first = next(rows, None)
     if first is None:
-        session.give({"id": None}, f"no task of job {job} failed: there is nothing to retry")
+        session.give({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return
-    everything = itertools.chain([first], rows)
-    new = _submit(session, selection.operation(plan.operation), plan, everything, yes=yes, dry_run=dry_run)
+    chosen = itertools.chain([first], rows)
+    new = calls.submit(session, selection.operation(plan.operation), plan, chosen, yes=yes, dry_run=dry_run)
     if new and follow:
-        view.watch(session, _control(session), new)
-
-
-class _DryRunEnds(Exception):
-    """Ends a submission before anything is published."""
-
-
-def _submit(
-    session: Session, declared: "Operation", plan: "Plan", rows: "Selected", *, yes: bool, dry_run: bool
-) -> str | None:
-    from brigade.jobs.submit import submit as submit_job
-
-    def agree(summary: "Summary") -> None:
-        session.say(view.priced(declared, f"{plan.operation} over {plan.what}", summary)[1])
-        if dry_run:
-            raise _DryRunEnds
-        session.confirm("Submit this job?", yes=yes)
-
-    try:
-        done = submit_job(_control(session), session.client("s3"), plan, rows, agree)
-    except _DryRunEnds:
-        session.say("Nothing was submitted (--dry-run).")
-        return None
-    document = {"id": done.id, "run": done.run, "manifest": done.manifest, "objects": done.summary.objects}
-    session.give({**document, "parent": plan.parent} if plan.parent else document, done.id)
-    return done.id
-
-
-def _control(session: Session) -> "Control":
-    from brigade.jobs.control import Control
-
-    return Control(session.client("s3control"), session.connection.account())
-
-
-def _report_place(session: Session, job: str) -> tuple[str, float]:
-    """Say where a job's report lies and how long to wait for it: S3 writes it after the end, if any task was run.
-
-    S3 forgets a job after 90 days; its report stays where those of this stage always are.
-    """
-    from brigade.errors import NotFound
-    from brigade.jobs.job import of, report_key
-    from brigade.jobs.submit import REPORTS
-
-    try:
-        found = of(_control(session).describe(job))
-    except NotFound:
-        return f"s3://{session.deployment['ReportsBucket']}/{report_key(REPORTS, job)}", 0
-    if not found.over:
-        raise UsageError(f"job {job} is {found.status}; its report comes after its end (`brigade jobs watch {job}`)")
-    if found.report is None:
-        raise NotFound(f"job {job} was made without a completion report")
-    return found.report, _REPORT_PATIENCE_S if found.succeeded + found.failed else 0
+        view.watch(session, calls.control(session), new)

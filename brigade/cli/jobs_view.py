@@ -90,7 +90,7 @@ def job_text(document: Mapping[str, Any]) -> str:
 
 def watch(session: Session, control: "Control", job: str) -> None:
     """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from brigade.jobs.watch import follow
 
@@ -98,7 +98,6 @@ def watch(session: Session, control: "Control", job: str) -> None:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
         console=session.terminal,
         disable=session.quiet or not session.terminal.is_terminal,
     )
@@ -107,9 +106,11 @@ def watch(session: Session, control: "Control", job: str) -> None:
         with bar:
             line = bar.add_task("")
             for seen in follow(control, job):
-                status = f"{seen.status}, {seen.failed} failed" if seen.failed else seen.status
-                bar.update(line, description=status, completed=seen.succeeded + seen.failed, total=seen.total or None)
-                progress = f"{job} {seen.status}: {seen.succeeded + seen.failed} of {seen.total}, {seen.failed} failed"
+                pace = f", {seen.rate:,.0f} a second" if seen.rate else ""
+                pace += f", {span(seen.seconds_left)} left" if seen.seconds_left else ""
+                failed = f", {seen.failed} failed" if seen.failed else ""
+                bar.update(line, description=seen.status + failed + pace, completed=seen.done, total=seen.total or None)
+                progress = f"{job} {seen.status}: {seen.done} of {seen.total}, {seen.failed} failed{pace}"
                 if bar.disable and progress != told:
                     session.say(progress)
                 told = progress
@@ -173,6 +174,18 @@ def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
 def _fields(task: "Task") -> dict[str, Any]:
     values = (task.bucket, task.key, task.version_id, task.status, task.http_status, task.code, task.message)
     return dict(zip(_COLUMNS, values, strict=True))
+
+
+def span(seconds: float) -> str:
+    """Give a length of time as a person says it: ``45s``, ``12m``, ``3h05m``, ``4d07h``."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m" if minutes else f"{left}s"
 
 
 def moment(when: datetime) -> str:

@@ -30,8 +30,8 @@ def count(report: Report, s3: Gets) -> Tally:
     """Count every task of a report by result, code and shape of message, in two threads.
 
     Rows alike in key and message but for numbers and ids are one to it, and ``Tally.add`` gets the first; so a message
-    that names another object than its own, of a key that is alike, counts as if it named its own. Memory: ``BLOCK`` × 20.
-    Fails with InvalidData, naming the file, as ``Report.tasks`` does.
+    that names another object than its own, of a key that is alike, counts as if it named its own.
+    Memory: ``BLOCK`` × 20. Fails with InvalidData, naming the file, as ``Report.tasks`` does.
     """
     tally, running = Tally(), deque[Future[_Counts]]()
 

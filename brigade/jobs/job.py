@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 ENDED = frozenset({"Complete", "Failed", "Cancelled"})
@@ -37,6 +37,25 @@ class Job:
     def well(self) -> bool:
         """Whether everything was done. S3 says Complete of a job whose every task failed; this does not."""
         return self.status == "Complete" and self.failed == 0
+
+    @property
+    def done(self) -> int:
+        """How many tasks are done, well or not."""
+        return self.succeeded + self.failed
+
+    @property
+    def rate(self) -> float | None:
+        """Tasks a second while it was active; None before any was."""
+        return self.done / self.active_seconds if self.active_seconds and self.done else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will go on at that rate; None where that is not known."""
+        return (self.total - self.done) / self.rate if self.rate and not self.over else None
+
+    def age(self, now: datetime) -> timedelta:
+        """How long it has been there, or was there when it ended."""
+        return (self.ended or now) - self.created
 
     @property
     def report(self) -> str | None:

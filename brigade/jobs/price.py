@@ -39,6 +39,11 @@ def prices() -> Prices:
     return msgspec.json.decode(text, type=Prices)
 
 
+def fee(tasks: int, price: Prices) -> float:
+    """Give what S3 Batch Operations itself takes for a job that has done so many tasks, without what they did."""
+    return price.job + tasks / 1e6 * price.million_objects
+
+
 def estimate(
     objects: int,
     size: int | None,

@@ -10,6 +10,8 @@ from brigade.jobs.report import opened
 from brigade.jobs.submit import Plan
 from brigade.s3.get import Gets
 
+_FOR_GOOD = "PermanentFailure"
+
 
 def plan_again(
     described: Mapping[str, Any],
@@ -48,8 +50,13 @@ def plan_again(
     )
 
 
-def failed_rows(s3: Gets, described: Mapping[str, Any], *, patience_s: float = 0) -> Iterator[Row]:
+def failed_rows(
+    s3: Gets, described: Mapping[str, Any], *, only: str | None = None, everything: bool = False, patience_s: float = 0
+) -> Iterator[Row]:
     """Give a manifest row for each failed task, its key the report's own text, byte for byte.
+
+    Arguments: ``only``, the error code whose tasks are taken; ``everything``, those too that failed for good. Without
+    either, a task that failed for good is a UsageError: its function has said that another run ends the same way.
 
     A row without a version in a job whose manifest had versions is of the null version. Fails as ``report.opened``
     does.
@@ -62,4 +69,11 @@ def failed_rows(s3: Gets, described: Mapping[str, Any], *, patience_s: float = 0
     if not job.failed:
         return
     for task in opened(s3, job.report, patience_s=patience_s).tasks(s3, failed=True):
+        if only is not None and task.code != only:
+            continue
+        if only is None and not everything and task.code == _FOR_GOOD:
+            raise UsageError(
+                f"{task.key!r} failed for good ({task.message[:200]!r}): mend what it met, then retry with --all, or "
+                f"retry those of one code with --only CODE; see `brigade jobs report {job.id} --failed`"
+            )
         yield Row(task.bucket, task.key_text, task.version_id or missing)

@@ -137,7 +137,7 @@ class Exercises:
     def forget_an_object(self) -> None:
         self._put("forgotten/a b+c")
         assert self._job("forget", "forgotten/a b+c", "mode=delete") == [("succeeded", "")]
-        assert not self._keys(self._lake, "forgotten/")
+        assert not self._keys(self._lake, "forgotten/a")
 
     def forget_a_version(self) -> None:
         self._put("forgotten/d")
@@ -153,7 +153,7 @@ class Exercises:
     def rekey_an_object(self) -> None:
         self._put("old/a b+c")
         assert self._job("rekey", "old/a b+c", "to=new/{name}", "delete=true") == [("succeeded", "")]
-        assert (self._keys(self._lake, "old/"), self._keys(self._lake, "new/")) == ([], ["new/a b+c"])
+        assert (self._keys(self._lake, "old/a"), self._keys(self._lake, "new/a")) == ([], ["new/a b+c"])
         self._s3.delete_object(Bucket=self._lake, Key="new/a b+c")
 
     def rekey_a_version(self) -> None:
@@ -181,7 +181,7 @@ class Exercises:
         self._recompress("packed/d", "zst", "gz", over=self._job_over_version)
 
     def miss_an_object_to_recompress(self) -> None:
-        assert self._job("recompress", "packed/none.gz") == [("failed", "404")]
+        assert self._job("recompress", "packed/none.gz") == [("failed", "NoSuchKey")]
 
     def log_recompress(self) -> None:
         with _logged(self._deployed, "brigade-dev-operation-recompress"):
@@ -200,7 +200,7 @@ class Exercises:
         self._to_parquet("lines/g.jsonl.gz", gzip.compress(b'{"n": 1}\n'), self._job_over_version)
 
     def miss_an_object_to_to_parquet(self) -> None:
-        assert self._job("to_parquet", "lines/none.jsonl") == [("failed", "404")]
+        assert self._job("to_parquet", "lines/none.jsonl") == [("failed", "NoSuchKey")]
 
     def log_to_parquet(self) -> None:
         with _logged(self._deployed, "brigade-dev-operation-to_parquet"):
@@ -269,6 +269,17 @@ class Exercises:
         self._deployed.ask("state", "put", "exercises/one", '{"a": 1}')
         assert self._deployed.ask("state", "get", "exercises/one")["value"] == {"a": 1}
         assert "exercises/one" in self._deployed.run("state", "list", "exercises/").stdout
+
+    def look_back(self) -> None:
+        for value in ("1", "2"):
+            self._deployed.ask("state", "put", "exercises/past", value)
+        first = self._deployed.ask("state", "history", "exercises/past")[-1]["version_id"]
+        assert self._deployed.ask("state", "get", "exercises/past", "--version-id", first)["value"] == 1
+
+    def forget(self) -> None:
+        self._deployed.ask("state", "put", "exercises/brief", "1")
+        self._deployed.ask("state", "delete", "exercises/brief", "--yes")
+        self._deployed.ask("state", "get", "exercises/brief", exits=1)
 
     def find_what_is_deployed(self) -> None:
         elsewhere = self._folder / self._day()

@@ -127,7 +127,10 @@ def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployme
     assert (counted["succeeded"], counted["failed"], len(counted["reasons"])) == (1, 2, 3)
 
     s3.put_object(Bucket=lake, Key=keys[1], Body=b"here now")
-    retried = deployed.ask("jobs", "retry", job, "--yes")
+    refused = deployed.run("jobs", "retry", job, "--yes")
+    assert (refused.returncode, "failed for good" in refused.stderr) == (2, True)
+    assert deployed.ask("jobs", "retry", job, "--only", "TemporaryFailure", "--yes") == {"id": None}
+    retried = deployed.ask("jobs", "retry", job, "--all", "--yes")
     assert (retried["objects"], retried["parent"]) == (2, job)
     assert deployed.run("jobs", "watch", retried["id"]).returncode == 1
     again = rows(deployed, retried["id"])
@@ -181,6 +184,13 @@ def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder
     assert (nothing.returncode, "nothing to retry" in nothing.stdout) == (0, True)
 
 
+def test_an_operation_runs_here_on_one_object(deployed: Deployment, folder: str) -> None:
+    address = f"s3://{deployed.outputs['LakeBucket']}/{folder}{KEYS[1]}"
+    assert deployed.ask("jobs", "run", "verify", address)["text"].endswith(f"bytes={len(KEYS[1])}")
+    missing = deployed.ask("jobs", "run", "verify", f"s3://{deployed.outputs['LakeBucket']}/none", exits=1)
+    assert (missing["result"], missing["text"].split(":")[0]) == ("PermanentFailure", "NoSuchKey")
+
+
 def test_a_job_that_failed_as_a_whole_says_why_and_what_to_do(deployed: Deployment) -> None:
     job = suspended(deployed, b"Bucket,Key\n\n")
     shown = deployed.ask("jobs", "show", job)
@@ -231,7 +241,7 @@ def test_a_bad_manifest_is_refused_before_anything_is_made(deployed: Deployment,
 @pytest.mark.parametrize(
     ("arguments", "exits", "said"),
     [
-        (["submit", "nonesuch", "--keys", "-"], 2, "no operation 'nonesuch'; there are thumbnail, verify"),
+        (["submit", "nonesuch", "--keys", "-"], 2, "no operation 'nonesuch'; there are forget, recompress"),
         (["submit", "verify"], 2, "in one way"),
         (["submit", "verify", "--keys", "-", "--where", "1=1"], 2, "in one way"),
         (["submit", "verify", "--keys", "/no/such/file"], 2, "--keys /no/such/file: No such file"),
