@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -15,14 +15,21 @@ _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the documen
 
 
 @app.command()
-def get(context: typer.Context, key: _Key) -> None:
+def get(
+    context: typer.Context,
+    key: _Key,
+    version_id: Annotated[str | None, typer.Option(help="As it was then; history lists the ids.")] = None,
+    codec: Annotated[str, typer.Option(help="pickle runs code of whoever wrote the document: docs/state.md.")] = "json",
+) -> None:
     """Print a document; under --json with its version, which put --if-version takes."""
+    import msgspec
+
     session: Session = context.obj
-    entry = _state(session).get(key, object)
+    entry = _state(session, codec).get(key, object, version_id=version_id)
     if entry is None:
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
-    document = {"key": key, "version": entry.version.strip('"'), "value": entry.value}
-    session.give(document, json.dumps(entry.value, indent=2, ensure_ascii=False))
+    document = {"key": key, "version": entry.version.strip('"'), "value": msgspec.to_builtins(entry.value)}
+    session.give(document, json.dumps(document["value"], indent=2, ensure_ascii=False))
 
 
 @app.command()
@@ -54,10 +61,68 @@ def list_(
     session.table(("key",), ((key,) for key in _state(session).list(prefix)))
 
 
-def _state(session: Session) -> Any:
-    from brigade.state import State
+@app.command()
+def delete(
+    context: typer.Context,
+    key: _Key,
+    if_version: Annotated[str | None, typer.Option(help="Delete only if the document has this version.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a document; what it was stays in its history. A condition that does not hold: exit 3."""
+    session: Session = context.obj
+    session.confirm(f"Delete the state {key}?", yes=yes)
+    _state(session).delete(key, if_version)
+    session.give({"key": key, "deleted": True})
 
-    return State(session.client("s3"), session.deployment["StateBucket"])
+
+@app.command()
+def history(context: typer.Context, key: _Key) -> None:
+    """List the versions of a document, newest first; get --version-id reads one."""
+    session: Session = context.obj
+    rows = (
+        (each.id, each.modified.isoformat(), each.size if each.etag else None, (each.etag or "deleted").strip('"'))
+        for each in _state(session).history(key)
+    )
+    session.table(("version_id", "modified", "bytes", "version"), rows)
+
+
+@app.command()
+def unlock(
+    context: typer.Context,
+    key: _Key,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Release the lease that a document holds, of a run that is known to be dead; its epoch stays.
+
+    A run that lives after all finds that the document has changed, and writes nothing more.
+    """
+    import msgspec
+
+    from brigade.s3 import Matches
+    from brigade.state.lease import Lease, released
+
+    session: Session = context.obj
+    state = _state(session)
+    entry = state.get(key, object)
+    if entry is None:
+        raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
+    if not isinstance(entry.value, dict) or not isinstance(entry.value.get("lease"), dict):
+        raise UsageError(f"the state {key!r} holds no lease")
+    lease = msgspec.convert(entry.value["lease"], Lease)
+    if lease.holder is None:
+        session.give({"key": key, "epoch": lease.epoch, "released": None})
+        return
+    session.confirm(f"Release the lease of {lease.holder}, epoch {lease.epoch}?", yes=yes)
+    state.put(key, entry.value | {"lease": msgspec.to_builtins(released(lease))}, Matches(entry.version))
+    session.give({"key": key, "epoch": lease.epoch, "released": lease.holder})
+
+
+def _state(session: Session, codec: str = "json") -> Any:
+    from brigade.state.store import Codec, State
+
+    if codec not in get_args(Codec):
+        raise UsageError(f"--codec takes {' or '.join(get_args(Codec))}, not {codec!r}")
+    return State(session.client("s3"), session.deployment["StateBucket"], cast(Codec, codec))
 
 
 def _parsed(value: str) -> object:

@@ -28,14 +28,17 @@ class Got:
     """The seconds since it was written, by S3's clock."""
 
 
-def get(client: Gets, bucket: str, key: str, *, limit: int = 64 * 1024 * 1024) -> Got | None:
-    """Give the object whole, or None if there is none.
+def get(
+    client: Gets, bucket: str, key: str, *, version_id: str | None = None, limit: int = 64 * 1024 * 1024
+) -> Got | None:
+    """Give the object whole, or what it was as ``version_id``; None if there is none.
 
     Memory: the object, ``limit`` bytes at most; a larger one is InvalidData and is not read. Absent is known only to
     who may ``s3:ListBucket``; see ``head``.
     """
     try:
-        answer = client.get_object(Bucket=bucket, Key=key)
+        asked = {"VersionId": version_id} if version_id is not None else {}
+        answer = client.get_object(Bucket=bucket, Key=key, **asked)
     except failures() as error:
         if absent(error):
             return None

@@ -1,8 +1,9 @@
 """JSON documents on S3, each changed only from the version that was read."""
 
+import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -13,12 +14,14 @@ from brigade.s3.get import Gets, get
 from brigade.s3.list import Lists, keys
 from brigade.s3.put import Puts, put
 from brigade.s3.settle import pause
+from brigade.s3.versions import ListsVersions, Version, versions
 
 T = TypeVar("T")
-_ROUNDS = 12
+Codec = Literal["json", "pickle"]
+_ROUNDS = 100
 
 
-class Stores(Puts, Gets, Deletes, Lists, Protocol):
+class Stores(Puts, Gets, Deletes, Lists, ListsVersions, Protocol):
     """The calls that state needs."""
 
 
@@ -28,7 +31,7 @@ class Entry(Generic[T]):
 
     value: T
     version: str
-    age: float = 0.0
+    age: float = field(default=0.0, compare=False)
     """The seconds between its writing and its reading, by S3's clock."""
 
 
@@ -41,12 +44,19 @@ class State:
 
     client: Stores
     bucket: str
+    codec: Codec = "json"
+    """``pickle`` runs whatever code a document names while it is read: only for what nobody else can write."""
 
-    def get(self, key: str, kind: type[T]) -> Entry[T] | None:
-        """Give the document as ``kind``, or None if there is none; InvalidData when it is of another shape."""
-        got = get(self.client, self.bucket, key)
+    def get(self, key: str, kind: type[T], *, version_id: str | None = None) -> Entry[T] | None:
+        """Give the document as ``kind``, or what it was as ``version_id``; None if there is none.
+
+        Fails with InvalidData when it is of another shape.
+        """
+        got = get(self.client, self.bucket, key, version_id=version_id)
         if got is None:
             return None
+        if self.codec == "pickle":
+            return Entry(unpickled(got.body, kind, f"s3://{self.bucket}/{key}"), got.etag, got.age)
         try:
             return Entry(msgspec.json.decode(got.body, type=kind), got.etag, got.age)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -57,17 +67,20 @@ class State:
 
         Fails with ConditionLost, naming the key and both versions, when another writer was faster.
         """
-        body = msgspec.json.encode(value)
-        if indent:
-            body = msgspec.json.format(body, indent=2) + b"\n"
-        written = put(self.client, self.bucket, key, body, condition=condition, content_type="application/json")
+        if self.codec == "pickle":
+            body, content_type = pickle.dumps(value), "application/octet-stream"
+        else:
+            body, content_type = msgspec.json.encode(value), "application/json"
+            if indent:
+                body = msgspec.json.format(body, indent=2) + b"\n"
+        written = put(self.client, self.bucket, key, body, condition=condition, content_type=content_type)
         return Entry(value, written.etag)
 
     def update(self, key: str, change: Callable[[T], T], *, default: T, kind: type[T]) -> Entry[T]:
         """Store ``change(document)``, where a missing document is ``default``, so that no other change is lost.
 
         ``change`` may be called several times, each time with the newest document, and must have no other effect.
-        Fails with ConditionLost after a dozen rounds in which other writers were faster.
+        Fails with ConditionLost after a hundred rounds in which other writers were faster.
         """
         for attempt in range(_ROUNDS):
             entry = self.get(key, kind)
@@ -77,7 +90,7 @@ class State:
             except ConditionLost:
                 if attempt == _ROUNDS - 1:
                     raise
-                pause(min(attempt, 5))
+                pause(min(attempt, 3))
         raise AssertionError("the last round returns or raises")
 
     def delete(self, key: str, version: str | None = None) -> None:
@@ -90,3 +103,18 @@ class State:
     def list(self, prefix: str = "") -> Iterator[str]:
         """Give the keys of the documents that start with ``prefix``, in order."""
         return keys(self.client, self.bucket, prefix)
+
+    def history(self, key: str) -> Iterator[Version]:
+        """Give the versions of a document, newest first, those of a deletion too; the bucket must be versioned."""
+        return versions(self.client, self.bucket, key)
+
+
+def unpickled(body: bytes, kind: type[T], what: str) -> T:
+    """Read a pickle as ``kind``; InvalidData when it is none or of another kind."""
+    try:
+        value = pickle.loads(body)  # noqa: S301 - asked for by name, and the page says what that risks
+    except Exception as error:  # a pickle can raise anything that its classes raise
+        raise InvalidData(f"{what} cannot be unpickled: {type(error).__name__}: {error}") from error
+    if not isinstance(value, kind):
+        raise InvalidData(f"{what} is a pickle of {type(value).__name__}, not {kind.__name__}")
+    return value

@@ -6,6 +6,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts import table
@@ -35,7 +36,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         stacks = self._arn("cloudformation", f"stack/{names.stack(stage, '*')}/*")
         allow(self, ["cloudformation:DescribeStacks"], [stacks], because="Their ARNs end in an id made by the deploy.")
         self._allow_data(settings, lake, reports, state, key)
-        self._allow_queries(stage, reports)
+        self._allow_queries(settings, reports)
         self._allow_jobs(job_role)
         self._allow_ingests(stage)
 
@@ -50,11 +51,12 @@ class OperatorPolicy(iam.ManagedPolicy):
         read = [f"{settings.inventory.prefix}/*", "jobs/*", "manifests/*", "queries/*"]
         allow_objects(self, reports, read, "s3:GetObject")
         allow_objects(self, reports, ["manifests/*"], "s3:PutObject", "s3:AbortMultipartUpload")
-        allow_objects(self, state, ["*"], "s3:GetObject", "s3:PutObject")
-        allow_objects(self, state, ["ingest/*"], "s3:DeleteObject")
+        allow_objects(self, state, ["*"], "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject")
+        allow(self, ["s3:ListBucketVersions"], [arn(state)])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
 
-    def _allow_queries(self, stage: str, reports: s3.IBucket) -> None:
+    def _allow_queries(self, settings: Settings, reports: s3.IBucket) -> None:
+        stage = settings.stage
         asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"]
         workgroup = self._arn("athena", f"workgroup/{names.workgroup(stage)}")
         allow(self, [f"athena:{action}" for action in asking], [workgroup])
@@ -62,7 +64,8 @@ class OperatorPolicy(iam.ManagedPolicy):
         database = names.database(stage)
         above = [self._arn("glue", what) for what in ("catalog", f"database/{database}")]
         allow(self, ["glue:GetDatabase"], above)
-        allow(self, ["glue:GetTable"], [*above, self._arn("glue", f"table/{database}/{table.NAME}")])
+        tables = [table.NAME, *(table_name(bucket.name) for bucket in settings.buckets)]
+        allow(self, ["glue:GetTable"], [*above, *(self._arn("glue", f"table/{database}/{name}") for name in tables)])
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pickle
+import socket
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from brigade.errors import ConditionLost, InvalidData
 from brigade.s3 import Absent, Matches
 from brigade.state import State
+from brigade.state.lease import Lease, released, taken, this_process
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.faults import Faulty, lost, own_412
 
@@ -66,19 +70,70 @@ def test_a_change_whose_answer_is_lost_is_made_once(state: State, fault: Any) ->
     assert state.get(KEY, Cursor) == unsure.get(KEY, Cursor)
 
 
-def test_no_change_of_many_writers_is_lost(state: State) -> None:
+def test_no_change_of_64_writers_is_lost(state: State) -> None:
     def count() -> None:
-        for _ in range(4):
-            state.update(KEY, lambda now: Cursor(now.page + 1), default=Cursor(0), kind=Cursor)
+        state.update(KEY, lambda now: Cursor(now.page + 1), default=Cursor(0), kind=Cursor)
 
-    writers = [threading.Thread(target=count) for _ in range(4)]
+    writers = [threading.Thread(target=count) for _ in range(64)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     entry = state.get(KEY, Cursor)
     assert entry
-    assert entry.value.page == 16
+    assert entry.value.page == 64
+
+
+def test_a_pickle_of_an_older_script_is_read_by_name_and_moved_over(state: State) -> None:
+    body = pickle.dumps({"cursor": 17, "seen": {"a", "b"}})
+    state.client.put_object(Bucket=state.bucket, Key="state.pkl", Body=body)
+    with pytest.raises(InvalidData):
+        state.get("state.pkl", dict)
+    old = State(state.client, state.bucket, codec="pickle")
+    entry = old.get("state.pkl", dict)
+    assert entry
+    assert entry.value == {"cursor": 17, "seen": {"a", "b"}}
+    old.put("state.pkl", entry.value | {"cursor": 18}, Matches(entry.version))
+    again = old.get("state.pkl", dict)
+    assert again
+    assert again.value["cursor"] == 18
+    with pytest.raises(InvalidData, match="a pickle of dict, not list"):
+        old.get("state.pkl", list)
+    state.client.put_object(Bucket=state.bucket, Key="state.pkl", Body=body[:-3])
+    with pytest.raises(InvalidData, match="cannot be unpickled"):
+        old.get("state.pkl", dict)
+
+
+def test_a_lease_is_held_until_released_or_over_by_the_clock_of_s3(state: State) -> None:
+    class Guarded(msgspec.Struct):
+        lease: Lease = Lease()
+
+    def take(holder: str, seconds: float) -> Lease:
+        entry = state.get(KEY, Guarded)
+        lease = entry.value.lease if entry else Lease()
+        fresh = taken(lease, holder, seconds, age=entry.age if entry else 0.0, what=KEY)
+        state.put(KEY, Guarded(fresh), Matches(entry.version) if entry else Absent())
+        return fresh
+
+    assert take("one", 100) == Lease(1, "one", 100)
+    with pytest.raises(ConditionLost, match=r"is held by one \(epoch 1\) for \d+ s more"):
+        take("two", 100)
+    assert take("one", 0).epoch == 2
+    time.sleep(1.1)  # the clock of S3 counts whole seconds
+    assert take("two", 100) == Lease(3, "two", 100)
+    state.put(KEY, Guarded(released(take("two", 100))))
+    assert take("three", 1).epoch == 5
+
+
+def test_a_lease_of_a_process_that_is_gone_is_taken_at_once() -> None:
+    done = subprocess.Popen(["true"])
+    done.wait()
+    host = socket.gethostname()
+    gone = Lease(4, f"process {host} {done.pid} x", 1000)
+    assert taken(gone, "me", 1, age=0, what="it").epoch == 5
+    for alive in (this_process(), f"process elsewhere {done.pid} x", "arn:aws:states:execution"):
+        with pytest.raises(ConditionLost):
+            taken(Lease(4, alive, 1000), "me", 1, age=0, what="it")
 
 
 def test_what_is_of_another_shape_is_said(state: State) -> None:
@@ -111,3 +166,34 @@ def test_the_command_gets_puts_and_lists(state: State, emulator: Emulator) -> No
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
     assert brigade("put", KEY, "{not json").returncode == 2
     assert brigade("put", KEY, "1", "--if-absent", "--if-version", "x").returncode == 2
+
+
+def test_the_command_shows_history_deletes_and_unlocks(state: State, emulator: Emulator) -> None:
+    environment = {**os.environ, **emulator.environment("root"), "BRIGADE_STATE_BUCKET": state.bucket}
+    client: Any = state.client
+    client.put_bucket_versioning(Bucket=state.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def brigade(*arguments: str, exits: int = 0) -> Any:
+        command = [str(REPOSITORY / ".venv/bin/brigade"), "--json", "state", *arguments]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == exits, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    held = {"lease": {"epoch": 7, "holder": "somebody", "seconds": 900.0}, "page": 3}
+    brigade("put", KEY, json.dumps(held))
+    brigade("put", KEY + "2", "2")
+    brigade("unlock", KEY, exits=2)
+    assert brigade("unlock", KEY, "--yes") == [{"key": KEY, "epoch": 7, "released": "somebody"}]
+    assert brigade("unlock", KEY) == [{"key": KEY, "epoch": 7, "released": None}]
+    assert brigade("get", KEY)[0]["value"] == {"lease": {"epoch": 7, "holder": None, "seconds": 0.0}, "page": 3}
+    brigade("unlock", KEY + "2", exits=2)
+    brigade("delete", KEY, exits=2)
+    brigade("delete", KEY, "--if-version", "wrong", "--yes", exits=3)
+    brigade("delete", KEY, "--yes")
+    deleted, unlocked, first = brigade("history", KEY)
+    assert (deleted["version"], deleted["bytes"]) == ("deleted", None)
+    assert brigade("get", KEY, "--version-id", first["version_id"])[0]["value"] == held
+    assert unlocked["version"] != first["version"]
+    brigade("get", KEY, exits=1)
