@@ -35,6 +35,7 @@ class Pour:
         self.profile = profile
         self._source, self._stamp = source, stamp
         self._objects = source.transforms or source.contract is not None
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
         self._encoder = msgspec.json.Encoder()
 
     def lines(self, page: Page) -> Iterator[bytes]:
@@ -54,9 +55,9 @@ class Pour:
     def _changed(self, page: Page) -> Iterator[bytes]:
         contract, transform, lines, size = self._source.contract, self._source.transform, bytearray(), 0
         date, ts = self._stamp.date, self._stamp.ts
-        broken = []
+        broken, decode, encode = [], self._decoder.decode, self._encoder.encode_into
         for number, raw in enumerate(page.records, 1):
-            record: Any = msgspec.json.decode(raw)
+            record: Any = decode(raw)
             if type(record) is not dict:
                 raise InvalidData(f"{page.place}, record {number}: it must be an object, not {type(record).__name__}")
             if contract and (reason := contract.broken(record)):
@@ -70,7 +71,7 @@ class Pour:
                 continue
             changed["ingest_date"], changed["ingest_ts"] = date, ts
             size += 1
-            self._encoder.encode_into(changed, lines, -1)
+            encode(changed, lines, -1)
             lines += b"\n"
             if len(lines) >= _BLOCK:
                 yield bytes(lines)

@@ -23,6 +23,15 @@ class Answer:
     """What Content-Length says, if not the truth."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @dataclass
 class Server:
     """``answer`` gets the number of the request, from 1, and its query."""
@@ -30,6 +39,7 @@ class Server:
     url: str
     answer: Callable[[int, dict[str, str]], Answer]
     queries: list[dict[str, str]] = field(default_factory=list)
+    requests: list[Asked] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -40,6 +50,8 @@ def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]
         def do_GET(self) -> None:
             query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
             server.queries.append(query)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            server.requests.append(Asked(urlsplit(self.path).path, dict(self.headers.items()), body))
             given = server.answer(len(server.queries), query)
             self.send_response(given.status)
             for name, value in given.headers.items():
@@ -48,6 +60,8 @@ def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]
             self.end_headers()
             self.wfile.write(given.body)
             self.close_connection = given.length is not None
+
+        do_POST = do_GET  # noqa: N815 - the name that the standard library calls
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -1,0 +1,167 @@
+"""What is decoded, changed, checked and counted between the answer and the lines."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from brigade.errors import InvalidData, SettingsError
+from brigade.ingest.change import Change
+from brigade.ingest.contract import Contract
+from brigade.ingest.decode import decode, pieces
+from brigade.ingest.pagination import Pagination
+from brigade.ingest.pour import Pour
+from brigade.ingest.profile import Profile, drift
+from brigade.ingest.source import Source
+from brigade.jsonl import Stamp
+from tests.unit.ingest.api import source
+
+STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
+
+
+def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], Pour]:
+    declared: Source = source(pagination=Pagination(), **changes)
+    pour = Pour(declared, STAMP, profile=Profile())
+    page = decode(declared, json.dumps({"rows": rows}).encode(), "page 1")
+    lines = b"".join(pour.lines(page)).splitlines()
+    found = [json.loads(line) for line in lines]
+    for row in found:
+        assert (row.pop("ingest_date"), row.pop("ingest_ts")) == (STAMP.date, STAMP.ts)
+    return found, pour
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "expected"),
+    [
+        (Change(select=("a", "x")), {"a": 1, "b": 2}, {"a": 1}),
+        (Change(drop=("a", "x")), {"a": 1, "b": 2}, {"b": 2}),
+        (Change(rename={"a": "z"}), {"a": 1, "b": 2}, {"z": 1, "b": 2}),
+        (Change(cast={"a": "integer", "b": "text", "c": "number", "d": "boolean"}),
+         {"a": "7", "b": 7, "c": "1.5", "d": "no"}, {"a": 7, "b": "7", "c": 1.5, "d": False}),
+        (Change(cast={"a": "integer"}), {"a": None}, {"a": None}),
+        (Change(flatten="_"), {"a": {"b": {"c": 1}, "d": [{}]}, "e": 2}, {"a_b_c": 1, "a_d": [{}], "e": 2}),
+        (Change(redact=("a",)), {"a": "secret", "b": 1}, {"a": "***", "b": 1}),
+        (Change(flatten=".", select=("a.b",), rename={"a.b": "b"}), {"a": {"b": 1, "c": 2}}, {"b": 1}),
+        (Change(keep={"kind": ("x", None)}), {"kind": "y"}, None),
+        (Change(keep={"kind": ("x", None)}), {}, {}),
+    ],
+)  # fmt: skip
+def test_a_change(change: Change, row: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    rows, pour = poured([row], change=change)
+    assert rows == ([] if expected is None else [expected])
+    assert (pour.records, pour.profile.records) == (len(rows), 1)
+
+
+def test_a_value_that_cannot_be_cast_names_page_and_record_but_not_the_value() -> None:
+    with pytest.raises(InvalidData, match="page 1, record 2: a is str, which cannot be made integer") as raised:
+        poured([{"a": 1}, {"a": "private"}], change=Change(cast={"a": "integer"}))
+    assert "private" not in str(raised.value)
+
+
+def test_numbers_survive_a_change() -> None:
+    rows, _ = poured([{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}], change=Change(drop=("x",)))
+    assert rows == [{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}]
+
+
+FROZEN = Contract(fields={"n": "integer", "t": "text"}, required=("n",), tolerated=0.5)
+
+
+def test_what_breaks_the_contract_is_set_aside_with_reason_and_page() -> None:
+    rows, pour = poured(
+        [{"n": 1}, {"n": True}, {"t": "x"}, {"n": 2, "new": 1}, {"n": 3, "t": None}, {"n": 4, "t": "y"}],
+        contract=FROZEN,
+    )
+    assert [row["n"] for row in rows] == [1, 3, 4]
+    aside = [json.loads(line) for line in gzip.decompress(pour.quarantine).splitlines()]
+    assert [(each["reason"], each["page"], each["number"]) for each in aside] == [
+        ("n is bool, not integer", "page 1", 2),
+        ("n is missing", "page 1", 3),
+        ("new is not in the contract", "page 1", 4),
+    ]
+    assert aside[2]["record"] == {"n": 2, "new": 1}
+    pour.check("the end")
+
+
+def test_more_than_is_tolerated_fails() -> None:
+    _, pour = poured([{"n": 1}, {}, {}], contract=FROZEN)
+    with pytest.raises(InvalidData, match=r"page 9: 2 of 3 records break the contract, more than the tolerated 50"):
+        pour.check("page 9")
+    with pytest.raises(InvalidData, match="120 of 120 records break"):
+        poured([{}] * 120, contract=FROZEN)
+
+
+def test_a_contract_of_a_json_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "t": {"type": "string"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    assert Contract.of_schema(schema, tolerated=0.5) == FROZEN
+    assert Contract.of_schema({"properties": {}}).extra == "evolve"
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"oneOf": []},
+        {"properties": {"a": {"type": "integer", "minimum": 1}}},
+        {"properties": {"a": {}}},
+    )
+    for wrong in wrongs:
+        with pytest.raises(SettingsError, match="JSON Schema"):
+            Contract.of_schema(wrong)
+
+
+def profile(rows: list[dict[str, Any]]) -> Profile:
+    return poured(rows)[1].profile
+
+
+def test_drift_tells_what_came_went_changed_and_grew() -> None:
+    before = profile([{"a": 1, "b": "x", "c": None}] * 20)
+    now = profile([{"a": "1", "c": 5, "d": "y" * 100}] * 20)
+    assert drift(before, before) == []
+    assert drift(before, now) == [
+        "field a is text, it was number",
+        "field b went",
+        "field d came",
+        f"records grew from {before.mean:.0f} to {now.mean:.0f} bytes on average",
+        f"the widest record grew from {before.widest} to {now.widest} bytes",
+    ]
+    assert drift(Profile(), now) == []
+    assert before.fields == {"a": {"number": 20}, "b": {"text": 20}, "c": {"null": 20}}
+
+
+ROWS = [{"n": 1, "t": "a,b"}, {"n": 2, "t": 'é"\n'}, {"n": 3, "t": ""}]
+LINES = b"\n".join(json.dumps(row).encode() for row in ROWS) + b"\n"
+CSV = 'n,t\n1,"a,b"\n2,"é""\n"\n3,\n'.encode("utf-8-sig")
+
+
+def declared(kind: str, single: bool = False) -> Source:
+    return source(format=kind, single=single, pagination=Pagination(), records="rows" if kind == "json" else "")
+
+
+@pytest.mark.parametrize("size", [1, 5, 10_000])
+@pytest.mark.parametrize(
+    ("kind", "body"), [("json", json.dumps({"rows": ROWS, "x": 1}).encode()), ("jsonl", LINES), ("csv", CSV)]
+)
+def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size: int) -> None:
+    expected = ROWS if kind != "csv" else [{"n": str(row["n"]), "t": row["t"]} for row in ROWS]
+    whole = decode(declared(kind), body, "page 1").records
+    assert [json.loads(bytes(raw)) for raw in whole] == expected
+    blocks: Iterator[bytes] = (body[at : at + size] for at in range(0, len(body), size))
+    found = [raw for page in pieces(declared(kind, single=True), blocks, "it") for raw in page.records]
+    assert [json.loads(bytes(raw)) for raw in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("jsonl", b'{"a":1}\n{"a":\n', "page 1: a line is no JSON"),
+        ("jsonl", b'{"a":"\xff"}\n', "page 1: byte 6 is not UTF-8"),
+        ("csv", b"a,b\n1\n", "page 1: line 2 has not as many fields"),
+        ("csv", b"a,b\n1,2,3\n", "page 1: line 2 has not as many fields"),
+        ("csv", b'a,b\n1,"x\n', "page 1: line 1 is no CSV: unexpected end"),
+    ],
+)
+def test_what_is_not_of_the_format_is_named(kind: str, body: bytes, said: str) -> None:
+    with pytest.raises(InvalidData, match=said):
+        decode(declared(kind), body, "page 1")
