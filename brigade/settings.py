@@ -9,6 +9,7 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta, Struct
 
+from brigade.catalog import table
 from brigade.errors import SettingsError
 
 Target = Literal["aws", "local"]
@@ -44,6 +45,14 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"prefix is {self.prefix!r}; {', '.join(_TAKEN_PREFIXES)} hold other things")
 
 
+class ExistingBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A bucket of the same account and region that the stacks did not make: it gets an inventory, and nothing else."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    operations: Mapping[str, tuple[Annotated[str, Meta(min_length=1, max_length=1000)], ...]] = {}
+    """Which operations may read which of its keys (patterns such as ``photographs/*``), by the operation's name."""
+
+
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For how many days what is kept."""
 
@@ -75,10 +84,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     encryption: Literal["s3", "kms"] = "s3"
     query_scan_limit_gib: Annotated[int, Meta(ge=1, le=100_000)] = 100
     inventory: Inventory = Inventory()
+    buckets: tuple[ExistingBucket, ...] = ()
+    """Buckets that exist already, whose inventory is delivered and queried beside the lake's."""
     retention: Retention = Retention()
     alarms: Alarms = Alarms()
     source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]] = {}
     """The base URL of a source in this stage, by its name, where it is not the one declared."""
+
+    def __post_init__(self) -> None:
+        tables = [table(bucket.name) for bucket in self.buckets]
+        twice = sorted({name for name in tables if tables.count(name) > 1})
+        if twice:
+            raise ValueError(f"buckets names two whose tables would both be {twice[0]}; leave one out")
 
 
 def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:

@@ -11,7 +11,7 @@ from stacks import names
 from stacks.parts.function import Function
 from stacks.parts.job_role import JobRole
 from stacks.parts.package import Package
-from stacks.parts.role import allow_key, allow_list, allow_objects
+from stacks.parts.role import allow_existing, allow_key, allow_list, allow_objects
 from stacks.storage import StorageStack
 
 
@@ -56,6 +56,8 @@ class BatchOperationsStack(Stack):
                 allow_objects(made.role, storage.lake, operation.reads, "s3:GetObjectTagging")
                 allow_objects(made.role, storage.lake, operation.writes, "s3:PutObjectTagging")
             allow_list(made.role, storage.lake)
+            for bucket in settings.buckets:
+                allow_existing(made.role, bucket.name, bucket.operations.get(name, ()))
             allow_key(made.role, storage.key, "Decrypt", *(["GenerateDataKey"] if operation.writes else []))
             CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)
             functions.append(made.function)

@@ -4,6 +4,7 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 
+from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts import table
@@ -28,15 +29,17 @@ class CatalogStack(Stack):
                 name=names.database(settings.stage), description="What is in the lake"
             ),
         )
-        deliveries = f"{inventory.prefix}/{storage.lake.bucket_name}/{inventory.id}"
-        table.InventoryTable(
-            self,
-            "Table",
-            catalog=self.account,
-            database=database.ref,
-            location=storage.reports.s3_url_for_object(f"{deliveries}/hive/"),
-            inventory=inventory,
-        )
+        lake = (table.NAME, storage.lake.bucket_name)
+        for name, bucket in [lake, *((table_name(each.name), each.name) for each in settings.buckets)]:
+            table.InventoryTable(
+                self,
+                "Table" if name == table.NAME else f"Table-{bucket}",
+                catalog=self.account,
+                database=database.ref,
+                name=name,
+                deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
+                inventory=inventory,
+            )
         workgroup = Workgroup(
             self,
             "Queries",

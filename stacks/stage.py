@@ -1,4 +1,4 @@
-"""A whole stage: its six stacks, wired."""
+"""A whole stage: its six stacks, and a seventh if there are existing buckets, wired."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
+from stacks.existing import ExistingStack
 from stacks.ingest import IngestStack
 from stacks.monitoring import MonitoringStack
 from stacks.operator import OperatorStack
@@ -41,10 +42,19 @@ def add_stage(
             f"cdk.json: context.stages.{settings.stage}.source_urls.{unknown[0]}: no such source; "
             f"there are {', '.join(sources) or 'none'}"
         )
+    for bucket in settings.buckets:
+        strange = sorted(bucket.operations.keys() - operations.keys())
+        if strange:
+            raise SettingsError(
+                f"cdk.json: context.stages.{settings.stage}.buckets: {bucket.name}: no operation {strange[0]}; "
+                f"there are {', '.join(operations) or 'none'}"
+            )
     storage = StorageStack(app, settings=settings, env=env)
     CatalogStack(app, settings=settings, storage=storage, env=env)
     IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)
     batch = BatchOperationsStack(app, settings=settings, storage=storage, operations=operations, root=root, env=env)
     OperatorStack(app, settings=settings, storage=storage, job_role=batch.job_role, env=env)
+    if settings.buckets:
+        ExistingStack(app, settings=settings, storage=storage, root=root, env=env)
     MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
     nag.check(app)

@@ -30,7 +30,12 @@ class StorageStack(Stack):
             ],
         )
         self.state = self._bucket("State", settings, versioned=True)
-        inventory.deliver(source=self.lake, destination=self.reports, inventory=settings.inventory)
+        inventory.deliver(
+            source=self.lake,
+            destination=self.reports,
+            inventory=settings.inventory,
+            existing=[bucket.name for bucket in settings.buckets],
+        )
 
         CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
         CfnOutput(self, "ReportsBucket", value=self.reports.bucket_name)

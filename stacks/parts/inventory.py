@@ -1,5 +1,6 @@
 """S3 Inventory of a bucket: the configuration, the destination's consent, and the columns that its files have."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from aws_cdk import Stack
@@ -53,13 +54,15 @@ def columns(versions: str) -> tuple[Column, ...]:
     return (*always, *(_VERSION_COLUMNS if versions == "All" else ()), *_OPTIONAL_COLUMNS)
 
 
-def deliver(*, source: s3.Bucket, destination: s3.Bucket, inventory: Inventory) -> None:
+def deliver(*, source: s3.Bucket, destination: s3.Bucket, inventory: Inventory, existing: Sequence[str] = ()) -> None:
     """Have S3 write an inventory of ``source`` into ``destination``, with every optional field.
+
+    Arguments: ``existing``, names of buckets that are not made here; the destination takes their inventories too.
 
     The source names the destination; the destination's policy names both. So the policy comes last and nothing is
     circular. CDK's own ``Bucket.inventories`` is not used: its policy lacks the account and the ACL that AWS asks for.
     """
-    account = Stack.of(source).account
+    stack = Stack.of(source)
     bucket = cast(s3.CfnBucket, source.node.default_child)
     bucket.inventory_configurations = [
         s3.CfnBucket.InventoryConfigurationProperty(
@@ -67,15 +70,16 @@ def deliver(*, source: s3.Bucket, destination: s3.Bucket, inventory: Inventory) 
             enabled=True,
             included_object_versions=inventory.versions,
             schedule_frequency=inventory.frequency,
-            optional_fields=[column.field for column in _OPTIONAL_COLUMNS if column.field],
+            optional_fields=fields(),
             destination=s3.CfnBucket.DestinationProperty(
                 bucket_arn=destination.bucket_arn,
-                bucket_account_id=account,
+                bucket_account_id=stack.account,
                 format=inventory.format,
                 prefix=inventory.prefix,
             ),
         )
     ]
+    others = [f"arn:{stack.partition}:s3:::{name}" for name in existing]
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-s3-inventory
     destination.add_to_resource_policy(
         iam.PolicyStatement(
@@ -84,8 +88,13 @@ def deliver(*, source: s3.Bucket, destination: s3.Bucket, inventory: Inventory) 
             actions=["s3:PutObject"],
             resources=[destination.arn_for_objects(f"{inventory.prefix}/*")],
             conditions={
-                "ArnLike": {"aws:SourceArn": source.bucket_arn},
-                "StringEquals": {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"},
+                "ArnLike": {"aws:SourceArn": [source.bucket_arn, *others] if others else source.bucket_arn},
+                "StringEquals": {"aws:SourceAccount": stack.account, "s3:x-amz-acl": "bucket-owner-full-control"},
             },
         )
     )
+
+
+def fields() -> list[str]:
+    """The optional fields of an inventory configuration: all that there is a column for."""
+    return [column.field for column in _OPTIONAL_COLUMNS if column.field]

@@ -43,6 +43,19 @@ def allow_objects(grantee: Grantee, bucket: s3.IBucket, patterns: Sequence[str],
         )
 
 
+def allow_existing(grantee: Grantee, name: str, patterns: Sequence[str]) -> None:
+    """Let ``grantee`` read the objects whose keys match ``patterns`` in a bucket that no stack made, and list it."""
+    if patterns:
+        bucket = f"arn:{Stack.of(grantee).partition}:s3:::{name}"
+        allow(
+            grantee,
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"{bucket}/{pattern}" for pattern in patterns],
+            because="The settings name the keys by pattern: the bucket's objects are not the stack's to know.",
+        )
+        allow(grantee, ["s3:ListBucket"], [bucket])
+
+
 def allow_list(grantee: Grantee, *buckets: s3.IBucket) -> None:
     """Let ``grantee`` list another stack's ``buckets``, and with it learn that a key is missing: S3 else denies access.
 

@@ -28,10 +28,11 @@ class InventoryTable(glue.CfnTable):
         *,
         catalog: str,
         database: str,
-        location: str,
+        deliveries: str,
         inventory: Inventory,
+        name: str = NAME,
     ) -> None:
-        """Arguments: ``location``, the ``s3://`` URI of the deliveries' ``hive/`` folder."""
+        """Arguments: ``deliveries``, the ``s3://`` URI of the configuration's folder, without a slash at its end."""
         csv = inventory.format == "CSV"
         super().__init__(
             scope,
@@ -39,8 +40,8 @@ class InventoryTable(glue.CfnTable):
             catalog_id=catalog,
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
-                name=NAME,
-                description="S3 Inventory of the lake: a row an object (or version); dt is the delivery",
+                name=name,
+                description="S3 Inventory of a bucket: a row an object (or version); dt is the delivery",
                 table_type="EXTERNAL_TABLE",
                 parameters={
                     "EXTERNAL": "TRUE",
@@ -54,7 +55,7 @@ class InventoryTable(glue.CfnTable):
                 },
                 partition_keys=[glue.CfnTable.ColumnProperty(name="dt", type="string")],
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=location,
+                    location=f"{deliveries}/hive/",
                     columns=[
                         glue.CfnTable.ColumnProperty(name=column.name, type=column.text if csv else column.typed)
                         for column in columns(inventory.versions)

@@ -1,0 +1,133 @@
+"""An inventory configuration on a bucket that exists: by the stack's function and by the command, others untouched."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brigade.inventory import latest, read
+from lambdas.inventory import configure
+from tests.local.conftest import Emulator
+from tests.local.inventories import Inventory
+
+KEYS = ["old/a b+c", "old/日本.jpg"]
+
+
+@pytest.fixture
+def bucket(emulator: Emulator) -> Inventory:
+    """A bucket made outside of any stack, with objects, and an inventory configuration of somebody else's."""
+    made = Inventory(emulator)
+    made.allow()
+    for key in KEYS:
+        made.s3.put_object(Bucket=made.source, Key=key, Body=b"x")
+    made.configure("theirs", "ORC", Filter={"Prefix": "old/"})
+    return made
+
+
+@pytest.fixture(autouse=True)
+def client(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configure, "_client", lambda: emulator.root("s3"))
+
+
+@contextmanager
+def cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Where the function answers, as CloudFormation listens."""
+    answers: list[dict[str, Any]] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", answers
+        server.shutdown()
+        thread.join()
+
+
+def asked(made: Inventory, kind: str, physical: str | None = None, **changed: str) -> dict[str, Any]:
+    """What the function answers CloudFormation."""
+    properties = {
+        "Bucket": made.source,
+        "Id": "lake",
+        "Versions": "Current",
+        "Frequency": "Daily",
+        "Fields": ["Size", "LastModifiedDate"],
+        "Format": "CSV",
+        "Prefix": "inventory",
+        "Destination": f"arn:aws:s3:::{made.destination}",
+        "Account": "000000000000",
+        **changed,
+    }
+    with cloudformation() as (url, answers):
+        event = {
+            "RequestType": kind,
+            "ResponseURL": url,
+            "StackId": "stack",
+            "RequestId": uuid.uuid4().hex,
+            "LogicalResourceId": "Inventory",
+            "ResourceProperties": properties,
+            **({"PhysicalResourceId": physical} if physical else {}),
+        }
+        configure.handler(event, SimpleNamespace())  # type: ignore[arg-type]  # the context is not looked at
+    return answers[0]
+
+
+def configurations(made: Inventory) -> dict[str, Any]:
+    listed = made.s3.list_bucket_inventory_configurations(Bucket=made.source)
+    return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
+
+
+def test_deploy_update_and_destroy_leave_the_others_as_they_are(bucket: Inventory) -> None:
+    theirs = configurations(bucket)["theirs"]
+    created = asked(bucket, "Create")
+    assert (created["Status"], created["PhysicalResourceId"]) == ("SUCCESS", f"{bucket.source}/lake")
+    assert configurations(bucket).keys() == {"theirs", "lake"}
+    bucket.deliver()
+    delivery = latest(bucket.s3, bucket.destination, "inventory", bucket.source, "lake")
+    assert sorted(key for batch in read(bucket.s3, delivery) for key in batch["key"].to_pylist()) == KEYS
+
+    assert asked(bucket, "Update", created["PhysicalResourceId"], Format="Parquet")["Status"] == "SUCCESS"
+    assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
+
+    assert asked(bucket, "Delete", created["PhysicalResourceId"])["Status"] == "SUCCESS"
+    assert configurations(bucket) == {"theirs": theirs}
+    listed = bucket.s3.list_objects_v2(Bucket=bucket.source)["Contents"]
+    assert sorted(item["Key"] for item in listed) == KEYS
+
+
+def test_a_create_that_is_asked_twice_is_one(bucket: Inventory) -> None:
+    assert asked(bucket, "Create")["Status"] == asked(bucket, "Create")["Status"] == "SUCCESS"
+
+
+def test_somebody_elses_configuration_of_the_same_name_is_neither_replaced_nor_deleted(bucket: Inventory) -> None:
+    before = configurations(bucket)
+    failed = asked(bucket, "Create", Id="theirs")
+    assert failed["Status"] == "FAILED"
+    assert "has an inventory configuration 'theirs' already" in failed["Reason"]
+    assert asked(bucket, "Delete", failed["PhysicalResourceId"], Id="theirs")["Status"] == "SUCCESS"
+    assert configurations(bucket) == before
+
+
+def test_what_is_gone_is_deleted_without_an_error(bucket: Inventory) -> None:
+    assert asked(bucket, "Delete", f"{bucket.source}/lake")["Status"] == "SUCCESS"
+    gone = f"gone-{uuid.uuid4().hex}"
+    assert asked(bucket, "Delete", f"{gone}/lake", Bucket=gone)["Status"] == "SUCCESS"
+
+
+def test_a_bucket_that_is_not_there_fails_the_create_with_its_reason(bucket: Inventory) -> None:
+    failed = asked(bucket, "Create", Bucket=f"gone-{uuid.uuid4().hex}")
+    assert failed["Status"] == "FAILED"
+    assert "NoSuchBucket" in failed["Reason"]

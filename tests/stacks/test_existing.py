@@ -1,0 +1,76 @@
+"""Existing buckets: what the stacks make for them, and that they make nothing of theirs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brigade.errors import SettingsError
+from brigade.settings import load
+from tests.stacks.conftest import CONTEXT, OPERATIONS, ROOT, Synthesized
+
+from aws_cdk import App  # isort: skip - conftest names Node before CDK is imported
+
+from stacks.stage import add_stage  # isort: skip - as above
+
+NAME = "a.bucket-of-old"
+
+
+def synthesized(folder: Path, *buckets: dict[str, Any]) -> Synthesized:
+    settings = load({"stages": {"dev": {"removal": "destroy", "buckets": buckets}}}, target="local")
+    app = App(outdir=str(folder), analytics_reporting=False, context=dict(CONTEXT))
+    # The stacks' own root: the function of existing buckets is real, the declarations are those of the tests.
+    add_stage(app, settings=settings, sources={}, operations={}, root=ROOT)
+    app.synth()
+    return Synthesized(app, folder, settings)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesized(tmp_path_factory.mktemp("assembly"), {"name": NAME})
+
+
+def test_no_bucket_is_made_and_the_function_may_do_one_thing(made: Synthesized) -> None:
+    kinds = {resource["Type"] for resource in made.template("existing")["Resources"].values()}
+    assert kinds == {
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "Custom::BucketInventory",
+    }
+    statements = made.one("existing", "AWS::IAM::Policy")["PolicyDocument"]["Statement"]
+    (granted,) = [statement for statement in statements if "s3:" in json.dumps(statement["Action"])]
+    assert granted["Action"] == ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"]
+    assert granted["Resource"] == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, f":s3:::{NAME}"]]}
+    resource = made.one("existing", "Custom::BucketInventory")
+    assert (resource["Bucket"], resource["Id"], resource["ServiceTimeout"]) == (NAME, "lake", "300")
+    assert len(resource["Fields"]) == 16
+
+
+def test_s3_may_deliver_its_inventory_and_it_has_a_table(made: Synthesized) -> None:
+    policies = made.all("storage", "AWS::S3::BucketPolicy").values()
+    (consent,) = [
+        statement
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "InventoryPolicy"
+    ]
+    assert f":s3:::{NAME}" in json.dumps(consent["Condition"]["ArnLike"]["aws:SourceArn"])
+    tables = {table["TableInput"]["Name"] for table in made.all("catalog", "AWS::Glue::Table").values()}
+    assert tables == {"inventory", "inventory_a_bucket_of_old"}
+    place = made.one("catalog", "AWS::Glue::Table", "Tableabucket")["TableInput"]["StorageDescriptor"]["Location"]
+    assert place["Fn::Join"][1][-1] == f"/inventory/{NAME}/lake/hive/"
+    assert "table/brigade_dev/inventory_a_bucket_of_old" in json.dumps(made.template("operator"))
+
+
+def test_two_buckets_of_one_table_are_refused() -> None:
+    with pytest.raises(SettingsError, match="buckets names two whose tables would both be inventory_a_b"):
+        load({"stages": {"dev": {"buckets": [{"name": "a-b"}, {"name": "a.b"}]}}})
+
+
+def test_an_operation_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "look" in OPERATIONS
+    with pytest.raises(SettingsError, match=f"buckets: {NAME}: no operation look"):
+        synthesized(tmp_path, {"name": NAME, "operations": {"look": ["*"]}})
