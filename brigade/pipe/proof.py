@@ -26,15 +26,21 @@ class Crc:
     """A running CRC."""
 
     def __init__(self, checksum: Checksum) -> None:
-        self._checksum, self._value = checksum, 0
+        self.checksum, self._value = checksum, 0
 
     def update(self, block: memoryview) -> None:
         """Take the next bytes."""
-        self._value = self._checksum.update(block, self._value)
+        self._value = self.checksum.update(block, self._value)
+
+    def add(self, value: int, size: int) -> None:
+        """Take the next ``size`` bytes by their own checksum, not by themselves."""
+        if self.checksum.combine is None:
+            raise TypeError(f"{self.checksum.name} is not combined")
+        self._value = self.checksum.combine(self._value, value, size)
 
     def digest(self) -> bytes:
         """Give the checksum of what came."""
-        return self._value.to_bytes(self._checksum.size, "big")
+        return self._value.to_bytes(self.checksum.size, "big")
 
 
 class Parts:
@@ -71,6 +77,11 @@ class Proof:
     def update(self, block: memoryview) -> None:
         """Take the next bytes."""
         self._running.update(block)
+
+    @property
+    def crc(self) -> Crc | None:
+        """The running CRC, where the proof is one of the whole object that parts' values combine to."""
+        return self._running if isinstance(self._running, Crc) and self._running.checksum.full else None
 
     def mismatch(self) -> str | None:
         """Say how what came differs from what S3 keeps, or None if it does not."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.pipe.proof import Proof, proof
 from brigade.pipe.window import ordered
-from brigade.s3.checksum import crc64nvme
+from brigade.s3.checksum import Checksum, crc64nvme
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
 from brigade.s3.range import fill
@@ -81,10 +81,23 @@ class Reading:
         if first and check:
             yield from self._twice(check, start, end)
             return
-        for block in self._ordered(start, end):
-            if check:
-                check.update(block)
+        yield from self._once(check, start, end)
+
+    def _once(self, check: Proof | None, start: int, end: int) -> Iterator[memoryview]:
+        crc = check.crc if check else None
+        sums: dict[int, int] = {}
+
+        def fetch(position: int, buffer: memoryview) -> None:
+            sums[position] = self._fill(position, buffer, crc.checksum if crc else None)
+
+        position = start
+        for block in ordered(fetch, start, end, block=self.block, threads=self.threads):
             yield block
+            if crc:
+                crc.add(sums.pop(position), len(block))
+            elif check:
+                check.update(block)
+            position += len(block)
         if check:
             self._compare(check)
 
@@ -103,14 +116,10 @@ class Reading:
 
     def _twice(self, check: Proof, start: int, end: int) -> Iterator[memoryview]:
         update = crc64nvme().update
-        sums = []
         if self.found.size <= self.block * self.threads:
             yield self.whole()[start:end]
             return
-        for block in self._ordered(0, self.found.size):
-            check.update(block)
-            sums.append(update(block, 0))
-        self._compare(check)
+        sums = [update(block, 0) for block in self._once(check, 0, self.found.size)]
 
         def fetch(position: int, buffer: memoryview) -> None:
             for _ in range(_TRIES):
@@ -131,12 +140,16 @@ class Reading:
             yield block[max(0, start - position) : end - position]
             position += len(block)
 
-    def _ordered(self, start: int, end: int) -> Iterator[memoryview]:
-        return ordered(self._fill, start, end, block=self.block, threads=self.threads)
-
-    def _fill(self, position: int, buffer: memoryview) -> None:
-        bucket, key = self.location
-        fill(self.client, bucket, key, position, buffer, etag=self.found.etag, version_id=self.version_id)
+    def _fill(self, position: int, buffer: memoryview, checksum: Checksum | None = None) -> int:
+        return fill(
+            self.client,
+            *self.location,
+            position,
+            buffer,
+            etag=self.found.etag,
+            version_id=self.version_id,
+            checksum=checksum,
+        )
 
     def _part_sizes(self, count: int) -> Iterator[int]:
         pinned = {"VersionId": self.version_id} if self.version_id is not None else {}

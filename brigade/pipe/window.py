@@ -6,14 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 
 def ordered(
-    fetch: Callable[[int, memoryview], None], start: int, end: int, *, block: int, threads: int
+    fetch: Callable[[int, memoryview], object], start: int, end: int, *, block: int, threads: int
 ) -> Iterator[memoryview]:
     """Give the bytes from ``start`` to ``end`` in order, in blocks of ``block`` bytes that ``fetch`` fills in parallel.
 
     A block is valid until the next is asked for. However slow the reader is, memory is ``threads`` + 1 blocks; what
     ``fetch`` raises comes in its place, and nothing behind it.
     """
-    waiting: deque[tuple[Future[None], bytearray, int]] = deque()
+    waiting: deque[tuple[Future[object], bytearray, int]] = deque()
     spare: list[bytearray] = []
     pool = ThreadPoolExecutor(threads, thread_name_prefix="brigade-range")
     try:

@@ -49,6 +49,7 @@ class Weed:
     home: Path
     ports: list[int] = field(default_factory=lambda: free_ports(4))
     process: "subprocess.Popen[bytes] | None" = None
+    more: str = "-s3.allowDeleteBucketNotEmpty=false -master.volumeSizeLimitMB=128"
 
     @property
     def endpoint(self) -> str:
@@ -68,8 +69,7 @@ class Weed:
         arguments = (
             f"-logtostderr=true server -dir={data} -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.port={master} "
             f"-volume.port={volume} -volume.max=300 -filer -filer.port={filer} -s3 -s3.port={s3} -s3.port.iceberg=0 "
-            f"-s3.port.lance=0 -s3.config={self.home / 's3.json'} -s3.allowDeleteBucketNotEmpty=false "
-            "-master.volumeSizeLimitMB=128"
+            f"-s3.port.lance=0 -s3.config={self.home / 's3.json'} {self.more}"
         )
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen([BIN / "weed", *arguments.split()], stdout=log, stderr=log)

@@ -1,4 +1,7 @@
-"""A proxy that breaks answers to ranged reads, or loses that to Complete: microburst leaves no Content-Length on HEAD, which both need."""
+"""A proxy that breaks answers to ranged reads, or loses that to Complete.
+
+microburst leaves no Content-Length on the answer to HEAD, which both need.
+"""
 
 import socket
 import socketserver
