@@ -104,6 +104,37 @@ def diff(
     write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
 
+@app.command()
+def enable(
+    context: typer.Context,
+    bucket: Annotated[str, typer.Argument(help="A bucket of this account and region.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be put, and put nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
+    from brigade.inventory import enable as enabling
+
+    session: Session = context.obj
+    s3, glue, database = session.client("s3"), session.client("glue"), session.deployment["Database"]
+    planned = enabling.plan(s3, glue, session.connection.account(), database, place(session, None), bucket)
+    shown = {
+        "bucket": bucket,
+        "configuration": planned.configuration,
+        f"statement in the policy of {planned.reports}": planned.statement,
+        "table": f"{database}.{planned.table['Name']}",
+    }
+    if dry_run:
+        session.give(shown)
+        return
+    if not session.json:
+        session.say("\n".join(f"{name}: {value}" for name, value in shown.items()))
+    session.confirm("S3 takes $0.0025 for each million objects that it lists, and storage. Put these?", yes=yes)
+    enabling.apply(s3, glue, database, planned)
+    session.give(
+        shown, f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}"
+    )
+
+
 def _folder(uri: str) -> tuple[str, str, str, str]:
     from brigade.errors import UsageError
 

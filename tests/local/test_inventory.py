@@ -79,6 +79,7 @@ class Lake:
             "BRIGADE_DATABASE": self.database,
             "BRIGADE_INVENTORY_TABLE": "inventory",
             "BRIGADE_WORKGROUP": self.database,
+            "BRIGADE_STATE_BUCKET": f"state-{self.lake}",
         }
         command: list[str | Path] = [Path(sys.executable).with_name("brigade"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
@@ -312,6 +313,54 @@ def test_the_command_asks_a_question(lake: Lake) -> None:
     assert prefixes == {"plain/", "space and+plus/", "", "emoji 🪣/日本語/", "//"}
     markers = json.loads(lake.run("--json", "inventory", "ask", "delete-markers").stdout)
     assert markers == {"prefix": "delete/", "markers": 1, "hiding_nothing": 0}
+
+
+@pytest.mark.parametrize("lake", ["Parquet"], indirect=True)
+def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> None:
+    s3, bucket = lake.client("s3"), f"old.bucket-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="old/a b+c", Body=b"12345")
+    listed = s3.get_bucket_inventory_configuration(Bucket=lake.lake, Id="all")["InventoryConfiguration"]
+    theirs = {**listed, "Id": "theirs", "Filter": {"Prefix": "old/"}}
+    s3.put_bucket_inventory_configuration(Bucket=bucket, Id="theirs", InventoryConfiguration=theirs)
+    policy = s3.get_bucket_policy(Bucket=lake.reports)["Policy"]
+    shown = json.loads(lake.run("--json", "inventory", "enable", bucket, "--dry-run").stdout)
+    assert shown["table"] == f"{lake.database}.inventory_{bucket.replace('.', '_').replace('-', '_')}"
+    assert s3.get_bucket_policy(Bucket=lake.reports)["Policy"] == policy
+    asked = lake.run("inventory", "enable", bucket, check=False)
+    assert (asked.returncode, b"add --yes" in asked.stderr) == (2, True)
+    for _ in range(2):  # once more changes nothing
+        lake.run("inventory", "enable", bucket, "--yes")
+    configured = s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]
+    assert {each["Id"]: each.get("Filter") for each in configured} == {"all": None, "theirs": {"Prefix": "old/"}}
+    before, after = (
+        json.loads(each)["Statement"] for each in (policy, s3.get_bucket_policy(Bucket=lake.reports)["Policy"])
+    )
+    assert [statement for statement in after if statement in before] == before
+    assert len(after) == len(before) + 1
+    run_local(lake.emulator.home, "deliver-inventory", bucket)
+    sql = "SELECT key, size FROM inventory"
+    here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
+    assert json.loads(here.stdout) == {"key": "old/a b+c", "size": 5}
+    assert lake.run("--json", "inventory", "sql", sql, "--bucket", bucket, "--engine", "athena").stdout == here.stdout
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_command_sends_each_key_to_a_queue_and_goes_on_where_it_stopped(lake: Lake) -> None:
+    s3, sqs = lake.client("s3"), lake.client("sqs")
+    s3.create_bucket(Bucket=f"state-{lake.lake}")
+    for name, attributes in (("keys", {}), ("keys.fifo", {"FifoQueue": "true"})):
+        url = sqs.create_queue(QueueName=f"{uuid.uuid4().hex[:8]}-{name}", Attributes=attributes)["QueueUrl"]
+        shown = lake.run("inventory", "to-queue", url, "--dry-run", "--body", "{key}")
+        assert len(shown.stdout.splitlines()) >= 3
+        sent = lake.run("--json", "inventory", "to-queue", url, "--yes", "--where", "key <> 'plain/two.txt'")
+        assert json.loads(sent.stdout)["messages"] == len(KEYS) - 2
+        found = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"])["key"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        assert sorted(found) == sorted(set(KEYS) - {"delete/me.txt", "plain/two.txt"})
 
 
 @pytest.mark.parametrize("lake", ["ORC"], indirect=True)

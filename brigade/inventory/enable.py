@@ -1,0 +1,99 @@
+"""An inventory configuration for a bucket that exists, once, by API: what the stacks do for the settings' list."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from brigade.catalog import table
+from brigade.errors import BrigadeError, UsageError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``apply`` will put where: shown before it is done."""
+
+    bucket: str
+    reports: str
+    configuration: dict[str, Any]
+    statement: dict[str, Any]
+    policy: dict[str, Any]
+    """The reports bucket's whole policy, with the statement in it."""
+    table: dict[str, Any]
+
+
+def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, str, str], bucket: str) -> Plan:
+    """Look what there is, and give what has to be put; nothing is changed.
+
+    Arguments: ``lake``, the lake's configuration as ``inventory.deliveries`` takes it; the new one is like it.
+    Fails with UsageError when the bucket has a configuration of that id with another destination, with BrigadeError
+    when AWS refuses to look.
+    """
+    reports, prefix, source, name = lake
+    try:
+        like = s3.get_bucket_inventory_configuration(Bucket=source, Id=name)["InventoryConfiguration"]
+        listed = s3.list_bucket_inventory_configurations(Bucket=bucket)
+        policy = json.loads(s3.get_bucket_policy(Bucket=reports)["Policy"])
+        made = glue.get_table(DatabaseName=database, Name=table())["Table"]
+    except ClientError as error:
+        raise _refusal(error, bucket) from error
+    for each in listed.get("InventoryConfigurationList", []):
+        if each["Id"] == name and each["Destination"] != like["Destination"]:
+            raise UsageError(f"{bucket} has an inventory configuration {name!r} already, which goes elsewhere")
+    arn = f"arn:aws:s3:::{bucket}"
+    conditions = {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"}
+    statement = {
+        "Sid": "InventoryOf" + "".join(word.capitalize() for word in table(bucket).split("_")[1:]),
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{reports}/{prefix}/*",
+        "Condition": {"ArnLike": {"aws:SourceArn": arn}, "StringEquals": conditions},
+    }
+    others = [each for each in policy["Statement"] if each.get("Sid") != statement["Sid"]]
+    described = {
+        key: made[key]
+        for key in ("Description", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+        if key in made
+    }
+    place = f"s3://{reports}/{prefix}/{bucket}/{name}/hive/"
+    described["StorageDescriptor"] = {**described["StorageDescriptor"], "Location": place}
+    return Plan(
+        bucket,
+        reports,
+        {key: value for key, value in like.items() if key != "Filter"},
+        statement,
+        {**policy, "Statement": [*others, statement]},
+        {"Name": table(bucket), **described},
+    )
+
+
+def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
+    """Put the destination's consent, then the configuration, then the table. Done twice, it is the same.
+
+    Fails with BrigadeError when AWS refuses; what was put before stays, and doing it again goes on.
+    """
+    try:
+        s3.put_bucket_policy(Bucket=planned.reports, Policy=json.dumps(planned.policy))
+        s3.put_bucket_inventory_configuration(
+            Bucket=planned.bucket,
+            Id=planned.configuration["Id"],
+            InventoryConfiguration=planned.configuration,
+        )
+        try:
+            glue.create_table(DatabaseName=database, TableInput=planned.table)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AlreadyExistsException":
+                raise
+            glue.update_table(DatabaseName=database, TableInput=planned.table)
+    except ClientError as error:
+        raise _refusal(error, planned.bucket) from error
+
+
+def _refusal(error: ClientError, bucket: str) -> BrigadeError:
+    code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
+    return BrigadeError(
+        f"AWS refused {error.operation_name} for the inventory of {bucket} ({code}): {message}; "
+        "whoever enables one needs rights that the operator's policy does not have: use the account's own"
+    )
