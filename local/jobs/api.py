@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local import identity
+from local.jobs import events, shelf
 from local.jobs import request as requests
-from local.jobs import shelf
 from local.jobs.drive import Limits
 from local.jobs.engine import Engine
 from local.jobs.job import Job, arn
@@ -37,6 +37,7 @@ async def start(home: Path, endpoint: str) -> None:
     The environment may set what AWS does not document: ``BRIGADE_LOCAL_JOB_WORKERS`` (invocations at once in a job),
     ``BRIGADE_LOCAL_JOB_ATTEMPTS`` (runs of a task that answers TemporaryFailure) and ``BRIGADE_LOCAL_JOB_BACKOFF_S``.
     """
+    Job.tell = staticmethod(events.tell)
     usual = Limits()
     limits = Limits(
         workers=int(os.environ.get("BRIGADE_LOCAL_JOB_WORKERS", usual.workers)),

@@ -110,7 +110,7 @@ class Drive:
             return  # perhaps it failed only because the server is going down: it runs again at the next start
         wait = self._wait(turn, outcome)
         self._throttled = outcome.throttled and wait is not None
-        if wait is not None and self._job.status == "Active":
+        if wait is not None and self._job.status in ("Active", "Pausing"):
             turn.due = time.monotonic() + wait
             heapq.heappush(self._again, turn)
             return

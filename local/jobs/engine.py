@@ -60,11 +60,24 @@ class Engine:
         while not self._stopping.is_set():
             self.shelf.expire()
             with self._news:
-                for job in self.shelf.waiting(self._running)[: max(0, _AT_ONCE - len(self._running))]:
+                waiting = self.shelf.waiting(self._running)
+                room = max(0, _AT_ONCE - len(self._running))
+                for job in waiting[:room]:
                     self._running.add(job.id)
                     threading.Thread(target=self._run, args=(job,), name=f"job-{job.id}", daemon=True).start()
+                self._make_room(waiting[room:])
                 if not self._stopping.is_set():
                     self._news.wait(_LOOK_S)
+
+    def _make_room(self, waiting: list[Job]) -> None:
+        """Pause the running jobs of the lowest priority, one for each job of a higher one that waits."""
+        running = sorted(map(self.shelf.find, self._running), key=lambda job: int(job.record["priority"]))
+        going = [job for job in running if job.status == "Pausing"]
+        for job in waiting[len(going) :]:
+            active = [other for other in running if other.status == "Active"]
+            if not active or active[0].record["priority"] >= job.record["priority"]:
+                return
+            active[0].advance("Pausing", after="Active")
 
     def _run(self, job: Job) -> None:
         try:

@@ -5,9 +5,10 @@ States and their meaning: https://docs.aws.amazon.com/AmazonS3/latest/userguide/
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from local.jobs.wire import Fault
 
@@ -17,7 +18,9 @@ STATES = {
     "Preparing": {"Suspended", "Ready", "Cancelling", "Failing"},
     "Suspended": {"Ready", "Cancelling", "Failing"},
     "Ready": {"Active", "Cancelling", "Failing"},
-    "Active": {"Completing", "Cancelling", "Failing"},
+    "Active": {"Pausing", "Completing", "Cancelling", "Failing"},
+    "Pausing": {"Paused", "Cancelling", "Failing"},
+    "Paused": {"Active", "Cancelling", "Failing"},
     "Completing": {"Complete", "Failing"},
     "Cancelling": {"Cancelled"},
     "Failing": {"Failed"},
@@ -34,6 +37,9 @@ class Job:
 
     ``record`` is what is on disk: a dict of plain JSON values. Times are seconds since 1970.
     """
+
+    tell: ClassVar[Callable[[dict[str, Any]], None]] = staticmethod(lambda record: None)
+    """Called with the record after each change of state."""
 
     def __init__(self, folder: Path, record: dict[str, Any]) -> None:
         self.folder = folder
@@ -63,6 +69,7 @@ class Job:
             },
         )
         job.save()
+        cls.tell(job.record)
         return job
 
     @classmethod
@@ -108,6 +115,7 @@ class Job:
             if status in TERMINAL:
                 self.record["terminated"] = _now().timestamp()
             self.save()
+            type(self).tell(self.record)
 
     def advance(self, status: str, *, after: str) -> None:
         """Move to ``status`` if the job is still in state ``after``: a cancel that came first wins."""
@@ -149,7 +157,9 @@ class Job:
         return self._summary() | {
             "ConfirmationRequired": request.get("ConfirmationRequired", True),
             "JobArn": self.record["arn"],
-            "Manifest": request["Manifest"],
+            "Manifest": request.get("Manifest"),
+            "ManifestGenerator": request.get("ManifestGenerator"),
+            "GeneratedManifestDescriptor": self.record.get("generated"),
             "Operation": request["Operation"],
             "StatusUpdateReason": self.record.get("reason"),
             "FailureReasons": self.record["failures"],

@@ -4,9 +4,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from local.jobs import native
 from local.jobs.wire import Fault, request_body
 
 _MOST_TAGS = 50
+_FILTERS = frozenset(
+    {
+        *("CreatedAfter", "CreatedBefore", "KeyNameConstraint", "ObjectSizeGreaterThanBytes"),
+        *("ObjectSizeLessThanBytes", "MatchAnyStorageClass"),
+    }
+)
 _TAG = re.compile(r"[\w\s.:/=+\-@]*")
 
 
@@ -14,8 +21,8 @@ def read(body: bytes) -> dict[str, Any]:
     """Read a CreateJob request that this machine can run.
 
     Raises:
-        Fault: BadRequestException for what S3 refuses; NotImplemented for operations other than LambdaInvoke and for
-            generated manifests, which are never pretended.
+        Fault: BadRequestException for what S3 refuses; NotImplemented for operations, filters and checksums that this
+            machine does not have, which are never pretended.
     """
     request = request_body("CreateJob", body)
     operation = next(iter(request["Operation"]), None)
@@ -23,12 +30,14 @@ def read(body: bytes) -> dict[str, Any]:
         raise _bad("Operation takes exactly one member")
     if ("Manifest" in request) == ("ManifestGenerator" in request):
         raise _bad("exactly one of Manifest and ManifestGenerator must be given")
-    if "ManifestGenerator" in request:
-        raise Fault("NotImplemented", "The local AWS generates no manifests: give the job a Manifest", 501)
-    if operation != "LambdaInvoke":
-        raise Fault("NotImplemented", f"The local AWS runs LambdaInvoke jobs only, not {operation}", 501)
-    _check_invocation(request["Operation"]["LambdaInvoke"])
-    _check_manifest(request["Manifest"])
+    if operation == "LambdaInvoke":
+        _check_invocation(request["Operation"][operation])
+    else:
+        _check_native(operation, request["Operation"][operation])
+    if "Manifest" in request:
+        _check_manifest(request["Manifest"])
+    else:
+        _check_generator(request["ManifestGenerator"])
     report = request["Report"]
     if report["Enabled"] and not {"Bucket", "Format", "ReportScope"} <= report.keys():
         raise _bad("an enabled Report needs Bucket, Format and ReportScope")
@@ -56,6 +65,27 @@ def _check_invocation(invocation: dict[str, Any]) -> None:
         raise _bad(f"LambdaInvoke.InvocationSchemaVersion must be 1.0 or 2.0, not {schema}")
     if schema == "1.0" and "UserArguments" in invocation:
         raise _bad("LambdaInvoke.UserArguments needs InvocationSchemaVersion 2.0")
+
+
+def _check_native(operation: str, parameters: dict[str, Any]) -> None:
+    if operation not in native.OPERATIONS:
+        raise Fault("NotImplemented", f"The local AWS does not run {operation}", 501)
+    if operation == "S3PutObjectCopy" and "TargetResource" not in parameters:
+        raise _bad("S3PutObjectCopy.TargetResource is required")
+    algorithm = parameters.get("ChecksumAlgorithm", "CRC32")
+    if operation == "S3ComputeObjectChecksum" and algorithm not in native.CHECKSUMS:
+        raise Fault("NotImplemented", f"The local AWS does not compute {algorithm}", 501)
+
+
+def _check_generator(generated: dict[str, Any]) -> None:
+    generator = generated["S3JobManifestGenerator"]
+    for name, values in generator.get("Filter", {}).get("KeyNameConstraint", {}).items():
+        if len(values) > 1:
+            raise _bad(f"KeyNameConstraint.{name} takes one string, not {len(values)}")
+    if generator["EnableManifestOutput"] and "ManifestOutputLocation" not in generator:
+        raise _bad("ManifestOutputLocation is required where EnableManifestOutput is true")
+    if missing := sorted(set(generator.get("Filter", {})) - _FILTERS):
+        raise Fault("NotImplemented", f"The local AWS does not filter by {', '.join(missing)}", 501)
 
 
 def _check_manifest(manifest: dict[str, Any]) -> None:

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import takewhile
+from typing import Any
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import identity
-from local.jobs import report, role, tasks
+from local.jobs import generator, native, report, role, tasks
 from local.jobs.drive import Drive, Limits
 from local.jobs.job import Job
 from local.jobs.ledger import Ledger
@@ -34,12 +35,14 @@ class Run:
         self._ledger = Ledger(job.folder)
 
     def __call__(self) -> None:
-        """Bring the job to Suspended or to its end; return early, with everything on disk, when stopped."""
+        """Bring the job to Suspended, to Paused or to its end; return early, with everything on disk, when stopped."""
+        self._job.advance("Active", after="Paused")
         steps: dict[str, Callable[[], None]] = {
             "New": lambda: self._job.advance("Preparing", after="New"),
             "Preparing": self._prepare,
             "Ready": lambda: self._job.advance("Active", after="Ready"),
             "Active": self._execute,
+            "Pausing": lambda: self._job.advance("Paused", after="Pausing"),
             "Completing": lambda: self._conclude("Complete"),
             "Cancelling": lambda: self._conclude("Cancelled"),
             "Failing": lambda: self._conclude("Failed"),
@@ -79,6 +82,8 @@ class Run:
         if owner and owner != self._job.record["account"]:
             raise Refusal(f"The report bucket does not belong to the expected account {owner}", "AccessDenied")
         s3 = role.client(self._job, "s3", self._endpoint)
+        if "ManifestGenerator" in request:
+            return self._generated(request["ManifestGenerator"]["S3JobManifestGenerator"], s3)
         spec, location = request["Manifest"]["Spec"], request["Manifest"]["Location"]
         bucket, _, key = location["ObjectArn"].removeprefix("arn:aws:s3:::").partition("/")
         version = {"VersionId": location["ObjectVersionId"]} if "ObjectVersionId" in location else {}
@@ -89,17 +94,26 @@ class Run:
             return inventory_rows(answer["Body"].read(), lambda of, name: s3.get_object(Bucket=of, Key=name)["Body"])
         return csv_rows(answer["Body"], spec["Fields"])
 
+    def _generated(self, wanted: dict[str, Any], s3: Any) -> Iterator[Row]:
+        found = list(generator.rows(wanted, self._job.record["request"]["RoleArn"], self._job.record["arn"]))
+        if wanted["EnableManifestOutput"]:
+            self._job.record["generated"] = generator.write(found, wanted["ManifestOutputLocation"], self._job.id, s3)
+        return iter(found)
+
     def _execute(self) -> None:
         job = self._job
-        operation = job.record["request"]["Operation"]["LambdaInvoke"]
+        operation = job.record["request"]["Operation"]
+        service = "lambda" if "LambdaInvoke" in operation else "s3"
         try:
-            functions = role.client(job, "lambda", self._endpoint, self._limits.workers)
+            client = role.client(job, service, self._endpoint, self._limits.workers)
         except identity.Refused as refused:
             job.fail("AccessDenied", refused.message)
             return
 
         def work(row: Row) -> Outcome:
-            return tasks.run(row, job.id, operation, functions)
+            if service == "lambda":
+                return tasks.run(row, job.id, operation["LambdaInvoke"], client)
+            return native.run(row, operation, client)
 
         Drive(job, self._ledger, self._limits, self._stopping)(work)
         if not self._stopping.is_set():

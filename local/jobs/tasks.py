@@ -15,6 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.jobs.manifest import Row
 
 _RESULTS = {"Succeeded", "TemporaryFailure", "PermanentFailure"}
+_LARGEST_ANSWER = 6 * 1024 * 1024 + 100  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_TOO_LARGE = json.dumps(
+    {
+        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": f"Response payload size exceeded maximum allowed payload size ({_LARGEST_ANSWER} bytes).",
+    }
+)
 _THROTTLED = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledException"}
 
 
@@ -63,6 +70,8 @@ def run(row: Row, job_id: str, operation: Mapping[str, Any], functions: Invoker)
         return Outcome(False, status, code, error.response["Error"]["Message"], again, throttled)
     except BotoCoreError as error:  # the connection broke, or the function was silent for longer than one may run
         return Outcome(False, "500", "InternalError", str(error), again=True)
+    if len(body) > _LARGEST_ANSWER:
+        return _permanent(f"Lambda returned function error: {_TOO_LARGE}")
     if answer.get("FunctionError"):
         return _permanent(f"Lambda returned function error: {body.decode('utf-8', 'replace')}")
     return outcome(body, sent)
@@ -102,9 +111,11 @@ def outcome(body: bytes, sent: Mapping[str, Any]) -> Outcome:
     missing = answer.get("treatMissingKeysAs", "TemporaryFailure")
     task_id = sent["tasks"][0]["taskId"]
     code, text = missing, "The Lambda function returned no result for this task"
-    for result in answer["results"]:
-        if isinstance(result, dict) and result.get("taskId") == task_id:
-            code, text = result.get("resultCode"), result.get("resultString", "")
+    own = [result for result in answer["results"] if isinstance(result, dict) and result.get("taskId") == task_id]
+    if len(own) > 1:
+        return _permanent(f"Invalid JSON returned in Lambda payload: {len(own)} results for one task")
+    for result in own:
+        code, text = result.get("resultCode"), result.get("resultString", "")
     if code not in _RESULTS or missing not in _RESULTS or not isinstance(text, str):
         return _permanent(
             f"Invalid JSON returned in Lambda payload: result code {code!r}, treatMissingKeysAs {missing!r}"

@@ -101,10 +101,20 @@ GENERATOR = (
 @pytest.mark.parametrize(
     ("parts", "status", "code", "said"),
     [
-        ({"operation": "<S3PutObjectTagging/>"}, 501, "NotImplemented", "LambdaInvoke jobs only"),
+        ({"operation": "<S3ReplicateObject/>"}, 501, "NotImplemented", "does not run S3ReplicateObject"),
         ({"operation": "<S3DeleteObject/>"}, 400, "BadRequestException", "takes no S3DeleteObject"),
         ({"operation": "<LambdaInvoke/>"}, 400, "BadRequestException", "FunctionArn is required"),
-        ({"manifest": GENERATOR}, 501, "NotImplemented", "generates no manifests"),
+        (
+            {
+                "manifest": GENERATOR.replace(
+                    "</EnableManifestOutput>",
+                    "</EnableManifestOutput><Filter><EligibleForReplication>true</EligibleForReplication></Filter>",
+                )
+            },
+            501,
+            "NotImplemented",
+            "does not filter by EligibleForReplication",
+        ),
         ({"extra": GENERATOR}, 400, "BadRequestException", "exactly one of Manifest and ManifestGenerator"),
         ({"extra": "<Description></Description>"}, 400, "BadRequestException", "Description must have a length"),
         ({"extra": "<ConfirmationRequired>no</ConfirmationRequired>"}, 400, "BadRequestException", "true or false"),

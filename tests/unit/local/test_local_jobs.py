@@ -164,6 +164,7 @@ def answered(results: Any, **more: Any) -> Outcome:
         (answered([]), (False, "200", "TemporaryFailure")),
         (answered([{"taskId": "other", "resultCode": "Succeeded"}]), (False, "200", "TemporaryFailure")),
         (answered([{"taskId": TASK, "resultCode": None}]), (False, "200", "PermanentFailure")),
+        (answered([{"taskId": TASK, "resultCode": "Succeeded"}] * 2), (False, "200", "PermanentFailure")),
         (
             answered([{"taskId": TASK, "resultCode": "Succeeded", "resultString": 7}]),
             (False, "200", "PermanentFailure"),
