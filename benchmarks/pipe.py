@@ -201,7 +201,8 @@ def _inputs(mib: int) -> dict[str, Path]:
 
 
 def _median(runs: list[dict[str, Any]], way: str, tool: str, what: str) -> float:
-    return statistics.median(run[what] for run in runs if run["case"].startswith(way) and run["tool"] == tool)
+    found: list[float] = [run[what] for run in runs if run["case"].startswith(way) and run["tool"] == tool]
+    return statistics.median(found)
 
 
 def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:

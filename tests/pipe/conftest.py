@@ -223,7 +223,16 @@ class Faults:
 @pytest.fixture(scope="session")
 def proxy(weed: Weed) -> Iterator[Faults]:
     port = free_ports(1)[0]
-    command = [BIN / "microburst", "--upstream", weed.endpoint, "--port", str(port), "--host", "127.0.0.1", "--resign"]
+    command = [
+        str(BIN / "microburst"),
+        "--upstream",
+        weed.endpoint,
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        "--resign",
+    ]
     with subprocess.Popen(
         command, env={**os.environ, **KEYS}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

@@ -264,7 +264,7 @@ def test_memory_stays_under_what_is_allowed(bucket: Bucket, memory: int) -> None
         "sys.exit(done.returncode)"
     )
     source = subprocess.Popen(["head", "-c", str(160 * MIB), "/dev/zero"], stdout=subprocess.PIPE)
-    command = [BRIGADE, "pipe", "to", bucket.uri(), "--memory", f"{memory}MiB"]
+    command = [str(BRIGADE), "pipe", "to", bucket.uri(), "--memory", f"{memory}MiB"]
     done = subprocess.run(
         [sys.executable, "-c", script, *command],
         stdin=source.stdout,

@@ -1,0 +1,116 @@
+"""The pieces of a pipe with bytes alone."""
+
+import random
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brigade.errors import InvalidData, UsageError
+from brigade.pipe.attributes import content, customer_key, metadata, tagging
+from brigade.pipe.expectation import Expectation
+from brigade.pipe.pace import size as shown
+from brigade.pipe.quantity import age, size
+from brigade.pipe.read import Span
+from brigade.pipe.window import ordered
+from brigade.pipe.write import MEMORY, part_plan
+
+MIB = 2**20
+
+
+@given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 5))
+def test_ranges_come_in_order_and_never_more_than_a_window(end: int, block: int, threads: int) -> None:
+    held, most, lock = 0, 0, threading.Lock()
+
+    def fetch(position: int, buffer: memoryview) -> None:
+        nonlocal held, most
+        with lock:
+            held += 1
+            most = max(most, held)
+        buffer[:] = bytes((position + offset) % 251 for offset in range(len(buffer)))
+
+    got = bytearray()
+    for part in ordered(fetch, 0, end, block=block, threads=threads):
+        got += part
+        with lock:
+            held -= 1
+    assert bytes(got) == bytes(number % 251 for number in range(end))
+    assert most <= threads + 1
+
+
+def test_an_error_in_a_range_comes_in_its_place() -> None:
+    def fetch(position: int, buffer: memoryview) -> None:
+        time.sleep(random.Random(position).random() / 100)
+        if position == 30:
+            raise InvalidData("here")
+
+    given_: list[int] = []
+    with pytest.raises(InvalidData, match="here"):
+        given_.extend(len(block) for block in ordered(fetch, 0, 100, block=10, threads=4))
+    assert given_ == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("5", 5), ("64MiB", 64 * MIB), ("100MB", 10**8), ("1.5k", 1500), ("2gi", 2**31), ("10MB/s", 10**7)],
+)
+def test_sizes(text: str, meant: int) -> None:
+    assert size(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", "x", "1x", "-1", "MiB"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(UsageError):
+        size(text)
+    with pytest.raises(UsageError):
+        age(text)
+
+
+def test_ages_and_what_is_shown() -> None:
+    assert [age(text) for text in ("90s", "30m", "12h", "1d", "2w")] == [90, 1800, 43200, 86400, 1209600]
+    assert [shown(count) for count in (5, 2048, 1.5 * 2**30, 2**41)] == ["5 B", "2.0 KiB", "1.5 GiB", "2.00 TiB"]
+
+
+@given(st.binary(max_size=9000), st.integers(1, 500))
+def test_an_expectation_holds_however_the_stream_is_cut(data: bytes, step: int) -> None:
+    trailer = data[-5:-1]
+    watch = Expectation(size=len(data), trailer=trailer or None, digest=True)
+    for start in range(0, len(data), step):
+        watch.update(memoryview(data)[start : start + step])
+    watch.check()
+    late = Expectation(trailer=b"\0no such bytes\0")
+    late.update(memoryview(data))
+    with pytest.raises(InvalidData, match="cut short"):
+        late.check()
+
+
+def test_spans() -> None:
+    assert Span(offset=5, length=3).of(10) == (5, 8)
+    assert Span(offset=50).of(10) == (10, 10)
+    assert Span(tail=3).of(10) == (7, 10)
+    assert Span(tail=30).of(10) == (0, 10)
+
+
+def test_what_fits_the_memory() -> None:
+    buffers, first = part_plan(MEMORY)
+    assert 7 * first <= buffers < MEMORY
+    with pytest.raises(UsageError, match="67 MiB"):
+        part_plan(60 * MIB)
+
+
+def test_content_of_keys() -> None:
+    assert content("a/b.json", None, None) == {"ContentType": "application/json"}
+    assert content("b", None, None) == {"ContentType": "binary/octet-stream"}
+    assert content("b.sql.gz", None, "gzip") == {"ContentType": "application/gzip"}
+    assert content("b.gz", None, "zstd") == {"ContentType": "application/gzip", "ContentEncoding": "zstd"}
+    assert content("b.txt", "x/y", "zstd") == {"ContentType": "x/y", "ContentEncoding": "zstd"}
+
+
+def test_tags_metadata_and_keys() -> None:
+    assert tagging(["a b=c&d"]) == "a%20b=c%26d"
+    assert metadata(["a=b=c"]) == {"a": "b=c"}
+    assert customer_key("A" * 32)["SSECustomerKey"] == b"A" * 32
+    with pytest.raises(UsageError):
+        tagging([f"{number}=x" for number in range(11)])
