@@ -14,6 +14,13 @@ from brigade.cli.groups import Groups
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError
 
+# What botocore raises before it has called anybody, by name: a command that needs no AWS must not wait for its import.
+_REMEDIES = {
+    "NoRegionError": "no AWS region is set: give --region, set AWS_REGION, or name one in the profile",
+    "NoCredentialsError": "no AWS credentials were found: sign in, give --profile, or (for the AWS on this machine) "
+    'eval "$(brigade local env)"',
+}
+
 app = typer.Typer(
     name="brigade",
     cls=Groups,
@@ -79,7 +86,8 @@ def _failed(error: Exception, status: int) -> int:
         import traceback
 
         traceback.print_exception(error)
-    text = str(error) if isinstance(error, BrigadeError) else f"{type(error).__name__}: {error}"
+    kind = type(error).__name__
+    text = str(error) if isinstance(error, BrigadeError) else _REMEDIES.get(kind, f"{kind}: {error}")
     print(f"brigade: {' '.join(text.split())}", file=sys.stderr)
     return status
 

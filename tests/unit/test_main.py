@@ -45,6 +45,23 @@ def test_an_error_is_one_line_and_a_traceback_only_with_debug() -> None:
     assert "Traceback" in loud.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}, "give --region"),
+        ({"AWS_REGION": "us-east-1"}, "give --profile"),
+    ],
+)
+def test_what_boto3_misses_is_said_with_its_remedy(environment: dict[str, str], says: str, tmp_path: Path) -> None:
+    nothing = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
+    done = subprocess.run(
+        [BRIGADE, "state", "list"], capture_output=True, text=True, check=False, env={**nothing, **environment}
+    )
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_shell_completion_is_offered_for_each_group() -> None:
     done = run(_BRIGADE_COMPLETE="complete_bash", COMP_WORDS="brigade in", COMP_CWORD="1")
     assert set(done.stdout.split()) == {"ingest", "inventory"}
