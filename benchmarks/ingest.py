@@ -1,0 +1,199 @@
+"""Ingest beside what others do: pages to compressed bytes, an API to S3, memory from 0.2 to 20 GB, cold import.
+
+Writes ``.brigade/bench/ingest.json``. Each case runs as a process of its own, tools in turn, on the same pages, served
+from memory on loopback; S3 is the local AWS. Processor time is counted whole, imports included, but in the pipelines,
+where it begins when the pages are there. ``growth_mib`` is the peak at 20 GB less that at 0.2 GB; ``cold_import``
+is the handler with its set-up, as a multiple of boto3 with an S3 client.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ingest_data
+
+_ROOT = Path(__file__).resolve().parents[1]
+_OUT = _ROOT / ".brigade/bench/ingest.json"
+_VENV = _ROOT / ".brigade/bench-ingest"
+_LOCK = _ROOT / "benchmarks/requirements-ingest.txt"
+_PEERS = str(_VENV / "bin/python")
+_MIB = 1024 * 1024
+_ROUNDS = 3
+_CLIENT = "import boto3; boto3.client('s3', region_name='us-east-1')"
+_HANDLER = "import lambdas.ingest.handler as handler; handler._setup()"
+
+
+def main() -> None:
+    """Run every case, print a table, write the figures."""
+    _make_venv()
+    runs = [*_pipelines(), *_imports()]
+    with aws() as (environment, endpoint, bucket):
+        runs += _ends(environment, endpoint, bucket)
+        runs += _growth(environment, endpoint, bucket)
+    ratios = {
+        f"{kind}_{name}_cpu": _per_byte(runs, kind, peer) / _per_byte(runs, kind, ours)
+        for kind in ("wide", "narrow")
+        for name, peer, ours in (("stamp", "file", "stamp"), ("transform", "file, function", "function"))
+    }
+    ratios |= {
+        name: _per_byte(runs, "end to end", tool) / _per_byte(runs, "end to end", "brigade")
+        for name, tool in (("end_to_end_cpu", "file"), ("dlt_cpu", "dlt"), ("smart_open_cpu", "smart_open"))
+    }
+    small, large = (run["over_idle_mib"] for run in runs if run["case"] == "growth")
+    ratios["growth_mib"] = large - small
+    ratios["cold_import"] = _least(runs, "import", "brigade") / _least(runs, "import", "boto3 + S3 client")
+    _OUT.parent.mkdir(parents=True, exist_ok=True)
+    _OUT.write_text(json.dumps({"runs": runs, "ratios": ratios}, indent=2) + "\n")
+    _show(runs, ratios)
+
+
+def _pipelines() -> Iterator[dict[str, Any]]:
+    for number in range(_ROUNDS):
+        for kind in ("wide", "narrow") if number else ("wide", "narrow", "random"):
+            for tool in ("file", "file, function") if number else ("file", "file, function", "concatenate", "list"):
+                yield _run(kind, tool, 8, [_PEERS, "benchmarks/ingest_peers.py", tool, kind, "8"])
+            for tool in ("stamp", "function"):
+                yield _run(kind, tool, 40, [sys.executable, "-m", "benchmarks.ingest_cases", tool, kind, "40"])
+
+
+def _imports() -> Iterator[dict[str, Any]]:
+    environment = {
+        "BRIGADE_SOURCE": "demo",
+        "BRIGADE_LAKE_BUCKET": "lake",
+        "BRIGADE_STATE_BUCKET": "state",
+        "POWERTOOLS_SERVICE_NAME": "ingest-demo",
+        "AWS_REGION": "us-east-1",
+    }
+    measured = "import time, json; print(json.dumps({'cpu_s': time.process_time()}))"
+    for _ in range(9):
+        for tool, code in (("boto3 + S3 client", _CLIENT), ("brigade", _HANDLER)):
+            yield _run("import", tool, 0, [sys.executable, "-c", f"{code}; {measured}"], os.environ | environment)
+
+
+def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
+    case, count = "end to end", 80
+    for _ in range(2):
+        with _api("wide", count) as url:
+            ours = [sys.executable, "-m", "benchmarks.ingest_cases", case, "wide", str(count), url, endpoint, bucket]
+            yield _run(case, "brigade", count, ours, environment)
+        for tool in ("file", "smart_open", "s3fs", "dlt", "concatenate"):
+            with _api("wide", count // 2) as url:
+                peer = [_PEERS, "benchmarks/ingest_peers.py", tool, "wide", str(count // 2), url, endpoint, bucket]
+                yield _run(case, tool, count // 2, peer, environment)
+
+
+def _growth(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
+    size = len(ingest_data.page("wide"))
+    for total in (200_000_000, 20_000_000_000):
+        count = total // size
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.ingest_cases",
+            "end to end",
+            "wide",
+            str(count),
+            "",
+            endpoint,
+            bucket,
+        ]
+        yield _run("growth", f"{total / 1e9:g} GB", count, command, environment)
+
+
+def _run(
+    case: str, tool: str, pages: int, command: list[str], environment: dict[str, str] | None = None
+) -> dict[str, Any]:
+    done = subprocess.run(command, cwd=_ROOT, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{case}, {tool}: {done.stderr[-2000:]}")
+    kind = case if case in ("narrow", "random") else "wide"
+    counted = {"rows": pages * ingest_data.records(kind), "bytes_in": pages * len(ingest_data.page(kind))}
+    return {"case": case, "tool": tool, **counted, **json.loads(done.stdout.splitlines()[-1])}
+
+
+@contextlib.contextmanager
+def aws() -> Iterator[tuple[dict[str, str], str, str]]:
+    """Give a local AWS of the benchmark's own: what a process needs to call it, where it is, a bucket."""
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as home:
+        local = [str(_ROOT / ".brigade/emulator/bin/python"), "-m", "local"]
+        environment = os.environ | {"BRIGADE_LOCAL_HOME": home}
+
+        def ask(*arguments: str) -> Any:
+            done = subprocess.run([*local, *arguments], cwd=_ROOT, env=environment, check=True, capture_output=True)
+            return json.loads(done.stdout or b"{}")
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        endpoint = ask("up", "--port", str(port))["endpoint"]
+        try:
+            environment |= ask("env", "--root")
+            bucket = f"bench-{uuid.uuid4().hex[:8]}"
+            boto3.client(
+                "s3",
+                endpoint_url=endpoint,
+                region_name="us-east-1",
+                aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            ).create_bucket(Bucket=bucket)
+            yield environment, endpoint, bucket
+        finally:
+            subprocess.run([*local, "down"], cwd=_ROOT, env=environment, check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def _api(kind: str, count: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.ingest_data", kind, str(count)]
+    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout
+        assert serving.stdin
+        yield f"http://127.0.0.1:{serving.stdout.readline().strip()}/rows"
+        serving.stdin.close()
+        serving.terminate()
+
+
+def _make_venv() -> None:
+    if not Path(_PEERS).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(_VENV)], check=True)
+        pip = [_PEERS, "-m", "pip", "install", "-qq", "--no-deps", "--require-hashes", "-r", str(_LOCK)]
+        subprocess.run(pip, check=True)
+
+
+def _per_byte(runs: list[dict[str, Any]], case: str, tool: str) -> float:
+    found = [run for run in runs if (run["case"], run["tool"]) == (case, tool)]
+    return min(float(run["cpu_s"]) / float(run["bytes_in"]) for run in found)
+
+
+def _least(runs: list[dict[str, Any]], case: str, tool: str) -> float:
+    return float(min(run["cpu_s"] for run in runs if (run["case"], run["tool"]) == (case, tool)))
+
+
+def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:
+    table = Table("case", "tool", "GB in", "cpu_s", "cpu_s/GB", "wall_s", "peak_mib")
+    for run in runs:
+        size = run["bytes_in"] / 1e9
+        each = f"{run['cpu_s'] / size:.2f}" if size else ""
+        wall, peak = run.get("wall_s", 0.0), run.get("peak_mib", 0.0)
+        table.add_row(
+            run["case"], run["tool"], f"{size:.2f}", f"{run['cpu_s']:.2f}", each, f"{wall:.1f}", f"{peak:.0f}"
+        )
+    console = Console()
+    console.print(table)
+    for name, value in ratios.items():
+        console.print(f"{name}: {value:,.2f}")
+
+
+if __name__ == "__main__":
+    main()
