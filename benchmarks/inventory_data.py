@@ -18,7 +18,8 @@ from pyarrow import csv, fs, orc, parquet
 _STAMP = "2026-11-22T01-00Z"
 _FIELDS = (
     "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass, "
-    "IsMultipartUploaded, ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, ObjectLockLegalHoldStatus, "
+    "IsMultipartUploaded, ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, "
+    "ObjectLockLegalHoldStatus, "
     "IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, ObjectAccessControlList, ObjectOwner"
 )
 _NAMES = ["IMG", "2024 report (final) é", "naïve+plus=100%", "日本語 写真", "emoji 🪣 x", 'quo"te, comma']

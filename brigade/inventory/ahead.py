@@ -1,13 +1,15 @@
-"""Work done ahead of whoever takes it: an iterator run by a thread, and several iterators taken in turn."""
+"""Work done ahead of whoever takes it: an iterator run by a thread, several taken in turn, items worked on at once."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class _Ended:
@@ -75,3 +77,28 @@ def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[
     finally:
         for lane in running:
             lane.close()
+
+
+def at_once(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
+    """Give ``do(item)`` for each item, in their order, worked out by threads, at most one more ahead than there are.
+
+    What the items or ``do`` raise is raised here, after the results of the items before.
+    """
+    coming, running = iter(items), deque[Future[R]]()
+    failure: Exception | None = None
+    with ThreadPoolExecutor(threads, thread_name_prefix="inventory") as workers:
+        while True:
+            try:
+                item = next(coming)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001 - raised below, in its turn
+                failure = error
+                break
+            running.append(workers.submit(do, item))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    if failure is not None:
+        raise failure

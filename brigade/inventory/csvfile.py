@@ -18,7 +18,7 @@ _QUOTE, _COMMA, _NEWLINE = b'",\n'
 
 
 def batch(
-    block: bytes | memoryview, name: str, first_row: int, columns: Mapping[str, pa.DataType], wanted: pa.Schema
+    block: bytes, name: str, first_row: int, columns: Mapping[str, pa.DataType], wanted: pa.Schema
 ) -> pa.RecordBatch:
     """Parse a block of whole lines, of any of its columns those that are ``wanted``.
 
@@ -41,7 +41,7 @@ def batch(
     return pa.record_batch(arrays, schema=wanted)
 
 
-def _quoted(block: bytes | memoryview, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:
+def _quoted(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:
     """Parse the way S3 writes: fields in quotes and no quote in a field. None if it is anything else, or a mistake.
 
     The quotes are the fields' begins and ends, so that just the wanted fields are copied: this is what makes reading
@@ -90,7 +90,7 @@ def _between(width: int) -> Any:
 
 
 def _any(
-    block: bytes | memoryview, name: str, first_row: int, types: Mapping[str, pa.DataType], wanted: list[str]
+    block: bytes, name: str, first_row: int, types: Mapping[str, pa.DataType], wanted: list[str]
 ) -> list[pa.Array]:
     """Parse any CSV, or say which row is wrong."""
     try:

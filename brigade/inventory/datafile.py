@@ -66,21 +66,20 @@ def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def blocks(chunks: Iterator[bytes], name: str) -> Generator[bytes | memoryview, None, None]:
-    """Give the text inside of a gzip file in blocks of whole lines, ``BLOCK`` or less, however well it is compressed.
+def blocks(chunks: Iterator[bytes], name: str) -> Generator[bytes, None, None]:
+    """Give the text inside of a gzip file in blocks of whole lines, about ``BLOCK`` each, however well it was packed.
 
     A line longer than ``BLOCK`` is given as far as it is that long, and nothing after it: who parses it says which row
     it is. Fails with InvalidData, naming the file, when it is no gzip, ends before its end, or has something after it.
     """
     rest = b""
     for text in _inflated(chunks, name):
-        # What a line has in two pieces is put together; all other text is given where it is, not copied.
-        first, end = text.find(b"\n") + 1 if rest else 0, text.rfind(b"\n") + 1
-        if rest and end:
-            yield rest + text[:first]
-        if first < end:
-            yield memoryview(text)[first:end]
-        rest = text[end:] if end else rest + text
+        end = text.rfind(b"\n") + 1
+        if end:
+            yield b"".join((rest, memoryview(text)[:end]))
+            rest = text[end:]
+        else:
+            rest += text
         if len(rest) > BLOCK:
             break
     if rest:

@@ -19,7 +19,7 @@ from brigade.inventory import dialect, rows
 from brigade.inventory.delivery import Delivery, Store
 from brigade.inventory.pushed import Pushed
 
-MEMORY = "100MiB"
+MEMORY = "256MiB"
 """The memory of DuckDB; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
 
 _BATCH = 1 << 13
