@@ -1,10 +1,10 @@
 """Pipes to and from S3 beside s5cmd, aws s3 cp, obstore, boto3 and smart_open, against one SeaweedFS on loopback.
 
-Writes ``.brigade/bench/pipe.json``. Each run is a process of its own, tools in turn, rounds alternating; its CPU and peak
-memory are the kernel's (wait4), its feeder and its reader are not counted. Two inputs: random bytes, and as many of zeros
-and JSON text. Every tool with its checksums as it ships; ours proves every byte both ways.
+Writes ``.brigade/bench/pipe.json``. Each run is a process of its own, tools in turn, rounds alternating; its CPU
+and peak memory are the kernel's (wait4), its feeder and its reader are not counted. Two inputs: random bytes, and as
+many of zeros and JSON text. Every tool with its checksums as it ships; ours proves every byte both ways.
 
-``up_cpu_s5cmd`` and the like are s5cmd's cost over ours, medians over both inputs; ``peak_mib`` the most that ours took;
+``up_cpu_s5cmd`` and the like are s5cmd's cost over ours, medians over both inputs; ``peak_mib`` the most of ours;
 ``start_ms`` the time from start to the first byte of a small object, less that of ``python -c pass``.
 """
 
@@ -74,8 +74,10 @@ def _round(number: int, case: str, data: Path, tools: list[str], endpoint: str) 
     turned = tools[number % len(tools) :] + tools[: number % len(tools)]
     for tool in turned:
         uri = f"s3://{bucket}/{tool.replace(' ', '-')}"
-        for way in ("up", "down"):
-            runs.append({"case": f"{way} {case}", "tool": tool, **_measured(tool, way, uri, data, endpoint)})
+        runs += [
+            {"case": f"{way} {case}", "tool": tool, **_measured(tool, way, uri, data, endpoint)}
+            for way in ("up", "down")
+        ]
     _remove_bucket(endpoint, bucket)
     return runs
 

@@ -16,11 +16,14 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
-from brigade.s3.writer import MIB, Writer, Writes
+from brigade.s3.stages import Stages
+from brigade.s3.upload import Part, Upload
+from brigade.s3.writer import MIB, Destination, Writer, Writes
 
 MEMORY = 128 * MIB
 THREADS = 6
 PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
+_DIRECT, _GROWS_EACH = 1000, 500
 _PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
 
 
@@ -69,7 +72,7 @@ def writer(
     """Make the writer of a pipe: CRC-64 over parts and whole, the process within ``memory`` bytes."""
     carried = dict(attributes or {})
     buffers, first = part_plan(memory)
-    return Writer(
+    return Growing(
         client,
         location.bucket,
         location.key,
@@ -82,6 +85,50 @@ def writer(
         checksum=crc64nvme(),
         attributes=carried,
     )
+
+
+class Growing(Writer):
+    """A writer whose parts grow with the object, and go through stages once they have outgrown the memory.
+
+    Parts have 8 MiB up to 4 GiB, twice that up to 9 GiB, then a third of the buffers; behind the 1,000th part stages of
+    5 GiB each take some 200 of them, so that 10,000 parts reach 43 TiB, and nobody has to say the size before.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._beyond: list[tuple[str, int]] = []
+
+    def open(self) -> Destination:
+        """Open the upload, and what comes behind its direct parts."""
+        upload = super().open()
+        if not isinstance(upload, Upload):
+            raise TypeError("a growing writer writes uploads")
+        return Stages(self._client, upload, _DIRECT, self._largest)  # type: ignore[arg-type]  # pipes' clients copy too
+
+    @property
+    def _largest(self) -> int:
+        return (self._memory or 3 * self._part_bytes) // 3
+
+    @property
+    def whole(self) -> str:
+        """The checksum of the whole object, as it was sent, once the block has ended."""
+        direct = (super().whole, sum(part.size for part in self._parts))
+        return crc64nvme().whole([direct, *self._beyond]) if self._beyond else direct[0]
+
+    def _take(self, part: Part) -> None:
+        if part.number <= _DIRECT:
+            super()._take(part)
+            return
+        # Two million pieces would outgrow the memory that they are made for: what is behind is one checksum.
+        self._beyond.append((part.checksum, part.size))
+        if len(self._beyond) > 1:
+            self._beyond = [(crc64nvme().whole(self._beyond), sum(size for _, size in self._beyond))]
+
+    def _size(self) -> int:
+        number = self._next()
+        if number > _DIRECT:
+            return self._largest
+        return min(self._part_bytes << min(20, number // _GROWS_EACH), self._largest)
 
 
 @contextmanager
@@ -193,7 +240,7 @@ def sent(job: Job, file: Writer, expectation: Expectation, begun: float) -> Sent
         version_id=file.written.version_id,
         bytes=file.bytes,
         input_bytes=expectation.bytes,
-        parts=len(file.parts),
+        parts=file.parts,
         crc64nvme=proof,
         sha256=expectation.hexdigest,
         seconds=round(time.monotonic() - begun, 3),

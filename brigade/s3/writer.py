@@ -91,6 +91,7 @@ class Writer:
         self._upload: Destination | None = None
         self._sending: deque[tuple[Future[Part], bytearray]] = deque()
         self._parts: list[Part] = []
+        self._sent = 0
         self._pool: ThreadPoolExecutor | None = None
         self._written: Written | None = None
 
@@ -102,9 +103,9 @@ class Writer:
         return self._written
 
     @property
-    def parts(self) -> list[Part]:
-        """The parts that S3 has so far; none for an object that was written by one PutObject."""
-        return self._parts
+    def parts(self) -> int:
+        """How many parts S3 has so far; none for an object that was written by one PutObject."""
+        return self._sent
 
     @property
     def whole(self) -> str:
@@ -161,8 +162,11 @@ class Writer:
         return Upload.create(self._client, self._bucket, self._key, **self._carried)
 
     def _size(self) -> int:
-        size = part_size(len(self._parts) + len(self._sending) + 1, self._part_bytes)
+        size = part_size(self._next(), self._part_bytes)
         return size if self._memory is None else min(size, self._memory // 3)
+
+    def _next(self) -> int:
+        return self._sent + len(self._sending) + 1
 
     def _new_buffer(self) -> bytearray:
         size = self._size()
@@ -178,14 +182,18 @@ class Writer:
 
     def _collect(self) -> None:
         future, buffer = self._sending.popleft()
-        self._parts.append(future.result())
+        self._take(future.result())
+        self._sent += 1
         self._spare.append(buffer)
+
+    def _take(self, part: Part) -> None:
+        self._parts.append(part)
 
     def _send(self) -> None:
         upload = self._begin()
         while len(self._sending) >= self._threads:
             self._collect()
-        number = len(self._parts) + len(self._sending) + 1
+        number = self._next()
         del self._buffer[self._filled :]
         self._sending.append((self._threads_pool().submit(upload.part, number, self._buffer), self._buffer))
         self._buffer, self._filled = bytearray(), 0

@@ -56,7 +56,7 @@ def split(job: Job, size: int, watches: Sequence[Watch] = (), *, memory: int | N
     if room < 1:
         raise UsageError(f"one segment of {size} bytes does not fit {memory} bytes of memory; lower --segment-size")
     file, _ = feed(job, lambda: Segmented(job, size, int(room)), watches)
-    return Split(path, len(file.parts), file.bytes, round(time.monotonic() - begun, 3))
+    return Split(path, file.parts, file.bytes, round(time.monotonic() - begun, 3))
 
 
 class Segments:
