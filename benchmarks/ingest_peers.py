@@ -85,7 +85,7 @@ def through_smart_open(url: str, endpoint: str, bucket: str) -> None:
     """Stream by smart_open with orjson."""
     import boto3
     import orjson
-    from smart_open import open as s3_open  # type: ignore[import-not-found] # in the peers' environment only
+    from smart_open import open as s3_open
 
     options = {"client": boto3.client("s3", endpoint_url=endpoint)}
     with s3_open(f"s3://{bucket}/peer/smart.jsonl.gz", "wb", transport_params=options) as out:

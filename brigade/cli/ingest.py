@@ -2,23 +2,19 @@
 
 import contextlib
 import json
-import math
-import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError
 
+from brigade.cli import ingest_source as at
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from brigade.ingest.fetch import Api
     from brigade.ingest.source import Source
-    from brigade.ingest.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
 
@@ -32,8 +28,8 @@ def list_(context: typer.Context) -> None:
     """List the sources, when they run, and the last date that each published."""
     session: Session = context.obj
     rows = []
-    for name, source in _sources().items():
-        rows.append((name, source.schedule, source.time_zone, source.base_url, _last(session, name)))
+    for name, source in at.sources().items():
+        rows.append((name, source.schedule, source.time_zone, source.base_url, at.last(session, name)))
     session.table(("source", "schedule", "time_zone", "base_url", "last"), rows)
 
 
@@ -53,7 +49,7 @@ def run(
 ) -> None:
     """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
     session: Session = context.obj
-    source = _source(name)
+    source = at.source(name)
     if limit_pages and not dry_run and (to is None or to.startswith("s3://")):
         raise UsageError(
             "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
@@ -75,20 +71,80 @@ def invoke(
     from brigade.ingest.target import date_of
 
     session: Session = context.obj
-    source = _source(name)
-    machines = session.deployment.named("Ingest")
-    if name not in machines:
-        raise NotFound(
-            f"source {name!r} is not deployed in stage {session.stage!r}; deployed: {', '.join(machines) or 'none'}"
-        )
+    source, machine = at.source(name), at.machine(session, name)
     event = {"date": date_of(date=date, time_zone=source.time_zone)}
     states = session.client("stepfunctions")
-    execution = states.start_execution(stateMachineArn=machines[name], input=json.dumps(event))["executionArn"]
+    execution = states.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
     if not wait:
         session.give({"execution": execution, **event})
         return
     session.say(f"{name} {event['date']}: {execution}")
     _finish(session, _answer(states, execution))
+
+
+@app.command()
+def check(context: typer.Context, name: _Name) -> None:
+    """Fetch the first page of a source and tell what is in it; write nothing."""
+    session: Session = context.obj
+    source = at.source(name)
+    taken = at.one_pass(session, name, source, None, 1)
+    for _ in taken.lines():
+        pass
+    profile = taken.profile
+    session.give(
+        {
+            "source": name,
+            "url": taken.api.address(None),
+            "records": taken.records,
+            "broken": taken.broken,
+            "mean_bytes": round(profile.mean),
+            "widest_bytes": profile.widest,
+            "more": taken.more,
+            "fields": profile.fields,
+        }
+    )
+
+
+@app.command()
+def backfill(
+    context: typer.Context,
+    name: _Name,
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD")],
+    concurrency: Annotated[int, typer.Option(min=1, max=100, help="Dates at a time.")] = 4,
+) -> None:
+    """Ingest all dates of a span by the deployed state machine, but for those published. Exit 1 if one failed."""
+    from brigade.ingest import backfill as dates
+    from brigade.state import State
+
+    session: Session = context.obj
+    wanted = dates.dates(first, last)
+    machine = at.machine(session, name)
+    receipts = State(session.client("s3"), session.deployment["StateBucket"]).list(f"receipts/{name}/")
+    published = {Path(key).stem for key in receipts}
+    failed = 0
+    for ended in dates.backfill(session.client("stepfunctions"), machine, wanted, published, concurrency):
+        failed += ended.failure is not None
+        answer = ended.answer or {"outcome": "failed" if ended.failure else "skipped", "failure": ended.failure}
+        session.give(
+            {"date": ended.date, **answer}, f"{ended.date}: {answer['outcome']} {ended.failure or ''}".rstrip()
+        )
+    if failed:
+        raise BrigadeError(f"{failed} of {len(wanted)} dates failed; run it again for those once the cause is mended")
+
+
+@app.command()
+def replay(context: typer.Context, name: _Name, date: _Date = None) -> None:
+    """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
+    import msgspec
+
+    from brigade.ingest.replay import replay as again
+    from brigade.ingest.run import now
+
+    session: Session = context.obj
+    source = at.source(name)
+    done = again(session.client("s3"), source, at.target(session, name, source, date), now())
+    session.give(msgspec.to_builtins(done))
 
 
 @app.command()
@@ -100,8 +156,8 @@ def show(context: typer.Context, name: _Name, date: _Date = None) -> None:
     from brigade.state import State
 
     session: Session = context.obj
-    source = _source(name)
-    target = _target(session, name, source, date or _last(session, name))
+    source = at.source(name)
+    target = at.target(session, name, source, date or at.last(session, name))
     state = State(session.client("s3"), target.state)
     receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
     if receipt is None and checkpoint is None:
@@ -120,7 +176,7 @@ def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
     from brigade.state import State
 
     session: Session = context.obj
-    target = _target(session, name, _source(name), date)
+    target = at.target(session, name, at.source(name), date)
     s3 = session.client("s3")
     entry = State(s3, target.state).get(target.checkpoint, Checkpoint)
     if entry:
@@ -133,13 +189,13 @@ def _run_to_lake(session: Session, name: str, source: "Source", date: str | None
 
     from brigade.ingest.run import Run
 
-    target = _target(session, name, source, date)
+    target = at.target(session, name, source, date)
     outcome = Run(
         source=source,
         target=target,
-        api=_api(session, name, source, target.state),
+        api=at.api(session, name, source, target.state),
         s3=session.client("s3"),
-        remaining=_unlimited,
+        remaining=at.unlimited,
         say=session.say,
     )()
     _finish(session, msgspec.to_builtins(outcome))
@@ -156,13 +212,10 @@ def _extract(
     dry_run: bool,
 ) -> None:
     from brigade.ingest import extract
-    from brigade.ingest.run import now
-    from brigade.ingest.target import date_of
-    from brigade.jsonl import Stamp
     from brigade.s3 import Location
 
-    day = date_of(date=date, time_zone=source.time_zone)
-    taken = extract.Extract(source, _api(session, name, source), Stamp(day, now()), limit_pages)
+    taken = at.one_pass(session, name, source, date, limit_pages)
+    day = taken.stamp.date
     if dry_run:
         for _ in taken.lines():
             pass
@@ -218,61 +271,3 @@ def _brief(checkpoint: Any) -> dict[str, Any]:
         "ingest_ts": checkpoint.ts,
         "invocations": checkpoint.invocations,
     }
-
-
-def _last(session: Session, name: str) -> str | None:
-    """Give the newest date with a receipt, or None: also where nothing is deployed."""
-    from brigade.state import State
-
-    try:
-        bucket = session.deployment["StateBucket"]
-    except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
-        session.say(f"{name}: the last date is not known: {error}")
-        return None
-    keys = list(State(session.client("s3"), bucket).list(f"receipts/{name}/"))
-    return Path(keys[-1]).stem if keys else None
-
-
-def _target(session: Session, name: str, source: "Source", date: str | None) -> "Target":
-    from brigade.ingest.target import Target, date_of
-
-    day = date_of(date=date, time_zone=source.time_zone)
-    return Target(name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
-
-
-def _sources() -> "dict[str, Source]":
-    from brigade.declarations import find
-    from brigade.ingest.source import Source
-
-    return dict(find("lambdas.ingest.sources", "SOURCE", Source))
-
-
-def _source(name: str) -> "Source":
-    sources = _sources()
-    if name not in sources:
-        raise UsageError(f"no source {name!r}; there are: {', '.join(sources) or 'none'} (lambdas/ingest/sources/)")
-    return sources[name]
-
-
-def _api(session: Session, name: str, source: "Source", state: str | None = None) -> "Api":
-    from brigade.ingest.credentials import credentials
-    from brigade.ingest.fetch import Api
-    from brigade.state import State
-
-    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.authentication else None
-    made = credentials(source.authentication, session.client, kept, name)
-    return Api(source, _base_url(session, name, source), _unlimited, made)
-
-
-def _base_url(session: Session, name: str, source: "Source") -> str:
-    """Give the URL that the stage's function would ask: of the environment, else of cdk.json, else as declared."""
-    if url := os.environ.get("BRIGADE_BASE_URL"):
-        return url
-    file = Path("cdk.json")
-    stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
-    url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
-    return str(url) if url else source.base_url
-
-
-def _unlimited() -> float:
-    return math.inf

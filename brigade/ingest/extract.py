@@ -12,6 +12,7 @@ from brigade.ingest.assembly import CONTENT_TYPE
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.fetch import Api
 from brigade.ingest.pour import Pour
+from brigade.ingest.profile import Profile
 from brigade.ingest.source import Source
 from brigade.ingest.walk import walk
 from brigade.jsonl import Gzip, Stamp
@@ -33,18 +34,21 @@ class Extract:
     pages: int = field(default=0, init=False)
     records: int = field(default=0, init=False)
     broken: int = field(default=0, init=False)
+    profile: Profile = field(default_factory=Profile, init=False)
+    more: bool = field(default=False, init=False)
+    """Whether there were more pages behind the last."""
     plain_bytes: int = field(default=0, init=False)
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines in blocks of some 128 KiB; fails as ``walk`` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
-        pour = Pour(self.source, self.stamp, profile=start.profile)
+        pour = Pour(self.source, self.stamp, profile=self.profile)
         for step in itertools.islice(walk(self.source, self.api, start), self.page_limit):
             self.pages += 1 if step.page.data or not step.done else 0
             for block in pour.lines(step.page):
                 self.plain_bytes += len(block)
                 yield block
-            self.records, self.broken = pour.records, pour.broken
+            self.records, self.broken, self.more = pour.records, pour.broken, not step.done
 
 
 def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:

@@ -38,7 +38,7 @@ class Profile(msgspec.Struct, kw_only=True):
             return
         self.records += len(widths)
         self.plain_bytes += sum(widths)
-        self.widest = max(self.widest, max(widths))
+        self.widest = max([self.widest, *widths])
 
     def sample(self, records: Sequence[msgspec.Raw]) -> None:
         """Look at the fields of some records of a page, which are known to be objects."""

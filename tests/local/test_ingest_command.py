@@ -96,6 +96,29 @@ def test_run_writes_elsewhere_whole_or_not_at_all(place: Place, tmp_path: Path) 
     assert place.keys(place.state) == []
 
 
+def test_check_tells_what_the_first_page_has(place: Place) -> None:
+    told = json.loads(place.brigade("check", "demo").stdout)
+    assert (told["records"], told["broken"], told["more"]) == (500, 0, True)
+    assert 100 < told["mean_bytes"] < told["widest_bytes"] < 1000
+    assert set(told["fields"]["latitude"]) == {"number"}
+    assert place.keys(place.lake) == place.keys(place.state) == []
+
+
+def test_the_url_of_a_source_is_that_of_the_stage(place: Place, api: str, tmp_path: Path) -> None:
+    del place.environment["BRIGADE_BASE_URL"]
+    stages = {"dev": {"source_urls": {"demo": api + "/elsewhere"}}}
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": stages}}))
+    command = [str(REPOSITORY / ".venv/bin/brigade"), "ingest", "check", "demo"]
+    done = subprocess.run(command, env=place.environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"{api}/elsewhere/data/airports.json" in done.stderr
+
+
+def test_replay_without_a_quarantine_says_so(place: Place) -> None:
+    done = place.brigade("replay", "demo", "--date", DATE)
+    assert done.returncode == 1
+    assert b"no record of 2026-11-22 is quarantined" in done.stderr
+
+
 def test_a_dry_run_writes_nothing(place: Place) -> None:
     tried = place.brigade("run", "demo", "--dry-run", "--limit-pages", "3")
     assert json.loads(tried.stdout)["records"] == 1500

@@ -1,16 +1,20 @@
 """One run of a date at a time: the lease in the checkpoint, a zombie that can change nothing, waits that are stored."""
 
 import datetime
+import gzip
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
-from msgspec.structs import replace
 
 from brigade.errors import ConditionLost
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.contract import Contract
 from brigade.ingest.pagination import Pagination
+from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
 from brigade.s3 import Matches
 from brigade.state import State
@@ -66,7 +70,9 @@ def test_a_zombie_changes_nothing_once_another_took_over(lake: Lake) -> None:
             state = State(lake.s3, lake.state)
             entry = state.get(lake.target.checkpoint, Checkpoint)
             assert entry
-            expired = replace(entry.value, lease=replace(entry.value.lease, seconds=-1.0))
+            expired = msgspec.structs.replace(
+                entry.value, lease=msgspec.structs.replace(entry.value.lease, seconds=-1.0)
+            )
             state.put(lake.target.checkpoint, expired, Matches(entry.version))
             assert run(lake, server, "two")().outcome == "published"
         return paged(pages)(number, query)
@@ -167,8 +173,6 @@ def test_a_receipt_tells_how_the_records_drifted(lake: Lake) -> None:
 
 
 def test_quarantine_is_published_with_the_data_or_not_at_all(lake: Lake) -> None:
-    from brigade.ingest.contract import Contract
-
     contract = Contract(fields={"n": "integer"}, tolerated=0.5)
     with serving(paged([[{"n": 1}, {"n": "x"}], [{"n": 2}]])) as server:
         outcome = lake.run(server, contract=contract)
@@ -176,3 +180,11 @@ def test_quarantine_is_published_with_the_data_or_not_at_all(lake: Lake) -> None
     assert [row["n"] for row in lake.rows()] == [1, 2]
     assert lake.keys(lake.lake) == [lake.target.key, lake.target.quarantine]
     assert lake.receipt().broken == 1
+
+    still = replay(lake.s3, source(contract=contract), lake.target, "now")
+    assert (still.mended, still.broken, still.object) == (0, 1, None)
+    mended = replay(lake.s3, source(contract=Contract(fields={"n": "text"})), lake.target, "now")
+    assert (mended.mended, mended.broken) == (1, 0)
+    body = lake.s3.get_object(Bucket=lake.lake, Key=str(mended.object).split("/", 3)[3])["Body"].read()
+    assert json.loads(gzip.decompress(body)) == {"n": "x", "ingest_date": "2026-11-22", "ingest_ts": "now"}
+    assert replay(lake.s3, source(), lake.target, "now").mended == 0

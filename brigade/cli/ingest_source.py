@@ -1,0 +1,102 @@
+"""A source as the command sees it: its declaration, where it asks and writes, what it last published."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError
+
+from brigade.cli.session import Session
+from brigade.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from brigade.ingest.extract import Extract
+    from brigade.ingest.fetch import Api
+    from brigade.ingest.source import Source
+    from brigade.ingest.target import Target
+
+
+def last(session: Session, name: str) -> str | None:
+    """Give the newest date with a receipt, or None: also where nothing is deployed."""
+    from brigade.state import State
+
+    try:
+        bucket = session.deployment["StateBucket"]
+    except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
+        session.say(f"{name}: the last date is not known: {error}")
+        return None
+    keys = list(State(session.client("s3"), bucket).list(f"receipts/{name}/"))
+    return Path(keys[-1]).stem if keys else None
+
+
+def target(session: Session, name: str, source: "Source", date: str | None) -> "Target":
+    """Give where a date of the source is written; without a date, today in its time zone."""
+    from brigade.ingest.target import Target, date_of
+
+    day = date_of(date=date, time_zone=source.time_zone)
+    return Target(name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
+
+
+def sources() -> "dict[str, Source]":
+    """Give every declared source, by name."""
+    from brigade.declarations import find
+    from brigade.ingest.source import Source
+
+    return dict(find("lambdas.ingest.sources", "SOURCE", Source))
+
+
+def source(name: str) -> "Source":
+    """Give a source by name; UsageError, with the names that there are, if there is none."""
+    found = sources()
+    if name not in found:
+        raise UsageError(f"no source {name!r}; there are: {', '.join(found) or 'none'} (lambdas/ingest/sources/)")
+    return found[name]
+
+
+def api(session: Session, name: str, source: "Source", state: str | None = None) -> "Api":
+    """Give the API of a source, asked with its credentials and all the patience there is."""
+    from brigade.ingest.credentials import credentials
+    from brigade.ingest.fetch import Api
+    from brigade.state import State
+
+    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.authentication else None
+    made = credentials(source.authentication, session.client, kept, name)
+    return Api(source, base_url(session, name, source), unlimited, made)
+
+
+def base_url(session: Session, name: str, source: "Source") -> str:
+    """Give the URL that the stage's function would ask: of the environment, else of cdk.json, else as declared."""
+    if url := os.environ.get("BRIGADE_BASE_URL"):
+        return url
+    file = Path("cdk.json")
+    stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
+    url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
+    return str(url) if url else source.base_url
+
+
+def unlimited() -> float:
+    """Give the seconds that a command has."""
+    return math.inf
+
+
+def one_pass(session: Session, name: str, source: "Source", date: str | None, limit_pages: int | None) -> "Extract":
+    """Give a pass over the source that writes nothing by itself."""
+    from brigade.ingest.extract import Extract
+    from brigade.ingest.run import now
+    from brigade.ingest.target import date_of
+    from brigade.jsonl import Stamp
+
+    day = date_of(date=date, time_zone=source.time_zone)
+    return Extract(source, api(session, name, source), Stamp(day, now()), limit_pages)
+
+
+def machine(session: Session, name: str) -> str:
+    """Give the ARN of a source's state machine; NotFound, with those that there are, if it is not deployed."""
+    machines = session.deployment.named("Ingest")
+    if name not in machines:
+        raise NotFound(
+            f"source {name!r} is not deployed in stage {session.stage!r}; deployed: {', '.join(machines) or 'none'}"
+        )
+    return machines[name]
