@@ -197,3 +197,26 @@ def test_the_command_shows_history_deletes_and_unlocks(state: State, emulator: E
     assert brigade("get", KEY, "--version-id", first["version_id"])[0]["value"] == held
     assert unlocked["version"] != first["version"]
     brigade("get", KEY, exits=1)
+
+
+def test_the_script_of_the_documentation_goes_on_and_works_alone(
+    state: State, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**emulator.environment("root"), "STATE_BUCKET": state.bucket}.items():
+        monkeypatch.setenv(name, value)
+    script = (REPOSITORY / "docs/state.md").read_text().split("```python\n")[2].split("```")[0]
+    begun: list[str] = []
+
+    def work_after(cursor: str) -> Iterator[str]:
+        begun.append(cursor)
+        yield "a"
+        if not begun[1:]:
+            with pytest.raises(ConditionLost, match=r"my-task is held by process .* \(epoch 1\)"):
+                exec(script, {"work_after": work_after, "__name__": "task"})
+        yield cursor + "b"
+
+    for _ in range(2):
+        exec(script, {"work_after": work_after, "__name__": "task"})
+    assert begun == ["", "b"]
+    assert (entry := state.get("my-task/progress.json", dict))
+    assert entry.value == {"lease": {"epoch": 2, "holder": None, "seconds": 0.0}, "cursor": "bb"}
