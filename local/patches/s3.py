@@ -1,9 +1,11 @@
 """S3 of ministack 1.5.33: inventory configurations, sub-resources it does not know, multipart uploads, copies."""
 
+import base64
 import re
 from typing import Any
 from xml.etree import ElementTree
 
+from awscrt import checksums
 from ministack.core.responses import AccountScopedDict, get_account_id, get_region
 from ministack.services import s3
 
@@ -28,6 +30,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
+    check_whole_objects()
     hide_what_is_absent()
     encrypt_with_the_account_key()
 
@@ -134,6 +137,44 @@ def check_copies() -> None:
         there = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
         lost = s3._check_put_preconditions(headers, there)
         return lost or original(bucket, key, headers)
+
+
+def check_whole_objects() -> None:
+    """Symptom: an upload with a checksum of the whole object (FULL_OBJECT) gets that of its parts; the right one fails.
+
+    Mends (1.5.33): CRC64NVME of the whole is computed, compared and kept, in native code: Python takes seconds a part.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
+    whole: list[str] = []
+
+    @replacing(s3, "_crc64nvme")
+    def crc64nvme(original: Any, body: bytes) -> int:
+        return int(checksums.crc64nvme(body))
+
+    @replacing(s3, "_composite_checksum")
+    def composite(original: Any, algorithm: Any, digests: Any) -> Any:
+        return whole[0] if whole else original(algorithm, digests)
+
+    @replacing(s3, "_complete_multipart_upload")
+    def complete(original: Any, bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> Any:
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
+        if not upload or (headers or {}).get("x-amz-checksum-type") != "FULL_OBJECT":
+            return original(bucket, key, body, query, headers)
+        value = 0
+        for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", body):
+            value = checksums.crc64nvme(upload["parts"].get(int(number), {"body": b""})["body"], value)
+        whole.append(base64.b64encode(value.to_bytes(8, "big")).decode())
+        try:
+            status, sent, text = original(bucket, key, body, query, headers)
+        finally:
+            whole.clear()
+        if status == 200:
+            made = s3._buckets[bucket]["objects"][key]
+            made["checksum_type"] = "FULL_OBJECT"
+            if s3.S3_PERSIST:
+                s3._persist_object(bucket, key, made)
+            text = text.replace(b"COMPOSITE", b"FULL_OBJECT")
+        return status, sent, text
 
 
 def encrypt_with_the_account_key() -> None:
