@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -198,7 +199,14 @@ class _Disk:
 
     def get_object(self, **request: Any) -> Any:
         path = self._folder / request["Key"]
-        return {"Body": path.open("rb"), "ContentLength": path.stat().st_size, "ETag": '"e"'}
+        length = path.stat().st_size
+        return {
+            "Body": path.open("rb"),
+            "ContentLength": length,
+            "ETag": '"e"',
+            "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+            "ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}},
+        }
 
 
 _NO_S3: Any = None

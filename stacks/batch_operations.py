@@ -64,6 +64,7 @@ class BatchOperationsStack(Stack):
         self.job_role = JobRole(
             self,
             "JobRole",
+            lake=storage.lake,
             reports=storage.reports,
             key=storage.key,
             functions=functions,

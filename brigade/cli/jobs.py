@@ -2,6 +2,7 @@
 
 import itertools
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -21,6 +22,17 @@ Inventory = Annotated[str | None, typer.Option(metavar="latest|URI", help="All o
 Where = Annotated[str | None, typer.Option(metavar="SQL", help="Those that match, of the newest delivery.")]
 Manifest = Annotated[str | None, typer.Option(metavar="s3://…", help="Those of a CSV manifest.")]
 Keys = Annotated[str | None, typer.Option(metavar="FILE|-", help="A key, or bucket<TAB>key, a line.")]
+Prefix = Annotated[str | None, typer.Option(help="S3 itself lists: keys that start so.")]
+Suffix = Annotated[str | None, typer.Option(help="S3 itself lists: keys that end so.")]
+Larger = Annotated[int | None, typer.Option("--larger-than", metavar="BYTES", min=0, help="S3 itself lists.")]
+Smaller = Annotated[int | None, typer.Option("--smaller-than", metavar="BYTES", min=0, help="S3 itself lists.")]
+After = Annotated[datetime | None, typer.Option("--created-after", help="S3 itself lists: since then, in UTC.")]
+Before = Annotated[datetime | None, typer.Option("--created-before", help="S3 itself lists: before then, in UTC.")]
+Classes = Annotated[
+    list[str] | None, typer.Option("--storage-class", metavar="CLASS", help="S3 itself lists; may be repeated.")
+]
+Failures = Annotated[int | None, typer.Option("--most-failures", min=0, help="Cancel it past so many failed tasks.")]
+Dollars = Annotated[float | None, typer.Option("--most-dollars", min=0, help="Cancel it past such a price so far.")]
 Arguments = Annotated[
     list[str] | None, typer.Option("--argument", metavar="K=V", help="An argument of the operation; may be repeated.")
 ]
@@ -51,17 +63,27 @@ def estimate(
     where: Where = None,
     manifest: Manifest = None,
     keys: Keys = None,
+    argument: Arguments = None,
+    sample: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on the first N objects, to measure its time.")
+    ] = 0,
 ) -> None:
     """Say how many objects and bytes a selection has, and what a job over it costs, by line."""
-    from brigade.jobs.manifest import write
+    from brigade.jobs.manifest import Row, write
+    from brigade.jobs.sample import first, measure
+    from brigade.operations.arguments import typed
 
     session: Session = context.obj
-    declared = selection.operation(operation)
-    lake = session.deployment["LakeBucket"]
+    declared, arguments = selection.operation(operation), selection.pairs(argument or [])
+    lake, rows = session.deployment["LakeBucket"], list[Row]()
     with ExitStack() as files:
         chosen = selection.of(session, files, inventory=inventory, where=where, manifest=manifest, keys=keys)
-        summary = write(chosen.rows, lake, len)
-    session.give(*view.priced(declared, f"{operation} over {chosen.what}", summary))
+        summary = write(first(chosen.rows, sample, rows), lake, len)
+    trial = None
+    if sample:
+        typed(declared.arguments, arguments)
+        trial = measure(session.client("lambda"), calls.function(session, operation), rows, arguments)
+    session.give(*view.priced(declared, f"{operation} over {chosen.what}", summary, trial))
 
 
 @app.command()
@@ -95,13 +117,23 @@ def submit(
     where: Where = None,
     manifest: Manifest = None,
     keys: Keys = None,
+    prefix: Prefix = None,
+    suffix: Suffix = None,
+    larger_than: Larger = None,
+    smaller_than: Smaller = None,
+    created_after: After = None,
+    created_before: Before = None,
+    storage_class: Classes = None,
     argument: Arguments = None,
     priority: Priority = 10,
     follow: Follow = False,
+    most_failures: Failures = None,
+    most_dollars: Dollars = None,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Run an operation over a selection; prints the job's id."""
+    """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
+    from brigade.jobs.generator import Filter
     from brigade.jobs.submit import Plan
     from brigade.operations.arguments import typed
 
@@ -109,26 +141,40 @@ def submit(
     arguments = selection.pairs(argument or [])
     declared = selection.operation(operation)
     typed(declared.arguments, arguments)
-    deployed = session.deployment
-    functions = deployed.named("Operation")
-    if operation not in functions:
-        raise UsageError(f"operation {operation!r} is not deployed in stage {session.stage!r}: deploy the stage")
-    with ExitStack() as files:
-        chosen = selection.of(session, files, inventory=inventory, where=where, manifest=manifest, keys=keys)
-        plan = Plan(
-            stage=session.stage,
-            operation=operation,
-            function_arn=functions[operation],
-            arguments=arguments,
-            what=chosen.what,
-            lake=deployed["LakeBucket"],
-            reports=deployed["ReportsBucket"],
-            role_arn=deployed["JobRoleArn"],
-            priority=priority,
-        )
-        job = calls.submit(session, declared, plan, chosen.rows, yes=yes, dry_run=dry_run)
+    if (most_failures is not None or most_dollars is not None) and not follow:
+        raise UsageError("a budget is kept by who watches: add --watch")
+    deployed, function = session.deployment, calls.function(session, operation)
+    listed = Filter(
+        prefix=prefix,
+        suffix=suffix,
+        larger_than=larger_than,
+        smaller_than=smaller_than,
+        created_after=created_after and created_after.replace(tzinfo=UTC),
+        created_before=created_before and created_before.replace(tzinfo=UTC),
+        storage_classes=tuple(storage_class or ()),
+    )
+    plan = Plan(
+        stage=session.stage,
+        operation=operation,
+        function_arn=function,
+        arguments=arguments,
+        what=listed.words,
+        lake=deployed["LakeBucket"],
+        reports=deployed["ReportsBucket"],
+        role_arn=deployed["JobRoleArn"],
+        priority=priority,
+    )
+    if listed != Filter():
+        if inventory or where or manifest or keys:
+            raise UsageError("--prefix and the like are listed by S3, and go with no other way to select")
+        job = calls.submit_generated(session, declared, plan, listed, yes=yes, dry_run=dry_run)
+    else:
+        with ExitStack() as files:
+            chosen = selection.of(session, files, inventory=inventory, where=where, manifest=manifest, keys=keys)
+            plan = replace(plan, what=chosen.what)
+            job = calls.submit(session, declared, plan, chosen.rows, yes=yes, dry_run=dry_run)
     if job and follow:
-        view.watch(session, calls.control(session), job)
+        view.watch(session, calls.control(session), job, view.Budget(declared, most_failures, most_dollars))
 
 
 @app.command(name="list")
@@ -157,7 +203,7 @@ def show(context: typer.Context, job: JobId) -> None:
     from brigade.jobs.job import of
 
     session: Session = context.obj
-    document = view.job_document(of(calls.control(session).describe(job)))
+    document = view.job_document(of(calls.describe(session, job)))
     session.give(document, view.job_text(document))
 
 

@@ -1,15 +1,18 @@
 """What several commands of ``brigade jobs`` do in the same way: submit, find the report, reach S3 Control."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from brigade.cli import jobs_view as view
 from brigade.cli.session import Session
-from brigade.errors import UsageError
+from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
     from brigade.jobs.control import Control
+    from brigade.jobs.generator import Filter
     from brigade.jobs.manifest import Selected, Summary
-    from brigade.jobs.submit import Plan
+    from brigade.jobs.submit import Plan, Submitted
     from brigade.operations.operation import Operation
 
 REPORT_PATIENCE_S = 30
@@ -37,9 +40,80 @@ def submit(
     except _DryRunEnds:
         session.say("Nothing was submitted (--dry-run).")
         return None
+    _keep_request(session, plan, done)
     document = {"id": done.id, "run": done.run, "manifest": done.manifest, "objects": done.summary.objects}
     session.give({**document, "parent": plan.parent} if plan.parent else document, done.id)
     return done.id
+
+
+def submit_generated(
+    session: Session, declared: "Operation", plan: "Plan", chosen: "Filter", *, yes: bool, dry_run: bool
+) -> str | None:
+    """Let S3 list and count what ``chosen`` takes, then show the price, ask, and start the job or cancel it.
+
+    Gives its id; None after ``dry_run``, which makes no job: only S3 could count.
+    """
+    from brigade.jobs.job import of
+    from brigade.jobs.manifest import Summary
+    from brigade.jobs.submit import submit_generated as create
+    from brigade.jobs.watch import follow
+
+    if dry_run:
+        session.say(f"{plan.operation} over {plan.what}. Only S3 counts them; nothing was submitted (--dry-run).")
+        return None
+    jobs = control(session)
+    done = create(jobs, plan, chosen)
+    _keep_request(session, plan, done)
+    *_, seen = follow(jobs, done.id)
+    if seen.status != "Suspended":
+        reasons = "; ".join(text for _, text in of(jobs.describe(done.id)).reasons)
+        raise BrigadeError(f"job {done.id} is {seen.status}: {reasons or 'S3 gives no reason'}")
+    counted = Summary(objects=seen.total, bytes=None)
+    session.say(view.priced(declared, f"{plan.operation} over {plan.what}", counted)[1])
+    try:
+        session.confirm("Start this job?", yes=yes)
+    except BaseException:
+        jobs.request(done.id, "Cancelled", "declined at brigade jobs submit")
+        raise
+    jobs.request(done.id, "Ready", "confirmed at brigade jobs submit")
+    session.give({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": seen.total}, done.id)
+    return done.id
+
+
+def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
+    from brigade.jobs.archive import keep
+
+    keep(session.client("s3"), plan.reports, done.id, "request", done.request)
+
+
+def describe(session: Session, job: str) -> Mapping[str, Any]:
+    """Give S3's description of a job, or the one that was kept of it; the last one of an ended job is kept.
+
+    Fails with NotFound when S3 has forgotten the job and none was kept.
+    """
+    from brigade.errors import NotFound
+    from brigade.jobs.archive import keep, kept
+    from brigade.jobs.job import ENDED
+
+    s3, reports = session.client("s3"), session.deployment["ReportsBucket"]
+    try:
+        described = control(session).describe(job)
+    except NotFound:
+        found = kept(s3, reports, job)
+        if found is None:
+            raise
+        return {**found, "CreationTime": datetime.fromisoformat(found["CreationTime"])}
+    if described["Status"] in ENDED:
+        keep(s3, reports, job, "description", described)
+    return described
+
+
+def function(session: Session, operation: str) -> str:
+    """Give the ARN of an operation's function; fails with UsageError when it is not deployed."""
+    functions = session.deployment.named("Operation")
+    if operation not in functions:
+        raise UsageError(f"operation {operation!r} is not deployed in stage {session.stage!r}: deploy the stage")
+    return functions[operation]
 
 
 def control(session: Session) -> "Control":

@@ -5,6 +5,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from brigade.jobs.job import Job
     from brigade.jobs.manifest import Summary
     from brigade.jobs.report import Task
+    from brigade.jobs.sample import Sample
     from brigade.jobs.tally import Tally
     from brigade.operations.operation import Operation
 
@@ -24,9 +26,11 @@ _ROWS_SHOWN = 20
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
-def priced(operation: "Operation", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+def priced(
+    operation: "Operation", what: str, summary: "Summary", sample: "Sample | None" = None
+) -> tuple[dict[str, Any], str]:
     """Give what a job over a selection would do and cost, as a document and as text."""
-    from brigade.jobs.price import assumption, estimate, prices
+    from brigade.jobs.price import assumption, estimate, measured, prices
 
     price = prices()
     lines = estimate(
@@ -34,10 +38,14 @@ def priced(operation: "Operation", what: str, summary: "Summary") -> tuple[dict[
         summary.bytes,
         memory_mib=operation.memory_mib,
         writes=bool(operation.writes),
+        seconds=None if sample is None else sample.seconds,
         price=price,
     )
     total = sum(line.dollars for line in lines)
-    assumed = assumption(operation, summary.objects, summary.bytes, price)
+    if sample:
+        assumed = measured(operation, sample, price)
+    else:
+        assumed = assumption(operation, summary.objects, summary.bytes, price)
     document = {
         "what": what,
         "objects": summary.objects,
@@ -88,7 +96,28 @@ def job_text(document: Mapping[str, Any]) -> str:
     return "\n".join(told)
 
 
-def watch(session: Session, control: "Control", job: str) -> None:
+@dataclass(frozen=True)
+class Budget:
+    """What a job may cost: past so many failures, or such a price so far, it is cancelled by who watches."""
+
+    operation: "Operation"
+    failures: int | None
+    dollars: float | None
+
+    def broken(self, job: "Job") -> str | None:
+        """Say what ``job`` has gone past; None if nothing."""
+        from brigade.jobs.price import estimate, prices
+
+        if self.failures is not None and job.failed > self.failures:
+            return f"{job.failed} tasks failed, more than {self.failures}"
+        memory, writes = self.operation.memory_mib, bool(self.operation.writes)
+        spent = sum(line.dollars for line in estimate(job.done, None, memory_mib=memory, writes=writes, price=prices()))
+        if self.dollars is not None and spent > self.dollars:
+            return f"it has cost ${spent:.4f} by the estimate, more than ${self.dollars}"
+        return None
+
+
+def watch(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
     """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -101,7 +130,7 @@ def watch(session: Session, control: "Control", job: str) -> None:
         console=session.terminal,
         disable=session.quiet or not session.terminal.is_terminal,
     )
-    seen, told = None, ""
+    seen, told, stopped = None, "", ""
     try:
         with bar:
             line = bar.add_task("")
@@ -114,6 +143,9 @@ def watch(session: Session, control: "Control", job: str) -> None:
                 if bar.disable and progress != told:
                     session.say(progress)
                 told = progress
+                if budget and not seen.over and not stopped and (stopped := budget.broken(seen) or ""):
+                    session.say(f"{job} is cancelled: {stopped}")
+                    control.request(job, "Cancelled", stopped[:256])
     except KeyboardInterrupt:
         if not session.quiet:
             # Not by the console: the interrupt may have come while it was printing, and then it prints no more.

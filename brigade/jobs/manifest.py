@@ -63,6 +63,15 @@ class Summary:
         self.objects += 1 if isinstance(part, Row) else len(part)
 
 
+def rows_of(columns: Columns, most: int) -> list[Row]:
+    """Give the first ``most`` of some objects as rows."""
+    buckets, keys = columns.buckets[:most].to_pylist(), columns.keys[:most].to_pylist()
+    versions = columns.versions[:most].to_pylist() if columns.versions is not None else [None] * len(keys)
+    sizes = columns.sizes[:most].to_pylist() if columns.sizes is not None else [None] * len(keys)
+    texts = [encoded(key) for key in keys]
+    return [Row(*fields) for fields in zip(buckets, texts, versions, sizes, strict=True)]
+
+
 Selected = Iterable[Row | Columns]
 """What a selection gives: objects one by one, or in columns, which is much faster."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from brigade.jobs.control import Control
+from brigade.jobs.generator import Filter
 from brigade.jobs.manifest import Selected, Summary, write
 from brigade.s3 import Absent, Writer
 from brigade.s3.writer import Writes
@@ -41,6 +42,7 @@ class Submitted:
     run: str
     manifest: str
     summary: Summary
+    request: Mapping[str, object]
 
 
 def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: Callable[[Summary], None]) -> Submitted:
@@ -53,17 +55,42 @@ def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: 
 
     Fails with UsageError when nothing, or another bucket's object, is selected.
     """
-    run = f"{plan.operation}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    run = _run(plan)
     key = f"{MANIFESTS}/{run}.csv"
     with Writer(s3, plan.reports, key, condition=Absent(), content_type="text/csv") as writer:
         summary = write(selected, plan.lake, writer.write)
         agree(summary)
-    job = control.create(_request(plan, run, key, writer.written.etag.strip('"'), versions=summary.versions))
-    return Submitted(job, run, f"s3://{plan.reports}/{key}", summary)
+    fields = ["Bucket", "Key", "VersionId"] if summary.versions else ["Bucket", "Key"]
+    manifest = {
+        "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": fields},
+        "Location": {"ObjectArn": f"{_arn(plan, plan.reports)}/{key}", "ETag": writer.written.etag.strip('"')},
+    }
+    request = {"ConfirmationRequired": False, "Manifest": manifest, **_request(plan, run)}
+    return Submitted(control.create(request), run, f"s3://{plan.reports}/{key}", summary, request)
 
 
-def _request(plan: Plan, run: str, key: str, etag: str, *, versions: bool) -> dict[str, object]:
-    bucket = f"arn:{plan.role_arn.split(':')[1]}:s3:::{plan.reports}"
+def submit_generated(control: Control, plan: Plan, chosen: Filter) -> Submitted:
+    """Create a job whose manifest S3 makes, and which then waits for a confirmation: S3 counts, nothing has run.
+
+    Cancelled then, it costs the job's fee. The object count is known by its description when it is Suspended.
+    """
+    run = _run(plan)
+    generator = chosen.request(_arn(plan, plan.lake), _arn(plan, plan.reports), f"{MANIFESTS}/{run}")
+    request = {"ConfirmationRequired": True, "ManifestGenerator": generator, **_request(plan, run)}
+    return Submitted(
+        control.create(request), run, f"s3://{plan.reports}/{MANIFESTS}/{run}/", Summary(bytes=None), request
+    )
+
+
+def _run(plan: Plan) -> str:
+    return f"{plan.operation}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _arn(plan: Plan, bucket: str) -> str:
+    return f"arn:{plan.role_arn.split(':')[1]}:s3:::{bucket}"
+
+
+def _request(plan: Plan, run: str) -> dict[str, object]:
     invoke: dict[str, object] = {"FunctionArn": plan.function_arn, "InvocationSchemaVersion": "2.0"}
     if plan.arguments:  # S3 refuses an empty map
         invoke["UserArguments"] = dict(plan.arguments)
@@ -73,17 +100,9 @@ def _request(plan: Plan, run: str, key: str, etag: str, *, versions: bool) -> di
     about = f"{plan.operation} over {' '.join(plan.what.split())}"
     ending = f" [{plan.stage} {run}]"
     return {
-        "ConfirmationRequired": False,
         "Operation": {"LambdaInvoke": invoke},
-        "Manifest": {
-            "Spec": {
-                "Format": "S3BatchOperations_CSV_20180820",
-                "Fields": ["Bucket", "Key", "VersionId"] if versions else ["Bucket", "Key"],
-            },
-            "Location": {"ObjectArn": f"{bucket}/{key}", "ETag": etag},
-        },
         "Report": {
-            "Bucket": bucket,
+            "Bucket": _arn(plan, plan.reports),
             "Prefix": REPORTS,
             "Format": "Report_CSV_20180820",
             "Enabled": True,

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.parts.role import allow, allow_key, allow_objects
+from stacks.parts.role import allow, allow_key, allow_objects, arn
 
 
 class JobRole(iam.Role):
@@ -24,6 +24,7 @@ class JobRole(iam.Role):
         scope: Construct,
         construct_id: str,
         *,
+        lake: s3.IBucket,
         reports: s3.IBucket,
         key: kms.IKey | None,
         functions: Sequence[lambda_.IFunction],
@@ -39,7 +40,9 @@ class JobRole(iam.Role):
         )
         # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
         allow_objects(self, reports, ["manifests/*"], "s3:GetObject")
-        allow_objects(self, reports, ["jobs/*"], "s3:PutObject")
+        # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
+        allow_objects(self, reports, ["jobs/*", "manifests/*"], "s3:PutObject")
+        allow(self, ["s3:PutInventoryConfiguration"], [arn(lake)])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
         if functions:
             allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

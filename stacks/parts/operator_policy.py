@@ -37,7 +37,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow(self, ["cloudformation:DescribeStacks"], [stacks], because="Their ARNs end in an id made by the deploy.")
         self._allow_data(settings, lake, reports, state, key)
         self._allow_queries(settings, reports)
-        self._allow_jobs(job_role)
+        self._allow_jobs(stage, job_role)
         self._allow_ingests(stage)
 
     def _allow_data(
@@ -69,7 +69,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 
-    def _allow_jobs(self, job_role: iam.IRole) -> None:
+    def _allow_jobs(self, stage: str, job_role: iam.IRole) -> None:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
         allow(self, ["s3:CreateJob", "s3:ListJobs"], ["*"], because="IAM knows no resource for these two actions.")
         watching = ["DescribeJob", "UpdateJobStatus", "UpdateJobPriority", "PutJobTagging"]
@@ -79,6 +79,9 @@ class OperatorPolicy(iam.ManagedPolicy):
             [self._arn("s3", "job/*")],
             because="A job's id is made when it is created; what it may touch is bounded by the one role it can have.",
         )
+        operations = self._arn("lambda", f"function:{names.operation(stage, '*')}")
+        because = "Operations come and go without this policy; their names begin with the stage's. A sample runs one."
+        allow(self, ["lambda:InvokeFunction"], [operations], because=because)
         allow(
             self,
             ["iam:PassRole"],

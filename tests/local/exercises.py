@@ -293,6 +293,15 @@ class Exercises:
         assert self._deployed.ask("jobs", "cancel", job)["status"] in {"Cancelled", "Cancelling"}
         assert job in self._deployed.run("jobs", "list").stdout
 
+    def let_s3_list_objects(self) -> None:
+        assert self._over("verify", "--prefix", "photographs/a", "--suffix", ".jpg") == [("succeeded", "")]
+
+    def measure_a_sample(self) -> None:
+        priced = self._deployed.ask(
+            "jobs", "estimate", "verify", "--keys", "-", "--sample", "1", given="photographs/d.jpg\n"
+        )
+        assert "measured on 1 objects" in priced["assumed"]
+
     def submit_a_manifest(self) -> None:
         body = f"{self._lake},photographs/d.jpg\n".encode()
         self._s3.put_object(Bucket=self._reports, Key="manifests/mine.csv", Body=body)

@@ -25,6 +25,8 @@ NEEDED_FOR = {
     Grant("job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-verify"): "verify_an_object",
     Grant("job role", "s3:GetObject", "reports/manifests/*"): "verify_an_object",
     Grant("job role", "s3:PutObject", "reports/jobs/*"): "verify_an_object",
+    Grant("job role", "s3:PutObject", "reports/manifests/*"): "let_s3_list_objects",
+    Grant("job role", "s3:PutInventoryConfiguration", "lake"): "let_s3_list_objects",
     Grant(
         "loop of demo", "lambda:InvokeFunction", "lambda:function:brigade-dev-ingest-demo"
     ): "start_the_state_machine",
@@ -98,6 +100,7 @@ NEEDED_FOR = {
     Grant("operator", "glue:GetTable", "glue:database/brigade_dev"): "ask_athena",
     Grant("operator", "glue:GetTable", "glue:table/brigade_dev/inventory"): "ask_athena",
     Grant("operator", "iam:PassRole", "job role"): "verify_an_object",
+    Grant("operator", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-*"): "measure_a_sample",
     Grant("operator", "s3:AbortMultipartUpload", "lake/*/date=*/*.jsonl.gz"): "reset_an_ingest",
     Grant("operator", "s3:AbortMultipartUpload", "reports/manifests/*"): "give_up_a_long_manifest",
     Grant("operator", "s3:CreateJob", "*"): "verify_an_object",

@@ -184,6 +184,48 @@ def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder
     assert (nothing.returncode, "nothing to retry" in nothing.stdout) == (0, True)
 
 
+def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Deployment, folder: str) -> None:
+    """Nothing passes through this machine; what is declined is cancelled."""
+    chosen = ("verify", "--prefix", folder, "--suffix", ".txt", "--larger-than", "0", "--created-after", "2020-01-01")
+    declined = deployed.run("jobs", "submit", *chosen)
+    assert (declined.returncode, "add --yes" in declined.stderr) == (2, True)
+    newest = deployed.ask("jobs", "list")
+    newest = newest if isinstance(newest, dict) else newest[0]
+    assert newest["status"] in {"Cancelling", "Cancelled"}
+    job = deployed.ask("jobs", "submit", *chosen, "--yes")
+    assert job["objects"] >= len(KEYS) - 1
+    assert deployed.run("jobs", "watch", job["id"]).returncode in {0, 1}
+    assert {folder + key for key in KEYS if key.endswith(".txt")} <= set(rows(deployed, job["id"]))
+    both = deployed.run("jobs", "submit", *chosen, "--where", "1=1")
+    assert (both.returncode, "no other way" in both.stderr) == (2, True)
+    nothing = deployed.run("jobs", "submit", "verify", "--prefix", "none/at/all", "--yes")
+    assert (nothing.returncode, "found no keys matching" in nothing.stderr) == (1, True)
+
+
+def test_a_job_past_its_budget_is_cancelled_and_stays_described(deployed: Deployment, folder: str) -> None:
+    lines = "".join(f"{folder}absent-{number}\n" for number in range(3000))
+    done = deployed.run(
+        "jobs", "submit", "verify", "--keys", "-", "--yes", "--watch", "--most-failures", "3", given=lines
+    )
+    assert done.returncode == 1
+    assert "is cancelled: " in done.stderr
+    job = done.stdout.splitlines()[0]
+    assert deployed.ask("jobs", "show", job)["status"] == "Cancelled"
+    kept = deployed.emulator.root("s3").list_objects_v2(
+        Bucket=deployed.outputs["ReportsBucket"], Prefix=f"manifests/job-{job}/"
+    )
+    assert {item["Key"].rpartition("/")[2] for item in kept["Contents"]} == {"request.json", "description.json"}
+    cheap = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", "--most-dollars", "1", given=lines)
+    assert (cheap.returncode, "add --watch" in cheap.stderr) == (2, True)
+
+
+def test_a_sample_measures_what_an_object_takes(deployed: Deployment, folder: str) -> None:
+    keys = f"{folder}{KEYS[0]}\n{folder}absent\n{folder}not in the sample\n"
+    priced = deployed.ask("jobs", "estimate", "verify", "--keys", "-", "--sample", "2", given=keys)
+    assert "measured on 2 objects, 1 of which failed" in priced["assumed"]
+    assert priced["objects"] == 3
+
+
 def test_an_operation_runs_here_on_one_object(deployed: Deployment, folder: str) -> None:
     address = f"s3://{deployed.outputs['LakeBucket']}/{folder}{KEYS[1]}"
     assert deployed.ask("jobs", "run", "verify", address)["text"].endswith(f"bytes={len(KEYS[1])}")

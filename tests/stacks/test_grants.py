@@ -37,6 +37,8 @@ MAKE = LOG | {
 JOB = {
     "s3:GetObject on Reports/manifests/*",
     "s3:PutObject on Reports/jobs/*",
+    "s3:PutObject on Reports/manifests/*",
+    "s3:PutInventoryConfiguration on Lake",
     "lambda:InvokeFunction on OperationLookFunction",
     "lambda:InvokeFunction on OperationMakeFunction",
 }
@@ -72,6 +74,7 @@ OPERATOR = {
     "s3:UpdateJobStatus on s3 job/*",
     "s3:UpdateJobPriority on s3 job/*",
     "s3:PutJobTagging on s3 job/*",
+    "lambda:InvokeFunction on lambda function:brigade-dev-operation-*",
     "iam:PassRole on JobRole",
     "states:StartExecution on states stateMachine:brigade-dev-ingest-*",
     "states:DescribeExecution on states execution:brigade-dev-ingest-*:*",

@@ -4,11 +4,12 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound
@@ -28,6 +29,12 @@ MISQUOTED = (
 )
 
 
+MADE: dict[str, Any] = {
+    "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+    "ResponseMetadata": {"HTTPHeaders": {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}},
+}
+
+
 class Bucket:
     """GetObject over a few objects."""
 
@@ -41,7 +48,12 @@ class Bucket:
                 "GetObject",
             )
         body = self.objects[request["Key"]]
-        return {"Body": io.BytesIO(body), "ContentLength": len(body), "ETag": '"e"'}
+        return {
+            "Body": io.BytesIO(body),
+            "ContentLength": len(body),
+            "ETag": '"e"',
+            **MADE,
+        }
 
 
 def bucket(**files: bytes) -> Bucket:
@@ -203,6 +215,7 @@ def test_the_number_of_reasons_is_bounded() -> None:
     assert len(tally.reasons) <= 1001
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(), st.text(min_size=1))
 def test_a_shape_is_one_short_line(message: str, key: str) -> None:
     text = shape(task_of(["b", key, "", "failed", "200", "X", message], "r"))
@@ -221,6 +234,7 @@ MESSAGES = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), ma
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.sampled_from(["key+one%20", "%", "über/k7"]), st.booleans(), MESSAGES), max_size=20))
 def test_counting_on_columns_is_counting_task_by_task(found: list[tuple[str, bool, str]]) -> None:
     lines = [

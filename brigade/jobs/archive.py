@@ -1,0 +1,35 @@
+"""What is kept of a job beside its report, since S3 forgets a job 90 days after its end: in the reports bucket."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from brigade.errors import InvalidData
+from brigade.jobs.submit import MANIFESTS
+from brigade.s3.get import Gets, get
+from brigade.s3.put import Puts, put
+
+Part = Literal["request", "description"]
+
+
+def keep(s3: Puts, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
+    """Keep the request of a job, or its description at its end; keeping it again replaces it with the same."""
+    body = msgspec.json.encode(document)
+    put(s3, reports, _key(job, part), body, content_type="application/json")
+
+
+def kept(s3: Gets, reports: str, job: str) -> Mapping[str, Any] | None:
+    """Give the description that was kept of a job that S3 has forgotten; None if there is none."""
+    found = get(s3, reports, _key(job, "description"))
+    if found is None:
+        return None
+    try:
+        document: Mapping[str, Any] = msgspec.json.decode(found.body)
+    except msgspec.DecodeError as error:
+        raise InvalidData(f"s3://{reports}/{_key(job, 'description')} is no description of a job: {error}") from None
+    return document
+
+
+def _key(job: str, part: Part) -> str:
+    return f"{MANIFESTS}/job-{job}/{part}.json"
