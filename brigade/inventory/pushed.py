@@ -152,7 +152,9 @@ def _constant(node: exp.Expr, kind: Kind) -> Any:
     if isinstance(value, exp.Literal):
         return pa.scalar(str(value.this)) if kind == "string" else None
     if isinstance(value, exp.Cast) and isinstance(value.this, exp.Literal) and kind == "timestamp":
-        read = {"TIMESTAMP": datetime.fromisoformat, "DATE": date.fromisoformat}.get(value.to.sql())
+        # A literal's type comes with its precision: TIMESTAMP(0).
+        kinds = {exp.DType.TIMESTAMP: datetime.fromisoformat, exp.DType.DATE: date.fromisoformat}
+        read = kinds.get(value.to.this)
         try:
             moment = None if read is None else read(str(value.this.this))
         except ValueError:

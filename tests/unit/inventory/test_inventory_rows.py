@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import threading
 import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -160,6 +161,38 @@ def test_members_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
     assert len(rows(write(tmp_path, "CSV", DANDI_SCHEMA, [body]))) == 2
 
 
+def csv_lines(rows: Sequence[Sequence[str]]) -> bytes:
+    return gzip.decompress(csv_file(rows))
+
+
+def test_fields_with_quotes_or_without_are_read_as_well(tmp_path: Path) -> None:
+    body = (
+        b'b,k,"","true",7,2024-04-22T01:11:06.000Z,"a ""tag"""\n"b","k2","","true","8","2024-04-22T01:11:06.000Z",""\n'
+    )
+    found = rows(write(tmp_path, "CSV", SCHEMAS["CSV"], [gzip.compress(body)]), columns=["key", "size", "e_tag"])
+    assert [tuple(row.values()) for row in found] == [("k", 7, 'a "tag"'), ("k2", 8, None)]
+
+
+def test_rows_before_a_failure_are_given_first(tmp_path: Path, form: str) -> None:
+    sound = of_keys(tmp_path, form, ODD)
+    body = Path(str(sound.place(sound.manifest.files[0]))).read_bytes()
+    delivery = open_delivery(NO_S3, str(write(tmp_path, form, SCHEMAS[form], [body, b"rubbish" * 9])))
+    given: list[str] = []
+    with pytest.raises(InvalidData):
+        given.extend(key for batch in read(NO_S3, delivery, ["key"]) for key in batch["key"].to_pylist())
+    assert given == ODD
+
+
+def test_who_takes_the_first_rows_begins_no_other_file_and_leaves_no_thread(tmp_path: Path, form: str) -> None:
+    sound = of_keys(tmp_path, form, ODD)
+    body = Path(str(sound.place(sound.manifest.files[0]))).read_bytes()
+    delivery = open_delivery(NO_S3, str(write(tmp_path, form, SCHEMAS[form], [body, b"never opened", b"nor this"])))
+    batches = read(NO_S3, delivery, ["key"])
+    assert next(batches)["key"].to_pylist() == ODD
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("inventory")]
+
+
 def row_of(**changes: str) -> tuple[str, ...]:
     row = {"b": "b", "key": "k", "v": "", "latest": "true", "size": "1", "date": "2024-04-22T01:11:06.000Z", "e": "e"}
     return tuple((row | changes).values())
@@ -182,6 +215,11 @@ def row_of(**changes: str) -> tuple[str, ...]:
         ),
         (csv_file([row_of(), row_of(key="a%FFb")]), r"000000\.csv\.gz row 2: the key 'a%FFb' is not encoded"),
         (csv_file([row_of(), row_of(key="100%")]), r"row 2: the key '100%' is not encoded"),
+        (csv_file([row_of(key="100%2"), row_of(key="0k")]), r"row 1: the key '100%2' is not encoded"),
+        (csv_file([row_of(), row_of(key="k" * (9 << 20))]), r"000000\.csv\.gz row 2: the row is longer than"),
+        (csv_file([row_of(key="k" * 9000)] * 400 + [row_of()[:-1]]), r"Row #401: Expected 7 columns, got 6"),
+        (csv_file([row_of(), row_of(latest="maybe")]), r"Row #2: .*bool: invalid value 'maybe'"),
+        (gzip.compress(csv_lines([row_of()]) + b"\n"), r"000000\.csv\.gz row 2: there is no key"),
     ],
 )
 def test_damaged_csv_is_said_with_file_and_row(tmp_path: Path, body: bytes, said: str) -> None:

@@ -1,13 +1,17 @@
 """Rows as text: what a reader of each format gets back."""
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
+from pyarrow import parquet
 
-from brigade.inventory import read
+from brigade.errors import UsageError
+from brigade.inventory import read, text
 from brigade.inventory.rows import schema
 from brigade.inventory.text import Form, lines
 from tests.unit.inventory.conftest import NO_S3, of_keys
@@ -52,3 +56,36 @@ def test_jsonl_is_an_object_a_row(tmp_path: Path) -> None:
 def test_each_part_is_whole_rows(tmp_path: Path, form: Form) -> None:
     delivery = of_keys(tmp_path, "CSV", KEYS)
     assert all(part.endswith(b"\n") for part in lines(schema(delivery.manifest), read(NO_S3, delivery), form))
+
+
+def test_keys0_is_each_key_and_a_nul(tmp_path: Path) -> None:
+    delivery = of_keys(tmp_path, "ORC", KEYS)
+    written = b"".join(lines(schema(delivery.manifest, ["key"]), read(NO_S3, delivery, ["key"]), "keys0"))
+    assert written == b"".join(key.encode() + b"\0" for key in KEYS)
+    with pytest.raises(UsageError, match="keys0 is keys and nothing else"):
+        lines(schema(delivery.manifest), [], "keys0")
+
+
+@pytest.mark.parametrize("kept", [1 << 30, 1])
+def test_parquet_comes_back_typed_in_groups_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(text, "_GROUP", kept)
+    delivery = of_keys(tmp_path, "CSV", KEYS)
+    body = b"".join(lines(schema(delivery.manifest), read(NO_S3, delivery), "parquet"))
+    table = parquet.read_table(io.BytesIO(body))
+    assert table.schema == schema(delivery.manifest)
+    assert table["key"].to_pylist() == KEYS
+
+
+def test_the_bytes_out_are_those_of_a_plain_loop(tmp_path: Path) -> None:
+    delivery = of_keys(tmp_path, "CSV", KEYS)
+    names = list(delivery.manifest.columns)
+    plain = []
+    with gzip.open(str(delivery.place(delivery.manifest.files[0])), "rt", encoding="utf-8", newline="") as data:
+        for row in csv.reader(data):
+            row[1] = unquote_plus(row[1])
+            plain.append(row)
+    out = b"".join(lines(schema(delivery.manifest), read(NO_S3, delivery), "csv")).decode()
+    header, *rows = csv.reader(io.StringIO(out, newline=""))
+    assert (header, rows) == (names, plain)
