@@ -30,6 +30,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
+    give_ranges_of_versions()
     check_whole_objects()
     hide_what_is_absent()
     encrypt_with_the_account_key()
@@ -137,6 +138,29 @@ def check_copies() -> None:
         there = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
         lost = s3._check_put_preconditions(headers, there)
         return lost or original(bucket, key, headers)
+
+
+def give_ranges_of_versions() -> None:
+    """Symptom: GetObject of a version gives all of it, whatever ``Range`` asks for.
+
+    Mends (1.5.33): the part is cut out of it, with the status and the headers that the current object's has.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+
+    @replacing(s3, "_get_object")
+    def get(original: Any, bucket: str, key: str, headers: Any, query: Any = None, *more: Any, **named: Any) -> Any:
+        status, answered, body = original(bucket, key, headers, query, *more, **named)
+        wanted = headers.get("range")
+        if status != 200 or not wanted or not s3._qp(query or {}, "versionId", ""):
+            return status, answered, body
+        span = s3._parse_range(wanted, len(body))
+        if span is None:
+            return status, answered, body
+        start, end = span
+        part = body[start : end + 1]
+        shown = {"Content-Range": f"bytes {start}-{end}/{len(body)}", "Content-Length": str(len(part))}
+        whole = {name: value for name, value in answered.items() if not name.lower().startswith("x-amz-checksum")}
+        return 206, whole | shown, part
 
 
 def check_whole_objects() -> None:

@@ -164,7 +164,8 @@ def test_verify_reads_pictures_and_parquet(lake: Lake) -> None:
         ("a.PNG", picture.getvalue(), "pixels=256x256"),
         ("a.parquet", table.getvalue(), "rows=100000"),
     ):
-        lake.put(key, body)
+        version = lake.put(key, body)
         assert said in done(lake.run(verify, key))
+        assert said in done(lake.run(verify, key, version_id=version))
         lake.put(key, body[: len(body) // 2])
         assert "not a sound picture" in (text := refused(lake.run(verify, key))) or "torn" in text

@@ -152,3 +152,13 @@ def test_an_absent_key_is_hidden_from_who_may_not_list(emulator: Emulator) -> No
                 call(Bucket=bucket, Key="absent")
             status = caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
             assert status == (404 if action else 403)
+
+
+def test_a_range_of_a_version_is_given(emulator: Emulator) -> None:
+    s3, name = emulator.root("s3"), f"ranges-{uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    old = s3.put_object(Bucket=name, Key="k", Body=b"0123456789")["VersionId"]
+    s3.put_object(Bucket=name, Key="k", Body=b"new")
+    answer = s3.get_object(Bucket=name, Key="k", VersionId=old, Range="bytes=2-4")
+    assert (answer["Body"].read(), answer["ContentRange"], answer["ContentLength"]) == (b"234", "bytes 2-4/10", 3)
