@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from brigade.errors import UsageError
+
+KEY_CHARACTERS = 1024
+"""The longest key that S3 takes in a manifest, encoded as it is there."""
 
 _SAFE = bytes(range(ord("0"), ord("9") + 1)) + b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-~/"
 _BETWEEN = b"\xff"  # no byte of UTF-8
@@ -42,6 +48,9 @@ class Columns:
         A version is written as it is, since S3's are made of characters that need no quotes.
         """
         text = encoded(_joined(self.keys))
+        if 3 * pc.max(pc.binary_length(self.keys)).as_py() > KEY_CHARACTERS:  # a byte is three characters at most
+            for key_text in text.split(_BETWEEN):
+                check_length(key_text.decode())
         start = f"{bucket},".encode()
         if self.versions is None:
             return start + text.replace(_BETWEEN, b"\n" + start) + b"\n"
@@ -49,6 +58,15 @@ class Columns:
             pa.array(text.split(_BETWEEN), pa.binary()), self.versions.cast(pa.binary()), b","
         )
         return start + _joined(rows).replace(_BETWEEN, b"\n" + start) + b"\n"
+
+
+def check_length(key_text: str) -> None:
+    """Fail with UsageError when a key is longer in a manifest than S3 takes: the whole job would fail on it."""
+    if len(key_text) > KEY_CHARACTERS:
+        raise UsageError(
+            f"the key {unquote_plus(key_text)[:80]!r}… has {len(key_text)} characters when encoded; S3 takes "
+            f"{KEY_CHARACTERS} in a manifest, so leave it out"
+        )
 
 
 def encoded(text: bytes) -> bytes:

@@ -10,12 +10,11 @@ from typing import NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from brigade.errors import InvalidData, UsageError
-from brigade.jobs.columns import Columns
+from brigade.jobs.columns import KEY_CHARACTERS, Columns, check_length
 from brigade.jobs.table import cells, records
 
 _FLUSH = 1024 * 1024
 _SAMPLES = 10
-_KEY_CHARACTERS = 1024
 NULL_VERSION = "null"
 
 
@@ -113,6 +112,7 @@ def _stranger(part: Row | Columns, bucket: str) -> tuple[int, str] | None:
 
 
 def _line(row: Row) -> bytes:
+    check_length(row.key_text)
     return (cells(field for field in row[:3] if field is not None) + "\n").encode()
 
 
@@ -141,8 +141,8 @@ def read(pieces: Iterable[bytes], name: str) -> Iterator[Row]:
 
 
 def _check_key(key_text: str, place: str) -> None:
-    if not 1 <= len(key_text) <= _KEY_CHARACTERS:
-        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 takes 1 to {_KEY_CHARACTERS} in a manifest")
+    if not 1 <= len(key_text) <= KEY_CHARACTERS:
+        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 takes 1 to {KEY_CHARACTERS} in a manifest")
     if key_text != key_text.strip():
         raise UsageError(f"{place}: a space before or after the key; one that belongs to it is written %20")
     try:

@@ -46,6 +46,15 @@ def test_columns_make_the_lines_that_rows_make(objects: list[tuple[str, str]]) -
         assert by_columns.getvalue() == by_rows.getvalue()
 
 
+def test_a_key_that_is_too_long_when_encoded_is_refused_before_the_job() -> None:
+    key = "é" * 171
+    with pytest.raises(UsageError, match=r"'éé.*1026 characters when encoded; S3 takes 1024"):
+        write([Row("lake", encoded(key))], "lake", len)
+    columns = Columns(pa.array(["lake"] * 2), pa.array(["k" * 1024, key]), None, None)
+    with pytest.raises(UsageError, match="1026 characters when encoded"):
+        write([columns], "lake", len)
+
+
 def test_columns_of_another_bucket_and_of_unknown_size() -> None:
     def columns(*buckets: str, sizes: list[int | None]) -> Columns:
         return Columns(pa.array(buckets), pa.array(["k"] * len(buckets)), None, pa.array(sizes, pa.int64()))
