@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint local deploy bench clean setup lock grants bench-ingest chaos-ingest bench-jobs bench-pipe soak-pipe chaos-pipe
+.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe soak-pipe chaos-pipe
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ bench-ingest: setup  ## ingest beside dlt, smart_open, s3fs and plain scripts
 
 chaos-ingest: setup  ## 1,000 SIGKILLs of an ingest at seeded moments
 	@.venv/bin/python -m tests.local.ingest_chaos --kills 1000
+
+bench-inventory: setup  ## inventory beside the csv module, DuckDB and pyarrow: time, memory
+	@.venv/bin/python -m benchmarks.inventory
 
 bench-jobs: setup  ## jobs beside plain csv loops: manifests, reports, handler
 	@.venv/bin/python -m benchmarks.jobs
