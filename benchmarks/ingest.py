@@ -83,15 +83,12 @@ def _imports() -> Iterator[dict[str, Any]]:
 
 
 def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
-    case, count = "end to end", 80
-    for _ in range(2):
-        with _api("wide", count) as url:
-            ours = [sys.executable, "-m", "benchmarks.ingest_cases", case, "wide", str(count), url, endpoint, bucket]
-            yield _run(case, "brigade", count, ours, environment)
-        for tool in ("file", "smart_open", "s3fs", "dlt", "concatenate"):
-            with _api("wide", count // 2) as url:
-                peer = [_PEERS, "benchmarks/ingest_peers.py", tool, "wide", str(count // 2), url, endpoint, bucket]
-                yield _run(case, tool, count // 2, peer, environment)
+    case, kind, count = "end to end", "wide", 80
+    for tool in ("brigade", "file", "smart_open", "s3fs", "dlt"):
+        ours = [sys.executable, "-m", "benchmarks.ingest_cases", case]
+        program = ours if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
+        with _api(kind, count) as url:
+            yield _run(case, tool, count, [*program, kind, str(count), url, endpoint, bucket], environment)
 
 
 def _growth(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
