@@ -7,7 +7,7 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.alarm_topic import AlarmTopic
-from stacks.parts.alarms import ingest_alarms, memory_alarm
+from stacks.parts.alarms import ingest_alarms, late_alarm, memory_alarm
 from stacks.parts.dashboard import Dashboard
 
 
@@ -31,6 +31,7 @@ class MonitoringStack(Stack):
             description="Bucket Brigade: dashboard and alarms",
         )
         topic = AlarmTopic(self, "Alarms", email=settings.alarms.email)
+        late_alarm(self, stage=settings.stage, frequency=settings.inventory.frequency, topic=topic)
         for source in sources:
             ingest_alarms(self, stage=settings.stage, source=source, limits=settings.alarms, topic=topic)
         for operation in operations:

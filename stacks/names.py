@@ -35,6 +35,11 @@ def operation(stage: str, name: str) -> str:
     return f"brigade-{stage}-operation-{name}"
 
 
+def inventory_arrived(stage: str) -> str:
+    """The function that summarizes a delivery."""
+    return f"brigade-{stage}-inventory-arrived"
+
+
 def schedules(stage: str) -> str:
     """The group of the sources' schedules."""
     return f"brigade-{stage}"

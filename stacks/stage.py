@@ -1,4 +1,4 @@
-"""A whole stage: its six stacks, and a seventh if there are existing buckets, wired."""
+"""A whole stage: its seven stacks, and an eighth if there are existing buckets, wired."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +13,7 @@ from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
 from stacks.existing import ExistingStack
 from stacks.ingest import IngestStack
+from stacks.inventory import InventoryStack
 from stacks.monitoring import MonitoringStack
 from stacks.operator import OperatorStack
 from stacks.parts import nag
@@ -54,6 +55,7 @@ def add_stage(
     IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)
     batch = BatchOperationsStack(app, settings=settings, storage=storage, operations=operations, root=root, env=env)
     OperatorStack(app, settings=settings, storage=storage, job_role=batch.job_role, env=env)
+    InventoryStack(app, settings=settings, storage=storage, root=root, env=env)
     if settings.buckets:
         ExistingStack(app, settings=settings, storage=storage, root=root, env=env)
     MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)

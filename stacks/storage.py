@@ -1,6 +1,9 @@
 """The storage stack: the lake, the reports about it, and what runs remember."""
 
+from typing import cast
+
 from aws_cdk import App, CfnOutput, Environment, Stack
+from aws_cdk import aws_s3 as s3
 
 from brigade.settings import Settings
 from stacks import names
@@ -28,6 +31,25 @@ class StorageStack(Stack):
                 ("manifests/", keep.job_reports),
                 ("queries/", keep.query_results),
             ],
+        )
+        if settings.metadata_tables:
+            cast(
+                s3.CfnBucket, self.lake.node.default_child
+            ).metadata_configuration = s3.CfnBucket.MetadataConfigurationProperty(
+                journal_table_configuration=s3.CfnBucket.JournalTableConfigurationProperty(
+                    record_expiration=s3.CfnBucket.RecordExpirationProperty(
+                        expiration="ENABLED", days=max(settings.retention.deliveries, 7)
+                    )
+                ),
+                inventory_table_configuration=s3.CfnBucket.InventoryTableConfigurationProperty(
+                    configuration_state="ENABLED"
+                ),
+            )
+        # Not Bucket's own event_bridge_enabled, which would bring a function that may change any bucket.
+        cast(
+            s3.CfnBucket, self.reports.node.default_child
+        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
         self.state = self._bucket("State", settings, versioned=True)
         inventory.deliver(

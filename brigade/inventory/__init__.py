@@ -4,20 +4,43 @@ for batch in read(s3, latest(s3, "reports", "inventory", "lake", "lake"), column
     …
 """
 
-from brigade.inventory.delivery import Delivery, deliveries, latest, open_delivery
-from brigade.inventory.manifest import DataFile, Manifest
-from brigade.inventory.reading import each_key, read
-from brigade.inventory.sql import Result, query
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brigade.inventory.delivery import Delivery, deliveries, latest, open_delivery
+    from brigade.inventory.manifest import DataFile, Manifest
+    from brigade.inventory.reading import each_key, read
+    from brigade.inventory.sql import Result, query
+    from brigade.inventory.walk import Checkpoint, each
 
 __all__ = [
+    "Checkpoint",
     "DataFile",
     "Delivery",
     "Manifest",
     "Result",
     "deliveries",
+    "each",
     "each_key",
     "latest",
     "open_delivery",
     "query",
     "read",
 ]
+
+_HOMES = {
+    "delivery": ("Delivery", "deliveries", "latest", "open_delivery"),
+    "manifest": ("DataFile", "Manifest"),
+    "reading": ("each_key", "read"),
+    "sql": ("Result", "query"),
+    "walk": ("Checkpoint", "each"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is used: who only looks for deliveries needs neither Arrow nor DuckDB."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"brigade.inventory.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

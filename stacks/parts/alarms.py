@@ -96,6 +96,25 @@ def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, 
     memory_alarm(scope, stage=stage, service=service, title=title, limits=limits, topic=topic)
 
 
+def late_alarm(scope: Construct, *, stage: str, frequency: str, topic: sns.ITopic) -> None:
+    """Tell ``topic`` when no delivery has been summarized for so long that one is late.
+
+    S3 promises no hour: one a day may come a day and a half after the last, and the first after two. CloudWatch looks
+    back a week at most, which is when the next of a weekly inventory is due.
+    """
+    hours = 48 if frequency == "Daily" else 7 * 24
+    Alarm(
+        scope,
+        "InventoryLate",
+        means=f"{stage}: no inventory of any bucket has arrived, or been summarized, for {hours} hours",
+        metric=measured(stage, "inventory", "Delivered", "Sum", _HOUR),
+        threshold=1,
+        topic=topic,
+        periods=hours,
+        below=True,
+    )
+
+
 def memory_alarm(scope: Construct, *, stage: str, service: str, title: str, limits: Alarms, topic: sns.ITopic) -> None:
     """Tell ``topic`` of a function that came close to its memory limit, at which Lambda kills it."""
     Alarm(

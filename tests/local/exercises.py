@@ -43,6 +43,26 @@ class Exercises:
     def deliver_the_inventory(self) -> None:
         self._deployed.ask("local", "deliver-inventory")
 
+    def summarize_a_delivery(self) -> None:
+        given = self._deployed.ask("inventory", "deliveries")
+        newest = given[0] if isinstance(given, list) and given else given
+        if not newest:
+            self.deliver_the_inventory()
+            newest = self._deployed.ask("inventory", "deliveries")
+        key = newest["manifest"].split("/", 3)[3].replace("manifest.json", "manifest.checksum")
+        event = {"detail": {"bucket": {"name": self._reports}, "object": {"key": key}}}
+        answer = self._lambda.invoke(FunctionName="brigade-dev-inventory-arrived", Payload=json.dumps(event))
+        assert json.loads(answer["Payload"].read()).get("delivery") == newest["manifest"]
+
+    def summarize_the_first_delivery(self) -> None:
+        for key in self._keys(self._state, f"inventory/{self._lake}/"):
+            self._s3.delete_object(Bucket=self._state, Key=key)
+        self.summarize_a_delivery()
+
+    def log_a_summary(self) -> None:
+        with _logged(self._deployed, "brigade-dev-inventory-arrived"):
+            self.summarize_a_delivery()
+
     # What an ingest's function does, invoked as its state machine invokes it
 
     def ingest_a_small_date(self) -> None:

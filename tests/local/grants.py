@@ -140,6 +140,7 @@ def _list(value: str | list[str]) -> list[str]:
 def _holder(role: str) -> str:
     """A role by what it is for: the names that CloudFormation makes end in a hash."""
     for part, holder in (
+        ("ArrivalArrived", "delivery arrived"),
         ("JobRole", "job role"),
         ("OperationForget", "operation forget"),
         ("OperationRecompress", "operation recompress"),

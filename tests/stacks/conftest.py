@@ -123,6 +123,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder.parent / "requirements.txt").touch()
         for name in names:
             (folder / f"{name}.py").touch()
+    inventory = root / "lambdas" / "inventory"
+    inventory.mkdir()
+    (inventory / "__init__.py").touch()
+    (inventory / "requirements.txt").touch()
+    (inventory / "arrived.py").write_text("def handler(event, context): ...\n")
     return root
 
 

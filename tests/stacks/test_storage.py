@@ -172,3 +172,18 @@ def test_a_stage_without_a_key_has_none(buckets: Buckets) -> None:
     assert not buckets().all("storage", "AWS::KMS::Key")
     rules = bucket(buckets(), "Lake")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rules == [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+
+
+def test_metadata_tables_are_made_only_when_asked_for(buckets: Buckets) -> None:
+    lake = buckets().one("storage", "AWS::S3::Bucket", "Lake")
+    assert "MetadataConfiguration" not in lake
+    lake = buckets(metadata_tables=True).one("storage", "AWS::S3::Bucket", "Lake")
+    assert lake["MetadataConfiguration"] == {
+        "InventoryTableConfiguration": {"ConfigurationState": "ENABLED"},
+        "JournalTableConfiguration": {"RecordExpiration": {"Expiration": "ENABLED", "Days": 30}},
+    }
+
+
+def test_s3_tells_eventbridge_of_deliveries(buckets: Buckets) -> None:
+    reports = buckets().one("storage", "AWS::S3::Bucket", "Reports")
+    assert reports["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}

@@ -1,0 +1,78 @@
+"""A delivery has arrived: prove it, count what it holds on Athena, keep the figures, measure, and tell the event bus.
+
+EventBridge invokes it with S3's "Object Created" of a ``manifest.checksum``, which S3 writes last. What follows an
+inventory, such as a job every month, is a rule on the event that it sends: source ``brigade.<stage>``, detail type
+``Inventory Summarized``, the summary as its detail.
+
+What its role needs: on the reports bucket ``s3:GetObject`` of deliveries and ``s3:ListBucket``, and for Athena, which
+reads and writes as this function, ``s3:GetBucketLocation`` and Get and Put of ``queries/*``; the query's own actions on
+the workgroup, ``glue:GetTable`` and ``glue:GetDatabase``; on the state, ``inventory/*``; ``events:PutEvents``.
+"""
+
+import functools
+import os
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from brigade.aws import Connection
+from brigade.catalog import table
+from brigade.inventory import athena
+from brigade.inventory.delivery import open_delivery
+from brigade.inventory.summary import SQL, Summary, keep
+from brigade.state import State
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Summarize the delivery whose ``manifest.checksum`` the event names, and answer with the summary.
+
+    Fails as ``open_delivery`` does when the delivery is not whole, and as ``athena.query`` does; Lambda then tries
+    twice more. The same event again gives the same summary.
+    """
+    detail = event["detail"]
+    bucket, key = detail["bucket"]["name"], detail["object"]["key"]
+    delivery = open_delivery(_client("s3"), f"s3://{bucket}/{key.rpartition('/')[0]}/manifest.json")
+    source, database = delivery.manifest.source_bucket, os.environ["BRIGADE_DATABASE"]
+    name = table(None if source == os.environ["BRIGADE_LAKE_BUCKET"] else source)
+    statement = athena.statement(_client("glue"), database, name, SQL, delivery.partition)
+    answer = athena.query(_client("athena"), os.environ["BRIGADE_WORKGROUP"], database, statement)
+    rows = list(answer.rows)
+    summary = keep(
+        State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]),
+        Summary(
+            bucket=source,
+            delivery=delivery.uri,
+            taken=delivery.taken.strftime("%Y-%m-%dT%H-%MZ"),
+            objects=sum(objects for _, objects, _ in rows),
+            bytes=sum(int(size) for _, _, size in rows),
+            bytes_by_class={storage_class: int(size) for storage_class, _, size in rows},
+        ),
+    )
+    for metric, unit, value in (
+        ("Delivered", MetricUnit.Count, 1),
+        ("Objects", MetricUnit.Count, summary.objects),
+        ("Bytes", MetricUnit.Bytes, summary.bytes),
+    ):
+        metrics.add_metric(metric, unit, value)
+    document: dict[str, Any] = msgspec.to_builtins(summary)
+    sent = {
+        "Source": f"brigade.{os.environ['BRIGADE_STAGE']}",
+        "DetailType": "Inventory Summarized",
+        "Detail": msgspec.json.encode(summary).decode(),
+    }
+    _client("events").put_events(Entries=[sent])
+    logger.info("summarized", extra={"summary": document})
+    return document
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    return Connection().client(service)

@@ -1,0 +1,94 @@
+"""What a delivery sets off when it arrives."""
+
+from pathlib import Path
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts.function import Function
+from stacks.parts.package import Package
+from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+
+SERVICE = "inventory"
+
+
+class Arrival(Construct):
+    """A function that EventBridge starts with each delivery that is whole: ``lambdas/inventory/arrived.py``."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        lake: s3.IBucket,
+        reports: s3.IBucket,
+        state: s3.IBucket,
+        key: kms.IKey | None,
+        tables: list[str],
+        root: Path,
+    ) -> None:
+        """Arguments: ``tables``, the names of those that deliveries are read by; ``root``, the repository."""
+        super().__init__(scope, construct_id)
+        stack, stage = Stack.of(self), settings.stage
+        database, workgroup = names.database(stage), names.workgroup(stage)
+        made = Function(
+            self,
+            "Arrived",
+            name=names.inventory_arrived(stage),
+            service=SERVICE,
+            package=Package(
+                root=root,
+                target=settings.target,
+                handler="lambdas.inventory.arrived.handler",
+                declaration="lambdas.inventory.arrived",
+            ),
+            environment={
+                "BRIGADE_STAGE": stage,
+                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
+                "BRIGADE_STATE_BUCKET": state.bucket_name,
+                "BRIGADE_DATABASE": database,
+                "BRIGADE_WORKGROUP": workgroup,
+            },
+            memory_mib=512,
+            timeout_s=900,
+            concurrency=None,
+            settings=settings,
+        )
+
+        def named(service: str, resource: str) -> str:
+            return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+        role, prefix = made.role, settings.inventory.prefix
+        allow_list(role, reports, state)
+        allow_objects(role, reports, [f"{prefix}/*", "queries/*"], "s3:GetObject")
+        allow_objects(role, reports, ["queries/*"], "s3:PutObject")
+        allow(role, ["s3:GetBucketLocation"], [arn(reports)])
+        allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
+        allow_key(role, key, "Decrypt", "GenerateDataKey")
+        asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
+        allow(role, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])
+        above = [named("glue", what) for what in ("catalog", f"database/{database}")]
+        allow(role, ["glue:GetDatabase"], above)
+        allow(role, ["glue:GetTable"], [*above, *(named("glue", f"table/{database}/{name}") for name in tables)])
+        allow(role, ["events:PutEvents"], [named("events", "event-bus/default")])
+        events.Rule(
+            self,
+            "Whole",
+            description="S3 has finished a delivery: it writes manifest.checksum last",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [reports.bucket_name]},
+                    "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},
+                },
+            ),
+            targets=[targets.LambdaFunction(made.function, retry_attempts=4)],
+        )
