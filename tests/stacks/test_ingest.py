@@ -24,9 +24,9 @@ def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
 
 
 def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: dict[str, Any]) -> tuple[str, list[Any]]:
-    """Run the machine: each visit of ``Run`` takes the next answer, or the error of that name. Gives end and calls."""
-    name, data, calls = machine["StartAt"], dict(event), []
-    waits = calls  # in order with the calls
+    """Run the machine: each visit of ``Run`` takes the next answer, or the error of that name. Gives end and calls, waits between."""
+    name, data = machine["StartAt"], dict(event)
+    calls: list[Any] = []
     while True:
         state = machine["States"][name]
         match state["Type"]:
@@ -48,7 +48,7 @@ def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: di
                 name = next((each["Next"] for each in taken), state["Default"])
                 continue
             case "Wait":
-                waits.append(data[state["TimestampPath"].removeprefix("$.")])
+                calls.append(data[state["TimestampPath"].removeprefix("$.")])
             case "Pass":
                 data = {
                     key.removesuffix(".$"): data[path.removeprefix("$.")] for key, path in state["Parameters"].items()
