@@ -24,7 +24,7 @@ def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
 
 
 def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: dict[str, Any]) -> tuple[str, list[Any]]:
-    """Run the machine: each visit of ``Run`` takes the next answer, or the error of that name. Gives end and calls, waits between."""
+    """Run the machine: each visit of ``Run`` takes the next answer or error. Gives its end; calls and waits."""
     name, data = machine["StartAt"], dict(event)
     calls: list[Any] = []
     while True:
