@@ -18,7 +18,7 @@ _ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
 class Connection:
     """Where AWS is and who calls it; ``client`` answers the same client for the same service each time.
 
-    ``profile``, ``region`` and ``endpoint_url`` left None follow the standard chain of boto3 (environment, files, role).
+    ``profile``, ``region`` and ``endpoint_url`` left None follow boto3's own chain (environment, files, role).
     Making a connection reads and contacts nothing; making a client reads the chain; only calls contact AWS.
     """
 

@@ -1,4 +1,4 @@
-"""What is deployed in a stage: read from its CloudFormation outputs, kept for a while, overridden by the environment."""
+"""What is deployed in a stage: its CloudFormation outputs, kept for a while, overridden by the environment."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Deployment:
         return self.outputs[name]
 
     def named(self, prefix: str) -> Mapping[str, str]:
-        """Give the outputs that start with ``prefix``, by what follows it in snake case: ``OperationVerify`` → verify."""
+        """Give the outputs that start with ``prefix``, by the rest in snake case: ``OperationVerify`` → verify."""
         found = {
             re.sub(r"(?<!^)(?=[A-Z])", "_", name.removeprefix(prefix)).lower(): value
             for name, value in self.outputs.items()

@@ -29,7 +29,7 @@ def shown(*arguments: str, fails: bool = False) -> None:
 
 def asked(*arguments: str) -> Any:
     """Run ``brigade --json`` and give the document, or the list of documents where it answers one a line."""
-    command = [_COMMAND, "--json", "--quiet", *arguments]
+    command: list[Path | str] = [_COMMAND, "--json", "--quiet", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode not in _EXPECTED or not done.stdout.strip():
         raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")

@@ -274,12 +274,12 @@ class Exercises:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        running: list[str] = []
         with _ended(asked):
-            _soon(lambda: running.extend(_running(athena)) or bool(running), "no query runs")
+            _soon(lambda: bool(_running(athena)), "no query runs")
+            running = _running(athena)[0]
             asked.send_signal(signal.SIGINT)
             asked.wait(_PATIENCE_S)
-        query = athena.get_query_execution(QueryExecutionId=running[0])["QueryExecution"]
+        query = athena.get_query_execution(QueryExecutionId=running)["QueryExecution"]
         assert query["Status"]["State"] == "CANCELLED"
 
     def print_rows(self) -> None:

@@ -17,10 +17,10 @@ from tests.local.inventories import Inventory
 BODIES = {"a/one.txt": b"12345", "a/two words.txt": b"12345", "b/größer.tar": b"1234567890", "plain": b"123"}
 
 
-def table_input(settings: Settings, database: str, location: str) -> dict[str, Any]:
+def table_input(settings: Settings, database: str, deliveries: str) -> dict[str, Any]:
     """What the stack asks Glue for."""
     stack = Stack(App(), "catalog")
-    InventoryTable(stack, "Table", catalog="000000000000", database=database, location=location, inventory=settings)
+    InventoryTable(stack, "Table", catalog="000000000000", database=database, deliveries=deliveries, inventory=settings)
     (resource,) = Template.from_stack(stack).find_resources("AWS::Glue::Table").values()
     given: dict[str, Any] = resource["Properties"]["TableInput"]
     return given
@@ -45,17 +45,17 @@ def test_named_queries_answer_alike_in_every_format(emulator: Emulator, file_for
     stamp = delivered["delivery"].split("/")[-2].replace("T", "-").removesuffix("Z")
 
     glue, database = emulator.root("glue"), f"catalog_{uuid.uuid4().hex[:8]}"
-    location = f"s3://{inventory.destination}/inventory/{inventory.source}/{settings.id}/hive/"
+    deliveries = f"s3://{inventory.destination}/inventory/{inventory.source}/{settings.id}"
     glue.create_database(DatabaseInput={"Name": database})
-    glue.create_table(DatabaseName=database, TableInput=table_input(settings, database, location))
+    glue.create_table(DatabaseName=database, TableInput=table_input(settings, database, deliveries))
     answers = {
         question.name: inventory.query(question.sql, database, ExecutionParameters=[f"'{stamp}'"])
-        for question in questions(settings)
+        for question in questions(settings, database)
     }
 
     assert answers["by-storage-class"] == [["STANDARD", "4", "23"]]
     assert sorted(answers["by-suffix"]) == [["", "1", "3"], ["tar", "1", "10"], ["txt", "2", "10"]]
-    assert sorted(answers["by-top-level-prefix"]) == [["", "1", "3"], ["a/", "2", "10"], ["b/", "1", "10"]]
+    assert sorted(answers["by-prefix"]) == [["", "1", "3"], ["a/", "2", "10"], ["b/", "1", "10"]]
     assert [row[:2] for row in answers["largest"]] == [
         ["b/größer.tar", "10"],
         ["a/one.txt", "5"],

@@ -21,7 +21,7 @@ def test_a_pipe_goes_there_and_back(emulator: Emulator, size: int) -> None:
     s3.create_bucket(Bucket=bucket)
     environment = emulator.environment("root")
     uri = f"s3://{bucket}/a b+é/k"
-    to = [BRIGADE, "pipe", "to", uri, "--allow-empty", "--no-overwrite"]
+    to: list[Path | str] = [BRIGADE, "pipe", "to", uri, "--allow-empty", "--no-overwrite"]
     done = subprocess.run(to, input=DATA[:size], env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     back = subprocess.run([BRIGADE, "pipe", "from", uri], env=environment, capture_output=True, check=False)

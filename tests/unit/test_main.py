@@ -68,7 +68,11 @@ def test_shell_completion_is_offered_for_each_group() -> None:
 
 
 def test_every_error_says_how_the_process_ends() -> None:
-    tree = {name: kind.exit_status for name, kind in vars(errors).items() if isinstance(kind, type)}
+    tree = {
+        name: kind.exit_status
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.BrigadeError)
+    }
     assert tree == {
         "BrigadeError": 1,
         "UsageError": 2,
