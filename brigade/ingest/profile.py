@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_SAMPLED = 64
+_SAMPLED = 16
 _JUMP = 1.25
 _FIELDS = 1000
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -13,7 +13,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class Profile(msgspec.Struct, kw_only=True):
     """Widths of all records, in bytes of JSON as they came, and the fields of a sample, with how often each had a type.
 
-    The sample is spread over each page, 64 records at most; a thousand fields at most are told apart.
+    The sample is spread over each page, 16 records at most; a thousand fields at most are told apart.
     """
 
     records: int = 0
