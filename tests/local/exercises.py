@@ -37,6 +37,7 @@ class Exercises:
         self._days = (date(2000, 1, 1) + timedelta(days=n) for n in itertools.count())
         for key in ("photographs/a b+c.jpg", "photographs/d.jpg"):
             self._s3.put_object(Bucket=self._lake, Key=key, Body=_photograph())
+        deployed.ask("local", "deliver-inventory")
 
     # What S3 does
 

@@ -1,5 +1,7 @@
 """Every grant of the stacks is needed: take any one away, and something that people or services do fails."""
 
+import os
+
 import pytest
 
 from tests.local.deployment import Deployment
@@ -156,6 +158,9 @@ NEEDED_FOR = {
     ),
 }
 
+# Each takes seconds: `make grants` takes all of them away in turn, `make test` one of eight.
+TAKEN = list(NEEDED_FOR) if os.environ.get("BRIGADE_EVERY_GRANT") else list(NEEDED_FOR)[::8]
+
 
 @pytest.fixture(scope="module")
 def exercises(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Exercises:
@@ -171,12 +176,12 @@ def test_the_stacks_grant_this_and_no_more(policies: Policies) -> None:
     assert policies.grants() == set(NEEDED_FOR)
 
 
-@pytest.mark.parametrize("exercise", sorted(set(NEEDED_FOR.values())))
+@pytest.mark.parametrize("exercise", sorted({NEEDED_FOR[grant] for grant in TAKEN}))
 def test_with_every_grant_it_works(exercises: Exercises, exercise: str) -> None:
     getattr(exercises, exercise)()
 
 
-@pytest.mark.parametrize("grant", NEEDED_FOR, ids=str)
+@pytest.mark.parametrize("grant", TAKEN, ids=str)
 def test_without_a_grant_it_fails(exercises: Exercises, policies: Policies, grant: Grant) -> None:
     with policies.without(grant), pytest.raises(AssertionError):
         getattr(exercises, NEEDED_FOR[grant])()
