@@ -53,7 +53,9 @@ class BatchOperationsStack(Stack):
             allow_objects(made.role, storage.lake, operation.writes, "s3:PutObject")
             allow_objects(made.role, storage.lake, operation.deletes, "s3:DeleteObject")
             if operation.tags:
-                allow_objects(made.role, storage.lake, operation.reads, "s3:GetObjectTagging")
+                allow_objects(
+                    made.role, storage.lake, operation.reads, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"
+                )
                 allow_objects(made.role, storage.lake, operation.writes, "s3:PutObjectTagging")
             allow_list(made.role, storage.lake)
             for bucket in settings.buckets:

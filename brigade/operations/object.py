@@ -77,10 +77,11 @@ class Object:
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """The tags of the current object, asked when first looked at; the operation must declare ``tags``."""
+        """The tags of this version of the object, asked when first looked at; the operation must declare ``tags``."""
         asked: Any = self._s3
         with refused("look at the tags of", self.bucket, self.key):
-            answer = asked.get_object_tagging(Bucket=self.bucket, Key=self.key)
+            pinned = {"VersionId": self.version_id} if self.version_id else {}
+            answer = asked.get_object_tagging(Bucket=self.bucket, Key=self.key, **pinned)
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def at(self, key: str) -> "Object":

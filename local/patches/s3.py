@@ -3,6 +3,7 @@
 import base64
 import re
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from awscrt import checksums
@@ -30,6 +31,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
+    ask_for_the_tags_of_a_copy()
     give_ranges_of_versions()
     check_whole_objects()
     hide_what_is_absent()
@@ -138,6 +140,28 @@ def check_copies() -> None:
         there = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(key)
         lost = s3._check_put_preconditions(headers, there)
         return lost or original(bucket, key, headers)
+
+
+def ask_for_the_tags_of_a_copy() -> None:
+    """Symptom: whoever may read and write objects copies their tags too, with no right to any tag.
+
+    Mends (1.5.33): where the source has tags and they are copied, the caller needs to read them there and to write them
+    here; else AccessDenied. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+
+    @replacing(s3, "_copy_object")
+    def copy(original: Any, bucket: str, key: str, headers: Any) -> Any:
+        path, _, version = headers.get("x-amz-copy-source", "").lstrip("/").partition("?versionId=")
+        source, _, name = unquote(path).partition("/")
+        current = (s3._buckets.get(source) or {"objects": {}})["objects"].get(name) or {}
+        tags = s3._object_tags.get((source, name, version or current.get("version_id")))
+        if tags and headers.get("x-amz-tagging-directive", "COPY").upper() == "COPY":
+            reads = "s3:GetObjectVersionTagging" if version else "s3:GetObjectTagging"
+            who = identity.current()
+            for action, where in ((reads, f"{source}/{name}"), ("s3:PutObjectTagging", f"{bucket}/{key}")):
+                if not identity.allowed(who, action, f"arn:aws:s3:::{where}"):
+                    return s3._error("AccessDenied", f"{who.arn} is not authorized to perform: {action}", 403)
+        return original(bucket, key, headers)
 
 
 def give_ranges_of_versions() -> None:

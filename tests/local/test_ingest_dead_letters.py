@@ -18,13 +18,14 @@ def ended(states: Any, execution: str) -> dict[str, Any]:
 
 def test_a_failure_for_good_is_named_and_kept(deployed: Deployment) -> None:
     states, sqs = deployed.emulator.root("stepfunctions"), deployed.emulator.root("sqs")
+    queue = sqs.get_queue_url(QueueName="brigade-dev-ingest-demo-failures")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=queue)  # of what other tests left
     event = {"date": "no date"}
     execution = states.start_execution(stateMachineArn=deployed.outputs["IngestDemo"], input=json.dumps(event))
     described = ended(states, execution["executionArn"])
     assert described["status"] == "FAILED"
     assert described["error"] == "UsageError"
     assert "'no date' is no date; it takes YYYY-MM-DD" in described["cause"]
-    queue = sqs.get_queue_url(QueueName="brigade-dev-ingest-demo-failures")["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     kept = json.loads(message["Body"])
     assert kept["execution"] == execution["executionArn"]

@@ -134,6 +134,29 @@ def test_kms_without_a_key_is_the_account_key(s3: Any, bucket: str) -> None:
     assert put["SSEKMSKeyId"].endswith("alias/aws/s3")
 
 
+def test_a_copy_of_tags_needs_the_right_to_tags(emulator: Emulator) -> None:
+    root, iam, bucket = emulator.root("s3"), emulator.root("iam"), "copies-of-tags"
+    root.create_bucket(Bucket=bucket)
+    root.put_object(Bucket=bucket, Key="tagged", Body=b"x", Tagging="team=a")
+    root.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    iam.create_user(UserName="copier")
+    made = iam.create_access_key(UserName="copier")["AccessKey"]
+    s3 = emulator.client("s3", access_key=made["AccessKeyId"], secret_key=made["SecretAccessKey"])
+    actions = ["s3:GetObject", "s3:PutObject"]
+    for more, copied in (([], False), (["s3:GetObjectTagging"], False), (["s3:PutObjectTagging"], True)):
+        actions += more
+        statement = {"Effect": "Allow", "Action": actions, "Resource": f"arn:aws:s3:::{bucket}/*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="copier", PolicyName="copies", PolicyDocument=policy)
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "plain"})
+        tagged = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "tagged"}}
+        if copied:
+            s3.copy_object(**tagged)
+            continue
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.copy_object(**tagged)
+
+
 def test_an_absent_key_is_hidden_from_who_may_not_list(emulator: Emulator) -> None:
     iam, bucket = emulator.root("iam"), "absent-and-hidden"
     emulator.root("s3").create_bucket(Bucket=bucket)
