@@ -16,7 +16,7 @@ from brigade.errors import BrigadeError, NotFound, UsageError
 if TYPE_CHECKING:
     from brigade.ingest.source import Source
 
-app = typer.Typer(no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
 
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
 _Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]

@@ -9,7 +9,7 @@ from brigade.cli import inventory_queue, inventory_sql
 from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
 from brigade.cli.session import Session
 
-app = typer.Typer(no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
 app.command("sql")(inventory_sql.sql)
 app.command("questions")(inventory_sql.questions)
 app.command("ask")(inventory_sql.ask)

@@ -14,7 +14,9 @@ from brigade.cli import jobs_view as view
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Run one function over every object, by S3 Batch Operations.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Run one function over every object, by S3 Batch Operations."
+)
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="An operation: see `brigade jobs operations`.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]

@@ -18,7 +18,9 @@ from brigade.aws import Connection
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError
 
-app = typer.Typer(no_args_is_help=True, help="The AWS on this machine: no account, no network, IAM enforced.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The AWS on this machine: no account, no network, IAM enforced."
+)
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = _ROOT / ".brigade" / "emulator" / "bin" / "python"

@@ -8,7 +8,9 @@ from brigade.cli.pipe_from import from_
 from brigade.cli.pipe_to import condition, location, to
 from brigade.cli.session import Session
 
-app = typer.Typer(no_args_is_help=True, help="Streams to and from S3: parallel, verified, never cut short.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Streams to and from S3: parallel, verified, never cut short."
+)
 app.command()(to)
 app.command("from")(from_)
 

@@ -9,7 +9,7 @@ import typer
 from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
-app = typer.Typer(no_args_is_help=True, help="What scripts and ingests remember between runs.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="What scripts and ingests remember between runs.")
 
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the document in the state bucket.")]
 

@@ -20,11 +20,17 @@ def tell(text: str) -> None:
 
 def shown(*arguments: str, fails: bool = False) -> None:
     """Run ``brigade`` with its output for the person; ``fails`` says that exit 1 or 3 is an answer, not an accident."""
-    line = f"$ brigade {shlex.join(arguments)}"
+    line = f"$ brigade {' '.join(map(_typed, arguments))}"
     print(f"\033[2m{line}\033[0m" if sys.stdout.isatty() else line, flush=True)
     status = subprocess.run([_COMMAND, *arguments], check=False).returncode
     if status not in (_EXPECTED if fails else {0}):
         raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {status}; what it said is above")
+
+
+def _typed(argument: str) -> str:
+    """An argument as a person types it into a shell: SQL, which has single quotes, between double ones."""
+    quoted = f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)
+    return " ".join(quoted.split("\n"))
 
 
 def asked(*arguments: str) -> Any:
