@@ -37,12 +37,12 @@ class Exercises:
         self._days = (date(2000, 1, 1) + timedelta(days=n) for n in itertools.count())
         for key in ("photographs/a b+c.jpg", "photographs/d.jpg"):
             self._s3.put_object(Bucket=self._lake, Key=key, Body=_photograph())
-        deployed.ask("local", "deliver-inventory")
+        self.deliver_the_inventory()
 
     # What S3 does
 
     def deliver_the_inventory(self) -> None:
-        self._deployed.ask("local", "deliver-inventory")
+        self._deployed.ask("local", "deliver-inventory", self._lake)
 
     def summarize_a_delivery(self) -> None:
         given = self._deployed.ask("inventory", "deliveries")
