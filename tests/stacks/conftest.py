@@ -26,7 +26,7 @@ from stacks.stage import add_stage  # noqa: E402
 from stacks.storage import StorageStack  # noqa: E402
 
 CONTEXT: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-NOUNS = ("storage", "catalog", "ingest", "batch-operations", "operator", "monitoring")
+NOUNS = ("storage", "catalog", "inventory", "ingest", "batch-operations", "operator", "monitoring")
 
 
 class Arguments(msgspec.Struct, frozen=True):
