@@ -31,7 +31,7 @@ def apply() -> None:
     refuse_unknown_subresources()
     check_parts()
     check_copies()
-    ask_for_the_tags_of_a_copy()
+    ask_for_the_right_to_tags()
     give_ranges_of_versions()
     check_whole_objects()
     hide_what_is_absent()
@@ -142,12 +142,20 @@ def check_copies() -> None:
         return lost or original(bucket, key, headers)
 
 
-def ask_for_the_tags_of_a_copy() -> None:
-    """Symptom: whoever may read and write objects copies their tags too, with no right to any tag.
+def ask_for_the_right_to_tags() -> None:
+    """Symptom: whoever may read and write objects copies their tags, and writes with tags, with no right to any tag.
 
-    Mends (1.5.33): where the source has tags and they are copied, the caller needs to read them there and to write them
-    here; else AccessDenied. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    Mends (1.5.33): a write with tags needs ``s3:PutObjectTagging``; a copy of an object that has some, the right to
+    read them there and to write them here. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """
+
+    @replacing(s3, "_dispatch")
+    def dispatch(original: Any, method: str, bucket: str, key: str, headers: Any, body: bytes, query: Any) -> Any:
+        if key and method in {"PUT", "POST"} and headers.get("x-amz-tagging"):
+            refused = _refused_tags("s3:PutObjectTagging", bucket, key)
+            if refused:
+                return refused
+        return original(method, bucket, key, headers, body, query)
 
     @replacing(s3, "_copy_object")
     def copy(original: Any, bucket: str, key: str, headers: Any) -> Any:
@@ -157,11 +165,18 @@ def ask_for_the_tags_of_a_copy() -> None:
         tags = s3._object_tags.get((source, name, version or current.get("version_id")))
         if tags and headers.get("x-amz-tagging-directive", "COPY").upper() == "COPY":
             reads = "s3:GetObjectVersionTagging" if version else "s3:GetObjectTagging"
-            who = identity.current()
-            for action, where in ((reads, f"{source}/{name}"), ("s3:PutObjectTagging", f"{bucket}/{key}")):
-                if not identity.allowed(who, action, f"arn:aws:s3:::{where}"):
-                    return s3._error("AccessDenied", f"{who.arn} is not authorized to perform: {action}", 403)
+            refused = _refused_tags(reads, source, name) or _refused_tags("s3:PutObjectTagging", bucket, key)
+            if refused:
+                return refused
         return original(bucket, key, headers)
+
+
+def _refused_tags(action: str, bucket: str, key: str) -> Answer | None:
+    who = identity.current()
+    if identity.allowed(who, action, f"arn:aws:s3:::{bucket}/{key}"):
+        return None
+    refused: Answer = s3._error("AccessDenied", f"{who.arn} is not authorized to perform: {action}", 403)
+    return refused
 
 
 def give_ranges_of_versions() -> None:

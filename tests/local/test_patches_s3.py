@@ -134,7 +134,7 @@ def test_kms_without_a_key_is_the_account_key(s3: Any, bucket: str) -> None:
     assert put["SSEKMSKeyId"].endswith("alias/aws/s3")
 
 
-def test_a_copy_of_tags_needs_the_right_to_tags(emulator: Emulator) -> None:
+def test_tags_need_the_right_to_tags(emulator: Emulator) -> None:
     root, iam, bucket = emulator.root("s3"), emulator.root("iam"), "copies-of-tags"
     root.create_bucket(Bucket=bucket)
     root.put_object(Bucket=bucket, Key="tagged", Body=b"x", Tagging="team=a")
@@ -152,9 +152,12 @@ def test_a_copy_of_tags_needs_the_right_to_tags(emulator: Emulator) -> None:
         tagged = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "tagged"}}
         if copied:
             s3.copy_object(**tagged)
+            s3.put_object(Bucket=bucket, Key="new", Body=b"", Tagging="team=a")
             continue
         with pytest.raises(ClientError, match="AccessDenied"):
             s3.copy_object(**tagged)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.put_object(Bucket=bucket, Key="new", Body=b"", Tagging="team=a")
 
 
 def test_an_absent_key_is_hidden_from_who_may_not_list(emulator: Emulator) -> None:
