@@ -3,7 +3,7 @@
 .PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe soak-pipe chaos-pipe
 
 help:  ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 demo:  ## the whole product on an AWS of this machine, from deploy to retried job
 	@scripts/setup command local demo
@@ -35,8 +35,7 @@ bench-inventory: setup  ## inventory beside the csv module, DuckDB and pyarrow: 
 bench-jobs: setup  ## jobs beside plain csv loops: manifests, reports, handler
 	@.venv/bin/python -m benchmarks.jobs
 
-bench: setup  ## every benchmark there is, with its table
-	@for each in benchmarks/*.py; do [ ! -f "$$each" ] || .venv/bin/python "$$each" || exit 1; done
+bench: bench-ingest bench-inventory bench-jobs bench-pipe  ## every benchmark there is, with its table
 
 grants: setup  ## take every grant away in turn and show what fails
 	@BRIGADE_EVERY_GRANT=1 scripts/test tests/local/test_grants.py -v
