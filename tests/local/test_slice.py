@@ -112,7 +112,7 @@ def test_a_retry_runs_the_failed_tasks_alone(deployed: Deployment, job: str, til
     for tile in tiles:
         if tile.broken is not None:
             deployed.lake.put(tile.key, tile.sound)
-    retried = deployed.ask("jobs", "retry", job, "--yes")
+    retried = deployed.ask("jobs", "retry", job, "--all", "--yes")
     assert deployed.run("jobs", "watch", retried["id"]).returncode == 0
     shown = deployed.ask("jobs", "show", retried["id"])
     assert (shown["total"], shown["succeeded"], shown["failed"]) == (3, 3, 0)
