@@ -8,6 +8,8 @@ from pathlib import Path
 import typer
 
 from brigade.cli.groups import NAMES
+from brigade.ingest.source import Source
+from brigade.operations.operation import Operation
 from brigade.settings import Alarms, Inventory, Retention, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,3 +52,11 @@ def test_every_link_leads_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_examples_of_the_readme_are_declarations() -> None:
+    declared: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(compile(example, "README.md", "exec"), declared)
+    assert isinstance(declared["SOURCE"], Source)
+    assert isinstance(declared["OPERATION"], Operation)
