@@ -33,12 +33,7 @@ class ExistingStack(Stack):
             "Configure",
             name=names.stack(settings.stage, "inventory-configure"),
             service="inventory-configure",
-            package=Package(
-                root=root,
-                target=settings.target,
-                handler="lambdas.inventory.configure.handler",
-                declaration="lambdas.inventory.configure",
-            ),
+            package=Package.of_inventory(root, settings.target, "configure"),
             environment={},
             memory_mib=256,
             timeout_s=_TIMEOUT_S,

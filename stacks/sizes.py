@@ -16,11 +16,13 @@ _ROOT = Path(__file__).parents[1]
 
 
 def packages(root: Path, target: Target) -> Iterator[Package]:
-    """Give the package of every source and operation that is declared."""
+    """Give the package of every source and operation that is declared, and of the functions beside them."""
     for name in find("lambdas.ingest.sources", "SOURCE", Source):
         yield Package.of_source(root, target, name)
     for name in find("lambdas.batch_operations.operations", "OPERATION", Operation):
         yield Package.of_operation(root, target, name)
+    for name in ("arrived", "configure"):
+        yield Package.of_inventory(root, target, name)
 
 
 def main(arguments: list[str]) -> None:

@@ -43,12 +43,7 @@ class Arrival(Construct):
             "Arrived",
             name=names.inventory_arrived(stage),
             service=SERVICE,
-            package=Package(
-                root=root,
-                target=settings.target,
-                handler="lambdas.inventory.arrived.handler",
-                declaration="lambdas.inventory.arrived",
-            ),
+            package=Package.of_inventory(root, settings.target, "arrived"),
             environment={
                 "BRIGADE_STAGE": stage,
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,

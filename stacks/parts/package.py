@@ -47,6 +47,11 @@ class Package:
         family = "lambdas.batch_operations"
         return cls(root, target, f"{family}.handler.handler", f"{family}.operations.{name}")
 
+    @classmethod
+    def of_inventory(cls, root: Path, target: Target, name: str) -> "Package":
+        """The package of ``lambdas/inventory/<name>.py``, which declares nothing beside its handler."""
+        return cls(root, target, f"lambdas.inventory.{name}.handler", f"lambdas.inventory.{name}")
+
     @property
     def machine(self) -> str:
         """The processor that its wheels are for: ``arm64`` or ``x86_64``."""

@@ -16,6 +16,7 @@ from tests.stacks.conftest import ROOT
 
 REAL = list(packages(ROOT, "local"))
 TARGETS: tuple[Target, Target] = ("aws", "local")
+TRADES = {"ingest": "ingest", "batch_operations": "operations", "inventory": "inventory"}
 UNZIPPED_MIB = 250
 """AWS's limit of a package: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
@@ -113,12 +114,14 @@ def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(repository: Path
 
 @pytest.mark.parametrize("package", REAL, ids=lambda package: package.declaration)
 def test_a_real_package_holds_one_declaration_and_fits(package: Package) -> None:
-    _, family, kind, name = package.declaration.split(".")
+    beside, _, name = package.declaration.rpartition(".")
+    family = beside.split(".")[1]
     with package.assembled() as folder:
-        declared = {file.stem for file in (folder / "lambdas" / family / kind).glob("*.py")} - {"__init__"}
+        declared = {file.stem for file in folder.joinpath(*beside.split(".")).glob("*.py")} - {"__init__"}
         assert declared == {name}
-        assert not (folder / "lambdas" / ("batch_operations" if family == "ingest" else "ingest")).exists()
-        assert not {"cli", "jobs", "inventory", "settings.py"} & {file.name for file in (folder / "brigade").iterdir()}
+        assert {file.name for file in (folder / "lambdas").iterdir() if file.is_dir()} == {family}
+        others = {"cli", "jobs", "settings.py", *TRADES.values()} - {TRADES[family]}
+        assert not others & {file.name for file in (folder / "brigade").iterdir()}
         columnar = {"pyarrow"} if name == "to_parquet" else set()
         assert {"boto3", "botocore", "duckdb", "pyarrow", "bin"} & {file.name for file in folder.iterdir()} == columnar
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
