@@ -15,8 +15,9 @@ BRIGADE = REPOSITORY / ".venv" / "bin" / "brigade"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stage ``dev``. ``run`` and ``ask`` are the real command, as the operator."""
+    """A deployed stage. ``run`` and ``ask`` are the real command, as the operator."""
 
+    stage: str
     emulator: Emulator
     environment: dict[str, str]
     outputs: dict[str, str]
@@ -27,7 +28,7 @@ class Deployment:
     ) -> "subprocess.CompletedProcess[str]":
         """Run ``brigade``, ``given`` on its stdin, in the folder ``at``."""
         return subprocess.run(
-            [BRIGADE, *arguments],
+            [BRIGADE, "--stage", self.stage, *arguments],
             env=self.environment,
             cwd=at,
             input=given,
@@ -44,28 +45,32 @@ class Deployment:
         documents = [json.loads(line) for line in done.stdout.splitlines()]
         return documents[0] if len(documents) == 1 else documents
 
+    def name(self, what: str) -> str:
+        """The name that the stacks give: ``ingest-demo`` is ``brigade-dev-ingest-demo``."""
+        return f"brigade-{self.stage}-{what}"
+
     def serve(self, source: str, url: str) -> None:
         """Let the function of ``source`` fetch from ``url``, as ``source_urls`` in the settings of a stage would."""
-        functions, name = self.emulator.root("lambda"), f"brigade-dev-ingest-{source}"
+        functions, name = self.emulator.root("lambda"), self.name(f"ingest-{source}")
         environment = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": {**environment, "BRIGADE_BASE_URL": url}}
         )
 
 
-def deploy(emulator: Emulator) -> Deployment:
+def deploy(emulator: Emulator, stage: str = "dev") -> Deployment:
     """Deploy the real stacks by the real command, and give what the operator needs to use them."""
     home = {**os.environ, "BRIGADE_LOCAL_HOME": str(emulator.home)}
     done = subprocess.run(
-        [BRIGADE, "--quiet", "local", "deploy"], env=home, capture_output=True, text=True, check=False
+        [BRIGADE, "--quiet", "--stage", stage, "local", "deploy"], env=home, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     stacks = emulator.root("cloudformation").describe_stacks()["Stacks"]
     outputs = {
         output["OutputKey"]: output["OutputValue"]
         for stack in stacks
-        if stack["StackName"].startswith("brigade-dev-")
+        if stack["StackName"].startswith(f"brigade-{stage}-")
         for output in stack.get("Outputs", [])
     }
-    lake = Lake(Path(emulator.home) / "credentials.json", "dev")
-    return Deployment(emulator=emulator, environment=emulator.environment(), outputs=outputs, lake=lake)
+    lake = Lake(Path(emulator.home) / "credentials.json", stage)
+    return Deployment(stage=stage, emulator=emulator, environment=emulator.environment(), outputs=outputs, lake=lake)

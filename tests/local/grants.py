@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 from tests.local.deployment import Deployment
 
-_STAGE = "brigade-dev"
-
 
 class Grant(NamedTuple):
     """One action on one resource, held by one role, policy or service; names made by the deploy are left out."""
@@ -34,7 +32,7 @@ class Policies:
 
     def __init__(self, deployed: Deployment) -> None:
         self._iam, self._s3 = deployed.emulator.root("iam"), deployed.emulator.root("s3")
-        self._outputs = deployed.outputs
+        self._outputs, self._stage = deployed.outputs, f"brigade-{deployed.stage}"
         self._places = dict(self._found())
 
     def grants(self) -> set[Grant]:
@@ -82,7 +80,7 @@ class Policies:
     def _found(self) -> Iterator[tuple[str, list[_Place]]]:
         for role in self._iam.list_roles()["Roles"]:
             name = role["RoleName"]
-            if name.startswith(_STAGE) and "AutoDelete" not in name:  # CDK's own, which empties buckets in dev
+            if name.startswith(self._stage) and "AutoDelete" not in name:  # CDK's own, which empties buckets in dev
                 inline = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
                 yield _holder(name), [_Place("role", name, policy) for policy in inline]
         yield "operator", [_Place("managed", self._outputs["OperatorPolicyArn"], "")]

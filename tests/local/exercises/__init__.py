@@ -1,0 +1,10 @@
+"""What people and services do with the deployed stacks: each exercise uses some grants and fails without one."""
+
+from tests.local.exercises.ingests import Ingests
+from tests.local.exercises.inventories import Inventories
+from tests.local.exercises.jobs import Jobs
+from tests.local.exercises.memory import Memory
+
+
+class Exercises(Ingests, Jobs, Inventories, Memory):
+    """All of them: each public method returns when all went as promised and raises AssertionError when not."""

@@ -1,0 +1,74 @@
+"""What every exercise stands on: the deployment, what is in it, and what happens soon."""
+
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+from PIL import Image
+
+from tests.local.deployment import Deployment
+
+PATIENCE_S = 10
+
+
+class Base:
+    """The clients of root and the buckets of a deployment, with two photographs and their inventory in it."""
+
+    def __init__(self, deployed: Deployment, folder: Path) -> None:
+        self._deployed, self._folder = deployed, folder
+        self._s3, self._lambda = deployed.emulator.root("s3"), deployed.emulator.root("lambda")
+        self._lake, self._state = deployed.outputs["LakeBucket"], deployed.outputs["StateBucket"]
+        self._reports = deployed.outputs["ReportsBucket"]
+        self._days = (date(2000, 1, 1) + timedelta(days=n) for n in itertools.count())
+        for key in ("photographs/a b+c.jpg", "photographs/d.jpg"):
+            self._s3.put_object(Bucket=self._lake, Key=key, Body=_photograph())
+        self.deliver_the_inventory()
+
+    def deliver_the_inventory(self) -> None:
+        self._deployed.ask("local", "deliver-inventory", self._lake)
+
+    def _day(self) -> str:
+        return next(self._days).isoformat()
+
+    def _keys(self, bucket: str, prefix: str) -> list[str]:
+        listed = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def _uploads(self, prefix: str) -> list[str]:
+        listed = self._s3.list_multipart_uploads(Bucket=self._lake, Prefix=prefix)
+        return [upload["Key"] for upload in listed.get("Uploads", [])]
+
+    def _put(self, key: str, content: bytes = b"content") -> None:
+        self._s3.put_object(Bucket=self._lake, Key=key, Body=content, Tagging="team=a")
+
+
+def _photograph() -> bytes:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@contextmanager
+def logged(deployed: Deployment, function: str) -> Iterator[None]:
+    """What the block does appears in the function's log group, in a stream of its own."""
+    logs = deployed.emulator.root("logs")
+    settings = deployed.emulator.root("lambda").get_function_configuration(FunctionName=function)
+    group = settings["LoggingConfig"]["LogGroup"]
+
+    def lines() -> int:
+        return sum(len(page["events"]) for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group))
+
+    before = lines()
+    yield
+    soon(lambda: lines() > before, f"nothing was logged to {group}")
+
+
+def soon(holds: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.1)
