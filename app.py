@@ -8,7 +8,7 @@ from aws_cdk import App
 from brigade import settings
 from brigade.declarations import find
 from brigade.errors import BrigadeError
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
 from stacks.stage import add_stage
 
@@ -20,7 +20,7 @@ def main() -> None:
     add_stage(
         app,
         settings=settings.load(context, stage=context["stage"] or "dev", target=context["target"] or "aws"),
-        sources=find("lambdas.ingest.sources", "SOURCE", Source),
+        sources=find("lambdas.ingest.sources", "SOURCE", Feed),
         operations=find("lambdas.batch_operations.operations", "OPERATION", Operation),
         root=Path(__file__).parent,
     )

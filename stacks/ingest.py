@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_scheduler as scheduler
 
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.ingest import Ingest
@@ -23,7 +23,7 @@ class IngestStack(Stack):
         *,
         settings: Settings,
         storage: StorageStack,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, Feed],
         root: Path,
         env: Environment,
     ) -> None:

@@ -7,7 +7,7 @@ from typing import cast, get_args
 
 from brigade.declarations import find
 from brigade.errors import BrigadeError, UsageError
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
 from brigade.settings import Target
 from stacks.parts.package import Package
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[1]
 
 def packages(root: Path, target: Target) -> Iterator[Package]:
     """Give the package of every source and operation that is declared, and of the functions beside them."""
-    for name in find("lambdas.ingest.sources", "SOURCE", Source):
+    for name in find("lambdas.ingest.sources", "SOURCE", Feed):
         yield Package.of_source(root, target, name)
     for name in find("lambdas.batch_operations.operations", "OPERATION", Operation):
         yield Package.of_operation(root, target, name)

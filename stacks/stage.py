@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import App, Environment
 
 from brigade.errors import SettingsError
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
@@ -24,7 +24,7 @@ def add_stage(
     app: App,
     *,
     settings: Settings,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, Feed],
     operations: Mapping[str, Operation],
     root: Path,
 ) -> None:

@@ -14,7 +14,7 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from brigade.ingest.source import Source
+    from brigade.ingest.feed import Feed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
 
@@ -29,8 +29,8 @@ def list_(context: typer.Context) -> None:
     session: Session = context.obj
     rows = []
     for name, source in at.sources().items():
-        rows.append((name, source.schedule, source.time_zone, source.base_url, at.last(session, name)))
-    session.table(("source", "schedule", "time_zone", "base_url", "last"), rows)
+        rows.append((name, source.schedule, source.time_zone, source.address, at.last(session, name)))
+    session.table(("source", "schedule", "time_zone", "address", "last"), rows)
 
 
 @app.command()
@@ -184,7 +184,7 @@ def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
     session.give({"source": name, "date": target.date, "forgotten": _brief(entry.value) if entry else None})
 
 
-def _run_to_lake(session: Session, name: str, source: "Source", date: str | None) -> None:
+def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None) -> None:
     import msgspec
 
     from brigade.ingest.run import Run
@@ -204,7 +204,7 @@ def _run_to_lake(session: Session, name: str, source: "Source", date: str | None
 def _extract(
     session: Session,
     name: str,
-    source: "Source",
+    source: "Feed",
     date: str | None,
     to: str | None,
     limit_pages: int | None,

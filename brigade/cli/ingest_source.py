@@ -13,9 +13,9 @@ from brigade.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from brigade.ingest.extract import Extract
-    from brigade.ingest.fetch import Api
-    from brigade.ingest.source import Source
+    from brigade.ingest.feed import Feed
     from brigade.ingest.target import Target
+    from brigade.ingest.walk import Reads
 
 
 def last(session: Session, name: str) -> str | None:
@@ -31,7 +31,7 @@ def last(session: Session, name: str) -> str | None:
     return Path(keys[-1]).stem if keys else None
 
 
-def target(session: Session, name: str, source: "Source", date: str | None) -> "Target":
+def target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
     """Give where a date of the source is written; without a date, today in its time zone."""
     from brigade.ingest.target import Target, date_of
 
@@ -39,15 +39,15 @@ def target(session: Session, name: str, source: "Source", date: str | None) -> "
     return Target(name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
 
 
-def sources() -> "dict[str, Source]":
+def sources() -> "dict[str, Feed]":
     """Give every declared source, by name."""
     from brigade.declarations import find
-    from brigade.ingest.source import Source
+    from brigade.ingest.feed import Feed
 
-    return dict(find("lambdas.ingest.sources", "SOURCE", Source))
+    return dict(find("lambdas.ingest.sources", "SOURCE", Feed))
 
 
-def source(name: str) -> "Source":
+def source(name: str) -> "Feed":
     """Give a source by name; UsageError, with the names that there are, if there is none."""
     found = sources()
     if name not in found:
@@ -55,25 +55,24 @@ def source(name: str) -> "Source":
     return found[name]
 
 
-def api(session: Session, name: str, source: "Source", state: str | None = None) -> "Api":
-    """Give the API of a source, asked with its credentials and all the patience there is."""
-    from brigade.ingest.credentials import credentials
-    from brigade.ingest.fetch import Api
+def api(session: Session, name: str, source: "Feed", state: str | None = None) -> "Reads":
+    """Give what reads a source, with its credentials and all the patience there is."""
+    from brigade.ingest.reading import reading
     from brigade.state import State
 
-    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.authentication else None
-    made = credentials(source.authentication, session.client, kept, name)
-    return Api(source, base_url(session, name, source), unlimited, made)
+    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.secrets else None
+    url = base_url(session, name)
+    return reading(source, name, url=url, client=session.client, state=kept)(unlimited)
 
 
-def base_url(session: Session, name: str, source: "Source") -> str:
-    """Give the URL that the stage's function would ask: of the environment, else of cdk.json, else as declared."""
+def base_url(session: Session, name: str) -> str | None:
+    """Give the URL that the stage's function would ask in place of the declared one: of the environment or cdk.json."""
     if url := os.environ.get("BRIGADE_BASE_URL"):
         return url
     file = Path("cdk.json")
     stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
     url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
-    return str(url) if url else source.base_url
+    return str(url) if url else None
 
 
 def unlimited() -> float:
@@ -81,7 +80,7 @@ def unlimited() -> float:
     return math.inf
 
 
-def one_pass(session: Session, name: str, source: "Source", date: str | None, limit_pages: int | None) -> "Extract":
+def one_pass(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
     """Give a pass over the source that writes nothing by itself."""
     from brigade.ingest.extract import Extract
     from brigade.ingest.run import now

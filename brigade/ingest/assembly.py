@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.feed import Feed
 from brigade.ingest.pour import Pour
-from brigade.ingest.source import Source
 from brigade.ingest.target import Target
 from brigade.ingest.walk import Step
 from brigade.jsonl import Gzip, Stamp
@@ -36,7 +36,7 @@ class Assembly:
     """
 
     def __init__(
-        self, s3: Writes, state: State, target: Target, entry: Entry[Checkpoint], source: Source, *, part_bytes: int
+        self, s3: Writes, state: State, target: Target, entry: Entry[Checkpoint], source: Feed, *, part_bytes: int
     ) -> None:
         checkpoint = entry.value
         self.slowest_part = 0.0

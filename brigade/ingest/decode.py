@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.jsonl import Page, split
 from brigade.jsonl.array import LARGEST_RECORD, arrays
 from brigade.jsonl.page import check_utf8
@@ -17,7 +17,7 @@ _PIECE = 1024 * 1024
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
-def decode(source: Source, body: bytes | bytearray, place: str) -> Page:
+def decode(source: Feed, body: bytes | bytearray, place: str) -> Page:
     """Give the records of a whole answer; InvalidData, naming the place, when it is not what the source declares."""
     if source.format == "json":
         return split(body, records=source.records, values=source.pagination.values, place=place)
@@ -27,7 +27,7 @@ def decode(source: Source, body: bytes | bytearray, place: str) -> Page:
     return _of_rows(list(_rows(iter([bytes(body)]), place)), place)
 
 
-def pieces(source: Source, blocks: Iterator[bytes], place: str) -> Iterator[Page]:
+def pieces(source: Feed, blocks: Iterator[bytes], place: str) -> Iterator[Page]:
     """Give the records of an answer of any size in pages of some MiB, as its blocks come.
 
     Memory: two blocks, and the widest record, 64 MiB at most. Fails as ``decode`` does, once the place is reached.

@@ -10,11 +10,10 @@ from typing import BinaryIO
 from brigade.errors import ConditionLost
 from brigade.ingest.assembly import CONTENT_TYPE
 from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.fetch import Api
+from brigade.ingest.feed import Feed
 from brigade.ingest.pour import Pour
 from brigade.ingest.profile import Profile
-from brigade.ingest.source import Source
-from brigade.ingest.walk import walk
+from brigade.ingest.walk import Reads, walk
 from brigade.jsonl import Gzip, Stamp
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.writer import Writes
@@ -27,8 +26,8 @@ class Extract:
     ``page_limit`` ends it early, well: with that many pages of what may be more.
     """
 
-    source: Source
-    api: Api
+    source: Feed
+    api: Reads
     stamp: Stamp
     page_limit: int | None = None
     pages: int = field(default=0, init=False)

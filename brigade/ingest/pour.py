@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from brigade.errors import InvalidData
+from brigade.ingest.feed import Feed
 from brigade.ingest.profile import Profile
-from brigade.ingest.source import Source
 from brigade.jsonl import Gzip, Page, Stamp
 
 _BLOCK = 128 * 1024
@@ -23,7 +23,7 @@ class Pour:
 
     def __init__(
         self,
-        source: Source,
+        source: Feed,
         stamp: Stamp,
         *,
         profile: Profile,

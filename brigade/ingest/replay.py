@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from brigade.errors import ConditionLost, NotFound
 from brigade.ingest.assembly import CONTENT_TYPE
+from brigade.ingest.feed import Feed
 from brigade.ingest.pour import Pour
 from brigade.ingest.profile import Profile
 from brigade.ingest.publish import Publishes
-from brigade.ingest.source import Source
 from brigade.ingest.target import Target
 from brigade.jsonl import Gzip, Page, Stamp
 from brigade.s3 import Absent, Matches
@@ -28,7 +28,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
 
 
-def replay(s3: Publishes, source: Source, target: Target, ts: str) -> Replayed:
+def replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
     """Write the quarantined records of a date that hold now into an object beside the date's own, exactly once.
 
     Its name has the quarantine's ETag, so a replay that was killed and is repeated finds what it wrote; the quarantine

@@ -5,18 +5,17 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater
 from brigade.ingest.assembly import Assembly
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Kind, Outcome, outcome
 from brigade.ingest.publish import Publishes, discard, earlier, publish
-from brigade.ingest.source import Source
 from brigade.ingest.target import Target
-from brigade.ingest.walk import Asks, walk
+from brigade.ingest.walk import Reads, walk
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
 from brigade.s3.settle import new_token
@@ -30,15 +29,6 @@ _LONGEST_LEASE_S = 3600.0
 _LEASE_MARGIN_S = 30.0
 
 
-class Counts(Asks, Protocol):
-    """What the run needs of an API, with what it asked so far."""
-
-    requests: int
-    retries: int
-    waited_s: float
-    bytes_in: int
-
-
 @dataclass(frozen=True)
 class Run:
     """One invocation. ``remaining`` gives the seconds it may still take; ``say`` hears what a person should know.
@@ -46,9 +36,9 @@ class Run:
     Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB.
     """
 
-    source: Source
+    source: Feed
     target: Target
-    api: Counts
+    api: Reads
     s3: Publishes
     remaining: Callable[[], float]
     say: Callable[[str], None]

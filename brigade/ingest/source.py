@@ -3,15 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from brigade.errors import SettingsError
-from brigade.ingest.authentication import Authentication
-from brigade.ingest.change import Change
-from brigade.ingest.contract import Contract
-from brigade.ingest.pagination import Answer, Pagination, Request
+from brigade.ingest.authentication import Authentication, Secret, secrets_of
+from brigade.ingest.feed import Feed
+from brigade.ingest.pagination import Pagination, Request
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +30,8 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(Feed, frozen=True, kw_only=True):
     """One API that is ingested once a day: what to ask, where the records and the next token are, when, within what.
-
-    A module ``lambdas/ingest/sources/<name>.py`` defines ``SOURCE``; the stacks, the schedule, the alarms and the
-    command find it there, and the module's name is the source's name.
 
     Fails with SettingsError, naming the field and what it takes, when a value is impossible.
     """
@@ -69,28 +63,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """How often a page is asked for until the run gives up."""
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
-    stall_s: float = 900.0
-    """Pages without a record for this long are an error: an API that gives new tokens and no records goes nowhere."""
-    expired_cursor: Literal["restart", "fail"] = "fail"
-    """What a resumed run does when the API refuses (4xx) the cursor that it goes on from."""
-    change: Change | None = None
-    """What is done to each record; None leaves its bytes as they are, but for the stamp."""
-    contract: Contract | None = None
-    """What each record must be; None: any object, and fields may come and go."""
-    page_limit: int = 450
-    """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
-    schedule: str
-    """When it runs: an EventBridge Scheduler expression, ``cron(…)`` or ``rate(…)``."""
-    time_zone: str = "UTC"
-    """IANA name; the schedule and the date of a run without one are of this zone."""
-    memory_mib: int = 256
-    """Memory of the function, 128 to 10240."""
-    timeout_s: int = 900
-    """Seconds that one invocation may take, 30 to 900; a longer ingest goes on in the next."""
-    local_only: bool = False
-    """True: left out of a deployment to AWS, since the API is on this machine."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check("base_url", re.fullmatch(r"https?://[^\s/?#]+", self.base_url), "http(s)://host[:port]")
         self._check("path", re.fullmatch(r"/[^\s?#]*", self.path), "a path that starts with /, without a query")
         self._check("tries", self.tries >= 1, "1 or more")
@@ -98,34 +73,19 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         self._check("rate", not self.rate or (self.rate.requests > 0 and self.rate.seconds > 0), "more than nothing")
         if self.format != "json" or self.single:
             self._check("pagination", not self.pagination.values, "no paths in an answer that is not one JSON document")
-        self._check("page_limit", self.page_limit >= 1, "1 or more")
-        self._check("schedule", re.fullmatch(r"(cron|rate|at)\(.+\)", self.schedule), "cron(…), rate(…) or at(…)")
-        self._check("memory_mib", 128 <= self.memory_mib <= 10240, "128 to 10240")
-        self._check("timeout_s", 30 <= self.timeout_s <= 900, "30 to 900")
-        try:
-            ZoneInfo(self.time_zone)
-        except (KeyError, OSError, ValueError):  # what zoneinfo raises: unknown key, a folder, a path
-            self._check("time_zone", False, "an IANA zone such as Europe/Berlin")
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets that its credentials are in."""
+        return tuple(secrets_of(self.authentication))
+
+    @property
+    def address(self) -> str:
+        """The URL of its API, without a path."""
+        return self.base_url
 
     def request(self, cursor: str | None) -> Request:
         """Give the request for the page at ``cursor``, None for the first. A source may override it."""
         url = self.path
         first = Request(url=url, parameters=self.parameters, headers=self.headers, body=self.body)
         return self.pagination.ask(first, cursor)
-
-    def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Give the cursor of the page behind ``answer``, None at the end. A source may override it."""
-        return None if self.pagination.over(answer) else self.pagination.following(cursor, answer)
-
-    def transform(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """Give the record as it shall be written, or None to leave it out. A source may override it."""
-        return self.change.apply(record) if self.change else record
-
-    @property
-    def transforms(self) -> bool:
-        """Whether records are made into objects and changed."""
-        return self.change is not None or type(self).transform is not Source.transform
-
-    def _check(self, field: str, good: object, takes: str) -> None:
-        if not good:
-            raise SettingsError(f"Source.{field} is {getattr(self, field)!r}; it takes {takes}")

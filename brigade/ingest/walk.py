@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.decode import decode, pieces
+from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
-from brigade.ingest.source import Source
 from brigade.jsonl import Page
 
 
@@ -26,6 +26,15 @@ class Asks(Protocol):
 
     def address(self, cursor: str | None) -> str:
         """Give what errors call the page."""
+
+
+class Reads(Asks, Protocol):
+    """What a run needs of an API, with what it asked so far."""
+
+    requests: int
+    retries: int
+    waited_s: float
+    bytes_in: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class _Answer:
     url: str
 
 
-def walk(source: Source, api: Asks, start: Checkpoint) -> Iterator[Step]:
+def walk(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
     """Give the pages behind ``start`` in order.
 
     Memory: one page. Fails with InvalidData, naming the page: more than ``source.page_limit`` pages, a cursor met
@@ -92,7 +101,7 @@ def walk(source: Source, api: Asks, start: Checkpoint) -> Iterator[Step]:
         del page  # the next is fetched only when this one's bytes are free
 
 
-def _single(source: Source, api: Asks) -> Iterator[Step]:
+def _single(source: Feed, api: Asks) -> Iterator[Step]:
     blocks, reply = api.stream(None)
     if not reply.ignored:
         for page in pieces(source, blocks, f"the answer ({api.address(None)})"):
@@ -100,7 +109,7 @@ def _single(source: Source, api: Asks) -> Iterator[Step]:
     yield Step(Page(b"", [], "the end"), None, True, (), 0, None)
 
 
-def _guarded(source: Source, following: str, seen: tuple[str, ...], number: int, place: str) -> tuple[str, ...]:
+def _guarded(source: Feed, following: str, seen: tuple[str, ...], number: int, place: str) -> tuple[str, ...]:
     digest = hashlib.sha256(following.encode()).hexdigest()[:16]
     if digest in seen:
         raise InvalidData(f"{place}: the token of the next page was met before: the API goes in a circle")
@@ -112,7 +121,7 @@ def _guarded(source: Source, following: str, seen: tuple[str, ...], number: int,
     return (*seen, digest)
 
 
-def _total(source: Source, page: Page, before: int | None) -> int | None:
+def _total(source: Feed, page: Page, before: int | None) -> int | None:
     path = source.pagination.total
     said = page.values[path] if path else None
     if said is None:
@@ -124,7 +133,7 @@ def _total(source: Source, page: Page, before: int | None) -> int | None:
     return said
 
 
-def _complete(source: Source, page: Page, total: int | None, reached: int) -> None:
+def _complete(source: Feed, page: Page, total: int | None, reached: int) -> None:
     if total is not None and total != reached:
         raise InvalidData(f"{page.place}: it is the last, and {reached} records came of the {total} that the API says")
     more = source.pagination.more

@@ -31,11 +31,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.errors import SettingsError, UsageError
-from brigade.ingest.credentials import Credentials, credentials
-from brigade.ingest.fetch import Api
+from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Outcome
+from brigade.ingest.reading import Reader, reading
 from brigade.ingest.run import Run
-from brigade.ingest.source import Source
 from brigade.ingest.target import Target, date_of
 from brigade.state import State
 from lambdas.memory import peak_mib
@@ -74,12 +73,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _Setup:
     name: str
-    source: Source
-    base_url: str
+    source: Feed
     s3: Any
     lake: str
     state: str
-    credentials: Credentials
+    reader: Reader
 
     def run(self, date: str, context: LambdaContext, holder: str) -> Outcome:
         def remaining() -> float:
@@ -88,7 +86,7 @@ class _Setup:
         return Run(
             source=self.source,
             target=Target(self.name, date, self.lake, self.state),
-            api=Api(self.source, self.base_url, remaining, self.credentials),
+            api=self.reader(remaining),
             s3=self.s3,
             remaining=remaining,
             say=logger.info,
@@ -106,11 +104,12 @@ def _setup() -> _Setup:
     return _Setup(
         name=name,
         source=source,
-        base_url=os.environ.get("BRIGADE_BASE_URL") or source.base_url,
         s3=s3,
         lake=_variable("BRIGADE_LAKE_BUCKET"),
         state=state,
-        credentials=credentials(source.authentication, connection.client, State(s3, state), name),
+        reader=reading(
+            source, name, url=os.environ.get("BRIGADE_BASE_URL"), client=connection.client, state=State(s3, state)
+        ),
     )
 
 

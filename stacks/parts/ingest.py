@@ -8,8 +8,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
-from brigade.ingest.authentication import secrets_of
-from brigade.ingest.source import Source
+from brigade.ingest.feed import Feed
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.failures import Failures
@@ -28,7 +27,7 @@ class Ingest(Construct):
         construct_id: str,
         *,
         name: str,
-        source: Source,
+        source: Feed,
         lake: s3.IBucket,
         state: s3.IBucket,
         key: kms.IKey | None,
@@ -90,11 +89,11 @@ class Ingest(Construct):
         )
 
 
-def _allow_secrets(scope: Construct, role: iam.Role, source: Source) -> None:
+def _allow_secrets(scope: Construct, role: iam.Role, source: Feed) -> None:
     """Let a source's function read the secrets that it declares, and no others."""
     stack = Stack.of(scope)
     place = f"{stack.region}:{stack.account}"
-    for secret in secrets_of(source.authentication):
+    for secret in source.secrets:
         if secret.store == "ssm":
             arn_ = f"arn:{stack.partition}:ssm:{place}:parameter/{secret.name.lstrip('/')}"
             allow(role, ["ssm:GetParameter"], [arn_])

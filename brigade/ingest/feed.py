@@ -1,0 +1,102 @@
+"""What every source declares, whatever it reads: what each record becomes, when it runs, within what."""
+
+import re
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from brigade.errors import SettingsError
+from brigade.ingest.authentication import Secret
+from brigade.ingest.change import Change
+from brigade.ingest.contract import Contract
+from brigade.ingest.pagination import Answer, Pagination
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is ingested once a day, in pages: the base of ``Source`` (an API) and ``TableSource`` (a table).
+
+    A module ``lambdas/ingest/sources/<name>.py`` defines ``SOURCE``; the stacks, the schedule, the alarms and the
+    command find it there, and the module's name is the source's name.
+
+    Fails with SettingsError, naming the field and what it takes, when a value is impossible.
+    """
+
+    stall_s: float = 900.0
+    """Pages without a record for this long are an error: an API that gives new tokens and no records goes nowhere."""
+    expired_cursor: Literal["restart", "fail"] = "fail"
+    """What a resumed run does when the cursor that it goes on from is refused."""
+    change: Change | None = None
+    """What is done to each record; None leaves its bytes as they are, but for the stamp."""
+    contract: Contract | None = None
+    """What each record must be; None: any object, and fields may come and go."""
+    page_limit: int = 450
+    """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
+    schedule: str
+    """When it runs: an EventBridge Scheduler expression, ``cron(…)`` or ``rate(…)``."""
+    time_zone: str = "UTC"
+    """IANA name; the schedule and the date of a run without one are of this zone."""
+    memory_mib: int = 256
+    """Memory of the function, 128 to 10240."""
+    timeout_s: int = 900
+    """Seconds that one invocation may take, 30 to 900; a longer ingest goes on in the next."""
+    local_only: bool = False
+    """True: left out of a deployment to AWS, since what it reads is on this machine."""
+
+    def __post_init__(self) -> None:
+        self._check("page_limit", self.page_limit >= 1, "1 or more")
+        self._check("schedule", re.fullmatch(r"(cron|rate|at)\(.+\)", self.schedule), "cron(…), rate(…) or at(…)")
+        self._check("memory_mib", 128 <= self.memory_mib <= 10240, "128 to 10240")
+        self._check("timeout_s", 30 <= self.timeout_s <= 900, "30 to 900")
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, OSError, ValueError):  # what zoneinfo raises: unknown key, a folder, a path
+            self._check("time_zone", False, "an IANA zone such as Europe/Berlin")
+
+    @property
+    def address(self) -> str:
+        """What is read, as a person names it; no secrets."""
+        raise NotImplementedError
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets that are read to read it, and that its function may read."""
+        return ()
+
+    @property
+    def records(self) -> str:
+        """Where the array of records is in a page: names with dots between; ``""``: the page is the array."""
+        return ""
+
+    @property
+    def format(self) -> Literal["json", "jsonl", "csv"]:
+        """What a page is, in UTF-8."""
+        return "jsonl"
+
+    @property
+    def pagination(self) -> Pagination:
+        """What of a page, beside its records, is looked at."""
+        return Pagination()
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one answer of any size, which a run that was killed begins again."""
+        return False
+
+    def following(self, cursor: str | None, answer: Answer) -> str | None:
+        """Give the cursor of the page behind ``answer``, None at the end. A source may override it."""
+        return None if self.pagination.over(answer) else self.pagination.following(cursor, answer)
+
+    def transform(self, record: dict[str, Any]) -> dict[str, Any] | None:
+        """Give the record as it shall be written, or None to leave it out. A source may override it."""
+        return self.change.apply(record) if self.change else record
+
+    @property
+    def transforms(self) -> bool:
+        """Whether records are made into objects and changed."""
+        return self.change is not None or type(self).transform is not Feed.transform
+
+    def _check(self, field: str, good: object, takes: str) -> None:
+        if not good:
+            kind = next(each.__name__ for each in type(self).__mro__ if each.__module__.startswith("brigade."))
+            raise SettingsError(f"{kind}.{field} is {getattr(self, field)!r}; it takes {takes}")
