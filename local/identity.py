@@ -103,9 +103,11 @@ def allowed(caller: Caller, action: str, resource: str, context: Mapping[str, An
         secure_transport=True,  # on loopback there is no line to listen on
     )
     answer = evaluator.evaluate(question, caller.principal.policies, *caller.principal.limits)
-    own = evaluator._resource_policy(action.partition(":")[0], resource)
+    service = action.partition(":")[0]
+    own = evaluator._resource_policy(service, resource)
     if own is not None:
-        answer = evaluator.combine_resource_policy(answer, question, *own, limits=caller.principal.limits)
+        required = service in evaluator._POLICY_REQUIRED  # a key's policy must allow even its own account
+        answer = evaluator.combine_resource_policy(answer, question, *own, required, caller.principal.limits)
     return bool(answer.decision == "Allow")
 
 

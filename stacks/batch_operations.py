@@ -60,7 +60,8 @@ class BatchOperationsStack(Stack):
             allow_list(made.role, storage.lake)
             for bucket in settings.buckets:
                 allow_existing(made.role, bucket.name, bucket.operations.get(name, ()))
-            allow_key(made.role, storage.key, "Decrypt", *(["GenerateDataKey"] if operation.writes else []))
+            uses = [*(["Decrypt"] if operation.content else []), *(["GenerateDataKey"] if operation.writes else [])]
+            allow_key(made.role, storage.key, *uses)
             CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)
             functions.append(made.function)
         self.job_role = JobRole(

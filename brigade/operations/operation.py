@@ -33,6 +33,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Reserved concurrency: a cap on how many run at once. None leaves it to the account's limit."""
     reads: tuple[str, ...]
     """Patterns of the lake's keys that it may read: ``photographs/*``; ``*`` for all."""
+    content: bool = True
+    """Whether it reads what is in them: one that asks for heads alone has no use for the stage's key."""
     writes: tuple[str, ...] = ()
     """Patterns of the lake's keys that it may write. What it may read it may not write unless it says so here."""
     checks: tuple[str, ...] = ()

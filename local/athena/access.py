@@ -3,7 +3,7 @@
 User guide: "Fine-grained access to databases and tables in the AWS Glue Data Catalog" (a query reads the database, the
 table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too),
 "Partition projection" (which spares Athena the call for partitions), "Access to Amazon S3", and API_GetQueryResults
-(who reads results needs s3:GetObject on them).
+(who reads results needs s3:GetObject on them). What is under a KMS key asks for the key too.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ministack.core.responses import get_account_id, get_region
 
-from local import identity
+from local import identity, keys
 
 
 class Denied(Exception):
@@ -54,6 +54,7 @@ def require_list(bucket: str, prefix: str) -> None:
 def require_read(bucket: str, key: str) -> None:
     """Return if the caller may read an object."""
     _require_s3("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", f"s3://{bucket}/{key}")
+    _require_key("kms:Decrypt", keys.of_object(bucket, key), f"s3://{bucket}/{key}")
 
 
 def require_output_bucket(location: str) -> None:
@@ -70,9 +71,16 @@ def require_write(uri: str) -> None:
         raise Denied(
             f"Access denied when writing output to url: {uri} . Please ensure you are allowed to access the S3 bucket."
         )
+    _require_key("kms:GenerateDataKey", keys.of_write(where.netloc, {}), uri)
 
 
 def _require_s3(action: str, resource: str, uri: str, context: Mapping[str, str] | None = None) -> None:
     who = caller()
     if not identity.allowed(who, action, resource, context):
+        raise Denied(f"Permission denied on S3 path: {uri} (User: {who.arn} is not authorized to perform: {action})")
+
+
+def _require_key(action: str, key: str | None, uri: str) -> None:
+    who = caller()
+    if not keys.usable(who, action, key):
         raise Denied(f"Permission denied on S3 path: {uri} (User: {who.arn} is not authorized to perform: {action})")

@@ -67,7 +67,7 @@ def allow_list(grantee: Grantee, *buckets: s3.IBucket) -> None:
 
 def allow_key(grantee: Grantee, key: kms.IKey | None, *actions: str) -> None:
     """Let ``grantee`` use the stage's key, if there is one: Decrypt reads, GenerateDataKey writes, parts need both."""
-    if key:
+    if key and actions:
         allow(grantee, [f"kms:{action}" for action in actions], [key.key_arn])
 
 

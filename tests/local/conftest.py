@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,12 +87,20 @@ def run_local(home: Path, *arguments: str, check: bool = True) -> "subprocess.Co
     )
 
 
+@contextmanager
+def running(home: Path) -> Iterator[Emulator]:
+    """A local AWS in the folder ``home``, up for as long as the block runs."""
+    up = json.loads(run_local(home, "up", "--port", str(free_port())).stdout)
+    try:
+        yield Emulator(home=home, endpoint=up["endpoint"])
+    finally:
+        run_local(home, "down")
+
+
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    home = tmp_path_factory.mktemp("aws")
-    up = json.loads(run_local(home, "up", "--port", str(free_port())).stdout)
-    yield Emulator(home=home, endpoint=up["endpoint"])
-    run_local(home, "down")
+    with running(tmp_path_factory.mktemp("aws")) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ class Policies:
     def __init__(self, deployed: Deployment) -> None:
         self._iam, self._s3 = deployed.emulator.root("iam"), deployed.emulator.root("s3")
         self._outputs, self._stage = deployed.outputs, f"brigade-{deployed.stage}"
+        self._kms = deployed.emulator.root("kms")
+        self._keys = {key["KeyArn"]: "key" for key in self._kms.list_keys()["Keys"]}
         self._places = dict(self._found())
 
     def grants(self) -> set[Grant]:
@@ -84,7 +86,8 @@ class Policies:
                 inline = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
                 yield _holder(name), [_Place("role", name, policy) for policy in inline]
         yield "operator", [_Place("managed", self._outputs["OperatorPolicyArn"], "")]
-        yield "S3 Inventory", [_Place("bucket", self._outputs["ReportsBucket"], "InventoryPolicy")]
+        bucket = _Place("bucket", self._outputs["ReportsBucket"], "InventoryPolicy")
+        yield "S3 Inventory", [bucket, *(_Place("key", key, "") for key in self._keys)]
 
     def _read(self, place: _Place) -> dict[str, Any]:
         if place.kind == "role":
@@ -92,6 +95,8 @@ class Policies:
         elif place.kind == "managed":
             version = self._iam.get_policy(PolicyArn=place.owner)["Policy"]["DefaultVersionId"]
             answer = self._iam.get_policy_version(PolicyArn=place.owner, VersionId=version)["PolicyVersion"]["Document"]
+        elif place.kind == "key":
+            answer = json.loads(self._kms.get_key_policy(KeyId=place.owner)["Policy"])
         else:
             answer = json.loads(self._s3.get_bucket_policy(Bucket=place.owner)["Policy"])
         document: dict[str, Any] = answer
@@ -106,6 +111,8 @@ class Policies:
             for version in self._iam.list_policy_versions(PolicyArn=place.owner)["Versions"]:
                 if not version["IsDefaultVersion"]:
                     self._iam.delete_policy_version(PolicyArn=place.owner, VersionId=version["VersionId"])
+        elif place.kind == "key":
+            self._kms.put_key_policy(KeyId=place.owner, PolicyName="default", Policy=text)
         else:
             self._s3.put_bucket_policy(Bucket=place.owner, Policy=text)
 
@@ -113,7 +120,7 @@ class Policies:
         """A resource without what the deploy made up: ``lake/photographs/*``, ``function:verify``."""
         for output in ("LakeBucket", "ReportsBucket", "StateBucket"):
             resource = resource.replace(f"arn:aws:s3:::{self._outputs[output]}", output.removesuffix("Bucket").lower())
-        resource = resource.replace(self._outputs["JobRoleArn"], "job role")
+        resource = self._keys.get(resource, resource).replace(self._outputs["JobRoleArn"], "job role")
         if ":log-group:" in resource:
             return "its log group"
         return resource.removeprefix("arn:aws:").replace(":us-east-1:000000000000", "")

@@ -39,5 +39,6 @@ OPERATION = Operation(
     memory_mib=256,
     timeout_s=60,
     reads=("*",),
+    content=False,
     deletes=("*",),
 )
