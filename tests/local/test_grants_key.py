@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.conftest import Emulator, running
+from tests.local.conftest import running
 from tests.local.deployment import Deployment, deploy
 from tests.local.exercises import Exercises
 from tests.local.grants import Grant, Policies
