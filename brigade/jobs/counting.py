@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +22,7 @@ _NAMES = ["bucket", "key", "version", "status", "first", "second", "message"]
 _AT_ONCE = 2
 _TELLING = (3, 4, 5, 1, 6)  # columns: all but the bucket and the version
 _LONG_HEX = r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b"
-_DIGIT = ord("0")
-_ALIKE = np.array([_DIGIT if _DIGIT <= byte <= _DIGIT + 9 else byte for byte in range(256)], np.uint8)
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _Counts = list[tuple[Task, int]]
 
 
@@ -87,28 +87,27 @@ def _counted(block: bytes, name: str, line: int) -> _Counts:
         return [(task_of(record, f"{name}, line {line + at}"), 1) for at, record in rows]
     columns = table.combine_chunks().to_batches()[0]
     told = pc.binary_join_element_wise(*(columns.column(at) for at in _TELLING), "\0")
-    if pc.any(pc.match_substring_regex(told, "[0-9a-fA-F]{12}")).as_py():
-        told = pc.replace_substring_regex(told, _LONG_HEX, "ID")
-    rows = pa.table({"told": _without_numbers(told), "row": np.arange(len(columns), dtype=np.int64)})
-    groups = rows.group_by("told").aggregate([("row", "min"), ([], "count_all")])
-    counts = zip(groups["row_min"].to_pylist(), groups["count_all"].to_pylist(), strict=True)
+    groups = _alike(_zeroed(told), np.arange(len(columns), dtype=np.int64), np.ones(len(columns), np.int64))
+    first = told.take(groups["row_min"].combine_chunks())
+    # Only what is left is looked at more closely: digits that are a run are one, long hexadecimals are ids.
+    folded = pc.replace_substring_regex(pc.replace_substring_regex(first, _LONG_HEX, "ID"), "[0-9]+", "0")
+    groups = _alike(folded, groups["row_min"], groups["tasks_sum"])
     return [
         (task_of([field[row].as_py() for field in columns.columns], f"{name}, row {row + 1} after line {line}"), tasks)
-        for row, tasks in sorted(counts)
+        for row, tasks in sorted(zip(groups["row_min"].to_pylist(), groups["tasks_sum"].to_pylist(), strict=True))
     ]
 
 
-def _without_numbers(messages: pa.StringArray) -> pa.StringArray:
-    """Give the texts with a single 0 for each run of digits."""
-    starts = np.frombuffer(messages.buffers()[1], np.int32, len(messages) + 1, messages.offset * 4)
-    if not messages.buffers()[2]:
-        return messages
-    text = _ALIKE[np.frombuffer(messages.buffers()[2], np.uint8)[starts[0] : starts[-1]]]
-    starts = starts - starts[0]
-    digits = text == _DIGIT
-    again = np.zeros(len(text), np.bool_)
-    again[1:] = digits[1:] & digits[:-1]
-    again[starts[:-1][starts[:-1] < len(text)]] = False  # a text's own first digit
-    starts = (starts - np.searchsorted(np.flatnonzero(again), starts)).astype(np.int32)
-    plain = text[~again]
-    return pa.Array.from_buffers(pa.string(), len(messages), [None, pa.py_buffer(starts), pa.py_buffer(plain)])
+def _alike(told: pa.StringArray, rows: Any, tasks: Any) -> pa.Table:
+    """Give the first row of each text, and how many tasks have it."""
+    table = pa.table({"told": told, "row": rows, "tasks": tasks})
+    return table.group_by("told", use_threads=False).aggregate([("row", "min"), ("tasks", "sum")])
+
+
+def _zeroed(texts: pa.StringArray) -> pa.StringArray:
+    """Give the texts with a zero for every digit: of the same lengths, so it costs one look at each byte."""
+    validity, starts, characters = texts.buffers()
+    if not characters:
+        return texts
+    zeros = pa.py_buffer(characters.to_pybytes().translate(_ALIKE))
+    return pa.Array.from_buffers(pa.string(), len(texts), [validity, starts, zeros], offset=texts.offset)
