@@ -36,14 +36,20 @@ def enclose_functions() -> None:
     Mends (1.5.33): Python functions, whatever their version, run in an environment that holds boto3 only, as on AWS,
     with their own variables; past MemorySize an allocation is a MemoryError (on AWS the function is killed).
     """
-    plain = lambda_runtime._PYTHON_WORKER_SCRIPT
-    named = plain.replace('"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"')
-    if named == plain:
-        raise RuntimeError("ministack's worker of Python functions is not as it was; see local/patches")
+    edit_worker('"error": str(e), "trace"', '"error": str(e), "type": type(e).__name__, "trace"')
 
     @replacing(lambda_runtime, "_detect_runtime_binary")
     def runtime(original: Any, name: str) -> Any:
-        return (str(_PYTHON), _ENCLOSE + named) if name.startswith("python") else original(name)
+        worker = lambda_runtime._PYTHON_WORKER_SCRIPT
+        return (str(_PYTHON), _ENCLOSE + worker) if name.startswith("python") else original(name)
+
+
+def edit_worker(old: str, new: str) -> None:
+    """Put ``new`` for ``old`` in the program that runs Python functions; RuntimeError when it is not there any more."""
+    plain = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if old not in plain:
+        raise RuntimeError("ministack's worker of Python functions is not as it was; see local/patches")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = plain.replace(old, new)
 
 
 def name_failures() -> None:
