@@ -70,7 +70,9 @@ for number in range(10_100):
     cloudwatch.record_metric("N", "Duration", number, "Milliseconds")
 streams = cloudwatch_logs._log_groups["/aws/lambda/f"]["streams"]
 said = [event["message"] for stream in streams.values() for event in stream["events"]]
-points = {name: cloudwatch._metric_bucket(("N", name, cloudwatch._dims_key({}))) for name in ("Invocations", "Duration")}
+points = {
+    name: cloudwatch._metric_bucket(("N", name, cloudwatch._dims_key({}))) for name in ("Invocations", "Duration")
+}
 print(json.dumps({
     "streams": len(streams),
     "newest": "says 1099" in said,
