@@ -129,22 +129,31 @@ class Object:
             digest.update(piece)
         return digest.hexdigest()
 
-    def has_made(self, key: str) -> bool:
-        """Say whether ``key`` holds what was made of just this content: then there is nothing to do.
+    def has_made(self, key: str, recipe: str = "") -> bool:
+        """Say whether ``key`` holds what was made of just this content by this ``recipe``: then there is nothing to do.
 
-        It is known by the ETag in the metadata under ``SOURCE``, which ``writer`` sets. The operation's ``reads`` must
-        have the key.
+        It is known by the metadata under ``SOURCE``, which ``writer`` sets, and ``write`` once the head was looked at:
+        this ETag, and a digest of the recipe, any text that says how: of arguments that make another result. The
+        operation's ``reads`` or ``checks`` must have the key.
         """
         found = head(self._s3, self.bucket, key)
-        return found is not None and found.metadata.get(SOURCE) == self.head.etag
+        return found is not None and found.metadata.get(SOURCE) == self._made(recipe)
+
+    def _made(self, recipe: str) -> str:
+        return f"{self.head.etag} {hashlib.sha256(recipe.encode()).hexdigest()[:16]}" if recipe else self.head.etag
 
     def writer(
-        self, key: str, *, content_type: str, condition: Condition = None, tags: Mapping[str, str] | None = None
+        self,
+        key: str,
+        *,
+        content_type: str,
+        condition: Condition = None,
+        tags: Mapping[str, str] | None = None,
+        recipe: str = "",
     ) -> "Writer":
         """Give a stream to another object of the same bucket: all of it is published at the good end of the block.
 
-        It carries this object's metadata and storage class, ``tags`` if given, and under ``SOURCE`` this ETag, for
-        ``has_made``. Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
+        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by. Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
         """
         from brigade.s3 import Writer  # most operations write one small object: they start without it
 
@@ -154,7 +163,7 @@ class Object:
             self.bucket,
             key,
             condition=condition,
-            metadata={**self.head.metadata, SOURCE: self.head.etag},
+            metadata={**self.head.metadata, SOURCE: self._made(recipe)},
             content_type=content_type,
             threads=1,
             attributes={**self.head.attributes, **({"Tagging": urlencode(tags)} if tags else {})},
@@ -193,15 +202,28 @@ class Object:
         calls: Any = self._s3
         delete(calls, self.bucket, self.key, condition=Matches(f'"{self.head.etag}"'))
 
-    def write(self, key: str, content: bytes, *, content_type: str, condition: Condition = None) -> None:
+    def write(
+        self, key: str, content: bytes, *, content_type: str, condition: Condition = None, recipe: str = ""
+    ) -> None:
         """Write another object of the same bucket, whole or not at all; a return says that it is there.
+
+        Where the head was looked at, or a ``recipe`` is given, it carries what ``has_made`` knows it by.
 
         ``condition`` is ``Absent()`` (only if there is none), ``Matches(etag)`` (only if it is still this one), or
         none: replace what is there. Fails with ConditionLost when the condition did not hold. A conditional write whose
         answer got lost is settled by a look at the object, so the operation's ``reads`` must have its keys too.
         """
+        metadata = {SOURCE: self._made(recipe)} if recipe or "head" in self.__dict__ else {}
         if condition is None:
             # To send it again is the same, so a lost answer needs no look, and the role no right to read.
-            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type)
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type, Metadata=metadata)
         else:
-            put(self._s3, self.bucket, key, content, content_type=content_type, condition=condition)
+            put(
+                self._s3,
+                self.bucket,
+                key,
+                content,
+                content_type=content_type,
+                condition=condition,
+                metadata=metadata,
+            )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,31 @@ if TYPE_CHECKING:  # the declaration alone must stay light: a deploy reads it, t
 
 class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of an operation that takes none: any argument given is refused."""
+
+
+_SHORTEST, _LONGEST = 64, 65_536
+
+PriceClass = Literal["look", "read", "write", "copy", "rewrite"]
+"""What an operation does to S3 for one object, by which its price is estimated; see ``REQUESTS``."""
+
+
+class Requests(NamedTuple):
+    """What one object takes of S3: requests priced as GET and as PUT, and how often its content passes the function."""
+
+    reads: int
+    writes: int
+    passes: int
+
+
+REQUESTS: Mapping[PriceClass, Requests] = {
+    "look": Requests(reads=1, writes=0, passes=0),
+    "read": Requests(reads=1, writes=0, passes=1),
+    "write": Requests(reads=1, writes=1, passes=1),
+    "copy": Requests(reads=2, writes=1, passes=0),
+    "rewrite": Requests(reads=4, writes=1, passes=2),
+}
+"""Of each class: ``look`` asks for the head alone; ``read`` reads it; ``write`` reads it and writes another; ``copy`` has
+S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +56,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """1 to 900; a task still running three seconds before it is answered with TemporaryFailure."""
     concurrency: int | None = None
     """Reserved concurrency: a cap on how many run at once. None leaves it to the account's limit."""
+    price: PriceClass = "read"
+    """What it does to S3 for one object, for the estimate of a job's price."""
+    text_bytes: int = 1024
+    """At most so many bytes of UTF-8 of its text, or of its failure's, go into the report, 64 to 65536: S3 documents
+    no maximum, and a row should stay readable."""
     reads: tuple[str, ...]
     """Patterns of the lake's keys that it may read: ``photographs/*``; ``*`` for all."""
     content: bool = True
@@ -44,3 +74,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns of the lake's keys that it may delete: the current version, which a versioned lake keeps a while."""
     tags: bool = False
     """Whether it may read the tags of what it reads, and set those of what it writes."""
+
+    def __post_init__(self) -> None:
+        if not _SHORTEST <= self.text_bytes <= _LONGEST:
+            raise ValueError(f"text_bytes is {self.text_bytes}; it takes {_SHORTEST} to {_LONGEST}")

@@ -15,9 +15,6 @@ from brigade.errors import BrigadeError, RetryLater
 
 Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
-TEXT_BYTES = 1024
-"""How much text a result carries. AWS documents no maximum; a row of the report should stay readable."""
-
 # Throttling and transient codes of botocore's standard retry mode, S3's own, and what HEAD, which has no body, says.
 _LATER = frozenset(
     {
@@ -49,11 +46,12 @@ class OutOfTime(BaseException):
     """The function's time is nearly over. Not an Exception: an operation's ``except Exception`` lets it through."""
 
 
-def of_error(error: BaseException) -> tuple[Code, str]:
+def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
     """Give the result code and text of what an operation raised.
 
     TemporaryFailure, which S3 tries again: RetryLater, OutOfTime, AWS's throttling, timeouts, internal errors and lost
-    connections. PermanentFailure: everything else, its text the type or AWS's error code, and the message.
+    connections. PermanentFailure: everything else, its text the type or AWS's error code, and the message, as ``line``
+    gives it within ``limit``.
     """
     if isinstance(error, OutOfTime):
         return "TemporaryFailure", "OutOfTime: the function's time limit came before the task was done"
@@ -63,11 +61,11 @@ def of_error(error: BaseException) -> tuple[Code, str]:
         and not isinstance(error, RetryLater)
     ):
         # brigade.s3 says it for a person who does not see the object; a row of the report has it, and wants the code.
-        return of_error(error.__cause__)
+        return of_error(error.__cause__, limit)
     if isinstance(error, ClientError):
         code = str(error.response["Error"].get("Code", "Unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        text = line(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})")
+        text = line(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
         return ("TemporaryFailure" if code in _LATER or status in _LATER_STATUS else "PermanentFailure"), text
     temporary = isinstance(
         error,
@@ -75,11 +73,11 @@ def of_error(error: BaseException) -> tuple[Code, str]:
         RetryLater | AwsConnectionError | HTTPClientError | IncompleteReadError | FlexibleChecksumError
         | ConnectionError | TimeoutError,
     )  # fmt: skip
-    message = line(f"{type(error).__name__}: {error}") if str(error) else type(error).__name__
+    message = line(f"{type(error).__name__}: {error}", limit) if str(error) else type(error).__name__
     return ("TemporaryFailure" if temporary else "PermanentFailure"), message
 
 
-def line(text: str, limit: int = TEXT_BYTES) -> str:
+def line(text: str, limit: int) -> str:
     """Give ``text`` on one line, without what looks like a secret, in at most ``limit`` bytes of valid UTF-8.
 
     A cut is shown by ``…`` and never falls inside a character.

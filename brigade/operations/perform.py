@@ -33,7 +33,7 @@ def _one(operation: Operation, invocation: Invocation, task: Task, s3: S3, remai
         with deadline(remaining_s):
             arguments = typed(operation.arguments, invocation.arguments)
             text = operation.run(Object(s3, task.bucket, task.key, task.version_id), arguments)
-            return Result(task, "Succeeded", line(str(text)))
+            return Result(task, "Succeeded", line(str(text), operation.text_bytes))
     except (Exception, SystemExit, OutOfTime) as error:  # noqa: BLE001 - whatever an operation raises is its task's failure
-        code, text = of_error(error)
+        code, text = of_error(error, operation.text_bytes)
         return Result(task, code, text, error)

@@ -162,8 +162,13 @@ def _describe(call: _Call) -> bytes:
 
 def _list(call: _Call) -> bytes:
     identity.require(call.caller, "s3:ListJobs", "*")
-    limit = call.first("ListJobs", "MaxResults", "maxResults") if "maxResults" in call.query else 1000
     statuses = call.query.get("jobStatuses", [])
+    try:
+        limit = call.first("ListJobs", "MaxResults", "maxResults") if "maxResults" in call.query else 1000
+        for status in statuses:
+            check("ListJobs", "JobStatuses", status)
+    except Fault as fault:
+        raise Fault("InvalidRequestException", fault.message) from fault
     token = call.query.get("nextToken", [""])[0]
     jobs, following = call.engine.shelf.page(statuses, limit or 1000, token)
     return response_body("ListJobs", {"Jobs": [job.listed() for job in jobs], "NextToken": following})

@@ -75,8 +75,12 @@ def error_body(fault: Fault) -> bytes:
 
 
 def check(operation: str, member: str, text: str) -> Any:
-    """Read one header, path or query member of an operation by its model, as :func:`request_body` does those of XML."""
-    return _scalar(_model().operation_model(operation).input_shape.members[member], text, member)
+    """Read one header, path or query member of an operation by its model, as :func:`request_body` does those of XML.
+
+    Of a member that is a list, one of its items.
+    """
+    shape = _model().operation_model(operation).input_shape.members[member]
+    return _scalar(shape.member if shape.type_name == "list" else shape, text, member)
 
 
 def _document(root: Element) -> bytes:

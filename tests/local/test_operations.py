@@ -114,6 +114,8 @@ def test_to_parquet_finds_the_columns(lake: Lake, packed: bool) -> None:
     assert (table.num_rows, table["n"][5000].as_py(), table["more"][0].as_py()) == (5001, 1.5, None)
     assert table["text"][6].as_py() == "ü" * 6
     assert "made already" in done(lake.run(to_parquet, key))
+    assert "rows=5001 columns=1" in done(lake.run(to_parquet, key, {"columns": "n:number"}))
+    assert "made already" in done(lake.run(to_parquet, key, {"columns": "n:number"}))
     assert "rows=5001" in done(lake.run(verify, "d/x.parquet"))
 
 

@@ -38,6 +38,7 @@ OPERATION = Operation(
     summary="Say what would be deleted; with mode=delete, delete what is unchanged.",
     memory_mib=256,
     timeout_s=60,
+    price="look",
     reads=("*",),
     content=False,
     deletes=("*",),

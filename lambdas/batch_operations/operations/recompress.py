@@ -92,6 +92,7 @@ OPERATION = Operation(
     summary="Change gzip to Zstandard or back; the original is deleted once the new one is proved.",
     memory_mib=512,
     timeout_s=900,
+    price="rewrite",
     reads=("*.gz", "*.zst"),
     writes=("*.gz", "*.zst"),
     deletes=("*.gz", "*.zst"),

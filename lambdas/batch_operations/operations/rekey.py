@@ -76,6 +76,7 @@ OPERATION = Operation(
     summary="Copy to another key, made from the old one; the original is deleted if asked, once the copy is proved.",
     memory_mib=256,
     timeout_s=900,
+    price="copy",
     reads=("*",),
     writes=("*",),
     deletes=("*",),

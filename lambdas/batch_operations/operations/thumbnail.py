@@ -71,6 +71,7 @@ OPERATION = Operation(
     summary="Write a small copy of a picture to thumbnails/.",
     memory_mib=1024,
     timeout_s=60,
+    price="write",
     reads=("photographs/*",),
     writes=("thumbnails/*",),
 )

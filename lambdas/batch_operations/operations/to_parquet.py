@@ -31,7 +31,7 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def to_parquet(source: Object, arguments: Arguments) -> str:
-    """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this content.
+    """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this by the same ``columns``.
 
     Without ``columns`` the content is read twice: first for the columns and their types over all lines (integers with
     numbers are numbers), then to write. With them, other fields are left out and absent ones null. Memory: about 150
@@ -45,12 +45,12 @@ def to_parquet(source: Object, arguments: Arguments) -> str:
         raise InvalidData("the key ends neither in .jsonl nor in .jsonl.gz")
     target = stem.removesuffix(".jsonl") + ".parquet"
     given = _given(arguments.columns)
-    if source.has_made(target):
+    if source.has_made(target, arguments.columns):
         return f"made already: {target}"
     wanted = given or _found(source)
     rows = 0
     with (
-        source.writer(target, content_type="application/vnd.apache.parquet") as out,
+        source.writer(target, content_type="application/vnd.apache.parquet", recipe=arguments.columns) as out,
         parquet.ParquetWriter(pa.PythonFile(_Sink(out), mode="w"), wanted, compression="zstd") as table,
     ):
         for block in _tables(source, wanted):
@@ -136,6 +136,7 @@ OPERATION = Operation(
     summary="Write JSON Lines (.jsonl, .jsonl.gz) as Parquet beside it.",
     memory_mib=1024,
     timeout_s=900,
+    price="rewrite",
     reads=("*.jsonl", "*.jsonl.gz"),
     writes=("*.parquet",),
     checks=("*.parquet",),

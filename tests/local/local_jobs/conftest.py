@@ -20,6 +20,18 @@ def handler(event, context):
     word = key.split("/")[0]
     if word == "raise":
         raise ValueError("no such luck")
+    if word == "exit":
+        os._exit(7)
+    if word == "system-exit":
+        raise SystemExit(7)
+    if word == "leak":
+        held = []
+        while True:
+            held.append(bytearray(16 << 20))
+    if word == "large":
+        return result("Succeeded", "x" * (int(key.split("/")[1]) << 20))
+    if word == "twice":
+        return answer(event, [{"taskId": task["taskId"], "resultCode": "Succeeded", "resultString": ""}] * 2)
     if word == "slow":
         time.sleep(float(key.split("/")[1]))
     if word == "temporary":

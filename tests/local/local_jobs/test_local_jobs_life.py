@@ -137,6 +137,25 @@ def test_each_kind_of_answer_has_its_row(batch: Batch) -> None:
     assert rows["unsaid"][:3] == ["failed", "200", "TemporaryFailure"]
 
 
+def test_functions_that_crash_leak_hang_or_say_too_much_end_as_their_task(batch: Batch) -> None:
+    bad = {
+        "exit": "Runtime.ExitError",
+        "system-exit": "Runtime.ExitError",
+        "leak": "MemoryError",
+        "large/7": "Function.ResponseSizeTooLarge",
+        "slow/9": "timed out after 3.00 seconds",
+        "twice": "2 results for one task",
+    }
+    job_id = batch.create([*bad, "ok/after"])
+    job = batch.await_status(job_id)
+    assert (job["Status"], job["ProgressSummary"]["NumberOfTasksFailed"]) == ("Complete", len(bad))
+    rows = {row[1]: row[3:] for row in batch.rows(job_id)}
+    for key, said in bad.items():
+        assert rows[key][:3] == ["failed", "200", "PermanentFailure"]
+        assert said in rows[key][3]
+    assert rows["ok/after"] == ["succeeded", "200", "", "ok/after"]
+
+
 def test_a_job_waits_for_confirmation_unless_told_not_to(batch: Batch) -> None:
     request = batch.request(["ok/1"])
     del request["ConfirmationRequired"]

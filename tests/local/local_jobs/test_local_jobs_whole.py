@@ -4,6 +4,8 @@ import json
 import time
 import uuid
 import zlib
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -97,6 +99,51 @@ def test_s3s_own_operations_do_what_they_say(batch: Batch, source: str) -> None:
     job = over(batch, source, {"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "CRC32"}}, **first)
     ((*_, said),) = batch.rows(job["JobId"])
     assert json.loads(said)["checksum_hex"] == f"{zlib.crc32(b'xxx'):08X}"
+
+
+def test_an_archived_object_is_restored(batch: Batch, source: str) -> None:
+    batch.s3.put_object(Bucket=SOURCE, Key="cold/a", Body=b"x", StorageClass="GLACIER")
+    batch.s3.put_object(Bucket=SOURCE, Key="cold/b", Body=b"x")
+    restore = {"S3InitiateRestoreObject": {"ExpirationInDays": 2, "GlacierJobTier": "BULK"}}
+    job = over(batch, source, restore, KeyNameConstraint={"MatchAnyPrefix": ["cold/"]})
+    rows = {row[1]: row[3:6] for row in batch.rows(job["JobId"])}
+    assert rows == {"cold/a": ["succeeded", "200", ""], "cold/b": ["failed", "403", "ObjectAlreadyInActiveTierError"]}
+    assert "ongoing-request" in batch.s3.head_object(Bucket=SOURCE, Key="cold/a")["Restore"]
+
+
+def test_objects_are_held_and_retained(batch: Batch) -> None:
+    locked = "locked-bucket"
+    batch.s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    named = {"Bucket": locked, "Key": "kept"}
+    version = batch.s3.put_object(**named, Body=b"x")["VersionId"]
+    own = {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{locked}", f"arn:aws:s3:::{locked}/*"]}
+    role = batch.make_role([batch.reads(), batch.writes(), own])
+
+    def job(**operation: Any) -> dict[str, Any]:
+        request = batch.request([], Operation=operation, RoleArn=role)
+        request["Manifest"]["Location"] = batch.put(f"{locked},kept\n".encode())
+        progress: dict[str, Any] = batch.await_status(batch.control.create_job(**request)["JobId"])["ProgressSummary"]
+        return progress
+
+    def deleted() -> bool:
+        with suppress(batch.s3.exceptions.ClientError):
+            batch.s3.delete_object(**named, VersionId=version)
+            return True
+        return False
+
+    assert job(S3PutObjectLegalHold={"LegalHold": {"Status": "ON"}})["NumberOfTasksSucceeded"] == 1
+    assert batch.s3.get_object_legal_hold(**named)["LegalHold"] == {"Status": "ON"}
+    assert not deleted()
+    assert job(S3PutObjectLegalHold={"LegalHold": {"Status": "OFF"}})["NumberOfTasksSucceeded"] == 1
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+    assert job(S3PutObjectRetention={"Retention": retention})["NumberOfTasksSucceeded"] == 1
+    assert batch.s3.get_object_retention(**named)["Retention"] == retention
+    assert not deleted()
+    shorter = retention | {"RetainUntilDate": datetime(2098, 1, 1, tzinfo=UTC)}
+    assert job(S3PutObjectRetention={"Retention": shorter})["NumberOfTasksFailed"] == 1
+    bypassed = job(S3PutObjectRetention={"Retention": shorter, "BypassGovernanceRetention": True})
+    assert bypassed["NumberOfTasksSucceeded"] == 1
 
 
 def test_a_role_that_may_not_fails_its_tasks_not_the_job(batch: Batch, source: str) -> None:

@@ -120,6 +120,33 @@ GENERATOR = (
         ({"extra": "<ConfirmationRequired>no</ConfirmationRequired>"}, 400, "BadRequestException", "true or false"),
         ({"extra": "<Speed>9</Speed>"}, 400, "BadRequestException", "takes no Speed"),
         ({"extra": "<Open>"}, 400, "MalformedXML", "not well-formed"),
+        (
+            {
+                "manifest": GENERATOR.replace(
+                    "</EnableManifestOutput>",
+                    "</EnableManifestOutput><Filter><KeyNameConstraint><MatchAnyPrefix><member>a</member>"
+                    "<member>b</member></MatchAnyPrefix></KeyNameConstraint></Filter>",
+                )
+            },
+            400,
+            "BadRequestException",
+            "MatchAnyPrefix takes one string, not 2",
+        ),
+        (
+            {"manifest": GENERATOR.replace("false", "true")},
+            400,
+            "BadRequestException",
+            "ManifestOutputLocation is required",
+        ),
+        (
+            {
+                "operation": "<S3ComputeObjectChecksum><ChecksumAlgorithm>XXHASH3</ChecksumAlgorithm>"
+                "</S3ComputeObjectChecksum>"
+            },
+            501,
+            "NotImplemented",
+            "does not compute XXHASH3",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_run_is_refused_at_once(
@@ -129,6 +156,10 @@ def test_a_request_that_cannot_be_run_is_refused_at_once(
     assert answer is not None
     assert (got, answer.findtext("Error/Code")) == (status, code)
     assert said in (answer.findtext("Error/Message") or "")
+
+
+def manifest(arn: str = "arn:aws:s3:::b/k", **spec: Any) -> dict[str, Any]:
+    return {"Spec": spec, "Location": {"ObjectArn": arn, "ETag": "e"}}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +173,19 @@ def test_a_request_that_cannot_be_run_is_refused_at_once(
         ({"fields": ["Bucket", "Key", "Key"]}, "names a column twice"),
         ({"Report": {"Enabled": True}}, "needs Bucket, Format and ReportScope"),
         ({"Tags": [{"Key": "a", "Value": "b"}] * 2}, "a key twice"),
+        ({"Tags": [{"Key": "a?", "Value": "b"}]}, "a character that tags do not take"),
+        ({"Tags": [{"Key": "a", "Value": "b" * 257}]}, "must have a length from 0 to 256"),
+        ({"Priority": 2147483648}, "Priority must be from 0 to 2147483647"),
+        ({"ClientRequestToken": "t" * 65}, "ClientRequestToken must have a length from 1 to 64"),
+        ({"Description": "d" * 257}, "Description must have a length from 1 to 256"),
+        ({"invoke": {"UserArguments": {str(n): "" for n in range(11)}}}, "must have a length from 1 to 10"),
+        ({"invoke": {"UserArguments": {"k": "v" * 1025}}}, "must have a length from 0 to 1024"),
+        ({"Operation": {"LambdaInvoke": {}, "S3DeleteObjectTagging": {}}}, "exactly one member"),
+        ({"Operation": {"S3PutObjectCopy": {}}}, "TargetResource is required"),
+        ({"Operation": {"S3PutObjectLegalHold": {"LegalHold": {"Status": "MAYBE"}}}}, "must be one of OFF, ON"),
+        ({"Manifest": manifest(Format="S3BatchOperations_CSV_20180820")}, "Fields is required"),
+        ({"Manifest": manifest(Format="S3InventoryReport_CSV_20161130", Fields=["Key"])}, "Fields is not taken"),
+        ({"Manifest": manifest(arn="arn:aws:s3:::bucket", Format="S3InventoryReport_CSV_20161130")}, "BUCKET/KEY"),
     ],
 )
 def test_values_are_checked_at_once(batch: Batch, changes: dict[str, Any], said: str) -> None:
@@ -194,7 +238,14 @@ def test_jobs_are_listed_by_page_and_by_state(batch: Batch) -> None:
     one = next(job for job in listed if job["JobId"] == waiting[0])
     assert (one["Operation"], one["Description"], one["Priority"]) == ("LambdaInvoke", "listed", 10)
     assert one["ProgressSummary"]["TotalNumberOfTasks"] == 1
-    with pytest.raises(ClientError, match="nextToken"):
+    limit = {"AccountId": batch.account, "MaxResults": 0}
+    assert len(batch.control.list_jobs(**limit)["Jobs"]) >= len(waiting)
+    client = batch.emulator.root("s3control")
+    client._serializer = create_serializer("rest-xml", include_validation=False)
+    for wrong in ({"JobStatuses": ["Sleeping"]}, {"MaxResults": 1001}, {"MaxResults": -1}):
+        with pytest.raises(client.exceptions.InvalidRequestException, match="Request invalid"):
+            client.list_jobs(AccountId=batch.account, **wrong)
+    with pytest.raises(batch.control.exceptions.InvalidNextTokenException, match="nextToken"):
         batch.control.list_jobs(AccountId=batch.account, NextToken="nonsense")
 
 

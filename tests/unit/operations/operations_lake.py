@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,7 @@ class Lake:
     def __init__(self, **objects: bytes) -> None:
         self.objects: dict[str, bytes] = dict(objects)
         self.types: dict[str, str] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.fails: list[Exception] = []
 
@@ -30,7 +32,13 @@ class Lake:
         etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
         if request.get("IfMatch", etag).strip('"') != etag.strip('"'):
             raise refusal("PreconditionFailed", 412, call)
-        return {"ETag": etag, "ContentLength": len(content), "ContentType": "x/y", "Metadata": {}}
+        return {
+            "ETag": etag,
+            "ContentLength": len(content),
+            "ContentType": "x/y",
+            "Metadata": self.metadata.get(request["Key"], {}),
+            "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+        }
 
     def head_object(self, **request: Any) -> Any:
         return self._found("HeadObject", request)
@@ -42,4 +50,5 @@ class Lake:
         self.asked.append(("PutObject", request))
         self.objects[request["Key"]] = bytes(request["Body"])
         self.types[request["Key"]] = request["ContentType"]
+        self.metadata[request["Key"]] = request.get("Metadata", {})
         return {"ETag": '"e"'}

@@ -55,3 +55,24 @@ def test_a_conditional_write_carries_its_condition_and_a_mark_to_settle_it_by() 
     ((_, request),) = lake.asked
     assert request["IfNoneMatch"] == "*"
     assert request["Metadata"]
+
+
+def test_what_was_made_of_this_content_is_known_and_of_another_is_not() -> None:
+    lake = Lake(k=b"abc")
+    assert not Object(lake, "lake", "k").has_made("out")
+    source = Object(lake, "lake", "k")
+    assert source.head.size == 3
+    source.write("out", b"1", content_type="x/y")
+    assert Object(lake, "lake", "k").has_made("out")
+    lake.objects["k"] = b"other"
+    assert not Object(lake, "lake", "k").has_made("out")
+
+
+@pytest.mark.parametrize("condition", [None, Absent()])
+def test_what_was_made_otherwise_is_not_taken_for_it(condition: Absent | None) -> None:
+    lake = Lake(k=b"abc")
+    Object(lake, "lake", "k").write("out", b"1", content_type="x/y", condition=condition, recipe="size=64 größer")
+    again = Object(lake, "lake", "k")
+    assert again.has_made("out", "size=64 größer")
+    assert not again.has_made("out", "size=65")
+    assert not again.has_made("out")

@@ -48,6 +48,25 @@ def test_every_task_has_its_own_result_whatever_the_others_did() -> None:
     ]
 
 
+def test_text_is_cut_to_what_the_operation_declares() -> None:
+    def run(source: Object, _: Any) -> str:
+        if source.key == "bad":
+            raise ValueError("ü" * 500)
+        return "ü" * 500
+
+    for limit in (64, 101, 2000):
+        declared = Operation(run=run, summary="", reads=("*",), text_bytes=limit)
+        for result in perform(declared, invocation("good", "bad"), Lake(), 60):
+            assert min(limit, 900) - 3 < len(result.text.encode()) <= max(limit, 64)
+            assert result.text.endswith("…") == (limit < 1000)
+
+
+@pytest.mark.parametrize("limit", [63, 65_537])
+def test_a_limit_of_text_that_makes_no_sense_is_refused(limit: int) -> None:
+    with pytest.raises(ValueError, match="it takes 64 to 65536"):
+        Operation(run=lambda _source, _arguments: "", summary="", reads=("*",), text_bytes=limit)
+
+
 def test_arguments_come_typed() -> None:
     seen: list[Any] = []
 
