@@ -31,7 +31,7 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def to_parquet(source: Object, arguments: Arguments) -> str:
-    """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this by the same ``columns``.
+    """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this content.
 
     Without ``columns`` the content is read twice: first for the columns and their types over all lines (integers with
     numbers are numbers), then to write. With them, other fields are left out and absent ones null. Memory: about 150
