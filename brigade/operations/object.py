@@ -153,7 +153,8 @@ class Object:
     ) -> "Writer":
         """Give a stream to another object of the same bucket: all of it is published at the good end of the block.
 
-        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by. Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
+        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by.
+        Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
         """
         from brigade.s3 import Writer  # most operations write one small object: they start without it
 

@@ -36,8 +36,8 @@ REQUESTS: Mapping[PriceClass, Requests] = {
     "copy": Requests(reads=2, writes=1, passes=0),
     "rewrite": Requests(reads=4, writes=1, passes=2),
 }
-"""Of each class: ``look`` asks for the head alone; ``read`` reads it; ``write`` reads it and writes another; ``copy`` has
-S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it."""
+"""Of each class: ``look`` asks for the head alone; ``read`` reads it; ``write`` reads it and writes another; ``copy``
+has S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
