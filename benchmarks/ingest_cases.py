@@ -58,6 +58,9 @@ class Memory:
         """Give what errors call the page."""
         return f"/{cursor}"
 
+    def close(self) -> None:
+        """Nothing is under way."""
+
 
 def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     """Pages in memory to compressed bytes, by all that a run does to a page between fetching and storing."""

@@ -57,12 +57,11 @@ def source(name: str) -> "Feed":
 
 def api(session: Session, name: str, source: "Feed", state: str | None = None) -> "Reads":
     """Give what reads a source, with its credentials and all the patience there is."""
-    from brigade.ingest.reading import reading
     from brigade.state import State
 
     kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.secrets else None
     url = base_url(session, name)
-    return reading(source, name, url=url, client=session.client, state=kept)(unlimited)
+    return source.reader(name, url=url, client=session.client, state=kept)(unlimited)
 
 
 def base_url(session: Session, name: str) -> str | None:

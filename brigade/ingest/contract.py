@@ -1,6 +1,7 @@
 """What a record must be: a pure declaration."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -67,7 +68,7 @@ def _is(value: Any, kind: str) -> bool:
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "text": str,
     "integer": int,
-    "number": (int, float),
+    "number": (int, float, Decimal),
     "boolean": bool,
     "object": dict,
     "array": list,

@@ -1,7 +1,8 @@
 """What every source declares, whatever it reads: what each record becomes, when it runs, within what."""
 
 import re
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,6 +12,10 @@ from brigade.ingest.authentication import Secret
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Contract
 from brigade.ingest.pagination import Answer, Pagination
+
+if TYPE_CHECKING:
+    from brigade.ingest.walk import Reads
+    from brigade.state import State
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +87,21 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     def single(self) -> bool:
         """Whether there is one answer of any size, which a run that was killed begins again."""
         return False
+
+    @property
+    def exact(self) -> bool:
+        """Whether numbers of records that are changed or checked stay decimal, at some cost, rather than binary."""
+        return False
+
+    def reader(
+        self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
+    ) -> "Callable[[Callable[[], float]], Reads]":
+        """Give what makes a reader of the source ``name``, from the seconds that it may take; they share credentials.
+
+        Arguments: ``url``, of this stage, in place of the declared one; ``client`` makes a client of AWS, by service;
+        ``state``, where a rotated token is kept. Nothing is contacted.
+        """
+        raise NotImplementedError
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Give the cursor of the page behind ``answer``, None at the end. A source may override it."""

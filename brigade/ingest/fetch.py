@@ -82,6 +82,10 @@ class Api:
         reply = self._ask(cursor, self._blocks)
         return iter(reply.body), reply
 
+    def close(self) -> None:
+        """Give back the connections; the next request makes new ones."""
+        self._pool.clear()
+
     def _ask(self, cursor: str | None, take: "Callable[[urllib3.BaseHTTPResponse, str], Any]") -> Reply:
         url, renewed = self.address(cursor), False
         for attempt in range(1, self.source.tries + 1):

@@ -1,6 +1,7 @@
 """Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -35,8 +36,8 @@ class Pour:
         self.profile = profile
         self._source, self._stamp = source, stamp
         self._objects = source.transforms or source.contract is not None
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
-        self._encoder = msgspec.json.Encoder()
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal if source.exact else None)
+        self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def lines(self, page: Page) -> Iterator[bytes]:
         """Give a page's lines in blocks.

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from brigade.ingest.authentication import Authentication, Secret, secrets_of
 from brigade.ingest.feed import Feed
 from brigade.ingest.pagination import Pagination, Request
+
+if TYPE_CHECKING:
+    from brigade.ingest.walk import Reads
+    from brigade.state import State
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,3 +93,13 @@ class Source(Feed, frozen=True, kw_only=True):
         url = self.path
         first = Request(url=url, parameters=self.parameters, headers=self.headers, body=self.body)
         return self.pagination.ask(first, cursor)
+
+    def reader(
+        self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
+    ) -> "Callable[[Callable[[], float]], Reads]":
+        """Give what makes an asker of its API, at ``url`` if that is given; they share the credentials."""
+        from brigade.ingest.credentials import credentials
+        from brigade.ingest.fetch import Api
+
+        who = credentials(self.authentication, client, state, name)
+        return lambda remaining: Api(self, url or self.base_url, remaining, who)

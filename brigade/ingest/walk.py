@@ -27,6 +27,9 @@ class Asks(Protocol):
     def address(self, cursor: str | None) -> str:
         """Give what errors call the page."""
 
+    def close(self) -> None:
+        """End what is under way; the next page begins it anew."""
+
 
 class Reads(Asks, Protocol):
     """What a run needs of an API, with what it asked so far."""
@@ -65,9 +68,13 @@ def walk(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
     before (A → A as well as A → B → A), the same page twice running, a total that changes or that the records do not
     make, no record for ``source.stall_s``, a page that is not what the source declares.
     """
-    if source.single:
-        yield from _single(source, api)
-        return
+    try:
+        yield from _single(source, api) if source.single else _paged(source, api, start)
+    finally:
+        api.close()
+
+
+def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
     cursor, seen, mark, total, number = start.next, start.seen, start.mark, start.total, start.pages
     reached, progress = start.records + start.broken, time.monotonic()
     while True:

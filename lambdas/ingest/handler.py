@@ -21,6 +21,7 @@ Lambda's own active tracing records each invocation; Powertools' Tracer would lo
 import functools
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,9 @@ from brigade.aws import Connection
 from brigade.errors import SettingsError, UsageError
 from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Outcome
-from brigade.ingest.reading import Reader, reading
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target, date_of
+from brigade.ingest.walk import Reads
 from brigade.state import State
 from lambdas.memory import peak_mib
 
@@ -77,7 +78,7 @@ class _Setup:
     s3: Any
     lake: str
     state: str
-    reader: Reader
+    reader: Callable[[Callable[[], float]], Reads]
 
     def run(self, date: str, context: LambdaContext, holder: str) -> Outcome:
         def remaining() -> float:
@@ -107,8 +108,8 @@ def _setup() -> _Setup:
         s3=s3,
         lake=_variable("BRIGADE_LAKE_BUCKET"),
         state=state,
-        reader=reading(
-            source, name, url=os.environ.get("BRIGADE_BASE_URL"), client=connection.client, state=State(s3, state)
+        reader=source.reader(
+            name, url=os.environ.get("BRIGADE_BASE_URL"), client=connection.client, state=State(s3, state)
         ),
     )
 

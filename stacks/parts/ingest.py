@@ -71,6 +71,7 @@ class Ingest(Construct):
             name=names.ingest(settings.stage, name),
             function=made.function,
             failures=failures,
+            traced=settings.target == "aws",
         ).state_machine
         scheduler.Schedule(
             self,

@@ -25,8 +25,9 @@ _AWS_PYTHON = ("--python-version", "3.13", "--implementation", "cp", "--only-bin
 class Package:
     """One function's package: ``handler``, a dotted name, and ``declaration``, the module that it is told to load.
 
-    The dependencies are those locked in ``requirements.txt`` beside the handler, and in ``<name>.requirements.txt``
-    beside the declaration if there is one.
+    The dependencies are those locked in ``requirements.txt`` beside the handler, in ``<name>.requirements.txt`` beside
+    the declaration if there is one, and in ``<module>.requirements.txt`` beside the handler for a module of ours that
+    is in the package: what only some declarations import makes no other package larger.
     """
 
     root: Path
@@ -82,9 +83,11 @@ class Package:
 
     def locks(self) -> Sequence[Path]:
         """The lock files that name its dependencies."""
-        handler = self.root.joinpath(*self.handler.split(".")[:-2]) / "requirements.txt"
+        family = self.root.joinpath(*self.handler.split(".")[:-2])
         declaration = self.root.joinpath(*self.declaration.split("."))
-        return [handler, *filter(Path.is_file, [declaration.with_name(f"{declaration.name}.requirements.txt")])]
+        some = [declaration.with_name(f"{declaration.name}.requirements.txt")]
+        some += [family / f"{file.stem}.requirements.txt" for file in self.files()]
+        return [family / "requirements.txt", *filter(Path.is_file, some)]
 
     def dependencies(self) -> Path:
         """The folder with the dependencies installed: kept, so that this is done once for a lock, target and Python."""

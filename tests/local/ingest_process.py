@@ -36,6 +36,9 @@ class Memory:
     def address(self, token: str | None) -> str:
         return f"/{token}"
 
+    def close(self) -> None:
+        """Nothing is under way."""
+
 
 def peak_mib() -> float:
     """The peak of this process; getrusage would also count the one that started it, from before the exec."""

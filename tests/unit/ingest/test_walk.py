@@ -31,6 +31,9 @@ class Chain:
     def address(self, cursor: str | None) -> str:
         return f"/{cursor}"
 
+    def close(self) -> None:
+        pass
+
 
 def walked(chain: Mapping[str | None, str | None], start: Checkpoint = START, **changes: Any) -> list[str | None]:
     steps = walk(source(**changes), Chain(chain), start)

@@ -1,0 +1,93 @@
+"""Rows of a SELECT as the JSON that PostgreSQL writes of them: streamed, at one snapshot, with nothing changed."""
+
+from collections.abc import Iterator
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from brigade.errors import BrigadeError, RetryLater
+
+# What decides how types look in text, so that a session's own settings do not. Only of this transaction: a pooler in
+# between gives the connection to others afterwards.
+_BEGIN: LiteralString = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL DateStyle = 'ISO';
+SET LOCAL IntervalStyle = 'iso_8601';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 1
+"""
+# Neither can be in JSON, so of a row nothing is ever quoted, but where a value of type json has a newline of its own.
+_COPY: LiteralString = "COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
+_QUOTE = 1
+_CONNECT_S = 10
+_CANCELLED = "57014"
+_REFUSED = "authentication failed"
+_PASSING = ("08", "40", "53", "57P", "58")
+
+
+def opened(uri: str) -> "psycopg.Connection[Any]":
+    """Give a connection that speaks UTF-8, gives up a silent server within minutes, and commits nothing by itself.
+
+    Raises psycopg's errors, which ``said`` translates.
+    """
+    return psycopg.connect(
+        uri,
+        autocommit=True,  # BEGIN is said by who needs it
+        application_name="brigade",
+        client_encoding="utf8",
+        connect_timeout=_CONNECT_S,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        tcp_user_timeout=60_000,
+    )
+
+
+def begin(connection: "psycopg.Connection[Any]", *, within_s: float | None = None) -> None:
+    """Begin a transaction that changes nothing and sees one snapshot, each of whose statements ends ``within_s``."""
+    connection.execute(_BEGIN)
+    limit = 0 if within_s is None else max(1, min(int(within_s * 1000), 2**31 - 1))
+    connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+
+
+def columns(connection: "psycopg.Connection[Any]", relation: sql.Composable) -> list[str]:
+    """Give the names of the columns of what stands behind FROM, in order."""
+    cursor = connection.execute(sql.SQL("SELECT * FROM {} AS brigade LIMIT 0").format(relation))
+    return [column.name for column in cursor.description or ()]
+
+
+def rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Iterator[Any]:
+    """Give each row of a SELECT of one JSON column as bytes, a line of its own, as the server sends it.
+
+    Memory: a row. Left early, the statement is cancelled. Raises psycopg's errors, which ``said`` translates.
+    """
+    with connection.cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(select)) as copy:
+        for row in copy:
+            yield _unquoted(row) if row[0] == _QUOTE else row
+
+
+def passes(error: psycopg.Error) -> bool:
+    """Whether the same may work in a while: the connection broke, the server ends or begins, it has too much to do."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    if error.sqlstate is None:  # there is none of a login, so it is told by its text: many of them lock an account
+        return _REFUSED not in str(error)
+    return error.sqlstate.startswith(_PASSING)
+
+
+def said(error: psycopg.Error, what: str) -> BrigadeError:
+    """Give psycopg's error as one line about ``what``, RetryLater where a later run may fare better."""
+    state = f" ({error.sqlstate})" if error.sqlstate else ""
+    primary = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+    if error.sqlstate == _CANCELLED:
+        return RetryLater(f"{what}: PostgreSQL ended the query: {primary}{state}")
+    if passes(error):
+        return RetryLater(f"{what}: PostgreSQL does not answer now: {primary}{state}")
+    return BrigadeError(f"{what}: PostgreSQL refuses: {primary}{state}")
+
+
+def _unquoted(row: Any) -> bytes:
+    """JSON allows a newline only between tokens, so a space means the same there."""
+    return bytes(row[1:-2]).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"

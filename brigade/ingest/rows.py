@@ -1,0 +1,194 @@
+"""Read a table of PostgreSQL, or a query, as pages of JSON Lines: by its key, and on behind it after a break."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from brigade.database.rows import begin, columns, opened, passes, rows, said
+from brigade.errors import InvalidData, RetryLater, SettingsError
+from brigade.ingest.fetch import PAGE_LIMIT, Reply
+from brigade.ingest.table import NEXT, TableSource
+
+_BLOCK = 1024 * 1024
+_SPARE_S = 5.0
+_BACKOFF_S = 0.25
+_LONGEST_BACKOFF_S = 30.0
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Opens(Protocol):
+    """What is needed of a database's secret."""
+
+    def connect(
+        self, connect: "Callable[[str], psycopg.Connection[Any]]", refused: type[Exception]
+    ) -> "psycopg.Connection[Any]":
+        """Give what ``connect(uri)`` gives; where that is ``refused`` and the secret has changed, of a new try."""
+
+
+@dataclass
+class Rows:
+    """The rows of a source; nothing is contacted before ``page``. ``remaining`` gives the seconds that it may take.
+
+    Pages that are asked for one behind the other are of one snapshot, of one query, on one connection. Where that
+    breaks, or the page is another, a new connection reads on behind the page's key, with the secret as it is then, at
+    a new snapshot. Memory: one page, and the widest row; 64 MiB at most.
+    """
+
+    source: TableSource
+    secret: Opens
+    remaining: Callable[[], float]
+    requests: int = field(default=0, init=False)
+    retries: int = field(default=0, init=False)
+    waited_s: float = field(default=0.0, init=False)
+    bytes_in: int = field(default=0, init=False)
+    _connection: "psycopg.Connection[Any] | None" = field(default=None, init=False)
+    _rows: Iterator[Any] | None = field(default=None, init=False)
+    _ahead: bytes = field(default=b"", init=False)
+    """The row behind the last page, which said that it was over."""
+    _at: str | None = field(default=None, init=False)
+
+    def address(self, cursor: str | None) -> str:
+        """Give what is read, without the key: that is data."""
+        return self.source.address
+
+    def page(self, cursor: str | None) -> Reply:
+        """Give the page behind the key ``cursor``, None for the first; its header ``next`` is its last row's key.
+
+        A connection that breaks is made anew, as often as the source says, with doubling waits and jitter.
+
+        Fails with RetryLater when that does not help or the query is cancelled, BrigadeError when PostgreSQL refuses,
+        SettingsError when the key names no column, InvalidData when a key is null, a column's name is there twice, or
+        rows of one key are more than 64 MiB.
+        """
+        for attempt in range(1, self.source.tries + 1):
+            try:
+                if self._rows is None or self._at != cursor:
+                    self._rows = self._open(cursor)
+                body, last = self._fill(self._rows)
+                break
+            except psycopg.Error as error:
+                self.close()
+                if not passes(error) or attempt == self.source.tries:
+                    raise said(error, self.source.address) from error
+                self._wait(attempt, error)
+            except BaseException:
+                self.close()
+                raise
+        self._at = last
+        if last is None:
+            self.close()
+        return Reply(body, {NEXT: last} if last is not None else {}, self.source.address)
+
+    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
+        """Give all rows in blocks of some MiB. Fails as ``page`` does, with RetryLater at the first break."""
+        return self._blocks(), Reply(None, {}, self.source.address)
+
+    def close(self) -> None:
+        """End the query and the connection; what goes wrong is of no interest any more."""
+        stream, connection = self._rows, self._connection
+        self._rows, self._connection, self._ahead, self._at = None, None, b"", None
+        with suppress(psycopg.Error):
+            if connection is not None:
+                connection.close()  # first: a stream that is left would otherwise be read to its end
+        with suppress(psycopg.Error):
+            if stream is not None:
+                stream.close()  # type: ignore[attr-defined]  # it is a generator, which the caller need not know
+
+    def _blocks(self) -> Iterator[bytes]:
+        block = bytearray()
+        try:
+            for row in self._open(None):
+                block += row
+                if len(block) >= _BLOCK:
+                    self._count(block)
+                    yield bytes(block)
+                    block.clear()
+        except psycopg.Error as error:
+            raise said(error, self.source.address) from error
+        finally:
+            self.close()
+        self._count(block)
+        yield bytes(block)
+
+    def _open(self, cursor: str | None) -> Iterator[Any]:
+        """Begin the query behind the key."""
+        self.close()
+        self.requests += 1
+        source = self.source
+        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError)
+        remaining = self.remaining()
+        begin(connection, within_s=None if remaining == float("inf") else remaining)
+        relation = sql.SQL(source.relation)
+        self._check(columns(connection, relation))
+        return rows(connection, _select(relation, source.key, cursor))
+
+    def _check(self, names: list[str]) -> None:
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InvalidData(f"{self.source.address}: two columns are named {twice[0]}; give one another name (AS)")
+        missing = [name for name in self.source.key if name not in names]
+        if missing:
+            known = ", ".join(names)
+            raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
+
+    def _fill(self, stream: Iterator[Any]) -> tuple[bytearray, str | None]:
+        """Take rows until the page is full and the key changes; give them, and the last key if there are more."""
+        size, body, start, last = self.source.page_bytes, bytearray(self._ahead), 0, None
+        self._ahead = b""
+        for row in stream:
+            if len(body) >= size:
+                last = last or self._key(memoryview(body)[start:])
+                if self._key(row) != last:
+                    self._ahead = bytes(row)
+                    self._count(body)
+                    return body, last
+                if len(body) + len(row) > PAGE_LIMIT:
+                    raise InvalidData(f"{self.source.address}: rows of one key are more than {PAGE_LIMIT} bytes")
+            start = len(body)
+            body += row
+        if body:
+            self._key(memoryview(body)[start:])  # null sorts last
+        self._count(body)
+        return body, None
+
+    def _key(self, row: Any) -> str:
+        """Give the row's key as text that ``_select`` takes."""
+        members = _MEMBERS.decode(row)
+        key = []
+        for name in self.source.key:
+            raw = bytes(memoryview(members[name]))
+            if raw == b"null":
+                raise InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out")
+            key.append(msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode())
+        return msgspec.json.encode(key).decode()
+
+    def _count(self, body: bytes | bytearray) -> None:
+        self.bytes_in += len(body)
+
+    def _wait(self, attempt: int, error: psycopg.Error) -> None:
+        longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
+        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
+        if seconds > self.remaining() - _SPARE_S:
+            raise RetryLater(str(said(error, self.source.address)), after_s=seconds) from error
+        self.retries += 1
+        self.waited_s += seconds
+        time.sleep(seconds)
+
+
+def _select(relation: sql.Composable, key: tuple[str, ...], cursor: str | None) -> sql.Composed:
+    """Make the query for the rows behind the key, in its order, each as JSON."""
+    names = sql.SQL(", ").join(sql.SQL("brigade.{}").format(sql.Identifier(name)) for name in key)
+    where = order = sql.SQL("").format()
+    if cursor is not None:
+        after = sql.SQL(", ").join(map(sql.Literal, msgspec.json.decode(cursor, type=list[str])))
+        where = sql.SQL(" WHERE ({}) > ({})").format(names, after)
+    if key:
+        order = sql.SQL(" ORDER BY {}").format(names)
+    return sql.SQL("SELECT row_to_json(brigade) FROM {} AS brigade{}{}").format(relation, where, order)

@@ -1,0 +1,91 @@
+"""The declaration of a table of PostgreSQL, or of a query, as a source. Importing it does nothing."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from brigade.ingest.authentication import Secret
+from brigade.ingest.feed import Feed
+from brigade.ingest.pagination import Answer
+
+if TYPE_CHECKING:
+    from brigade.ingest.walk import Reads
+    from brigade.state import State
+
+NEXT = "next"
+_NAME = r'([^\W\d]\w*|"([^"\0]|"")+")'
+
+
+class TableSource(Feed, frozen=True, kw_only=True):
+    """A table of PostgreSQL, or what a query gives, read once a day in a read-only transaction at one snapshot.
+
+    A record is the row as PostgreSQL's own ``row_to_json`` writes it; what that makes of each type stands in
+    docs/database.md. With a ``key`` the rows come in its order, and a run that was cut goes on behind the last key that
+    is durable, at a new snapshot; without one they come in any order, and such a run begins again.
+
+    Fails with SettingsError, naming the field and what it takes, when a value is impossible.
+    """
+
+    secret: str
+    """The name of the secret of Secrets Manager with the database's fields, as RDS writes them."""
+    table: str = ""
+    """The table or view as SQL names it: ``events``, ``sales.orders``, ``"Odd name"``; this or ``query``."""
+    query: str = ""
+    """A SELECT without a semicolon behind it, whose columns have names of their own."""
+    key: tuple[str, ...] = ()
+    """Columns, never null, in whose order the rows are read; an index on them spares the sort. They need not be unique:
+    a page ends only where the key changes."""
+    page_bytes: int = 4 * 1024 * 1024
+    """How many bytes of rows make a page, 1 KiB to 32 MiB; rows of one key are on one page."""
+    tries: int = 6
+    """How often a page is asked for, while the server does not answer or ends the connection."""
+    page_limit: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("secret", self.secret, "the name of a secret")
+        self._check("table", bool(self.table) != bool(self.query), "a name, if there is no query")
+        self._check("table", not self.table or re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table), "SQL's name")
+        self._check("query", not self.query.rstrip().endswith(";"), "one SELECT, no semicolon behind it")
+        self._check("key", all(self.key) and len({*self.key}) == len(self.key), "names of columns, each once")
+        self._check("page_bytes", 1024 <= self.page_bytes <= 32 * 1024 * 1024, "1024 to 33554432")
+        self._check("tries", self.tries >= 1, "1 or more")
+
+    @property
+    def relation(self) -> str:
+        """What stands behind FROM, as it is declared: SQL, which is code."""
+        return self.table or f"({self.query}\n)"  # its last line may be a comment
+
+    @property
+    def address(self) -> str:
+        """The table, or that it is a query, and the secret's name."""
+        return f"{self.table or 'the query'} by the secret {self.secret}"
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secret of the database."""
+        return (Secret(self.secret),)
+
+    @property
+    def single(self) -> bool:
+        """Whether there is no key to go on from."""
+        return not self.key
+
+    @property
+    def exact(self) -> bool:
+        """Yes: a numeric stays what it is."""
+        return True
+
+    def following(self, cursor: str | None, answer: Answer) -> str | None:
+        """Give the key of the page's last row, if rows are behind it."""
+        return answer.headers.get(NEXT)
+
+    def reader(
+        self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
+    ) -> "Callable[[Callable[[], float]], Reads]":
+        """Give what makes a reader of it, from the seconds that it may take; the secret is kept between them."""
+        from brigade.database.secret import Secret as Kept
+        from brigade.ingest.rows import Rows
+
+        secret = Kept(client("secretsmanager"), self.secret)
+        return lambda remaining: Rows(self, secret, remaining)

@@ -1,0 +1,233 @@
+"""A table through the whole engine into the S3 of the local AWS: exactly once, whatever befalls the real database."""
+
+import json
+import random
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from brigade.database.secret import Secret
+from brigade.errors import RetryLater
+from brigade.ingest.contract import Contract
+from brigade.ingest.outcome import Outcome
+from brigade.ingest.rows import Rows
+from brigade.ingest.run import Run
+from brigade.ingest.target import Target
+from local.postgres import Postgres
+from tests.database.tables import execute, source
+from tests.local.conftest import Emulator
+from tests.local.ingests import PART, Lake, lake_of
+
+COUNT = 30_000
+SIZE = 900
+APPLICATION = "SELECT {}(pid) FROM pg_stat_activity WHERE application_name = 'brigade'"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A server that tests stop and kill; its table barely compresses, so that a run has several parts."""
+    server = Postgres()
+    execute(
+        server,
+        "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL, amount numeric, note text)",
+        "SELECT setseed(0.5)",
+        "INSERT INTO events SELECT i, timestamptz '2026-11-22' + i * interval '1 second', i / 100.0,"
+        " (SELECT string_agg(md5(random()::text || i || j), '') FROM generate_series(1, 28) j)"
+        f" FROM generate_series(1, {COUNT}) i",
+        "CHECKPOINT",
+    )
+    yield server
+    server.close()
+
+
+@dataclass
+class Shop:
+    """A database, its secret in Secrets Manager, and a lake."""
+
+    lake: Lake
+    postgres: Postgres
+    secrets: Any
+    name: str = field(default_factory=lambda: f"shop/{uuid.uuid4()}")
+    role: str = field(default_factory=lambda: f"r{uuid.uuid4().hex}")
+
+    def rotate(self, *, first: bool = False) -> None:
+        """Give the role and the secret a new password."""
+        password = f"p@:/{uuid.uuid4()}"
+        execute(
+            self.postgres,
+            f"{'CREATE' if first else 'ALTER'} ROLE {self.role} LOGIN PASSWORD '{password}'",
+            f"GRANT pg_read_all_data TO {self.role}",
+        )
+        fields = {"engine": "postgres", "host": self.postgres.host, "port": self.postgres.port, "dbname": "postgres"}
+        value = json.dumps(fields | {"username": self.role, "password": password})
+        if first:
+            self.secrets.create_secret(Name=self.name, SecretString=value)
+        else:
+            self.secrets.put_secret_value(SecretId=self.name, SecretString=value)
+
+    def run(self, date: str = "2026-11-22", remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> Outcome:
+        usual = {"secret": self.name, "table": "events", "key": ("id",), "page_bytes": 1024 * 1024}
+        declared = source(**(usual | changes))
+        target = Target("numbers", date, self.lake.lake, self.lake.state)
+        self.said: list[str] = []
+        self.rows = Rows(declared, self.secret, remaining)
+        return Run(
+            source=declared,
+            target=target,
+            api=self.rows,
+            s3=self.lake.s3,
+            remaining=remaining,
+            say=self.said.append,
+            part_bytes=PART,
+        )()
+
+    def __post_init__(self) -> None:
+        self.rotate(first=True)
+        self.secret = Secret(self.secrets, self.name)
+
+    def ids(self) -> list[int]:
+        return [row["id"] for row in self.lake.rows()]
+
+
+@pytest.fixture
+def shop(emulator: Emulator, postgres: Postgres) -> Iterator[Shop]:
+    with lake_of(emulator.root("s3")) as lake:
+        yield Shop(lake, postgres, emulator.root("secretsmanager"))
+
+
+def test_a_table_becomes_one_object_with_every_row_once(shop: Shop) -> None:
+    outcome = shop.run()
+    assert (outcome.outcome, outcome.records, outcome.requests) == ("published", COUNT, 1)
+    rows = shop.lake.rows()
+    assert [row["id"] for row in rows] == list(range(1, COUNT + 1))
+    assert rows[11] == rows[11] | {"id": 12, "at": "2026-11-22T00:00:12+00:00", "ingest_date": "2026-11-22"}
+    assert b'"amount":0.12000000000000000000,' in _plain(shop).splitlines()[11]
+    receipt = shop.lake.receipt()
+    assert receipt.records == COUNT
+    assert receipt.bytes_in > COUNT * SIZE
+    assert shop.run().outcome == "already_published"
+    assert shop.lake.keys(shop.lake.state) == [shop.lake.target.receipt]
+
+
+def test_a_run_that_is_out_of_time_goes_on_behind_the_key(shop: Shop) -> None:
+    left = iter([900.0] * 13 + [0.1] * 1000)
+    first = shop.run(remaining=lambda: next(left))
+    assert first.outcome == "more"
+    checkpoint = shop.lake.checkpoint()
+    assert checkpoint
+    assert checkpoint.next
+    assert int(json.loads(checkpoint.next)[0]) == checkpoint.records > 0
+    assert shop.run().outcome == "published"
+    assert shop.ids() == list(range(1, COUNT + 1))
+
+
+def test_a_server_killed_in_the_midst_costs_nothing_but_time(shop: Shop) -> None:
+    def kill() -> None:
+        shop.postgres.kill()
+        threading.Timer(0.5, shop.postgres.start).start()
+
+    outcome = _in_the_midst(shop, kill)()
+    assert (outcome.outcome, outcome.records) == ("published", COUNT)
+    assert outcome.retries
+    assert shop.ids() == list(range(1, COUNT + 1))
+
+
+def test_a_server_that_stays_away_leaves_a_checkpoint_for_later(shop: Shop) -> None:
+    killed = _in_the_midst(shop, shop.postgres.kill, tries=1)
+    try:
+        with pytest.raises(RetryLater, match=f"events by the secret {shop.name}: PostgreSQL does not answer now"):
+            killed()
+        checkpoint = shop.lake.checkpoint()
+        assert checkpoint
+        assert checkpoint.records > 0
+        assert shop.lake.keys(shop.lake.lake) == []
+    finally:
+        shop.postgres.start()
+    assert shop.run().records == COUNT
+    assert shop.ids() == list(range(1, COUNT + 1))
+    assert shop.lake.receipt().invocations == 2
+    assert shop.lake.open_uploads() == []
+
+
+def test_a_password_rotated_between_pages_is_picked_up(shop: Shop) -> None:
+    def rotate() -> None:
+        shop.rotate()
+        execute(shop.postgres, APPLICATION.format("pg_terminate_backend"))
+
+    outcome = _in_the_midst(shop, rotate)()
+    assert (outcome.outcome, outcome.records, outcome.requests) == ("published", COUNT, 2)
+    assert shop.ids() == list(range(1, COUNT + 1))
+
+
+def test_a_query_that_is_cancelled_publishes_nothing_and_goes_on_later(shop: Shop) -> None:
+    cancelled = _in_the_midst(shop, lambda: execute(shop.postgres, APPLICATION.format("pg_cancel_backend")))
+    with pytest.raises(RetryLater, match="canceling statement due to user request"):
+        cancelled()
+    assert shop.lake.keys(shop.lake.lake) == []
+    assert shop.run().records == COUNT
+    assert shop.ids() == list(range(1, COUNT + 1))
+
+
+def test_a_table_without_a_key_begins_again_after_a_break_and_says_so(shop: Shop) -> None:
+    with pytest.raises(RetryLater, match="canceling statement"):
+        _in_the_midst(
+            shop,
+            lambda: execute(shop.postgres, APPLICATION.format("pg_cancel_backend")),
+            key=(),
+        )()
+    assert shop.lake.keys(shop.lake.lake) == []
+    outcome = shop.run(key=())
+    assert outcome.records == COUNT
+    assert sorted(shop.ids()) == list(range(1, COUNT + 1))
+    assert shop.lake.open_uploads() == []
+
+
+def test_a_column_dropped_between_runs_is_reported(shop: Shop) -> None:
+    table = f"t{uuid.uuid4().hex}"
+    execute(shop.postgres, f"CREATE TABLE {table} AS SELECT i AS id, 'x' AS a, 1.5 AS b FROM generate_series(1, 50) i")
+    assert shop.run(table=table, date="2026-11-20").drift == ()
+    execute(shop.postgres, f"ALTER TABLE {table} DROP COLUMN b", f"ALTER TABLE {table} ALTER a TYPE int USING 7")
+    outcome = shop.run(table=table, date="2026-11-21")
+    assert outcome.outcome == "published"
+    assert outcome.drift == ("field a is number, it was text", "field b went")
+
+
+def test_a_column_dropped_in_the_midst_waits_for_the_reader(shop: Shop) -> None:
+    """A reader's lock is the server's promise that the rows of one snapshot have one shape."""
+    table = f"t{uuid.uuid4().hex}"
+    execute(shop.postgres, f"CREATE TABLE {table} AS SELECT id, note FROM events")
+    drop = threading.Thread(target=execute, args=(shop.postgres, f"ALTER TABLE {table} DROP COLUMN note"))
+    assert _in_the_midst(shop, drop.start, table=table)().records == COUNT
+    drop.join()
+    assert all(len(row["note"]) == SIZE - 4 for row in shop.lake.rows())
+
+
+def test_rows_that_break_the_contract_are_put_aside(shop: Shop) -> None:
+    query = "SELECT i AS id, CASE WHEN i = 150 THEN NULL ELSE i / 10.0 END AS amount FROM generate_series(1, 200) i"
+    contract = Contract(fields={"id": "integer", "amount": "number"}, required=("amount",))
+    outcome = shop.run(table="", query=query, contract=contract)
+    assert (outcome.records, outcome.broken) == (199, 1)
+    assert 150 not in shop.ids()
+
+
+def _plain(shop: Shop) -> bytes:
+    import gzip
+
+    return gzip.decompress(shop.lake.body())
+
+
+def _in_the_midst(shop: Shop, happens: Callable[[], Any], **changes: Any) -> Callable[[], Outcome]:
+    """Give a run in whose midst, after some parts, something happens: when it looks for the time for the n-th time."""
+    looks = iter(range(1_000_000))
+    moment = random.Random(uuid.uuid4().int).randrange(12, 15)
+
+    def remaining() -> float:
+        if next(looks) == moment:
+            happens()
+        return 900.0
+
+    return lambda: shop.run(remaining=remaining, **changes)
