@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ministack.core import iam_evaluator as evaluator
+from ministack.core.responses import get_region
 from ministack.services import sts
 
 from local import identity
@@ -24,7 +25,8 @@ def refusal(
         key = keys["aws_access_key_id"]
         try:
             principal = evaluator.resolve_principal(key, account, evaluator.resolve_credential(key, account))
-            caller = identity.Caller(principal.arn, account, resource.split(":")[3], principal)
+            region = get_region() if resource == "*" else resource.split(":")[3]
+            caller = identity.Caller(principal.arn, account, region, principal)
             identity.require(caller, action, resource)
         finally:
             sts._sessions.pop(key, None)

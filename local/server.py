@@ -1,6 +1,7 @@
 """The server: ministack's ASGI application, patched, with what this repository adds in front of it.
 
     /v20180820/jobs…                       S3 Batch Operations (local.jobs)
+    /TraceSegments /TraceSummaries /Traces X-Ray, signed for it (local.xray)
     POST /_brigade/deliver-inventory       S3 Inventory, now (local.inventory)
     POST /_brigade/save                    write the state to disk, now
     anything else                          ministack
@@ -11,6 +12,7 @@ Importing this imports ministack, which reads its settings from the environment:
 import asyncio
 import json
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -21,7 +23,7 @@ import hypercorn.asyncio
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from local import patches
+from local import patches, xray
 from local.home import Home
 from local.jobs import api as jobs
 
@@ -49,10 +51,13 @@ async def serve(home: Home, port: int) -> None:
     application = _Application()
     saver = asyncio.create_task(application.save_now_and_then())
     await jobs.start(home.path, f"http://127.0.0.1:{port}")
+    # Functions inherit it, and X-Ray's SDK in them sends there.
+    daemon, os.environ["AWS_XRAY_DAEMON_ADDRESS"] = await xray.Daemon.start()
 
     async def until_ended() -> None:
         await ended.wait()
         saver.cancel()
+        daemon.close()
         await jobs.stop()
 
     await hypercorn.asyncio.serve(application, config, shutdown_trigger=until_ended)
@@ -71,6 +76,8 @@ class _Application:
         path = scope["path"]
         if path.startswith("/v20180820/jobs"):
             await jobs.app(scope, receive, send)
+        elif xray.serves(scope):
+            await xray.app(scope, receive, send)
         elif path == "/_brigade/deliver-inventory":
             bucket = parse_qs(scope["query_string"].decode()).get("bucket")
             await _deliver_inventory(send, bucket[0] if bucket else None)

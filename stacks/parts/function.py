@@ -19,7 +19,7 @@ _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Archit
 
 
 class Function(Construct):
-    """A function with a role of its own that may write its log, and on AWS its traces, and nothing else yet."""
+    """A function with a role of its own that may write its log and its traces, and nothing else yet."""
 
     def __init__(
         self,
@@ -37,7 +37,6 @@ class Function(Construct):
     ) -> None:
         """Arguments: ``service``, under which it logs and measures; ``concurrency``, reserved, None for none."""
         super().__init__(scope, construct_id)
-        on_aws = settings.target == "aws"
         log = self._log(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
@@ -46,8 +45,7 @@ class Function(Construct):
             "L1",
             "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own.",
         )
-        if on_aws:
-            nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
+        nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
         with package.assembled() as folder:
             self.function = lambda_.Function(
                 self,
@@ -65,15 +63,13 @@ class Function(Construct):
                     **environment,
                     "POWERTOOLS_SERVICE_NAME": service,
                     "POWERTOOLS_METRICS_NAMESPACE": names.metrics(settings.stage),
-                    # Where there is no X-Ray to send to, Powertools is told so; a function would else wait for it.
-                    **({} if on_aws else {"POWERTOOLS_TRACE_DISABLED": "true"}),
                 },
                 memory_size=memory_mib,
                 timeout=Duration.seconds(timeout_s),
                 reserved_concurrent_executions=concurrency,
                 logging_format=lambda_.LoggingFormat.JSON,
                 log_group=log,
-                tracing=lambda_.Tracing.ACTIVE if on_aws else lambda_.Tracing.DISABLED,
+                tracing=lambda_.Tracing.ACTIVE,
             )
 
     def _log(self, settings: Settings) -> logs.LogGroup:

@@ -71,7 +71,6 @@ class Ingest(Construct):
             name=names.ingest(settings.stage, name),
             function=made.function,
             failures=failures,
-            traced=settings.target == "aws",
         ).state_machine
         scheduler.Schedule(
             self,

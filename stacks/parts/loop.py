@@ -34,15 +34,13 @@ class Loop(Construct):
         name: str,
         function: lambda_.IFunction,
         failures: sqs.IQueue,
-        traced: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         allow(role, ["lambda:InvokeFunction"], [function.function_arn])
         allow(role, ["sqs:SendMessage"], [failures.queue_arn])
         definition = _definition(function.function_arn, failures.queue_url)
-        if traced:
-            nag.accept(role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
+        nag.accept(role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -50,7 +48,7 @@ class Loop(Construct):
             role=role,
             definition_body=sfn.DefinitionBody.from_string(Stack.of(self).to_json_string(definition)),
             timeout=_LONGEST,
-            tracing_enabled=traced,
+            tracing_enabled=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
         nag.accept(
@@ -59,8 +57,6 @@ class Loop(Construct):
             "A standard execution keeps its whole history for 90 days by itself, and a failure is kept in the queue "
             "with its cause; a second copy in CloudWatch would cost and say nothing new.",
         )
-        if not traced:
-            nag.accept(self.state_machine, "SF2", "There is no X-Ray on this machine.")
 
 
 def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:

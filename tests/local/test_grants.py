@@ -161,6 +161,25 @@ NEEDED_FOR = {
     ),
 }
 
+NEEDED_FOR |= {
+    Grant(holder, f"xray:{action}", "*"): exercise
+    for action in ("PutTelemetryRecords", "PutTraceSegments")
+    for holder, exercise in {
+        "delivery arrived": "trace_a_summary",
+        "ingest demo": "trace_an_ingest",
+        "loop of demo": "trace_the_state_machine",
+        "operation forget": "trace_forget",
+        "operation recompress": "trace_recompress",
+        "operation rekey": "trace_rekey",
+        "operation thumbnail": "trace_a_thumbnail",
+        "operation to_parquet": "trace_to_parquet",
+        "operation verify": "trace_a_verification",
+    }.items()
+} | {
+    Grant("loop of demo", "xray:GetSamplingRules", "*"): "trace_the_state_machine",
+    Grant("loop of demo", "xray:GetSamplingTargets", "*"): "trace_the_state_machine",
+}
+
 # Each takes seconds: `make grants` takes all of them away in turn, `make test` one of eight.
 TAKEN = list(NEEDED_FOR) if os.environ.get("BRIGADE_EVERY_GRANT") else list(NEEDED_FOR)[::8]
 

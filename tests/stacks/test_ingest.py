@@ -140,12 +140,6 @@ def test_the_function_is_what_its_declaration_says(stage: Stage) -> None:
     assert "State" in str(variables["BRIGADE_STATE_BUCKET"])
 
 
-def test_on_this_machine_there_is_no_x_ray(stage: Stage) -> None:
-    function = stage("dev", "local").one("ingest", "AWS::Lambda::Function", "myapi")
-    assert function["Environment"]["Variables"]["POWERTOOLS_TRACE_DISABLED"] == "true"
-    assert "TracingConfig" not in function
-
-
 def test_logs_are_kept_for_the_stages_days(stage: Stage) -> None:
     for which in ("dev", "prod"):
         made = stage(which)

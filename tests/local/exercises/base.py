@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -72,3 +72,18 @@ def soon(holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         assert time.monotonic() < end, otherwise
         time.sleep(0.1)
+
+
+@contextmanager
+def traced(deployed: Deployment, name: str, kind: str = "AWS::Lambda::Function") -> Iterator[None]:
+    """What the block does leaves a trace of the function, or of what else is of this kind and name."""
+    xray, begun = deployed.emulator.root("xray"), datetime.now(UTC)
+
+    def told() -> bool:
+        pages = xray.get_trace_summaries(StartTime=begun, EndTime=datetime.now(UTC))["TraceSummaries"]
+        return any(
+            (service["Name"], service["Type"]) == (name, kind) for summary in pages for service in summary["ServiceIds"]
+        )
+
+    yield
+    soon(told, f"there is no trace of {name}")

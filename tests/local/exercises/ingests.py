@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.local.exercises.base import Base, logged, soon
+from tests.local.exercises.base import Base, logged, soon, traced
 from tests.unit.ingest.api import Answer, page, serving
 
 
@@ -51,6 +51,10 @@ class Ingests(Base):
         with logged(self._deployed, self._deployed.name("ingest-demo")):
             self.ingest_a_small_date()
 
+    def trace_an_ingest(self) -> None:
+        with traced(self._deployed, self._deployed.name("ingest-demo")):
+            self.ingest_a_small_date()
+
     # What the state machine and the schedule do
 
     def start_the_state_machine(self) -> None:
@@ -65,6 +69,10 @@ class Ingests(Base):
             self._serve(api.url)
             answer = self._deployed.ask("ingest", "invoke", "demo", "--date", self._day(), "--wait")
         assert answer["outcome"] == "published"
+
+    def trace_the_state_machine(self) -> None:
+        with traced(self._deployed, self._deployed.name("ingest-demo"), "AWS::StepFunctions::StateMachine"):
+            self.run_the_state_machine()
 
     def keep_a_failure_in_the_queue(self) -> None:
         with self._queued(), serving(lambda *_: Answer(b"<html>", headers={"Content-Type": "text/html"})) as api:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.local.deployment import BRIGADE
-from tests.local.exercises.base import PATIENCE_S, Base, logged, soon
+from tests.local.exercises.base import PATIENCE_S, Base, logged, soon, traced
 
 
 class Inventories(Base):
@@ -32,6 +32,10 @@ class Inventories(Base):
 
     def log_a_summary(self) -> None:
         with logged(self._deployed, self._deployed.name("inventory-arrived")):
+            self.summarize_a_delivery()
+
+    def trace_a_summary(self) -> None:
+        with traced(self._deployed, self._deployed.name("inventory-arrived")):
             self.summarize_a_delivery()
 
     # What the operator does, beside what is above

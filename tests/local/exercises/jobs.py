@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from backports import zstd
 
-from tests.local.exercises.base import Base, logged, soon
+from tests.local.exercises.base import Base, logged, soon, traced
 
 
 class Jobs(Base):
@@ -50,6 +50,10 @@ class Jobs(Base):
         with logged(self._deployed, self._deployed.name("operation-forget")):
             self.forget_an_object()
 
+    def trace_forget(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-forget")):
+            self.forget_an_object()
+
     def rekey_an_object(self) -> None:
         self._put("old/a b+c")
         assert self._job("rekey", "old/a b+c", "to=new/{name}", "delete=true") == [("succeeded", "")]
@@ -66,6 +70,10 @@ class Jobs(Base):
 
     def log_rekey(self) -> None:
         with logged(self._deployed, self._deployed.name("operation-rekey")):
+            self.rekey_an_object()
+
+    def trace_rekey(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-rekey")):
             self.rekey_an_object()
 
     def recompress_an_object(self) -> None:
@@ -87,6 +95,10 @@ class Jobs(Base):
         with logged(self._deployed, self._deployed.name("operation-recompress")):
             self.recompress_an_object()
 
+    def trace_recompress(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-recompress")):
+            self.recompress_an_object()
+
     def to_parquet_an_object(self) -> None:
         self._to_parquet("lines/a b+c.jsonl", b'{"n": 1}\n', self._job)
 
@@ -106,12 +118,24 @@ class Jobs(Base):
         with logged(self._deployed, self._deployed.name("operation-to_parquet")):
             self.to_parquet_an_object()
 
+    def trace_to_parquet(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-to_parquet")):
+            self.to_parquet_an_object()
+
     def log_a_thumbnail(self) -> None:
         with logged(self._deployed, self._deployed.name("operation-thumbnail")):
             self.make_a_thumbnail()
 
+    def trace_a_thumbnail(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-thumbnail")):
+            self.make_a_thumbnail()
+
     def log_a_verification(self) -> None:
         with logged(self._deployed, self._deployed.name("operation-verify")):
+            self.verify_an_object()
+
+    def trace_a_verification(self) -> None:
+        with traced(self._deployed, self._deployed.name("operation-verify")):
             self.verify_an_object()
 
     # What the operator does, beside what is above
