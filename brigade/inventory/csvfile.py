@@ -2,42 +2,38 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from brigade.errors import InvalidData
+from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import BLOCK
 from brigade.inventory.keys import decoded
 
-_ROW = re.compile(r"(?<=Row #)\d+")
+_ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'
 
 
-def batch(
-    block: bytes, name: str, first_row: int, columns: Mapping[str, pa.DataType], wanted: pa.Schema
-) -> pa.RecordBatch:
+def batch(block: bytes, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -> pa.RecordBatch:
     """Parse a block of whole lines, of any of its columns those that are ``wanted``.
 
-    Arguments: ``name`` and ``first_row``, what an error calls the file, and the row of the block's first line in it;
-    ``columns``, all that a line has, in order.
+    Arguments: ``columns``, all that a line has, in order.
 
-    Fails with InvalidData, naming file and row, when a row is longer than a block, has too few or too many fields, or
-    one that is not of its type, and when a key is not encoded as S3 does it.
+    Fails with BadRow when a row is longer than a block, has too few or too many fields, or one that is not of its type,
+    and when a key is not encoded as S3 does it.
     """
     if len(block) > BLOCK and block[-1] != _NEWLINE:
-        raise InvalidData(f"{name} row {first_row}: the row is longer than {BLOCK} bytes, which no row of S3's is")
+        raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
     # Keys come as bytes, for it is decoded that they have to be UTF-8.
     types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
     arrays = _quoted(block, types, wanted.names)
     if arrays is None:
-        arrays = _any(block, name, first_row, types, wanted.names)
+        arrays = _any(block, types, wanted.names)
     if "key" in wanted.names:
         index = wanted.get_field_index("key")
-        arrays[index] = decoded(arrays[index], name, first_row)
+        arrays[index] = decoded(arrays[index])
     return pa.record_batch(arrays, schema=wanted)
 
 
@@ -52,9 +48,11 @@ def _quoted(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -
     if not len(quotes) or len(quotes) % (2 * width) or quotes[0] != 0 or quotes[-1] != len(text) - 2:
         return None
     # One byte between a field and the next: a comma, or behind the last field of a row its newline.
-    if (quotes[2::2] - quotes[1:-1:2] != 2).any() or (
-        text[quotes[1::2] + 1].reshape(-1, width) != _between(width)
-    ).any():
+    between = text[1:][quotes[1::2]]
+    commas = np.count_nonzero(between == _COMMA)
+    if commas * width != len(between) * (width - 1) or (between[width - 1 :: width] != _NEWLINE).any():
+        return None
+    if (quotes[2::2] - quotes[1:-1:2] != 2).any():
         return None
     held, places = pa.py_buffer(block), list(types)
     try:
@@ -84,14 +82,7 @@ def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Ar
     return texts if pa.types.is_string(kind) else texts.cast(kind)
 
 
-@cache
-def _between(width: int) -> Any:
-    return np.array([_COMMA] * (width - 1) + [_NEWLINE], np.uint8)
-
-
-def _any(
-    block: bytes, name: str, first_row: int, types: Mapping[str, pa.DataType], wanted: list[str]
-) -> list[pa.Array]:
+def _any(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
     """Parse any CSV, or say which row is wrong."""
     try:
         table = csv.read_csv(
@@ -110,6 +101,6 @@ def _any(
             ),
         )
     except pa.ArrowInvalid as error:
-        said = _ROW.sub(lambda row: str(int(row[0]) + first_row - 1), str(error))
-        raise InvalidData(f"{name}: {said[:300]}") from error
+        said = _ROW.search(str(error))
+        raise BadRow(int(said[1]) - 1 if said else 0, _ROW.sub("", str(error))[:300]) from error
     return [table[column].combine_chunks() for column in wanted]

@@ -9,27 +9,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brigade.errors import InvalidData
+from brigade.inventory.badrow import BadRow
 
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PERCENT, _PLUS, _SPACE = b"%+ "
 
 
-def decoded(column: pa.BinaryArray, name: str, first_row: int) -> pa.StringArray:
+def decoded(column: pa.BinaryArray) -> pa.StringArray:
     """Decode a column of keys: ``%XX`` is a byte of UTF-8, ``+`` a space.
 
-    Arguments: ``name`` and ``first_row``, what an error calls the file, and the row of the column's first key in it.
-
-    Fails with InvalidData, naming file and row, when a key is empty, a ``%`` is not followed by two hexadecimal digits
-    or the bytes are not UTF-8: S3 writes none of these, and a key that is not exact is another object's.
+    Fails with BadRow when a key is empty, a ``%`` is not followed by two hexadecimal digits or the bytes are not UTF-8:
+    S3 writes none of these, and a key that is not exact is another object's.
     """
     if column.null_count:
-        raise InvalidData(f"{name} row {first_row + pc.index(column.is_null(), value=True).as_py()}: there is no key")
+        raise BadRow(pc.index(column.is_null(), value=True).as_py(), "there is no key")
     starts = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4)
     text = np.frombuffer(column.buffers()[2], np.uint8)[starts[0] : starts[-1]]
     starts = starts - starts[0]
-    plain = text.copy()
-    plain[text == _PLUS] = _SPACE
+    plain = text - (text == _PLUS).view(np.uint8) * np.uint8(_PLUS - _SPACE)
     escapes = np.flatnonzero(text == _PERCENT)
     if len(escapes):
         before = np.searchsorted(escapes, starts)  # how many escapes begin before each key
@@ -37,10 +34,10 @@ def decoded(column: pa.BinaryArray, name: str, first_row: int) -> pa.StringArray
         last = escapes[np.maximum(before, 1) - 1]
         digits = _digits()
         if ((last < starts) & (last + 2 >= starts)).any():
-            raise _undecodable(column, name, first_row)
+            raise _undecodable(column)
         high, low = digits[text[escapes + 1]], digits[text[escapes + 2]]
         if (high | low).max() > 15:
-            raise _undecodable(column, name, first_row)
+            raise _undecodable(column)
         plain[escapes] = high << 4 | low
         kept = np.ones(len(text), np.bool_)
         kept[escapes + 1] = kept[escapes + 2] = False
@@ -50,7 +47,7 @@ def decoded(column: pa.BinaryArray, name: str, first_row: int) -> pa.StringArray
     try:
         keys.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise _undecodable(column, name, first_row) from error
+        raise _undecodable(column) from error
     return keys
 
 
@@ -63,14 +60,14 @@ def _digits() -> Any:
     return values
 
 
-def _undecodable(column: pa.BinaryArray, name: str, first_row: int) -> InvalidData:
+def _undecodable(column: pa.BinaryArray) -> BadRow:
     """Find the first key that cannot be decoded, one by one: this is the end of the file in any case."""
-    for row, raw in enumerate(column.to_pylist(), first_row):
+    for row, raw in enumerate(column.to_pylist()):
         try:
             text = raw.decode()
             if _BROKEN.search(text):
                 raise ValueError("a % without two hexadecimal digits")  # noqa: TRY301 - one place says which row
             unquote_plus(text, errors="strict")
         except ValueError:
-            return InvalidData(f"{name} row {row}: the key {raw.decode(errors='replace')!r} is not encoded as S3 does")
+            return BadRow(row, f"the key {raw.decode(errors='replace')!r} is not encoded as S3 does")
     raise AssertionError("a column that was refused holds a key that is")

@@ -12,6 +12,7 @@ from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import csvfile
 from brigade.inventory.ahead import ahead, at_once, in_turn
+from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery, Store
 from brigade.inventory.manifest import DataFile, Manifest
@@ -85,17 +86,18 @@ def scan(
 def _csv(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
     columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
 
-    def numbered(text: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
-        row = 1
-        for block in text:
-            yield block, row
-            row += block.count(b"\n")  # a row is a line, for S3 encodes newlines
+    def parsed(block: bytes) -> tuple[int, pa.RecordBatch]:
+        batch = csvfile.batch(block, columns, wanted)
+        return batch.num_rows, _kept(batch, pushed)
 
-    def parsed(block: tuple[bytes, int]) -> pa.RecordBatch:
-        return _kept(csvfile.batch(block[0], file.key, block[1], columns, wanted), pushed)
-
+    row = 1
     with closing(ahead(lambda: blocks(stored(s3, delivery, file), file.key))) as text:
-        yield from at_once(numbered(text), parsed, _PARSERS)
+        try:
+            for count, batch in at_once(text, parsed, _PARSERS):
+                yield batch
+                row += count
+        except BadRow as bad:
+            raise InvalidData(f"{file.key} row {row + bad.row}: {bad}") from bad
 
 
 def _columnar(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
