@@ -7,14 +7,14 @@ from aws_cdk import aws_glue as glue
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts import table
+from stacks.parts import table, view
 from stacks.parts.questions import questions
 from stacks.parts.workgroup import Workgroup
 from stacks.storage import StorageStack
 
 
 class CatalogStack(Stack):
-    """The Glue database with the inventory's table, the Athena workgroup, and the named queries in it."""
+    """The Glue database with the inventory's table and its view, the Athena workgroup, and the named queries in it."""
 
     def __init__(self, scope: App, *, settings: Settings, storage: StorageStack, env: Environment) -> None:
         super().__init__(
@@ -31,15 +31,24 @@ class CatalogStack(Stack):
         )
         lake = (table.NAME, storage.lake.bucket_name)
         for name, bucket in [lake, *((table_name(each.name), each.name) for each in settings.buckets)]:
+            suffix = "" if name == table.NAME else f"-{bucket}"
             table.InventoryTable(
                 self,
-                "Table" if name == table.NAME else f"Table-{bucket}",
+                f"Table{suffix}",
                 catalog=self.account,
                 database=database.ref,
                 name=name,
                 deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
                 inventory=inventory,
             )
+            view.TypedView(
+                self,
+                f"View{suffix}",
+                catalog=self.account,
+                database=names.database(settings.stage),
+                table=name,
+                inventory=inventory,
+            ).add_dependency(database)
         workgroup = Workgroup(
             self,
             "Queries",

@@ -91,7 +91,7 @@ def _inflated(chunks: Iterator[bytes], name: str) -> Generator[bytes, None, None
     while not member.needs_input or (pending := pending or next(chunks, b"")):
         try:
             text = member.decompress(pending, BLOCK)
-        except igzip_lib.IsalError as error:
+        except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub says a value, it is a class
             raise InvalidData(f"{name} is no gzip, or a damaged one: {error}") from error
         inside, pending = not member.eof, b""  # what it did not come to, it keeps
         if not inside:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 CATALOG = "awsdatacatalog"
 # Functions that DuckDB has under the same name with another meaning are called by a name of their own.
@@ -60,8 +60,12 @@ def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
     for scope in traverse_scope(statement):
         for name, source in scope.sources.items():
             if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-                asked = tuple(each for each in _conditions(scope.expression, name) if _only_of(each, name))
-                yield Use((source.db or database).lower(), source.name.lower(), asked)
+                yield Use((source.db or database).lower(), source.name.lower(), asked(scope, name))
+
+
+def asked(scope: Scope, name: str) -> tuple[exp.Expr, ...]:
+    """Give the conditions that a part of a query has for the rows of its source ``name`` alone."""
+    return tuple(each for each in _conditions(scope.expression, name) if _only_of(each, name))
 
 
 def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[str]:
@@ -71,9 +75,13 @@ def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[s
     for condition in conditions:
         named = list(condition.find_all(exp.Column))
         if named and {column.name.lower() for column in named} <= wanted:
-            bare = condition.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
-            chosen.append(to_duckdb(bare))
+            chosen.append(to_duckdb(bare(condition)))
     return chosen
+
+
+def bare(condition: exp.Expr) -> exp.Expr:
+    """Give the condition with the names of its columns alone, without a table's."""
+    return condition.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
 
 
 def to_duckdb(statement: exp.Expr) -> str:

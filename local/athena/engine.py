@@ -11,7 +11,7 @@ from typing import Any
 from ministack.services import athena, glue
 from sqlglot import exp
 
-from local.athena import access, dialect, partitions, relations
+from local.athena import access, dialect, partitions, relations, views
 from local.athena.dialect import Mistake, Use
 from local.athena.relations import Relation
 
@@ -35,6 +35,7 @@ async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
         Denied: the caller may not read a table or an object.
         duckdb.Error: what DuckDB says of the query.
     """
+    statement = views.expanded(statement, database, _looked)
     named: dict[tuple[str, str], list[Use]] = {}
     for use in dialect.uses(statement, database):
         named.setdefault((use.database, use.table), []).append(use)
@@ -49,13 +50,19 @@ async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
     return answer, sum(relation.bytes for relation in found.values())
 
 
+def _looked(database: str, name: str) -> Any:
+    """A table of Glue if it is a view, which the caller has to be allowed to read as well as what it reads."""
+    table = glue._tables.get(f"{database}/{name}") or {}
+    if table.get("TableType") == "VIRTUAL_VIEW":
+        access.require_table(database, name, registered=False)
+    return table
+
+
 def _relation(database: str, name: str, uses: list[Use], folder: Path) -> Relation:
     table = glue._tables.get(f"{database}/{name}")
     access.require_table(database, name, registered=partitions.registered(table or {}))
     if table is None:
         raise Mistake(f"TABLE_NOT_FOUND: Table '{dialect.CATALOG}.{database}.{name}' does not exist")
-    if table.get("TableType") == "VIRTUAL_VIEW":
-        raise Mistake(f"NOT_SUPPORTED: {database}.{name} is a view, which the local AWS does not read")
     keys = [key["Name"] for key in table.get("PartitionKeys") or []]
     known = partitions.of(f"{database}/{name}", table)
     chosen = {values for use in uses for values in _left(use, keys, known)} if keys else {()}

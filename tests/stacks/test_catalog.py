@@ -1,5 +1,7 @@
 """The deliveries are a table, right for each format, and the saved questions give the same answers over each."""
 
+import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
@@ -54,7 +56,7 @@ SERDES = {
 
 
 def table(made: Synthesized) -> dict[str, Any]:
-    described: dict[str, Any] = made.one("catalog", "AWS::Glue::Table")["TableInput"]
+    described: dict[str, Any] = made.one("catalog", "AWS::Glue::Table", "Table")["TableInput"]
     return described
 
 
@@ -73,6 +75,26 @@ def test_the_table_is_the_documented_one(buckets: Buckets, form: str, encryption
     assert described["Name"] == "inventory"
     assert described["TableType"] == "EXTERNAL_TABLE"
     assert described["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+
+
+@pytest.mark.parametrize("form", SERDES)
+def test_a_view_has_the_types_that_the_command_has(buckets: Buckets, form: str) -> None:
+    made = buckets(encryption="s3", inventory={"format": form, "frequency": "Weekly", "versions": "All", "id": "whole"})
+    described = made.one("catalog", "AWS::Glue::Table", "View")["TableInput"]
+    assert (described["Name"], described["TableType"]) == ("typed_inventory", "VIRTUAL_VIEW")
+    declared = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
+    assert declared == {**DOCUMENTED, "object_lock_retain_until_date": "timestamp", "dt": "string"}
+    text = described["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    view = json.loads(base64.b64decode(text))
+    assert (view["catalog"], view["schema"]) == ("awsdatacatalog", "brigade_dev")
+    trino = {"string": "varchar", "timestamp": "timestamp(3)"}
+    assert {column["name"]: column["type"] for column in view["columns"]} == {
+        name: trino.get(kind, kind) for name, kind in declared.items()
+    }
+    selected = sqlglot.parse_one(view["originalSql"], read="athena")
+    assert isinstance(selected, sqlglot.exp.Query)
+    assert selected.named_selects == list(declared)
+    assert ('url_decode("key") AS "key"' in view["originalSql"]) == (form == "CSV")
 
 
 def test_the_columns_come_in_the_order_of_the_files(buckets: Buckets) -> None:

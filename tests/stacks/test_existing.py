@@ -59,7 +59,8 @@ def test_s3_may_deliver_its_inventory_and_it_has_a_table(made: Synthesized) -> N
     ]
     assert f":s3:::{NAME}" in json.dumps(consent["Condition"]["ArnLike"]["aws:SourceArn"])
     tables = {table["TableInput"]["Name"] for table in made.all("catalog", "AWS::Glue::Table").values()}
-    assert tables == {"inventory", "inventory_a_bucket_of_old"}
+    old = "inventory_a_bucket_of_old"
+    assert tables == {"inventory", "typed_inventory", old, f"typed_{old}"}
     place = made.one("catalog", "AWS::Glue::Table", "Tableabucket")["TableInput"]["StorageDescriptor"]["Location"]
     assert place["Fn::Join"][1][-1] == f"/inventory/{NAME}/lake/hive/"
     assert "table/brigade_dev/inventory_a_bucket_of_old" in json.dumps(made.template("operator"))

@@ -217,7 +217,10 @@ def row_of(**changes: str) -> tuple[str, ...]:
         (csv_file([row_of(), row_of(key="100%")]), r"row 2: the key '100%' is not encoded"),
         (csv_file([row_of(key="100%2"), row_of(key="0k")]), r"row 1: the key '100%2' is not encoded"),
         (csv_file([row_of(), row_of(key="k" * (9 << 20))]), r"000000\.csv\.gz row 2: the row is longer than"),
-        (csv_file([row_of(key="k" * 9000)] * 400 + [row_of()[:-1]]), r"000000\.csv\.gz row 401: .*Expected 7 columns, got 6"),
+        (
+            csv_file([row_of(key="k" * 9000)] * 400 + [row_of()[:-1]]),
+            r"000000\.csv\.gz row 401: .*Expected 7 columns, got 6",
+        ),
         (csv_file([row_of(), row_of(latest="maybe")]), r"000000\.csv\.gz row 2: .*bool: invalid value 'maybe'"),
         (gzip.compress(csv_lines([row_of()]) + b"\n"), r"000000\.csv\.gz row 2: there is no key"),
     ],
