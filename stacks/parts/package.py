@@ -13,6 +13,7 @@ from pathlib import Path
 
 from brigade.errors import BrigadeError
 from brigade.settings import Target
+from stacks.parts.bytecode import compile_all, interpreter
 from stacks.parts.imports import closure
 
 _OURS = ("brigade", "lambdas")
@@ -27,7 +28,8 @@ class Package:
 
     The dependencies are those locked in ``requirements.txt`` beside the handler, in ``<name>.requirements.txt`` beside
     the declaration if there is one, and in ``<module>.requirements.txt`` beside the handler for a module of ours that
-    is in the package: what only some declarations import makes no other package larger.
+    is in the package: what only some declarations import makes no other package larger. Bytecode is with all of it
+    where a Python of the function's version is here.
     """
 
     root: Path
@@ -63,10 +65,13 @@ class Package:
         """Give a folder with the whole content, which is gone afterwards."""
         with tempfile.TemporaryDirectory(prefix="package-") as temporary:
             folder = Path(temporary) / "package"
-            shutil.copytree(self.dependencies(), folder)
+            ours = Path(temporary) / "ours"
             for file in self.files():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.root / file, folder / file)
+                (ours / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.root / file, ours / file)
+            self._compile(ours)
+            shutil.copytree(self.dependencies(), folder)
+            shutil.copytree(ours, folder, dirs_exist_ok=True)
             yield folder
 
     def content_hash(self) -> str:
@@ -122,10 +127,19 @@ class Package:
             )
         folder.mkdir(exist_ok=True)  # pip makes none for a lock that names nothing
         shutil.rmtree(folder / "bin", ignore_errors=True)
+        self._compile(folder)
+
+    def _compile(self, folder: Path) -> None:
+        if python := interpreter(self._python):
+            compile_all(folder, python)
+
+    @property
+    def _python(self) -> str:
+        return "3.13" if self.target == "aws" else f"{sys.version_info[0]}.{sys.version_info[1]}"
 
     def _dependencies_key(self) -> str:
         digest = hashlib.sha256()
         for lock in self.locks():
             digest.update(lock.read_bytes())
-        python = "3.13" if self.target == "aws" else f"{sys.version_info[0]}.{sys.version_info[1]}"
-        return f"{self.target}-{self.machine}-{python}-{digest.hexdigest()[:16]}"
+        compiled = "compiled" if interpreter(self._python) else "source"
+        return f"{self.target}-{self.machine}-{self._python}-{compiled}-{digest.hexdigest()[:16]}"

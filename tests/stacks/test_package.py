@@ -1,5 +1,6 @@
 """A package holds what its function imports, is named by its content, and installs its dependencies once."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.settings import Target
+from stacks.parts.bytecode import interpreter
 from stacks.parts.package import Package
 from stacks.sizes import main, packages
 from tests.stacks.conftest import ROOT
@@ -42,7 +44,8 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
 
     def counted(command: list[str], **rest: object) -> subprocess.CompletedProcess[str]:
-        runs.append(command)
+        if "pip" in command:
+            runs.append(command)
         return run(command, **rest)
 
     monkeypatch.setattr(subprocess, "run", counted)
@@ -84,7 +87,47 @@ def test_the_hash_is_of_the_content_alone(repository: Path) -> None:
     (repository / "lambdas/ingest/sources/other.py").write_text("another source = no concern of this one")
     (repository / "README.md").touch()
     assert package.content_hash() == before
-    assert not any("__pycache__" in name or "other" in name for name in contents(package))
+    assert not any("other" in name for name in contents(package))
+
+
+def test_bytecode_is_the_same_wherever_it_is_made_and_is_used_as_it_is(repository: Path) -> None:
+    package = Package.of_source(repository, "local", "one")
+    compiled = f"lambdas/ingest/__pycache__/handler.{sys.implementation.cache_tag}.pyc"
+    with package.assembled() as one, package.assembled() as other:
+        assert (one / compiled).read_bytes() == (other / compiled).read_bytes()
+        os.utime(one / "lambdas/ingest/handler.py", (0, 0))  # as a zip may have it
+        said = subprocess.run(
+            [sys.executable, "-v", "-c", "import lambdas.ingest.handler"],
+            env={"PYTHONPATH": str(one)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"code object from '{one / compiled}'" in said.stderr
+        assert b"/var/task/lambdas/ingest/handler.py" in (one / compiled).read_bytes()
+
+
+def test_without_a_python_of_the_functions_version_there_is_no_bytecode_and_another_package(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Package.of_source(repository, "local", "one")
+    with_it = package.content_hash()
+    monkeypatch.setattr("stacks.parts.package.interpreter", lambda _: None)
+    assert package.content_hash() != with_it
+    assert not any(name.endswith(".pyc") for name in contents(package))
+
+
+def test_an_interpreter_that_only_complains_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert interpreter(here) == sys.executable
+    shim = tmp_path / "python3.99"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for code, found in ((0, str(shim)), (127, None)):
+        shim.write_text(f"#!/bin/sh\nexit {code}\n")
+        shim.chmod(0o755)
+        interpreter.cache_clear()
+        assert interpreter("3.99") == found
+    interpreter.cache_clear()
 
 
 def test_targets_do_not_share_what_is_installed(repository: Path) -> None:
@@ -119,7 +162,8 @@ def test_a_real_package_holds_one_declaration_and_fits(package: Package) -> None
     with package.assembled() as folder:
         declared = {file.stem for file in folder.joinpath(*beside.split(".")).glob("*.py")} - {"__init__"}
         assert declared == {name}
-        assert {file.name for file in (folder / "lambdas").iterdir() if file.is_dir()} == {family}
+        folders = {file.name for file in (folder / "lambdas").iterdir() if file.is_dir()}
+        assert folders - {"__pycache__"} == {family}
         others = {"cli", "jobs", "settings.py", *TRADES.values()} - {TRADES[family]}
         assert not others & {file.name for file in (folder / "brigade").iterdir()}
         columnar = {"pyarrow"} if name == "to_parquet" else set()
