@@ -1,9 +1,10 @@
 """Ingest beside what others do: pages to compressed bytes, an API to S3, memory from 0.2 to 20 GB, cold import.
 
 Writes ``.brigade/bench/ingest.json``. Each case runs as a process of its own, tools in turn, on the same pages, served
-from memory on loopback; S3 is the local AWS. Processor time is counted whole, imports included, but in the pipelines,
-where it begins when the pages are there. ``growth_mib`` is the peak at 20 GB less that at 0.2 GB; ``cold_import``
-is the handler with its set-up, as a multiple of boto3 with an S3 client.
+from memory on loopback; S3 is the local AWS. Ours is what is deployed: the function's package, in an environment with
+what Lambda's has. Processor time is counted whole, imports included, but in the pipelines, where it begins when the
+pages are there. ``growth_mib`` is the peak at 20 GB less that at 0.2 GB; ``cold_import`` is the handler with its
+set-up, as a multiple of boto3 with an S3 client.
 """
 
 import contextlib
@@ -23,12 +24,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ingest_data
+from stacks.parts.package import Package
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OUT = _ROOT / ".brigade/bench/ingest.json"
 _VENV = _ROOT / ".brigade/bench-ingest"
 _LOCK = _ROOT / "benchmarks/requirements-ingest.txt"
 _PEERS = str(_VENV / "bin/python")
+_LAMBDA = str(_ROOT / ".brigade/lambda-runtime/bin/python")
+_OURS = (_LAMBDA, "-m", "benchmarks.ingest_cases")
 _MIB = 1024 * 1024
 _ROUNDS = 3
 _CLIENT = "import boto3; boto3.client('s3', region_name='us-east-1')"
@@ -38,10 +42,12 @@ _HANDLER = "import lambdas.ingest.handler as handler; handler._setup()"
 def main() -> None:
     """Run every case, print a table, write the figures."""
     _make_venv()
-    runs = [*_pipelines(), *_imports()]
-    with aws() as (environment, endpoint, bucket):
-        runs += _ends(environment, endpoint, bucket)
-        runs += _growth(environment, endpoint, bucket)
+    with Package.of_source(_ROOT, "local", "demo").assembled() as package:
+        ours = {"PYTHONPATH": f"{package}{os.pathsep}{_ROOT}"}
+        runs = [*_pipelines(ours), *_imports(ours)]
+        with aws() as (environment, endpoint, bucket):
+            runs += _ends(environment | ours, endpoint, bucket)
+            runs += _growth(environment | ours, endpoint, bucket)
     ratios = {
         f"{kind}_{name}_cpu": _per_byte(runs, kind, peer) / _per_byte(runs, kind, ours)
         for kind in ("wide", "narrow")
@@ -59,16 +65,16 @@ def main() -> None:
     _show(runs, ratios)
 
 
-def _pipelines() -> Iterator[dict[str, Any]]:
+def _pipelines(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
     for number in range(_ROUNDS):
         for kind in ("wide", "narrow") if number else ("wide", "narrow", "random"):
             for tool in ("file", "file, function") if number else ("file", "file, function", "concatenate", "list"):
                 yield _run(kind, tool, 8, [_PEERS, "benchmarks/ingest_peers.py", tool, kind, "8"])
             for tool in ("stamp", "function"):
-                yield _run(kind, tool, 40, [sys.executable, "-m", "benchmarks.ingest_cases", tool, kind, "40"])
+                yield _run(kind, tool, 40, [*_OURS, tool, kind, "40"], os.environ | ours)
 
 
-def _imports() -> Iterator[dict[str, Any]]:
+def _imports(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
     environment = {
         "BRIGADE_SOURCE": "demo",
         "BRIGADE_LAKE_BUCKET": "lake",
@@ -78,15 +84,14 @@ def _imports() -> Iterator[dict[str, Any]]:
     }
     measured = "import time, json; print(json.dumps({'cpu_s': time.process_time()}))"
     for _ in range(9):
-        for tool, code in (("boto3 + S3 client", _CLIENT), ("brigade", _HANDLER)):
-            yield _run("import", tool, 0, [sys.executable, "-c", f"{code}; {measured}"], os.environ | environment)
+        for tool, code, path in (("boto3 + S3 client", _CLIENT, {}), ("brigade", _HANDLER, ours)):
+            yield _run("import", tool, 0, [_LAMBDA, "-c", f"{code}; {measured}"], os.environ | environment | path)
 
 
 def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
     case, kind, count = "end to end", "wide", 80
     for tool in ("brigade", "file", "smart_open", "s3fs", "dlt"):
-        ours = [sys.executable, "-m", "benchmarks.ingest_cases", case]
-        program = ours if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
+        program = [*_OURS, case] if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
         with _api(kind, count) as url:
             yield _run(case, tool, count, [*program, kind, str(count), url, endpoint, bucket], environment)
 
@@ -95,17 +100,7 @@ def _growth(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator
     size = len(ingest_data.page("wide"))
     for total in (200_000_000, 20_000_000_000):
         count = total // size
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.ingest_cases",
-            "end to end",
-            "wide",
-            str(count),
-            "",
-            endpoint,
-            bucket,
-        ]
+        command = [*_OURS, "end to end", "wide", str(count), "", endpoint, bucket]
         yield _run("growth", f"{total / 1e9:g} GB", count, command, environment)
 
 

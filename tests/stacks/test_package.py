@@ -99,6 +99,7 @@ def test_bytecode_is_the_same_wherever_it_is_made_and_is_used_as_it_is(repositor
         said = subprocess.run(
             [sys.executable, "-v", "-c", "import lambdas.ingest.handler"],
             env={"PYTHONPATH": str(one)},
+            cwd=one,
             capture_output=True,
             text=True,
             check=True,
