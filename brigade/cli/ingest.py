@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
 _Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
 _ALREADY = 3
+_POLL_S = 1.0
 
 
 @app.command("list")
@@ -113,24 +114,38 @@ def backfill(
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD")],
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="Dates at a time.")] = 4,
 ) -> None:
-    """Ingest all dates of a span by the deployed state machine, but for those published. Exit 1 if one failed."""
+    """Ingest the dates of a span that are not published, by one execution of the deployed state machine.
+
+    It goes on when this command is ended. Exit 1 if a date failed.
+    """
+    import msgspec
+
     from brigade.ingest import backfill as dates
-    from brigade.state import State
 
     session: Session = context.obj
-    wanted = dates.dates(first, last)
-    machine = at.machine(session, name)
-    receipts = State(session.client("s3"), session.deployment["StateBucket"]).list(f"receipts/{name}/")
-    published = {Path(key).stem for key in receipts}
-    failed = 0
-    for ended in dates.backfill(session.client("stepfunctions"), machine, wanted, published, concurrency):
-        failed += ended.failure is not None
-        answer = ended.answer or {"outcome": "failed" if ended.failure else "skipped", "failure": ended.failure}
-        session.give(
-            {"date": ended.date, **answer}, f"{ended.date}: {answer['outcome']} {ended.failure or ''}".rstrip()
-        )
+    span, machine = dates.dates(first, last), at.machine(session, name)
+    published = at.published(session, name)
+    for date in filter(published.__contains__, span):
+        session.give({"date": date, "outcome": "skipped"}, f"{date}: skipped")
+    wanted = [date for date in span if date not in published]
+    if not wanted:
+        return
+    states = session.client("stepfunctions")
+    execution = dates.start(states, machine, wanted, concurrency)
+    session.say(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")
+    while (ended := dates.outcome(states, execution)) is None:
+        time.sleep(_POLL_S)
+        fresh = (at.published(session, name) - published) & {*wanted}
+        published |= fresh
+        for date in sorted(fresh):
+            session.say(f"{date}: there")
+    for each in ended:
+        session.give(msgspec.to_builtins(each), f"{each.date}: {each.outcome} {each.failure or ''}".rstrip())
+    failed = sum(each.outcome == "failed" for each in ended)
     if failed:
-        raise BrigadeError(f"{failed} of {len(wanted)} dates failed; run it again for those once the cause is mended")
+        raise BrigadeError(
+            f"{failed} of {len(wanted)} dates failed; the dead-letter queue says why; run it again once that is mended"
+        )
 
 
 @app.command()

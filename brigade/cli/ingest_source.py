@@ -31,6 +31,14 @@ def last(session: Session, name: str) -> str | None:
     return Path(keys[-1]).stem if keys else None
 
 
+def published(session: Session, name: str) -> set[str]:
+    """Give the dates of a source that have a receipt."""
+    from brigade.state import State
+
+    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(f"receipts/{name}/")
+    return {Path(key).stem for key in keys}
+
+
 def target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
     """Give where a date of the source is written; without a date, today in its time zone."""
     from brigade.ingest.target import Target, date_of

@@ -1,15 +1,15 @@
-"""Ingest many dates, each by an execution of the source's state machine, a few at a time."""
+"""Ingest many dates by one execution of the source's state machine, a few dates at a time."""
 
 import datetime
 import json
-import time
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from brigade.errors import UsageError
+import msgspec
 
-_POLL_S = 1.0
+from brigade.errors import BrigadeError, UsageError
+
+MOST = 2000
+"""Dates of one execution: their outcomes are one answer of Step Functions, 256 KiB at most."""
 
 
 class Executes(Protocol):
@@ -22,12 +22,12 @@ class Executes(Protocol):
         """DescribeExecution."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How the execution of a date ended: its answer, or the reason why there is none. Skipped: neither."""
+class Ended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a date of a backfill ended; ``failure`` is the name of the error of one that failed."""
 
     date: str
-    answer: dict[str, Any] | None = None
+    outcome: str
+    records: int | None = None
     failure: str | None = None
 
 
@@ -42,30 +42,30 @@ def dates(first: str, last: str) -> list[str]:
     return [(start + datetime.timedelta(days=number)).isoformat() for number in range((end - start).days + 1)]
 
 
-def backfill(
-    states: Executes, machine: str, wanted: list[str], published: Container[str], concurrency: int
-) -> Iterator[Ended]:
-    """Ingest the dates that are not published, ``concurrency`` at a time, and give each as it ends.
+def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
+    """Start one execution over the dates, ``concurrency`` at a time, and give its ARN.
 
-    Ending early leaves those under way to themselves. To repeat it is safe: no date is published twice.
+    To repeat it is safe: no date is published twice. Fails with UsageError for more than 2,000 dates.
     """
-    waiting, running = list(reversed(wanted)), dict[str, str]()
-    while waiting or running:
-        while waiting and len(running) < concurrency:
-            date = waiting.pop()
-            if date in published:
-                yield Ended(date)
-                continue
-            started = states.start_execution(stateMachineArn=machine, input=json.dumps({"date": date}))
-            running[date] = started["executionArn"]
-        for date, execution in list(running.items()):
-            described = states.describe_execution(executionArn=execution)
-            if described["status"] == "RUNNING":
-                continue
-            del running[date]
-            if described["status"] == "SUCCEEDED":
-                yield Ended(date, answer=json.loads(described["output"]))
-            else:
-                yield Ended(date, failure=f"{described['status']}: {described.get('error') or ''} ({execution})")
-        if running:
-            time.sleep(_POLL_S)
+    if len(wanted) > MOST:
+        raise UsageError(
+            f"{len(wanted)} dates are more than the {MOST} that one execution takes; ask for a part of them"
+        )
+    given = json.dumps({"dates": wanted, "concurrency": concurrency})
+    return str(states.start_execution(stateMachineArn=machine, input=given)["executionArn"])
+
+
+def outcome(states: Executes, execution: str) -> list[Ended] | None:
+    """Give how each date ended, or None while the execution runs.
+
+    Fails with BrigadeError when the execution itself failed, was stopped or timed out; dates that were published stay.
+    """
+    described = states.describe_execution(executionArn=execution)
+    if described["status"] == "RUNNING":
+        return None
+    if described["status"] != "SUCCEEDED":
+        why = f"{described.get('error') or 'no error given'} {described.get('cause') or ''}".rstrip()
+        raise BrigadeError(
+            f"the backfill ended {described['status']}: {why} ({execution}); start it again for the rest"
+        )
+    return msgspec.json.decode(described["output"], type=list[Ended])

@@ -22,6 +22,7 @@ def apply() -> None:
     act_with_the_role_of_the_state_machine()
     act_with_the_role_of_the_schedule()
     look_at_schedules_each_second()
+    run_maps_as_wide_as_the_input_says()
 
 
 def act_with_the_role_of_the_state_machine() -> None:
@@ -115,3 +116,41 @@ def _group(schedule: str) -> str:
 def look_at_schedules_each_second() -> None:
     """Symptom: a due schedule starts up to ten seconds late; mends (1.5.33) for those who watch one, and for tests."""
     scheduler._SCHEDULE_TICK_INTERVAL = 1
+
+
+def run_maps_as_wide_as_the_input_says() -> None:
+    """Symptom: ``MaxConcurrencyPath`` of a Map is not looked at, and a distributed Map starts what its role may not.
+
+    Mends (1.5.33): the number at the path is the Map's ``MaxConcurrency``; a distributed Map needs
+    ``states:StartExecution`` of its own state machine and ``states:DescribeExecution`` and ``states:StopExecution`` of
+    its executions, and each of these has its own ARN and input in the context.
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+
+    @replacing(stepfunctions, "_run_map_items")
+    def run(original: Any, state: Any, given: Any, execution: Any, context: Any) -> Any:
+        if path := state.get("MaxConcurrencyPath"):
+            state = {**state, "MaxConcurrency": stepfunctions._resolve_path_or_ctx(path, given, context)}
+        return original(state, given, execution, context)
+
+    @replacing(stepfunctions, "_run_distributed_map")
+    def spread(
+        original: Any, state: Any, given: Any, effective: Any, iterator: Any, execution: Any, context: Any
+    ) -> Any:
+        machine = context["StateMachine"]["Id"]
+        record = stepfunctions._state_machines.get(machine)
+        token = _role.set((record["roleArn"], machine) if record else None)
+        try:
+            _require("states:StartExecution", machine, "States.Runtime")
+            for action in ("states:DescribeExecution", "states:StopExecution"):
+                _require(action, execution["executionArn"], "States.Runtime")
+        finally:
+            _role.reset(token)
+        return original(state, given, effective, iterator, execution, context)
+
+    @replacing(stepfunctions, "_run_sub_machine")
+    def one(original: Any, states: Any, start: Any, given: Any, execution: Any, context: Any) -> Any:
+        if "mapRunArn" in execution:
+            mine = {"Id": execution["executionArn"], "Input": given, "Name": execution["name"]}
+            context = {**context, "Execution": {**context["Execution"], **mine}}
+        return original(states, start, given, execution, context)

@@ -29,6 +29,4 @@ def compile_all(folder: Path, python: str) -> None:
     none.
     """
     command = [python, "-I", "-m", "compileall", "-q", "-s", str(folder), "-p", _PLACE]
-    subprocess.run(
-        [*command, "--invalidation-mode", "unchecked-hash", str(folder)], capture_output=True, check=False
-    )
+    subprocess.run([*command, "--invalidation-mode", "unchecked-hash", str(folder)], capture_output=True, check=False)

@@ -52,6 +52,11 @@ NEEDED_FOR = {
         "loop of demo", "lambda:InvokeFunction", "lambda:function:brigade-dev-ingest-demo"
     ): "start_the_state_machine",
     Grant("loop of demo", "sqs:SendMessage", "sqs:brigade-dev-ingest-demo-failures"): "keep_a_failure_in_the_queue",
+    Grant("loop of demo", "states:StartExecution", "states:stateMachine:brigade-dev-ingest-demo"): "backfill_two_dates",
+    Grant("loop of demo", "states:DescribeExecution", "states:execution:brigade-dev-ingest-demo:*"): (
+        "backfill_two_dates"
+    ),
+    Grant("loop of demo", "states:StopExecution", "states:execution:brigade-dev-ingest-demo:*"): "backfill_two_dates",
     Grant("job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-forget"): "forget_an_object",
     Grant(
         "job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-recompress"

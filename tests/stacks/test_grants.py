@@ -27,6 +27,9 @@ LOOP = TRACE | {
     "sqs:SendMessage on myapiFailures",
     "xray:GetSamplingRules on *",
     "xray:GetSamplingTargets on *",
+    "states:StartExecution on states stateMachine:brigade-dev-ingest-my_api",
+    "states:DescribeExecution on states execution:brigade-dev-ingest-my_api:*",
+    "states:StopExecution on states execution:brigade-dev-ingest-my_api:*",
 }
 SCHEDULE = {"states:StartExecution on myapiLoopStateMachine", "sqs:SendMessage on myapiFailures"}
 LOOK = LOG | {"s3:GetObject on Lake/*", "s3:GetObjectVersion on Lake/*", "s3:ListBucket on Lake"}

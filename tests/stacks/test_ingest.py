@@ -23,6 +23,11 @@ def definition(made: Synthesized, part: str = "") -> dict[str, Any]:
     return machine
 
 
+def chosen(choice: dict[str, Any], data: dict[str, Any]) -> bool:
+    name = choice["Variable"].removeprefix("$.")
+    return name in data if "IsPresent" in choice else bool(data[name] == choice["StringEquals"])
+
+
 def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: dict[str, Any]) -> tuple[str, list[Any]]:
     """Run the machine: each visit of ``Run`` takes the next answer or error. Gives its end; calls and waits."""
     name, data = machine["StartAt"], dict(event)
@@ -44,7 +49,7 @@ def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: di
                 data[state["ResultPath"].removeprefix("$.")] = {"MessageId": "…"}
                 calls.append(state["Parameters"]["MessageBody"])
             case "Choice":
-                taken = (each for each in state["Choices"] if data[each["Variable"][2:]] == each["StringEquals"])
+                taken = (each for each in state["Choices"] if chosen(each, data))
                 name = next((each["Next"] for each in taken), state["Default"])
                 continue
             case "Wait":
@@ -105,6 +110,20 @@ def test_a_crash_is_tried_again_and_what_would_fare_no_better_is_not(stage: Stag
     # Lambda names an error by its class; a class of another name would be retried for nothing.
     assert all(issubclass(getattr(errors, name), errors.BrigadeError) for name in FINAL_ERRORS)
     assert "RetryLater" not in FINAL_ERRORS
+
+
+def test_many_dates_are_each_an_execution_that_goes_the_same_way(stage: Stage) -> None:
+    machine = definition(stage(), "myapi")["States"]
+    choice = machine["One date or many?"]["Choices"][0]
+    assert chosen(choice, {"dates": [], "concurrency": 1})
+    each = machine[choice["Next"]]
+    assert each["MaxConcurrencyPath"] == "$.concurrency"
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    inner, ends = each["ItemProcessor"]["States"], {"Done", "Failed"}
+    assert {name: inner[name] for name in inner.keys() - ends} == {
+        name: machine[name] for name in machine.keys() - ends - {"One date or many?", "Each date"}
+    }
+    assert [inner[end]["End"] for end in sorted(ends)] == [True, True]  # one date's failure is not the others'
 
 
 def test_it_starts_when_its_declaration_says_with_the_instant(stage: Stage) -> None:

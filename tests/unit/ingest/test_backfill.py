@@ -1,53 +1,63 @@
-"""Which dates a backfill starts, how many at once, and what it tells of each."""
+"""Which dates a backfill is of, and what it tells of an execution."""
 
 import json
 from typing import Any
 
 import pytest
 
-from brigade.errors import UsageError
+from brigade.errors import BrigadeError, UsageError
 from brigade.ingest import backfill
 
 
 class States:
-    """Step Functions of which each execution ends when it is looked at for the second time."""
+    """Step Functions with one execution, described as it is told."""
 
-    def __init__(self) -> None:
-        self.started: list[str] = []
-        self.looks: dict[str, int] = {}
-        self.most = 0
+    def __init__(self, **described: Any) -> None:
+        self.started: list[dict[str, Any]] = []
+        self.described = described
 
     def start_execution(self, **arguments: Any) -> Any:
-        date = json.loads(arguments["input"])["date"]
-        self.started.append(date)
-        self.looks[date] = 0
-        self.most = max(self.most, len(self.looks))
-        return {"executionArn": date}
+        self.started.append(arguments)
+        return {"executionArn": "arn"}
 
     def describe_execution(self, **arguments: Any) -> Any:
-        execution = arguments["executionArn"]
-        self.looks[execution] += 1
-        if self.looks[execution] < 2:
-            return {"status": "RUNNING"}
-        del self.looks[execution]
-        if execution.endswith("03"):
-            return {"status": "FAILED", "error": "InvalidData"}
-        return {"status": "SUCCEEDED", "output": json.dumps({"outcome": "published", "date": execution})}
+        assert arguments == {"executionArn": "arn"}
+        return self.described
 
 
-def test_dates_that_are_published_are_skipped_and_the_others_run_a_few_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(backfill, "_POLL_S", 0)
+def test_a_span_is_one_execution() -> None:
     states = States()
-    wanted = backfill.dates("2024-02-28", "2024-03-03")
-    ended = {each.date: each for each in backfill.backfill(states, "machine", wanted, {"2024-02-29"}, 2)}
-    assert list(states.started) == ["2024-02-28", "2024-03-01", "2024-03-02", "2024-03-03"]
-    assert states.most == 2
-    assert sorted(ended) == wanted
-    assert (ended["2024-02-29"].answer, ended["2024-02-29"].failure) == (None, None)
-    assert (ended["2024-03-01"].answer or {})["outcome"] == "published"
-    assert ended["2024-03-03"].failure == "FAILED: InvalidData (2024-03-03)"
+    wanted = backfill.dates("2024-02-28", "2024-03-01")
+    assert wanted == ["2024-02-28", "2024-02-29", "2024-03-01"]
+    assert backfill.start(states, "machine", wanted, 2) == "arn"
+    (started,) = states.started
+    assert started["stateMachineArn"] == "machine"
+    assert json.loads(started["input"]) == {"dates": wanted, "concurrency": 2}
+
+
+def test_an_execution_tells_of_each_date_once_it_has_ended() -> None:
+    assert backfill.outcome(States(status="RUNNING"), "arn") is None
+    told = [{"date": "2024-02-28", "outcome": "published", "records": 3}, {"date": "2024-02-29", "outcome": "failed"}]
+    ended = backfill.outcome(States(status="SUCCEEDED", output=json.dumps(told)), "arn")
+    assert [(each.date, each.outcome, each.records) for each in ended or []] == [
+        ("2024-02-28", "published", 3),
+        ("2024-02-29", "failed", None),
+    ]
+
+
+def test_an_execution_that_was_ended_says_how_and_what_to_do() -> None:
+    with pytest.raises(BrigadeError, match=r"ended TIMED_OUT: no error given \(arn\); start it again for the rest"):
+        backfill.outcome(States(status="TIMED_OUT"), "arn")
+
+
+def test_more_dates_than_one_answer_holds_are_refused() -> None:
+    with pytest.raises(UsageError, match="3653 dates are more than the 2000"):
+        backfill.start(States(), "machine", backfill.dates("2010-01-01", "2020-01-01"), 2)
+
+
+def test_the_outcomes_of_the_most_dates_fit_into_one_answer() -> None:
+    widest = {"date": "2026-11-22", "outcome": "already_published", "records": 10**12, "failure": "ConditionLost"}
+    assert len(json.dumps([widest] * backfill.MOST)) < 256 * 1024
 
 
 @pytest.mark.parametrize(("first", "last"), [("2024-02-30", "2024-03-01"), ("2024-03-02", "2024-03-01")])

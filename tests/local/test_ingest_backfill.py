@@ -1,0 +1,40 @@
+"""A backfill is one execution: each date of its own, a few at a time, published ones skipped, one failure alone."""
+
+import threading
+import time
+
+from tests.local.deployment import Deployment
+from tests.unit.ingest.api import Answer, page, serving
+
+
+def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -> None:
+    states, machine = deployed.emulator.root("stepfunctions"), deployed.outputs["IngestDemo"]
+    span = ("--from", "2019-03-01", "--to", "2019-03-06")
+    asking, most, lock, served = 0, 0, threading.Lock(), 0
+
+    def answer(*_: object) -> Answer:
+        nonlocal asking, most, served
+        with lock:
+            asking, served = asking + 1, served + 1
+            most, mine = max(most, asking), served
+        time.sleep(0.3)
+        with lock:
+            asking -= 1
+        return Answer(b"<html>", headers={"Content-Type": "text/html"}) if mine == 2 else page([{"n": mine}], None)
+
+    with serving(answer) as api:
+        deployed.serve("demo", api.url)
+        before = states.list_executions(stateMachineArn=machine)["executions"]
+        done = deployed.run("--json", "ingest", "backfill", "demo", *span, "--concurrency", "2")
+        after = states.list_executions(stateMachineArn=machine)["executions"]
+        assert done.returncode == 1
+        assert "1 of 6 dates failed" in done.stderr
+        assert done.stdout.count('"published"') == 5
+        assert done.stdout.count('"failure":"InvalidData"') + done.stdout.count('"failure": "InvalidData"') == 1
+        assert len(after) == len(before) + 1
+        assert most == 2
+        again = deployed.ask("ingest", "backfill", "demo", *span)
+    assert [each["outcome"] for each in again].count("skipped") == 5
+    assert [each["outcome"] for each in again].count("published") == 1
+    runs = states.list_map_runs(executionArn=after[0]["executionArn"])["mapRuns"]
+    assert runs, "no map is to be seen"
