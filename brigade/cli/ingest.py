@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from brigade.cli import ingest_source as at
+from brigade.cli.ingest_progress import shown
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, NotFound, UsageError
 
@@ -205,14 +206,15 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None) 
     from brigade.ingest.run import Run
 
     target = at.target(session, name, source, date)
-    outcome = Run(
-        source=source,
-        target=target,
-        api=at.api(session, name, source, target.state),
-        s3=session.client("s3"),
-        remaining=at.unlimited,
-        say=session.say,
-    )()
+    with shown(session, name, at.api(session, name, source, target.state)) as api:
+        outcome = Run(
+            source=source,
+            target=target,
+            api=api,
+            s3=session.client("s3"),
+            remaining=at.unlimited,
+            say=session.say,
+        )()
     _finish(session, msgspec.to_builtins(outcome))
 
 
@@ -231,18 +233,20 @@ def _extract(
 
     taken = at.one_pass(session, name, source, date, limit_pages)
     day = taken.stamp.date
-    if dry_run:
-        for _ in taken.lines():
-            pass
-    elif to == "-":
+    if to == "-" and not dry_run:  # stdout is the data's, and may be the terminal
         extract.to_stream(taken.lines(), sys.stdout.buffer)
-    elif to and to.startswith("s3://"):
-        extract.to_object(taken.lines(), session.client("s3"), Location.parse(to))
-    elif to:
-        extract.to_file(taken.lines(), Path(to))
+    else:
+        with shown(session, name, taken.api) as taken.api:
+            if dry_run or not to:
+                for _ in taken.lines():
+                    pass
+            elif to.startswith("s3://"):
+                extract.to_object(taken.lines(), session.client("s3"), Location.parse(to))
+            else:
+                extract.to_file(taken.lines(), Path(to))
     counts = {"records": taken.records, "pages": taken.pages, "plain_bytes": taken.plain_bytes}
     document = {"source": name, "date": day, "to": None if dry_run else to, **counts}
-    if to == "-" and not dry_run:  # stdout is the data's
+    if to == "-" and not dry_run:
         session.say(f"{name} {day}: {taken.records} records of {taken.pages} pages")
     else:
         session.give(document)

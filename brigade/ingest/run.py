@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Kind, Outcome, outcome
 from brigade.ingest.publish import Publishes, discard, earlier, publish
 from brigade.ingest.target import Target
+from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads, walk
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
@@ -45,6 +46,8 @@ class Run:
     part_bytes: int = 8 * MIB
     holder: str | None = None
     """Who holds the lease: what never runs twice at once, such as an execution. None: this process, now."""
+    timing: Timing = field(default_factory=Timing)
+    """Counts the seconds of ``fetch``, ``write`` (waits for parts included) and ``publish``."""
 
     def __call__(self) -> Outcome:
         """Publish the date's object unless it is published, or go as far towards it as the time allows.
@@ -92,7 +95,8 @@ class Run:
             with assembly:
                 kind = "published" if entry.value.done else self._gather(assembly, entry.value)
             if kind == "published":
-                return publish(self.s3, self.target, assembly.entry, assembly.sha256)
+                with self.timing.stage("publish"):
+                    return publish(self.s3, self.target, assembly.entry, assembly.sha256)
         except InvalidData:
             discard(self.s3, self.target, assembly.entry)
             raise
@@ -106,10 +110,11 @@ class Run:
         """Go from page to page while there is time; give what this comes to."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
-            for step in walk(self.source, api, begun):
-                assembly.add(
-                    step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
-                )
+            for step in self.timing.each("fetch", walk(self.source, api, begun)):
+                with self.timing.stage("write"):
+                    assembly.add(
+                        step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
+                    )
                 done = step.done
                 del step
                 now = time.monotonic()

@@ -15,7 +15,8 @@ to abort what a killed run left open of a key that is published. No condition on
 
 A source with credentials: ``secretsmanager:GetSecretValue`` or ``ssm:GetParameter`` on what it names.
 
-Lambda's own active tracing records each invocation; Powertools' Tracer would load X-Ray's SDK into every cold start.
+Lambda's own active tracing records each invocation, and each stage of a run is a subsegment of it, sent by
+``lambdas.trace``: Powertools' Tracer would load X-Ray's SDK into every cold start.
 """
 
 import functools
@@ -36,8 +37,10 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Outcome
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target, date_of
+from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads
 from brigade.state import State
+from lambdas import trace
 from lambdas.memory import peak_mib
 
 logger = Logger()
@@ -62,8 +65,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if not isinstance(event, dict) or event.keys() - {"date", "scheduled"}:
         raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
     date = date_of(**event, time_zone=setup.source.time_zone)
-    outcome = setup.run(date, context, holder)
-    _measure(outcome, context)
+    timing = Timing()
+    try:
+        outcome = setup.run(date, context, holder, timing)
+    finally:
+        for name, stage in timing.stages.items():
+            trace.send(name, stage.began, stage.ended, source=setup.name, date=date, seconds=round(stage.seconds, 3))
+            metrics.add_metric(f"{name.capitalize()}Seconds", MetricUnit.Seconds, stage.seconds)
+        _measure_memory(context)
+    _measure(outcome)
     for line in outcome.drift:
         logger.warning("drift: %s", line)
     logger.info("%s", outcome.outcome, extra=msgspec.to_builtins(outcome))
@@ -80,7 +90,7 @@ class _Setup:
     state: str
     reader: Callable[[Callable[[], float]], Reads]
 
-    def run(self, date: str, context: LambdaContext, holder: str) -> Outcome:
+    def run(self, date: str, context: LambdaContext, holder: str, timing: Timing) -> Outcome:
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000
 
@@ -92,6 +102,7 @@ class _Setup:
             remaining=remaining,
             say=logger.info,
             holder=holder,
+            timing=timing,
         )()
 
 
@@ -121,8 +132,13 @@ def _variable(name: str) -> str:
     return value
 
 
-def _measure(outcome: Outcome, context: LambdaContext) -> None:
-    metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak_mib() / int(context.memory_limit_in_mb))
+def _measure_memory(context: LambdaContext) -> None:
+    peak = peak_mib()
+    metrics.add_metric("MemoryPeak", MetricUnit.Megabytes, peak)
+    metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak / int(context.memory_limit_in_mb))
+
+
+def _measure(outcome: Outcome) -> None:
     if outcome.outcome in ("published", "already_published"):
         metrics.add_metric("Published", MetricUnit.Count, 1)
     if outcome.outcome == "published":

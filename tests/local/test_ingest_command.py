@@ -190,5 +190,7 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert measured["BytesOut"] == [answer["bytes"]]
     assert 150 < measured["RecordBytes"][0] < 300
     assert 0 < measured["MemoryUsedPercent"][0] < 50
+    assert measured["MemoryPeak"][0] == pytest.approx(measured["MemoryUsedPercent"][0] * 2.56)
+    assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))
     answer, measured = handle({"date": answer["date"]}, 900_000)
     assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])

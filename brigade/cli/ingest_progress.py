@@ -1,0 +1,49 @@
+"""How far a run is, on a line of the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from brigade.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from brigade.ingest.walk import Reads
+
+
+@contextmanager
+def shown(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
+    """Give what reads as ``api`` does and shows how far it is; where stderr is no terminal, ``api`` itself."""
+    if session.quiet or not session.terminal.is_terminal:
+        yield api
+        return
+    with session.terminal.status(f"{name}: asking {api.address(None)}") as status:
+        yield _Shown(name, api, status)
+
+
+class _Shown:
+    def __init__(self, name: str, api: "Reads", status: "Status") -> None:
+        self._name, self._api, self._status, self._pages = name, api, status, 0
+
+    def page(self, cursor: str | None) -> Any:
+        reply = self._api.page(cursor)
+        self._pages += 1
+        self._tell(f"{self._pages} pages")
+        return reply
+
+    def stream(self, cursor: str | None) -> Any:
+        blocks, reply = self._api.stream(cursor)
+        return self._each(blocks), reply
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def _each(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._tell("one answer")
+            yield block
+
+    def _tell(self, what: str) -> None:
+        retries = f", {self._api.retries} asked again" if self._api.retries else ""
+        self._status.update(f"{self._name}: {what}, {self._api.bytes_in / 1e6:,.1f} MB{retries}")
