@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.unit.ingest.api import Answer, page, serving
 
-COMMAND = [Path(sys.executable).with_name("brigade"), "ingest", "run", "demo", "--dry-run"]
+COMMAND = [str(Path(sys.executable).with_name("brigade")), "ingest", "run", "demo", "--dry-run"]
 
 
 def answer(number: int, _: dict[str, str]) -> Answer:
