@@ -193,7 +193,7 @@ def test_the_sizes_are_told_a_line_a_package(capsys: pytest.CaptureFixture[str])
     main(["local"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(REAL)
-    assert all(re.fullmatch(r" *[0-9.]+ MiB +[0-9]+ files  lambdas[.a-z_]+", line) for line in lines)
+    assert all(re.fullmatch(r" *[0-9.]+ MiB +[0-9]+ files +[0-9]+ ms  lambdas[.a-z_]+", line) for line in lines)
 
 
 def test_sizes_of_nothing_are_refused() -> None:
