@@ -13,6 +13,8 @@ from brigade.catalog import table
 from brigade.errors import SettingsError
 
 Target = Literal["aws", "local"]
+OwnOperation = Literal["copy", "tag", "untag", "acl", "restore", "hold", "retain", "checksum"]
+"""An operation of S3's own that jobs may run, without its ``s3:``."""
 
 _Days = Annotated[int, Meta(ge=1, le=3650)]
 _LogDays = Literal[
@@ -92,6 +94,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     It costs $0.30 a million changes, $0.30 a million objects once, $0.10 a million objects a month over a billion, and
     the tables' storage (aws.amazon.com/s3/pricing, us-east-1). Turned off again, the tables stay until deleted.
     """
+    own_operations: tuple[OwnOperation, ...] = ()
+    """Which operations of S3's own (``brigade jobs submit s3:tag`` …) the jobs' role may do on all of the lake."""
     retention: Retention = Retention()
     alarms: Alarms = Alarms()
     source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]] = {}
@@ -147,7 +151,9 @@ def _choices(path: str) -> list[str]:
     """The keys of the object at ``path`` (``.retention``), or the values that the key there takes."""
     kind: Any = msgspec.inspect.type_info(Settings)
     for name in path.split(".")[1:]:
-        kind = next(field.type for field in kind.fields if field.name == name)
+        member, _, item = name.partition("[")  # of a list, msgspec says the place of the item
+        kind = next(field.type for field in kind.fields if field.name == member)
+        kind = kind.item_type if item else kind
     if isinstance(kind, msgspec.inspect.LiteralType):
         return [str(value) for value in kind.values]
     return [field.name for field in kind.fields if field.name not in ("stage", "target")]

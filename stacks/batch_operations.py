@@ -10,6 +10,7 @@ from brigade.settings import Settings
 from stacks import names
 from stacks.parts.function import Function
 from stacks.parts.job_role import JobRole
+from stacks.parts.own_operations import allow_own
 from stacks.parts.package import Package
 from stacks.parts.role import allow_existing, allow_key, allow_list, allow_objects
 from stacks.storage import StorageStack
@@ -72,4 +73,5 @@ class BatchOperationsStack(Stack):
             key=storage.key,
             functions=functions,
         )
+        allow_own(self.job_role, storage.lake, settings.own_operations)
         CfnOutput(self, "JobRoleArn", value=self.job_role.role_arn)

@@ -1,0 +1,206 @@
+"""S3's own operations as jobs: no function is run, S3 does the work itself, with the rights of the job's role.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-operations.html
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from brigade.errors import UsageError
+from brigade.operations.arguments import typed
+from brigade.operations.operation import NoArguments, Requests
+
+PREFIX = "s3:"
+"""What the name of one begins with, where those of functions are named too."""
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+_MOST_TAGS, _TAG_KEY, _TAG_VALUE = 10, 128, 256
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Arguments, as those of an operation of ours."""
+
+
+class Copy(_Struct):
+    """Where the copies go: the same keys behind ``prefix``, in the lake or in the bucket ``to``."""
+
+    prefix: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    to: str = ""
+    storage_class: (
+        Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]
+        | None
+    ) = None
+
+
+class Acl(_Struct):
+    """Who may do what, by one of S3's canned lists."""
+
+    canned: Literal[
+        "private",
+        "public-read",
+        "public-read-write",
+        "aws-exec-read",
+        "authenticated-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+    ]
+
+
+class Restore(_Struct):
+    """For how many days the copies stay (none for the archive tiers of Intelligent-Tiering), and how fast they come."""
+
+    days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    tier: Literal["BULK", "STANDARD"] = "BULK"
+
+
+class Hold(_Struct):
+    """Whether they are held."""
+
+    status: Literal["ON", "OFF"]
+
+
+class Retain(_Struct):
+    """How long nobody may delete them, until ``until`` with its zone; without both, no longer."""
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None = None
+    until: datetime | None = None
+    bypass: bool = False
+
+
+class Checksum(_Struct):
+    """Which one, and over what."""
+
+    algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] = "CRC32"
+    type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of S3's own, and what one object takes of S3."""
+
+    summary: str
+    arguments: type[msgspec.Struct] = NoArguments
+    requests: Requests
+    priced_by_size: bool = False
+    """Whether S3 takes a price for the bytes that it reads besides, as for checksums."""
+    build: Callable[[Any, str], Mapping[str, Any]]
+    """Of the typed arguments and the lake's ARN, the parameters as CreateJob wants them."""
+    member: str
+    """Its name in CreateJob."""
+
+    def request(self, given: Mapping[str, str], lake: str) -> dict[str, Any]:
+        """Give CreateJob's ``Operation``; ``lake``, the ARN of the bucket that its objects are in.
+
+        Fails with UsageError naming the argument and what it takes.
+        """
+        arguments: Any = _tags(given) if self.member == "S3PutObjectTagging" else typed(self.arguments, given)
+        return {self.member: dict(self.build(arguments, lake))}
+
+
+def find(name: str) -> Own | None:
+    """Give one by its name, ``s3:tag``; None for a name of another kind, UsageError for one that S3 does not have."""
+    if not name.startswith(PREFIX):
+        return None
+    if name not in OWN:
+        raise UsageError(f"S3 has no operation {name!r} of its own; there are {', '.join(OWN)}")
+    return OWN[name]
+
+
+def name_of(operation: Mapping[str, Any]) -> str | None:
+    """Give the name of one by ``Operation`` of a job's description; None where it is none of these."""
+    return next((name for name, own in OWN.items() if own.member in operation), None)
+
+
+def _tags(given: Mapping[str, str]) -> Mapping[str, str]:
+    if not 1 <= len(given) <= _MOST_TAGS:
+        raise UsageError(f"{len(given)} tags; s3:tag sets 1 to {_MOST_TAGS}, each an --argument KEY=VALUE")
+    for key, value in given.items():
+        if len(key) > _TAG_KEY or len(value) > _TAG_VALUE:
+            raise UsageError(f"tag {key[:40]}: S3 takes {_TAG_KEY} characters of a key and {_TAG_VALUE} of a value")
+    return given
+
+
+def _copy(arguments: Copy, lake: str) -> Mapping[str, Any]:
+    if not arguments.prefix and not arguments.to:
+        raise UsageError("argument prefix or to: without either, the copies would be the objects themselves")
+    target = f"{lake.rpartition(':')[0]}:{arguments.to}" if arguments.to else lake
+    return _given(
+        TargetResource=target, TargetKeyPrefix=arguments.prefix or None, StorageClass=arguments.storage_class
+    )
+
+
+def _retain(arguments: Retain, _: str) -> Mapping[str, Any]:
+    if (arguments.mode is None) != (arguments.until is None):
+        raise UsageError("arguments mode and until: both, or neither to end the retention")
+    if arguments.until and arguments.until.tzinfo is None:
+        raise UsageError(f"argument until: {arguments.until.isoformat()} lacks its zone, as in 2027-01-01T00:00:00Z")
+    retention = _given(Mode=arguments.mode, RetainUntilDate=arguments.until)
+    return {"Retention": retention, **({"BypassGovernanceRetention": True} if arguments.bypass else {})}
+
+
+def _given(**parameters: Any) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+_READ, _WRITE = Requests(reads=1, writes=0, passes=0), Requests(reads=0, writes=1, passes=0)
+
+OWN: Mapping[str, Own] = {
+    "s3:copy": Own(
+        member="S3PutObjectCopy",
+        summary="Copy, with metadata and tags, 5 GiB an object at most.",
+        arguments=Copy,
+        requests=Requests(reads=1, writes=1, passes=0),
+        build=_copy,
+    ),
+    "s3:tag": Own(
+        member="S3PutObjectTagging",
+        summary="Set the tags, in place of all that there are: --argument KEY=VALUE, 10 at most.",
+        requests=_WRITE,
+        build=lambda tags, _: {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
+    ),
+    "s3:untag": Own(
+        member="S3DeleteObjectTagging",
+        summary="Remove the tags.",
+        requests=Requests(reads=0, writes=0, passes=0),  # S3 takes nothing for deleting
+        build=lambda _, __: {},
+    ),
+    "s3:acl": Own(
+        member="S3PutObjectAcl",
+        summary="Set a canned access control list.",
+        arguments=Acl,
+        requests=_WRITE,
+        build=lambda given, _: {"AccessControlPolicy": {"CannedAccessControlList": given.canned}},
+    ),
+    "s3:restore": Own(
+        member="S3InitiateRestoreObject",
+        summary="Ask for archived objects; they come hours later, and their retrieval has a price of its own.",
+        arguments=Restore,
+        requests=_WRITE,
+        build=lambda given, _: _given(ExpirationInDays=given.days, GlacierJobTier=given.tier),
+    ),
+    "s3:hold": Own(
+        member="S3PutObjectLegalHold",
+        summary="Put a legal hold on, or take it off (Object Lock).",
+        arguments=Hold,
+        requests=_WRITE,
+        build=lambda given, _: {"LegalHold": {"Status": given.status}},
+    ),
+    "s3:retain": Own(
+        member="S3PutObjectRetention",
+        summary="Forbid to delete until a date (Object Lock), or end that.",
+        arguments=Retain,
+        requests=_WRITE,
+        build=_retain,
+    ),
+    "s3:checksum": Own(
+        member="S3ComputeObjectChecksum",
+        summary="Compute a checksum of the content, into the report.",
+        arguments=Checksum,
+        requests=_READ,
+        priced_by_size=True,
+        build=lambda given, _: {"ChecksumAlgorithm": given.algorithm, "ChecksumType": given.type},
+    ),
+}
+"""Those that ``brigade jobs submit`` takes, by name."""

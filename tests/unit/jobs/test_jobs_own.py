@@ -1,0 +1,80 @@
+"""S3's own operations: what is asked of S3 is what its model takes, and what makes no sense is refused before."""
+
+from typing import Any, get_args
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.validate import validate_parameters
+
+from brigade.errors import UsageError
+from brigade.jobs.own import OWN, PREFIX, find, name_of
+from brigade.settings import OwnOperation
+
+LAKE = "arn:aws:s3:::lake"
+GIVEN: dict[str, dict[str, str]] = {
+    "s3:copy": {"prefix": "old/", "storage_class": "GLACIER_IR"},
+    "s3:tag": {"team": "red", "größe": ""},
+    "s3:untag": {},
+    "s3:acl": {"canned": "bucket-owner-full-control"},
+    "s3:restore": {"days": "3", "tier": "STANDARD"},
+    "s3:hold": {"status": "ON"},
+    "s3:retain": {"mode": "GOVERNANCE", "until": "2027-01-01T00:00:00Z", "bypass": "true"},
+    "s3:checksum": {"algorithm": "SHA256"},
+}
+
+
+def test_the_names_are_those_of_the_settings() -> None:
+    assert {name.removeprefix(PREFIX) for name in OWN} == set(get_args(OwnOperation))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_request_is_one_that_s3_takes(name: str) -> None:
+    client = boto3.client("s3control", region_name="us-east-1", config=Config(parameter_validation=True))
+    shape = client.meta.service_model.shape_for("JobOperation")
+    operation = OWN[name].request(GIVEN[name], LAKE)
+    validate_parameters(operation, shape)
+    assert name_of(operation) == name
+
+
+def test_arguments_become_parameters() -> None:
+    def parameters(name: str, **given: str) -> Any:
+        (made,) = OWN[name].request(given, LAKE).values()
+        return made
+
+    assert parameters("s3:copy", prefix="a/") == {"TargetResource": LAKE, "TargetKeyPrefix": "a/"}
+    assert parameters("s3:copy", to="other") == {"TargetResource": "arn:aws:s3:::other"}
+    assert parameters("s3:tag", a="b") == {"TagSet": [{"Key": "a", "Value": "b"}]}
+    assert parameters("s3:restore") == {"GlacierJobTier": "BULK"}
+    assert parameters("s3:retain") == {"Retention": {}}
+    assert parameters("s3:checksum") == {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("s3:copy", {}, "would be the objects themselves"),
+        ("s3:tag", {}, "0 tags; s3:tag sets 1 to 10"),
+        ("s3:tag", {str(n): "" for n in range(11)}, "11 tags"),
+        ("s3:tag", {"k": "v" * 257}, "256 of a value"),
+        ("s3:untag", {"a": "b"}, "no argument 'a'"),
+        ("s3:acl", {}, "missing required field `canned`"),
+        ("s3:acl", {"canned": "mine"}, "argument canned"),
+        ("s3:restore", {"days": "0"}, "argument days"),
+        ("s3:hold", {"status": "on"}, "argument status"),
+        ("s3:retain", {"mode": "GOVERNANCE"}, "both, or neither"),
+        ("s3:retain", {"mode": "GOVERNANCE", "until": "2027-01-01T00:00:00"}, "lacks its zone"),
+        ("s3:checksum", {"algorithm": "MD4"}, "argument algorithm"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(name: str, given: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        OWN[name].request(given, LAKE)
+
+
+def test_names_are_found_or_said() -> None:
+    assert find("verify") is None
+    assert find("s3:tag") is OWN["s3:tag"]
+    with pytest.raises(UsageError, match="there are s3:copy, s3:tag"):
+        find("s3:delete")
+    assert name_of({"LambdaInvoke": {}}) is None
