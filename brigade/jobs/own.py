@@ -126,9 +126,7 @@ def _copy(arguments: Copy, lake: str) -> Mapping[str, Any]:
     if not arguments.prefix and not arguments.to:
         raise UsageError("argument prefix or to: without either, the copies would be the objects themselves")
     target = f"{lake.rpartition(':')[0]}:{arguments.to}" if arguments.to else lake
-    return _given(
-        TargetResource=target, TargetKeyPrefix=arguments.prefix or None, StorageClass=arguments.storage_class
-    )
+    return _given(TargetResource=target, TargetKeyPrefix=arguments.prefix or None, StorageClass=arguments.storage_class)
 
 
 def _retain(arguments: Retain, _: str) -> Mapping[str, Any]:

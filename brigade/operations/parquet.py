@@ -1,30 +1,70 @@
-"""The footer of a Parquet file: whether it is whole, and whether all that it names lies in the file.
+"""Whether a Parquet file is sound: its footer, and every page of every column, in bounded memory.
 
-Source: https://parquet.apache.org/docs/file-format/ and the compact protocol of Thrift, in which the footer is written
-(https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md). Pages are not decoded: the library
-that could is ten times as large as all else in a function.
+Source: https://parquet.apache.org/docs/file-format/ and
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift. The values inside of a page are not
+decoded: the library that could is ten times as large as all else in a function.
 """
 
 import io
 import struct
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from brigade.errors import InvalidData
+from brigade.operations.compact import Compact
 
 _MAGIC = b"PAR1"
 _SMALLEST = 12
+_MIB = 1024 * 1024
 _FOOTER_MIB = 64
+_PAGE_MIB = 64
+_HEADERS = (4096, _MIB)  # bytes in which a page's header ends: most are short, but one may hold long statistics
 _ROWS, _GROUPS = 3, 4  # fields of FileMetaData
 _COLUMNS, _ABOUT = 1, 3  # of RowGroup, of ColumnChunk
-_PACKED_SIZE, _DATA_PAGE, _DICTIONARY_PAGE = 7, 9, 11  # of ColumnMetaData
+_CODEC, _VALUES, _PACKED_SIZE, _DATA_PAGE, _DICTIONARY_PAGE = 4, 5, 7, 9, 11  # of ColumnMetaData
+_KIND, _PLAIN, _PACKED, _CRC, _DATA, _DATA_2 = 1, 2, 3, 4, 5, 8  # of PageHeader
+_LEVELS, _IS_PACKED = (5, 6), 7  # of DataPageHeaderV2
+_DATA_KINDS = {0: _DATA, 3: _DATA_2}
+_BROKEN = (KeyError, IndexError, TypeError, AttributeError, struct.error, RecursionError)
+
+File = BinaryIO | io.BufferedIOBase
 
 
-def count_rows(file: BinaryIO | io.BufferedIOBase, size: int) -> int:
-    """Check the footer of a Parquet file of ``size`` bytes, and give the number of rows that it says.
+@dataclass(frozen=True)
+class Checked:
+    """What was found: the rows that the footer says, and the pages that were read."""
 
-    Fails with InvalidData when the file is torn, has no footer, or a column lies outside of it. Memory: the footer, 64
-    MiB at most.
+    rows: int
+    pages: int
+
+
+def check(file: File, size: int) -> Checked:
+    """Check a Parquet file of ``size`` bytes whole: footer, columns, and each page.
+
+    A page must be where its column says, have its CRC where it carries one, unpack to just the size that it says, and
+    the pages of a column must hold its values. Pages of codecs that nobody writes any more (LZO, LZ4 of Hadoop) are
+    not unpacked. Memory: the footer and a page, packed and not, of at most 64 MiB each.
+
+    Fails with InvalidData naming the place when it is not sound, or has a page over 64 MiB.
     """
+    footer, end = _footer(file, size)
+    pages = 0
+    try:
+        chunks = [chunk[_ABOUT] for group in footer[_GROUPS] for chunk in group[_COLUMNS]]
+        for chunk in chunks if footer[_ROWS] else ():
+            begin = min(chunk[_DATA_PAGE], chunk.get(_DICTIONARY_PAGE) or chunk[_DATA_PAGE])
+            if not 4 <= begin <= begin + chunk[_PACKED_SIZE] <= end:
+                raise InvalidData(f"not sound Parquet: a column from byte {begin} on is not in the file")
+            pages += _check_column(file, chunk, begin)
+        return Checked(int(footer[_ROWS]), pages)
+    except _BROKEN as error:
+        raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
+
+
+def _footer(file: File, size: int) -> tuple[dict[int, Any], int]:
+    """Give the footer, and where it begins."""
     if size < _SMALLEST:
         raise InvalidData(f"no Parquet: {size} bytes")
     start = file.read(4)
@@ -32,72 +72,80 @@ def count_rows(file: BinaryIO | io.BufferedIOBase, size: int) -> int:
     length, magic = struct.unpack("<I4s", file.read(8))
     if start != _MAGIC or magic != _MAGIC:
         raise InvalidData("no Parquet, or a torn one: it does not begin and end with PAR1")
-    if not 0 < length <= min(size - _SMALLEST, _FOOTER_MIB * 1024 * 1024):
+    if not 0 < length <= min(size - _SMALLEST, _FOOTER_MIB * _MIB):
         raise InvalidData(f"not sound Parquet: a footer of {length} bytes in a file of {size}")
     file.seek(size - 8 - length)
-    reader = _Compact(file.read(length))
     try:
-        footer = reader.struct()
-        chunks = [chunk[_ABOUT] for group in footer[_GROUPS] for chunk in group[_COLUMNS]]
-        for chunk in chunks if footer[_ROWS] else ():
-            begin = min(chunk[_DATA_PAGE], chunk.get(_DICTIONARY_PAGE) or chunk[_DATA_PAGE])
-            if not 4 <= begin <= begin + chunk[_PACKED_SIZE] <= size - 8 - length:
-                raise InvalidData(f"not sound Parquet: a column from byte {begin} on is not in the file")
-        return int(footer[_ROWS])
-    except (KeyError, IndexError, TypeError, AttributeError, struct.error, RecursionError) as error:
+        return Compact(file.read(length)).struct(), size - 8 - length
+    except _BROKEN as error:
         raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
 
 
-class _Compact:
-    """A reader of Thrift's compact protocol: structs as dicts by field number."""
+def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
+    """Check the pages of a column, and give their number."""
+    at, end, values, pages = begin, begin + chunk[_PACKED_SIZE], 0, 0
+    while at < end:
+        header, body = _header(file, at, end)
+        length, plain = header.get(_PACKED, -1), header.get(_PLAIN, -1)
+        if not 0 <= length <= end - body or plain < 0:
+            raise InvalidData(f"not sound Parquet: the page at byte {at} is of {length} bytes and leaves its column")
+        if max(length, plain) > _PAGE_MIB * _MIB:
+            raise InvalidData(f"the page at byte {at} is over the {_PAGE_MIB} MiB that are checked")
+        file.seek(body)
+        packed = file.read(length)
+        if _CRC in header and zlib.crc32(packed) != header[_CRC] & 0xFFFFFFFF:
+            raise InvalidData(f"not sound Parquet: the page at byte {at} has another CRC than it says")
+        about = header.get(_DATA_KINDS.get(header[_KIND], 0))
+        _unpack(packed, plain, chunk[_CODEC], header.get(_DATA_2) or {}, at)
+        values += about[1] if about else 0
+        pages += 1
+        at = body + length
+    if values != chunk[_VALUES]:
+        raise InvalidData(f"not sound Parquet: the column at byte {begin} has {values} values, not {chunk[_VALUES]}")
+    return pages
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
 
-    def struct(self) -> dict[int, Any]:
-        fields: dict[int, Any] = {}
-        number = 0
-        while head := self._byte():
-            number = number + (head >> 4) if head >> 4 else self._zigzag()
-            fields[number] = self._value(head & 15)
-        return fields
+def _header(file: File, at: int, end: int) -> tuple[dict[int, Any], int]:
+    """Give the header of the page at a byte, and where the page itself begins."""
+    for most in _HEADERS:
+        file.seek(at)
+        reader = Compact(file.read(min(most, end - at)))
+        try:
+            header = reader.struct()
+            if _KIND not in header:
+                break
+            return header, at + reader.at
+        except _BROKEN:
+            continue
+    raise InvalidData(f"not sound Parquet: no page begins at byte {at}")
 
-    def _value(self, kind: int, *, listed: bool = False) -> Any:
-        if kind in (1, 2):
-            return self._byte() == 1 if listed else kind == 1
-        if kind == 3:
-            return self._byte()
-        if kind in (4, 5, 6):
-            return self._zigzag()
-        if kind == 7:
-            return self._bytes(8)
-        if kind == 8:
-            return self._bytes(self._varint())
-        if kind in (9, 10):
-            head = self._byte()
-            count = self._varint() if head >> 4 == 15 else head >> 4
-            return [self._value(head & 15, listed=True) for _ in range(min(count, len(self._data) + 1))]
-        if kind == 12:
-            return self.struct()
-        raise TypeError(kind)
 
-    def _byte(self) -> int:
-        self._at += 1
-        return self._data[self._at - 1]
+def _unpack(packed: bytes, plain: int, codec: int, second: Mapping[int, Any], at: int) -> None:
+    """Fail where a page does not unpack to just ``plain`` bytes; ``second``, its header if it is of version 2."""
+    levels = sum(second.get(part, 0) for part in _LEVELS)  # of version 2 these come first, and not packed
+    room = plain - levels
+    if codec and second.get(_IS_PACKED, True):
+        unpack = _codecs().get(codec)
+        if unpack is None or not (room or len(packed) > levels):
+            return
+        try:
+            found = unpack(packed[levels:], bytearray(max(room, 0)))
+        except Exception as error:  # noqa: BLE001 - each codec has errors of its own
+            raise InvalidData(f"not sound Parquet: the page at byte {at} does not unpack: {error}") from None
+    else:
+        found = len(packed) - levels
+    if found != room:
+        raise InvalidData(f"not sound Parquet: the page at byte {at} unpacks to {found} bytes, not {room}")
 
-    def _bytes(self, count: int) -> bytes:
-        if self._at + count > len(self._data):
-            raise IndexError(count)
-        self._at += count
-        return self._data[self._at - count : self._at]
 
-    def _varint(self) -> int:
-        value, shift = 0, 0
-        while (byte := self._byte()) & 0x80:
-            value |= (byte & 0x7F) << shift
-            shift += 7
-        return value | byte << shift
+def _codecs() -> Mapping[int, Callable[[bytes, bytearray], int]]:
+    """By CompressionCodec: unpacks into a buffer, gives the size, and fails where it does not fit."""
+    import cramjam  # only where there is Parquet: the others start without it
 
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return value >> 1 ^ -(value & 1)
+    return {
+        1: cramjam.snappy.decompress_raw_into,
+        2: cramjam.gzip.decompress_into,
+        4: cramjam.brotli.decompress_into,
+        6: cramjam.zstd.decompress_into,
+        7: cramjam.lz4.decompress_block_into,
+    }

@@ -19,9 +19,7 @@ def job_role(folder: Path, *operations: str) -> set[str]:
     settings = load({"stages": {"dev": {"own_operations": list(operations)}}})
     app = App(outdir=str(folder), analytics_reporting=False)
     storage = StorageStack(app, settings=settings, env=Environment())
-    BatchOperationsStack(
-        app, settings=settings, storage=storage, operations={}, root=Path("unused"), env=Environment()
-    )
+    BatchOperationsStack(app, settings=settings, storage=storage, operations={}, root=Path("unused"), env=Environment())
     app.synth()
     made = Synthesized(app, folder, settings).one("batch-operations", "AWS::IAM::Policy", "JobRole")
     found: set[str] = set()

@@ -9,7 +9,7 @@ import msgspec
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
-from brigade.operations.parquet import count_rows
+from brigade.operations.parquet import check
 from brigade.operations.unpack import gunzip
 
 _PIECE = 1024 * 1024
@@ -23,11 +23,11 @@ def verify(source: Object, arguments: NoArguments) -> str:
     """Read all of ``source`` and give ``sha256=… bytes=…``, and ``lines=…`` for JSON Lines.
 
     A key that ends in ``.gz`` must be sound gzip (every member's CRC and length, nothing after the last one); one that
-    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; the footer of a
-    ``.parquet`` must be whole, and its columns in the file; every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50
+    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; a
+    ``.parquet`` must be sound to its last page (``parquet.check``); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50
     million pixels) readable.
     Fails with InvalidData naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and
-    however far it unpacks; of Parquet the footer, of a picture its pixels.
+    however far it unpacks; of Parquet the footer and a page, of a picture its pixels.
     """
     digest = _Digest()
     content: Iterable[bytes] = digest.over(source.stream(_PIECE))
@@ -35,7 +35,8 @@ def verify(source: Object, arguments: NoArguments) -> str:
         content = gunzip(content)
     found = ""
     if source.key.endswith(".parquet"):
-        found = f" rows={count_rows(source.seekable(), source.head.size)}"
+        table = check(source.seekable(), source.head.size)
+        found = f" rows={table.rows} pages={table.pages}"
     elif source.key.lower().endswith(_PICTURES):
         found = " pixels={}x{}".format(*picture_size(source))
     if source.key.removesuffix(".gz").endswith(".jsonl"):
