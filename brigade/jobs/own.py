@@ -20,11 +20,7 @@ PREFIX = "s3:"
 _MOST_TAGS, _TAG_KEY, _TAG_VALUE = 10, 128, 256
 
 
-class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments, as those of an operation of ours."""
-
-
-class Copy(_Struct):
+class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the copies go: the same keys behind ``prefix``, in the lake or in the bucket ``to``."""
 
     prefix: Annotated[str, msgspec.Meta(max_length=1024)] = ""
@@ -35,7 +31,7 @@ class Copy(_Struct):
     ) = None
 
 
-class Acl(_Struct):
+class Acl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may do what, by one of S3's canned lists."""
 
     canned: Literal[
@@ -49,20 +45,20 @@ class Acl(_Struct):
     ]
 
 
-class Restore(_Struct):
+class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how many days the copies stay (none for the archive tiers of Intelligent-Tiering), and how fast they come."""
 
     days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     tier: Literal["BULK", "STANDARD"] = "BULK"
 
 
-class Hold(_Struct):
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether they are held."""
 
     status: Literal["ON", "OFF"]
 
 
-class Retain(_Struct):
+class Retain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long nobody may delete them, until ``until`` with its zone; without both, no longer."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"] | None = None
@@ -70,7 +66,7 @@ class Retain(_Struct):
     bypass: bool = False
 
 
-class Checksum(_Struct):
+class Checksum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which one, and over what."""
 
     algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] = "CRC32"

@@ -23,9 +23,9 @@ def verify(source: Object, arguments: NoArguments) -> str:
     """Read all of ``source`` and give ``sha256=… bytes=…``, and ``lines=…`` for JSON Lines.
 
     A key that ends in ``.gz`` must be sound gzip (every member's CRC and length, nothing after the last one); one that
-    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; a
-    ``.parquet`` must be sound to its last page (``parquet.check``); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50
-    million pixels) readable.
+    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; a ``.parquet`` must be
+    sound to its last page (``parquet.check``); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50 million
+    pixels) readable.
     Fails with InvalidData naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and
     however far it unpacks; of Parquet the footer and a page, of a picture its pixels.
     """
