@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 import urllib3
 from msgspec.structs import replace
 
@@ -25,6 +26,15 @@ from brigade.ingest.pagination import Request
 from brigade.state import State
 
 _EARLY_S = 60.0
+_LASTS_S = 3600.0
+
+
+class _Granted(msgspec.Struct):
+    """What a token endpoint answers (https://www.rfc-editor.org/rfc/rfc6749#section-5.1)."""
+
+    access_token: str
+    expires_in: float | None = None
+    refresh_token: str | None = None
 
 
 class Credentials(Protocol):
@@ -108,19 +118,19 @@ class Kept:
             answer = self._ask(kind.token_url, form)
         else:
             answer = self._refreshed(kind, form)
-        self._until = time.monotonic() + float(answer.get("expires_in", 3600)) - _EARLY_S
-        return str(answer["access_token"])
+        self._until = time.monotonic() + (_LASTS_S if answer.expires_in is None else answer.expires_in) - _EARLY_S
+        return answer.access_token
 
-    def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> Mapping[str, Any]:
+    def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
         kept = self._state.get(self._key, dict)
         token = kept.value["refresh_token"] if kept else self._read(kind.refresh_token)
         answer = self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token})
-        rotated = answer.get("refresh_token")
+        rotated = answer.refresh_token
         if rotated and rotated != token:
             self._state.update(self._key, lambda _: {"refresh_token": rotated}, default={}, kind=dict)
         return answer
 
-    def _ask(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+    def _ask(self, url: str, form: Mapping[str, str]) -> "_Granted":
         host = urlsplit(url).netloc
         try:
             answer = urllib3.request(
@@ -137,10 +147,10 @@ class Kept:
             raise (RetryLater if answer.status >= 500 or answer.status == 429 else BrigadeError)(
                 f"{host} gives no token: status {answer.status}; check the secrets that the source names"
             )
-        found: Mapping[str, Any] = json.loads(answer.data)
-        if "access_token" not in found:
-            raise BrigadeError(f"{host} answers without an access_token")
-        return found
+        try:
+            return msgspec.json.decode(answer.data, type=_Granted)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BrigadeError(f"{host} gives what is no token of OAuth 2: {error}") from None
 
 
 def credentials(

@@ -28,6 +28,7 @@ _LONGEST_BACKOFF_S = 60.0
 _SPARE_S = 5.0
 _BLOCK = 1024 * 1024
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
+_LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _GZIP = b"\x1f\x8b"
 
 
@@ -98,7 +99,7 @@ class Api:
                 body = take(answer, url) if good else answer.read(_BLOCK, decode_content=True)
                 act = self._act(answer.status, answer.headers, body)
                 said = "" if good and act == "take" else f"status {answer.status}: {_start(body)}"
-                wait = _asked_wait(answer.headers)
+                wait = _asked_wait(answer.status, answer.headers)
             except DecodeError as error:
                 raise InvalidData(f"{url}: the answer is not the gzip that it says it is: {error}") from error
             except HTTPError as error:
@@ -227,17 +228,22 @@ def _unpacked(unpack: Any, block: bytes, url: str) -> Iterator[bytes]:
         raise InvalidData(f"{url}: the gzip file that it answers with is broken: {error}") from error
 
 
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Give the seconds that an answer asks to wait: by Retry-After, seconds or a date, or by when a quota is reset."""
+def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
+    """Give the seconds that an answer asks to wait: by Retry-After, seconds or a date, or by when a quota is reset.
+
+    Many APIs tell with every answer when the quota is reset; it is waited for only where it is used up.
+    """
     if said := headers.get("Retry-After"):
         with contextlib.suppress(ValueError):
-            return float(said)
+            return float(said) if float(said) >= 0 else None
         with contextlib.suppress(TypeError, ValueError):
             return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    if status != 429 and not any(headers.get(name) == "0" for name in _LEFT):
+        return None
     for name in _RESETS:
         with contextlib.suppress(TypeError, ValueError):
             reset = float(headers[name]) if name in headers else None
-            if reset is not None:  # seconds from now, or, of some, seconds since 1970
+            if reset is not None and reset >= 0:  # seconds from now, or, of some, seconds since 1970
                 return max(0.0, reset - time.time() if reset > 1e9 else reset)
     return None
 

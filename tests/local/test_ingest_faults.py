@@ -86,6 +86,11 @@ PAGES = [wide(90, seed=number) for number in range(3)]
         (PART, {"request": {"slow_upload": {"rate_kbps": 64_000}}}),
         (CREATE, {"error": {"code": "InternalError", "status": 500}}),
         (PUBLISH, {"error": {"code": "SlowDown", "status": 503}}),
+        (PUBLISH, {"response": {"abort_bytes": 10}}),  # done, and the reply is lost
+        (PUBLISH, {"response": {"truncate_bytes": 40}}),
+        (PUBLISH, {"response": {"bandwidth_kbps": 4}}),
+        (CREATE, {"response": {"abort_bytes": 10}}),
+        (CREATE, {"response": {"truncate_bytes": 40}}),
     ],
 )
 def test_an_ingest_gets_over_it(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from brigade.errors import ConditionLost, InvalidData, NotFound
+from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater
+from brigade.ingest import fetch
 from tests.local.conftest import Emulator
 from tests.local.ingests import Lake, lake_of, wide
 from tests.unit.ingest.api import Answer, page, paged, serving
@@ -71,6 +72,11 @@ def broken_late(number: int, query: dict[str, str]) -> Answer:
     return page(wide(90, seed=number), str(number)) if number < 4 else Answer(b"<html>busy</html>")
 
 
+def late(body: bytes) -> Callable[[int, dict[str, str]], Answer]:
+    """The fourth page is this."""
+    return lambda number, _: page(wide(90, seed=number), str(number)) if number < 4 else Answer(body)
+
+
 def no_object(number: int, query: dict[str, str]) -> Answer:
     return page(wide(90, seed=number) if number < 4 else [{}, 7], str(number))
 
@@ -82,6 +88,10 @@ def no_object(number: int, query: dict[str, str]) -> Answer:
         (endless, r"page 5 .*the limit of 5 pages is reached"),
         (broken_late, r"page 4 .*JSON is malformed.*<html>busy"),
         (no_object, r"page 4 .*record 2: it must be an object, not 7"),
+        (late(b'{"rows":[{"n":1},{"n":'), r"page 4 .*truncated"),
+        (late(b'{"rows":[{"n":"\xff"}]}'), r"page 4 .*byte 15 is not UTF-8"),
+        (late(b'{"rows":[{"n":NaN}]}'), r"page 4 .*JSON is malformed"),
+        (late(b'{"rows":[{"n":"' + b"x" * (fetch.PAGE_LIMIT + 2**20)), r"larger than 67108864 bytes"),
     ],
 )
 def test_a_guard_publishes_nothing_and_leaves_nothing(
@@ -91,6 +101,29 @@ def test_a_guard_publishes_nothing_and_leaves_nothing(
     with serving(answer) as server, pytest.raises(InvalidData, match=said):
         lake.run(server, page_limit=5)
     assert lake.nothing_is_published_or_left()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Answer(b"busy", 500), r"status 500: 'busy'"),
+        (Answer(b'{"rows":[', length=999), r"IncompleteRead"),
+        (Answer(b"", 429, {"Retry-After": "86400"}), r"asks to wait 86400 s"),
+    ],
+)
+def test_an_api_that_does_not_come_back_publishes_nothing(lake: Lake, fault: Answer, said: str) -> None:
+    """What came is kept for the next run."""
+
+    def answer(number: int, _: dict[str, str]) -> Answer:
+        return page(wide(90, seed=number), str(number)) if number < 4 else fault
+
+    with serving(answer) as server, pytest.raises(RetryLater, match=said) as raised:
+        lake.run(server, tries=2)
+    assert "\n" not in str(raised.value)
+    assert lake.keys(lake.lake) == []
+    left = lake.checkpoint()
+    assert left
+    assert (left.pages, left.lease.holder) == (3, None)
 
 
 @pytest.mark.parametrize("large", [False, True])

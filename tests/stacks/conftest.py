@@ -18,6 +18,7 @@ os.environ["JSII_NODE"] = str(next((ROOT / ".venv/lib").glob("python3*/site-pack
 from aws_cdk import App, Environment, assertions  # noqa: E402 - Node must be named before the first import of CDK
 
 from brigade.errors import RetryLater  # noqa: E402
+from brigade.ingest.authentication import Basic, Secret  # noqa: E402
 from brigade.ingest.source import Source  # noqa: E402
 from brigade.operations.operation import Operation  # noqa: E402
 from brigade.settings import Settings, load  # noqa: E402
@@ -44,6 +45,7 @@ SOURCES = {
         records="things",
         schedule="cron(15 6 * * ? *)",
         time_zone="Europe/Berlin",
+        authentication=Basic(user=Secret("my-api/user"), password=Secret("/my-api/password", store="ssm")),
         memory_mib=512,
         timeout_s=600,
     ),

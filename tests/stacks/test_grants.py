@@ -21,6 +21,9 @@ INGEST = LOG | {
     "s3:GetObject on State/receipts/my_api/*",
     "s3:PutObject on State/receipts/my_api/*",
     "s3:ListBucket on State",
+    # Secrets Manager puts six characters behind the name of a secret.
+    "secretsmanager:GetSecretValue on secretsmanager secret:my-api/user-??????",
+    "ssm:GetParameter on ssm parameter/my-api/password",
 }
 LOOP = TRACE | {
     "lambda:InvokeFunction on myapiFunction",

@@ -109,3 +109,30 @@ def test_a_page_beyond_the_limit_is_refused_also_when_it_is_small_on_the_wire(mo
     bomb = Answer(gzip.compress(b"0" * 50_000_000), headers={"Content-Encoding": "gzip"})
     with serving(after(99, bomb)) as server, pytest.raises(InvalidData, match="larger than 1000000 bytes"):
         api(server).page(None)
+
+
+def test_a_string_of_a_gigabyte_is_not_read_to_its_end() -> None:
+    endless = Answer(b'{"rows":[{"a":"' + b"x" * (fetch.PAGE_LIMIT + 2**20), length=2**30)
+    with serving(after(9, endless)) as server, pytest.raises(InvalidData, match=r"larger than 67108864 bytes"):
+        api(server).page(None)
+    assert len(server.queries) == 1
+
+
+def test_a_quota_that_is_reset_later_delays_only_what_the_quota_refused() -> None:
+    soon, late = {"X-RateLimit-Reset": "0.5"}, {"X-RateLimit-Reset": "3000"}
+    answers = [Answer(b"", 500, {**late, "X-RateLimit-Remaining": "7"}), Answer(b"", 429, soon), GOOD]
+    with serving(lambda number, _: answers[number - 1]) as server:
+        began = time.monotonic()
+        assert api(server).page(None).body == GOOD.body
+    assert 0.5 <= time.monotonic() - began < 10
+    used_up = Answer(b"", 503, {**late, "X-RateLimit-Remaining": "0"})
+    with serving(after(9, used_up)) as server, pytest.raises(RetryLater, match="asks to wait 3000 s"):
+        api(server).page(None)
+
+
+@pytest.mark.parametrize("said", ["soon", "", "-5", "nan", "Sun, 99 Nov 2026 00:00:00 GMT"])
+def test_a_wait_that_says_nothing_is_the_pause_between_tries(said: str) -> None:
+    with serving(lambda n, _: Answer(b"", 503, {"Retry-After": said}) if n == 1 else GOOD) as server:
+        began = time.monotonic()
+        assert api(server).page(None).body == GOOD.body
+    assert time.monotonic() - began < 5
