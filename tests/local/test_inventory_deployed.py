@@ -1,0 +1,97 @@
+"""The stack of existing buckets, deployed, updated and destroyed by the real CDK: what is not its own stays."""
+
+import os
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brigade.inventory import latest, read
+from brigade.settings import load
+from tests.local.conftest import REPOSITORY, Emulator
+from tests.local.inventories import Inventory
+from tests.stacks.conftest import CONTEXT, ROOT
+
+from aws_cdk import App  # isort: skip - conftest names Node before CDK is imported
+
+from stacks.stage import add_stage  # isort: skip - as above
+
+KEYS = ["old/a b+c", "old/日本.jpg"]
+STAGE = "old"
+
+
+class Stage:
+    """A stage of its own, of which only the stacks that an existing bucket needs are deployed."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, **emulator.environment("root")}
+        self._emulator = emulator
+
+    def cdk(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(REPOSITORY / "scripts" / "node"), "cdk", *arguments, "--no-notices", "--no-version-reporting"],
+            cwd=REPOSITORY,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def assembly(self, name: str, form: str, bucket: str) -> str:
+        given = {"removal": "destroy", "inventory": {"format": form}, "buckets": [{"name": bucket}]}
+        settings = load({"stages": {STAGE: given}}, stage=STAGE, target="local")
+        app = App(outdir=str(self._folder / name), analytics_reporting=False, context=dict(CONTEXT))
+        add_stage(app, settings=settings, sources={}, operations={}, root=ROOT)
+        app.synth()
+        return str(self._folder / name)
+
+    def outputs(self) -> dict[str, str]:
+        cloudformation = self._emulator.root("cloudformation")
+        (stack,) = cloudformation.describe_stacks(StackName=f"brigade-{STAGE}-storage")["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+@pytest.fixture
+def bucket(emulator: Emulator) -> Inventory:
+    """A bucket made outside of any stack, with objects, and an inventory configuration of somebody else's."""
+    made = Inventory(emulator)
+    made.allow()
+    for key in KEYS:
+        made.s3.put_object(Bucket=made.source, Key=key, Body=b"x")
+    made.configure("theirs", "ORC", Filter={"Prefix": "old/"})
+    return made
+
+
+def configurations(made: Inventory) -> dict[str, Any]:
+    listed = made.s3.list_bucket_inventory_configurations(Bucket=made.source)
+    return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
+
+
+def test_somebody_elses_configuration_survives_deploy_update_and_destroy(
+    emulator: Emulator, bucket: Inventory, tmp_path: Path
+) -> None:
+    stage, theirs = Stage(emulator, tmp_path), configurations(bucket)["theirs"]
+    stacks, always = [f"brigade-{STAGE}-storage", f"brigade-{STAGE}-existing"], ("--require-approval", "never")
+    first = stage.assembly("first", "CSV", bucket.source)
+    stage.cdk("bootstrap", "aws://000000000000/us-east-1", "--app", first)
+
+    stage.cdk("deploy", *stacks, *always, "--app", first)
+    assert configurations(bucket).keys() == {"theirs", "lake"}
+    assert configurations(bucket)["theirs"] == theirs
+    bucket.deliver()
+    reports = stage.outputs()["ReportsBucket"]
+    delivery = latest(bucket.s3, reports, "inventory", bucket.source, "lake")
+    assert sorted(key for batch in read(bucket.s3, delivery) for key in batch["key"].to_pylist()) == KEYS
+
+    stage.cdk("deploy", *stacks, *always, "--app", stage.assembly("second", "Parquet", bucket.source))
+    assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
+    assert configurations(bucket)["theirs"] == theirs
+
+    stage.cdk("destroy", f"brigade-{STAGE}-existing", "--force", "--app", first)
+    assert configurations(bucket) == {"theirs": theirs}
+    assert sorted(item["Key"] for item in bucket.s3.list_objects_v2(Bucket=bucket.source)["Contents"]) == KEYS
+    emulator.root("s3").head_bucket(Bucket=reports)
