@@ -71,8 +71,8 @@ def _ours(case: str, delivery: Path) -> Callable[[], tuple[int, int]]:
 
     def batches() -> Iterator[Any]:
         if case.startswith("sql"):
-            return query(client, opened, "SELECT key, max(size) AS size FROM inventory GROUP BY key").batches
-        return read(client, opened, None if case.endswith("all columns") else ["key", "size"])
+            return query(opened, "SELECT key, max(size) AS size FROM inventory GROUP BY key").batches
+        return read(opened, None if case.endswith("all columns") else ["key", "size"])
 
     def work() -> tuple[int, int]:
         rows = size = 0

@@ -67,7 +67,7 @@ def manifest(folder: Path, tool: str) -> dict[str, Any]:
 
             with _worked(figures):
                 delivery = open_delivery(_NO_S3, str(folder / "2025-06-02T01-00Z" / "manifest.json"))
-                figures["rows"] = write(of_delivery(_NO_S3, delivery), "lake", out.write).objects
+                figures["rows"] = write(of_delivery(delivery), "lake", out.write).objects
         else:
             from pyarrow import parquet
 

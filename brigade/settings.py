@@ -88,6 +88,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inventory: Inventory = Inventory()
     buckets: tuple[ExistingBucket, ...] = ()
     """Buckets that exist already, whose inventory is delivered and queried beside the lake's."""
+    queues: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$")], ...] = ()
+    """Queues of the same account and region that ``inventory to-queue`` may send keys to, by their names."""
     metadata_tables: bool = False
     """S3 Metadata of the lake: a journal of changes and a live inventory as Iceberg tables, beside S3 Inventory.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aws_cdk import App, CfnOutput, Environment, Stack
 
+from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.alarm_topic import AlarmTopic
@@ -31,7 +32,8 @@ class MonitoringStack(Stack):
             description="Bucket Brigade: dashboard and alarms",
         )
         topic = AlarmTopic(self, "Alarms", email=settings.alarms.email)
-        late_alarm(self, stage=settings.stage, frequency=settings.inventory.frequency, topic=topic)
+        for name in (table(), *(table(bucket.name) for bucket in settings.buckets)):
+            late_alarm(self, stage=settings.stage, table=name, frequency=settings.inventory.frequency, topic=topic)
         for source in sources:
             ingest_alarms(self, stage=settings.stage, source=source, limits=settings.alarms, topic=topic)
         for operation in operations:

@@ -77,7 +77,7 @@ def rows(
     else:
         names = ["key"] if form == "keys0" else list(chosen.manifest.columns)
     progress = Progress(session, [chosen])
-    with closing(read(session.client("s3"), chosen, names, where, progress.ended)) as batches, progress.shown():
+    with closing(read(chosen, names, where, progress.ended)) as batches, progress.shown():
         wanted = schema(chosen.manifest, names)
         write(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
 
@@ -100,7 +100,7 @@ def diff(
     session: Session = context.obj
     first, second = opened(session, before), opened(session, after, bucket if after == "latest" else None)
     session.say(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
-    result = difference(session.client("s3"), first, second)
+    result = difference(first, second)
     write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
 

@@ -34,7 +34,7 @@ def to_queue(
     s3, chosen = session.client("s3"), opened(session, delivery, bucket)
     text = Body(body, chosen)
     if dry_run:
-        for batch in read(s3, chosen, text.columns, where):
+        for batch in read(chosen, text.columns, where):
             for row in batch.slice(0, 3).to_pylist():
                 print(text.of(row))
             break
@@ -52,7 +52,6 @@ def to_queue(
         session.say(f"Goes on after {before:,} messages that went before (state {key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
         sent = send(
-            s3,
             session.client("sqs"),
             queue_url,
             chosen,

@@ -83,7 +83,7 @@ def ask(
 def _here(session: Session, query: str, delivery: str, bucket: str | None) -> None:
     from brigade.inventory import query as run
 
-    result = run(session.client("s3"), opened(session, delivery, bucket), query)
+    result = run(opened(session, delivery, bucket), query)
     _tables(session, result.columns, result.rows())
 
 

@@ -69,7 +69,7 @@ def of(
         else inventories.open_delivery(s3, str(inventory))
     )
     words = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
-    return Selection(selection.of_delivery(s3, delivery, where), words)
+    return Selection(selection.of_delivery(delivery, where), words)
 
 
 def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:

@@ -1,6 +1,6 @@
 """S3 Inventory: what is in a bucket, from the lists that S3 itself delivers, exact, streamed, in any of its formats.
 
-for batch in read(s3, latest(s3, "reports", "inventory", "lake", "lake"), columns=["key", "size"]):
+for batch in read(latest(s3, "reports", "inventory", "lake", "lake"), columns=["key", "size"]):
     …
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from brigade.inventory.delivery import Delivery, deliveries, latest, open_delivery
     from brigade.inventory.manifest import DataFile, Manifest
-    from brigade.inventory.reading import each_key, read
+    from brigade.inventory.reading import keys, read
     from brigade.inventory.sql import Result, query
     from brigade.inventory.walk import Checkpoint, each
 
@@ -22,7 +22,7 @@ __all__ = [
     "Result",
     "deliveries",
     "each",
-    "each_key",
+    "keys",
     "latest",
     "open_delivery",
     "query",
@@ -32,7 +32,7 @@ __all__ = [
 _HOMES = {
     "delivery": ("Delivery", "deliveries", "latest", "open_delivery"),
     "manifest": ("DataFile", "Manifest"),
-    "reading": ("each_key", "read"),
+    "reading": ("keys", "read"),
     "sql": ("Result", "query"),
     "walk": ("Checkpoint", "each"),
 }

@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import BLOCK
-from brigade.inventory.keys import decoded
+from brigade.inventory.decode import decoded
 
 _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'

@@ -10,7 +10,7 @@ from isal import igzip_lib
 
 from brigade.errors import InvalidData
 from brigade.inventory.ahead import ahead
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile
 from brigade.s3 import read
 
@@ -21,16 +21,14 @@ _CHUNK = 1 << 18
 _MAGIC = b"\x1f\x8b"
 
 
-def stored(s3: Store, delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
+def stored(delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
     """Give the bytes of a data file as they arrive, a quarter of a mebibyte at a time.
 
     Fails with NotFound when it is not there and, after the last byte, with InvalidData when its size or its MD5 is not
     the manifest's.
     """
     digest, size = hashlib.md5(usedforsecurity=False), 0
-    place = delivery.place(file)
-    chunks = _local(place) if isinstance(place, Path) else read.stream(s3, str(delivery.bucket), place, chunk=_CHUNK)
-    for chunk in chunks:
+    for chunk in _chunks(delivery, delivery.place(file)):
         digest.update(chunk)
         size += len(chunk)
         yield chunk
@@ -41,7 +39,7 @@ def stored(s3: Store, delivery: Delivery, file: DataFile) -> Generator[bytes, No
 
 
 @contextmanager
-def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[Path]:
+def seekable(delivery: Delivery, file: DataFile) -> Iterator[Path]:
     """Give the path of a data file, to seek in; leaving without an error proves it, if it was a copy on this machine.
 
     One on S3 passes through a temporary file, and is proved before the first read; that takes its size on the disk of
@@ -49,7 +47,7 @@ def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[Path]:
     """
     place = delivery.place(file)
     if isinstance(place, Path):
-        proof = ahead(lambda: _proof(s3, delivery, file))
+        proof = ahead(lambda: _proof(delivery, file))
         next(proof)  # begins it
         try:
             yield place
@@ -59,7 +57,7 @@ def seekable(s3: Store, delivery: Delivery, file: DataFile) -> Iterator[Path]:
             proof.close()
         return
     with tempfile.NamedTemporaryFile(prefix="brigade-inventory-") as copy:
-        for chunk in stored(s3, delivery, file):
+        for chunk in stored(delivery, file):
             copy.write(chunk)
         copy.flush()
         yield Path(copy.name)
@@ -105,13 +103,16 @@ def _inflated(chunks: Iterator[bytes], name: str) -> Generator[bytes, None, None
         raise InvalidData(f"{name} is a torn gzip: it ends in the middle")
 
 
-def _proof(s3: Store, delivery: Delivery, file: DataFile) -> Generator[None, None, None]:
+def _proof(delivery: Delivery, file: DataFile) -> Generator[None, None, None]:
     yield
-    for _ in stored(s3, delivery, file):
+    for _ in stored(delivery, file):
         pass
 
 
-def _local(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _chunks(delivery: Delivery, place: str | Path) -> Iterator[bytes]:
+    if isinstance(place, str):
+        yield from read.stream(delivery.s3, str(delivery.bucket), place, chunk=_CHUNK)
+        return
+    with place.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk

@@ -31,7 +31,7 @@ class Delivery:
     """
 
     uri: str
-    _s3: Store = field(repr=False, compare=False)
+    s3: Store = field(repr=False, compare=False)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -91,7 +91,7 @@ class Delivery:
     def _read(self, name: str) -> bytes:
         if self.bucket is not None:
             bucket, key = _split(self.uri)
-            return b"".join(read.stream(self._s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/")))
+            return b"".join(read.stream(self.s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/")))
         try:
             return Path(self.uri).with_name(name).read_bytes()
         except FileNotFoundError as error:

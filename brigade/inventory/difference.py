@@ -5,13 +5,13 @@ from sqlglot import exp, parse_one
 
 from brigade.errors import UsageError
 from brigade.inventory import dialect
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.sql import Result, Table, answer
 
 _TOLD = ("size", "e_tag", "last_modified_date")
 
 
-def difference(s3: Store, before: Delivery, after: Delivery) -> Result:
+def difference(before: Delivery, after: Delivery) -> Result:
     """Give the keys that were ``added``, ``removed`` or ``changed`` from ``before`` to ``after``, in no order.
 
     A row is the ``change``, the ``key``, and of the columns that both deliveries have, ``size``, ``e_tag`` and
@@ -44,7 +44,7 @@ def difference(s3: Store, before: Delivery, after: Delivery) -> Result:
     return answer(
         statement,
         {
-            name: Table(s3, delivery, dialect.columns_read(statement, delivery.manifest.columns))
+            name: Table(delivery, dialect.columns_read(statement, delivery.manifest.columns))
             for name, delivery in (("before", before), ("after", after))
         },
     )

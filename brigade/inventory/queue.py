@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, RetryLater, UsageError
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.walk import Checkpoint, Rate, Row, walk
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
@@ -83,7 +83,6 @@ class Sent:
 
 
 def send(
-    s3: Store,
     sqs: Queue,
     url: str,
     delivery: Delivery,
@@ -124,9 +123,7 @@ def send(
         limit.wait(len(entries))
         requests.extend(_sent(sqs, url, entries))
 
-    messages = walk(
-        s3, delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, told
-    )
+    messages = walk(delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, told)
     return Sent(messages, len(requests), sum(requests) / 1e6 * DOLLARS_PER_MILLION[fifo])
 
 

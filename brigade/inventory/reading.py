@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from brigade.inventory import dialect, pushed, rows, sql
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 
 
 def read(
-    s3: Store,
     delivery: Delivery,
     columns: Sequence[str] | None = None,
     where: str | None = None,
@@ -27,17 +26,17 @@ def read(
     """
     wanted = rows.schema(delivery.manifest, columns)
     if where is None:
-        return rows.scan(s3, delivery, wanted, ended=ended)
+        return rows.scan(delivery, wanted, ended=ended)
     query = dialect.filtered(wanted.names, where)
     first, rest = pushed.split(query.args["where"].this, delivery.manifest.columns)
     if rest is None:
-        return rows.scan(s3, delivery, wanted, first, ended)
-    return _decided(sql.run(s3, delivery, query.where(rest, append=False), first, ended), wanted)
+        return rows.scan(delivery, wanted, first, ended)
+    return _decided(sql.run(delivery, query.where(rest, append=False), first, ended), wanted)
 
 
-def each_key(s3: Store, delivery: Delivery, where: str | None = None) -> Iterator[str]:
+def keys(delivery: Delivery, where: str | None = None) -> Iterator[str]:
     """Give every key of a delivery, exact, those that match ``where`` as in ``read``; it fails as ``read`` does."""
-    for batch in read(s3, delivery, ["key"], where):
+    for batch in read(delivery, ["key"], where):
         yield from batch.column("key").to_pylist()
 
 

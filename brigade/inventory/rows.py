@@ -14,7 +14,7 @@ from brigade.inventory import csvfile
 from brigade.inventory.ahead import ahead, at_once, in_turn
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import blocks, seekable, stored
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile, Manifest
 from brigade.inventory.pushed import Pushed
 
@@ -51,9 +51,7 @@ def schema(manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Schem
     return pa.schema([(name, TYPES[manifest.columns[name]]) for name in names])
 
 
-def scan(
-    s3: Store, delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, ended: Watch | None = None
-) -> Batches:
+def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, ended: Watch | None = None) -> Batches:
     """Stream the rows of a delivery; ``wanted`` is a ``schema`` of it.
 
     Text that is empty is null, but for bucket and key; times are UTC. ``FILES_AT_ONCE`` files are read at the same
@@ -73,7 +71,7 @@ def scan(
     batches = _csv if delivery.manifest.format == "CSV" else _columnar
 
     def lane(file: DataFile) -> Batches:
-        with closing(batches(s3, delivery, file, read, pushed)) as found:
+        with closing(batches(delivery, file, read, pushed)) as found:
             for batch in found:
                 if batch.num_rows:
                     yield batch if read is wanted else batch.select(wanted.names)
@@ -83,7 +81,7 @@ def scan(
     return in_turn((lane(file) for file in delivery.manifest.files), FILES_AT_ONCE[delivery.manifest.format])
 
 
-def _csv(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+def _csv(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
     columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
 
     def parsed(block: bytes) -> tuple[int, pa.RecordBatch]:
@@ -91,7 +89,7 @@ def _csv(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushe
         return batch.num_rows, _kept(batch, pushed)
 
     row = 1
-    with closing(ahead(lambda: blocks(stored(s3, delivery, file), file.key))) as text:
+    with closing(ahead(lambda: blocks(stored(delivery, file), file.key))) as text:
         try:
             for count, batch in at_once(text, parsed, _PARSERS):
                 yield batch
@@ -100,13 +98,13 @@ def _csv(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushe
             raise InvalidData(f"{file.key} row {row + bad.row}: {bad}") from bad
 
 
-def _columnar(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
-    yield from ahead(lambda: _decoded(s3, delivery, file, wanted, pushed))
+def _columnar(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+    yield from ahead(lambda: _decoded(delivery, file, wanted, pushed))
 
 
-def _decoded(s3: Store, delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
     row, size = 1, max(_CELLS // len(wanted), 1 << 12)
-    with seekable(s3, delivery, file) as path:
+    with seekable(delivery, file) as path:
         try:
             orc = delivery.manifest.format == "ORC"
             for batch in _orc(path, wanted.names, size) if orc else _parquet(path, wanted.names, size, pushed):

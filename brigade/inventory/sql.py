@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import dialect, rows
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.pushed import Pushed
 
 MEMORY = "256MiB"
@@ -46,7 +46,7 @@ class Result:
             yield from zip(*columns, strict=True)
 
 
-def query(s3: Store, delivery: Delivery, sql: str) -> Result:
+def query(delivery: Delivery, sql: str) -> Result:
     """Run one SELECT in Athena's SQL over the table ``inventory``: the delivery's rows, and ``dt`` as Athena has it.
 
     Columns are those of ``rows.scan``, with times as Athena's table has them, without a zone, in UTC. Only the columns
@@ -55,11 +55,10 @@ def query(s3: Store, delivery: Delivery, sql: str) -> Result:
     Memory: ``MEMORY`` and what ``rows.scan`` takes. Fails with UsageError at once when the query is no SELECT over
     ``inventory`` or has a mistake in it, with BrigadeError when it fails while running, and as ``rows.scan`` does.
     """
-    return run(s3, delivery, dialect.parsed(sql))
+    return run(delivery, dialect.parsed(sql))
 
 
 def run(
-    s3: Store,
     delivery: Delivery,
     statement: exp.Query,
     pushed: Pushed | None = None,
@@ -67,7 +66,7 @@ def run(
 ) -> Result:
     """Run a query that ``dialect`` has passed, over the rows that are ``pushed``; it promises what ``query`` does."""
     read = dialect.columns_read(statement, [*delivery.manifest.columns, "dt"])
-    return answer(statement, {"inventory": Table(s3, delivery, read, pushed, ended)})
+    return answer(statement, {"inventory": Table(delivery, read, pushed, ended)})
 
 
 def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
@@ -99,7 +98,6 @@ def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
 class Table:
     """A delivery as a table of DuckDB, which asks for a new stream of it each time that a query scans it."""
 
-    s3: Store
     delivery: Delivery
     columns: list[str]
     """Those that the query may touch; ``dt`` is one that no file has."""
@@ -118,7 +116,7 @@ class Table:
     def _batches(self, wanted: pa.Schema, given: pa.Schema) -> Iterator[pa.RecordBatch]:
         partition = pa.scalar(self.delivery.partition)
         try:
-            with closing(rows.scan(self.s3, self.delivery, wanted, self.pushed, self.ended)) as found:
+            with closing(rows.scan(self.delivery, wanted, self.pushed, self.ended)) as found:
                 for batch in found:
                     columns = [column.cast(_zoneless(column.type)) for column in batch.columns]
                     if "dt" in self.columns:

@@ -14,7 +14,7 @@ import msgspec
 
 from brigade.errors import UsageError
 from brigade.inventory import rows
-from brigade.inventory.delivery import Delivery, Store
+from brigade.inventory.delivery import Delivery
 from brigade.inventory.reading import read
 from brigade.state import State
 
@@ -55,7 +55,6 @@ class Checkpoint:
 
 
 def each(
-    s3: Store,
     delivery: Delivery,
     call: Callable[[str], object],
     where: str | None = None,
@@ -73,11 +72,10 @@ def each(
         for row in found:
             call(row["key"])
 
-    return walk(s3, delivery, call_all, lambda found: split(found, 1), ["key"], where, parallel, checkpoint)
+    return walk(delivery, call_all, lambda found: split(found, 1), ["key"], where, parallel, checkpoint)
 
 
 def walk(
-    s3: Store,
     delivery: Delivery,
     do: Callable[[list[Row]], None],
     group: Callable[[Iterator[Row]], Iterable[list[Row]]],
@@ -95,7 +93,7 @@ def walk(
     before = checkpoint.reached(delivery) if checkpoint else 0
     count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
     with (
-        closing(read(s3, delivery, columns, _current(delivery, where))) as batches,
+        closing(read(delivery, columns, _current(delivery, where))) as batches,
         ThreadPoolExecutor(parallel, thread_name_prefix="inventory-walk") as threads,
     ):
         try:

@@ -7,12 +7,11 @@ import pyarrow.compute as pc
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
-from brigade.inventory.delivery import Store
 from brigade.jobs.columns import Columns
 from brigade.jobs.manifest import NULL_VERSION, Row, encoded
 
 
-def of_delivery(s3: Store, delivery: Delivery, where: str | None = None) -> Iterator[Columns]:
+def of_delivery(delivery: Delivery, where: str | None = None) -> Iterator[Columns]:
     """Give the objects of a delivery of S3 Inventory, those that match ``where`` (SQL over its columns), streamed.
 
     Of an inventory of all versions: the version that was current then, pinned; delete markers are left out.
@@ -23,7 +22,7 @@ def of_delivery(s3: Store, delivery: Delivery, where: str | None = None) -> Iter
         current = "is_latest AND NOT is_delete_marker"
         where = f"({where}) AND {current}" if where else current
     wanted = ["bucket", "key", *(["version_id"] if versions else []), *(["size"] if sizes else [])]
-    for batch in read_inventory(s3, delivery, wanted, where):
+    for batch in read_inventory(delivery, wanted, where):
         if batch.num_rows:
             yield Columns(
                 batch.column("bucket"),

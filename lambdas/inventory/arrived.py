@@ -56,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             bytes_by_class={storage_class: int(size) for storage_class, _, size in rows},
         ),
     )
+    metrics.add_dimension("table", name)  # so that each bucket has an alarm of its own
     for metric, unit, value in (
         ("Delivered", MetricUnit.Count, 1),
         ("Objects", MetricUnit.Count, summary.objects),

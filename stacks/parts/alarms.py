@@ -11,6 +11,7 @@ from constructs import Construct
 from brigade.settings import Alarms
 from stacks import names
 from stacks.parts.metrics import measured
+from stacks.parts.table import NAME as LAKE
 
 _MINUTES = Duration.minutes(5)
 _HOUR = Duration.hours(1)
@@ -96,8 +97,11 @@ def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, 
     memory_alarm(scope, stage=stage, service=service, title=title, limits=limits, topic=topic)
 
 
-def late_alarm(scope: Construct, *, stage: str, frequency: str, topic: sns.ITopic) -> None:
-    """Tell ``topic`` when no delivery has been summarized for so long that one is late.
+def late_alarm(scope: Construct, *, stage: str, table: str, frequency: str, topic: sns.ITopic) -> None:
+    """Tell ``topic`` when no delivery of a bucket has been summarized for so long that one is late.
+
+    Arguments: ``table``, the name of the table over the bucket's inventory.
+
 
     S3 promises no hour: one a day may come a day and a half after the last, and the first after two. CloudWatch looks
     back a week at most, which is when the next of a weekly inventory is due.
@@ -105,9 +109,9 @@ def late_alarm(scope: Construct, *, stage: str, frequency: str, topic: sns.ITopi
     hours = 48 if frequency == "Daily" else 7 * 24
     Alarm(
         scope,
-        "InventoryLate",
-        means=f"{stage}: no inventory of any bucket has arrived, or been summarized, for {hours} hours",
-        metric=measured(stage, "inventory", "Delivered", "Sum", _HOUR),
+        "InventoryLate" if table == LAKE else f"InventoryLate-{table}",
+        means=f"{stage}: no delivery for the table {table} has arrived, or been summarized, for {hours} hours",
+        metric=measured(stage, "inventory", "Delivered", "Sum", _HOUR, table=table),
         threshold=1,
         topic=topic,
         periods=hours,

@@ -6,12 +6,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from stacks import names
 
 
-def measured(stage: str, service: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
-    """A metric that the function itself publishes, of the service ``ingest-<source>`` or ``operation-<name>``."""
+def measured(stage: str, service: str, name: str, statistic: str, period: Duration, **more: str) -> cloudwatch.Metric:
+    """A metric that the function itself publishes, of the service ``ingest-<source>`` or ``operation-<name>``.
+
+    Arguments: ``more``, what else it is published by: its other dimensions.
+    """
     return cloudwatch.Metric(
         namespace=names.metrics(stage),
         metric_name=name,
-        dimensions_map={"service": service},
+        dimensions_map={"service": service, **more},
         statistic=statistic,
         period=period,
     )

@@ -39,6 +39,9 @@ class OperatorPolicy(iam.ManagedPolicy):
         self._allow_queries(settings, reports)
         self._allow_jobs(stage, job_role)
         self._allow_ingests(stage)
+        if settings.queues:
+            queues = [self._arn("sqs", queue) for queue in settings.queues]
+            allow(self, ["sqs:SendMessage"], queues)
 
     def _allow_data(
         self, settings: Settings, lake: s3.IBucket, reports: s3.IBucket, state: s3.IBucket, key: kms.IKey | None

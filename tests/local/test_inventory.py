@@ -92,7 +92,7 @@ class Lake:
 
     def asked_duckdb(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         s3 = self.client("s3")
-        result = query(s3, latest(s3, *self.place), sql)
+        result = query(latest(s3, *self.place), sql)
         return result.columns, list(result.rows())
 
 
@@ -186,7 +186,7 @@ def test_rows_are_the_objects_of_the_bucket(lake: Lake) -> None:
     delivery = latest(s3, *lake.place)
     assert (delivery.manifest.format, delivery.manifest.source_bucket) == (lake.form, lake.lake)
     assert dict(delivery.manifest.columns) == TYPED
-    found = [row for batch in read(s3, delivery) for row in batch.to_pylist()]
+    found = [row for batch in read(delivery) for row in batch.to_pylist()]
     listed = s3.list_object_versions(Bucket=lake.lake)
     expected = {
         (item["Key"], item["VersionId"], item["IsLatest"], item.get("Size"), item["LastModified"])
@@ -298,7 +298,7 @@ def test_both_engines_answer_each_question_alike(lake: Lake, question: Question)
             question.text(columns)
         return
     text = question.text(columns)
-    here = query(s3, delivery, text)
+    here = query(delivery, text)
     assert lake.asked_athena(text) == (here.columns, list(here.rows()))
 
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def test_somebody_elses_configuration_survives_deploy_update_and_destroy(
     bucket.deliver()
     reports = stage.outputs()["ReportsBucket"]
     delivery = latest(bucket.s3, reports, "inventory", bucket.source, "lake")
-    assert sorted(key for batch in read(bucket.s3, delivery) for key in batch["key"].to_pylist()) == KEYS
+    assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     stage.cdk("deploy", *stacks, *always, "--app", stage.assembly("second", "Parquet", bucket.source))
     assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"

@@ -97,7 +97,7 @@ def test_deploy_update_and_destroy_leave_the_others_as_they_are(bucket: Inventor
     assert configurations(bucket).keys() == {"theirs", "lake"}
     bucket.deliver()
     delivery = latest(bucket.s3, bucket.destination, "inventory", bucket.source, "lake")
-    assert sorted(key for batch in read(bucket.s3, delivery) for key in batch["key"].to_pylist()) == KEYS
+    assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     assert asked(bucket, "Update", created["PhysicalResourceId"], Format="Parquet")["Status"] == "SUCCESS"
     assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"

@@ -129,7 +129,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inventory.mkdir()
     (inventory / "__init__.py").touch()
     (inventory / "requirements.txt").touch()
-    (inventory / "arrived.py").write_text("def handler(event, context): ...\n")
+    for name in ("arrived", "configure"):
+        (inventory / f"{name}.py").write_text("def handler(event, context): ...\n")
     return root
 
 

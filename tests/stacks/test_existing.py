@@ -17,11 +17,11 @@ from stacks.stage import add_stage  # isort: skip - as above
 NAME = "a.bucket-of-old"
 
 
-def synthesized(folder: Path, *buckets: dict[str, Any]) -> Synthesized:
-    settings = load({"stages": {"dev": {"removal": "destroy", "buckets": buckets}}}, target="local")
+def synthesized(folder: Path, *buckets: dict[str, Any], root: Path = ROOT, **more: Any) -> Synthesized:
+    """A stage with existing buckets: with the stacks' own root and no operation, or with those of the tests."""
+    settings = load({"stages": {"dev": {"removal": "destroy", "buckets": buckets, **more}}}, target="local")
     app = App(outdir=str(folder), analytics_reporting=False, context=dict(CONTEXT))
-    # The stacks' own root: the function of existing buckets is real, the declarations are those of the tests.
-    add_stage(app, settings=settings, sources={}, operations={}, root=ROOT)
+    add_stage(app, settings=settings, sources={}, operations={} if root == ROOT else OPERATIONS, root=root)
     app.synth()
     return Synthesized(app, folder, settings)
 
@@ -64,6 +64,42 @@ def test_s3_may_deliver_its_inventory_and_it_has_a_table(made: Synthesized) -> N
     place = made.one("catalog", "AWS::Glue::Table", "Tableabucket")["TableInput"]["StorageDescriptor"]["Location"]
     assert place["Fn::Join"][1][-1] == f"/inventory/{NAME}/lake/hive/"
     assert "table/brigade_dev/inventory_a_bucket_of_old" in json.dumps(made.template("operator"))
+
+
+def test_each_bucket_has_an_alarm_of_its_own_for_a_late_delivery(made: Synthesized) -> None:
+    alarm = made.one("monitoring", "AWS::CloudWatch::Alarm", "InventoryLateinventoryabucketofold")
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+        "service": "inventory",
+        "table": "inventory_a_bucket_of_old",
+    }
+
+
+def test_an_operation_may_read_the_named_keys_and_no_others(tmp_path: Path, repository: Path) -> None:
+    granted = {"name": NAME, "operations": {"look": ["photographs/*", "scans/*.tif"]}}
+    made = synthesized(tmp_path, granted, root=repository, queues=["keys", "keys.fifo"])
+    statements = made.one("batch-operations", "AWS::IAM::Policy", "OperationLook")["PolicyDocument"]["Statement"]
+    theirs = [each for each in statements if NAME in json.dumps(each["Resource"])]
+    found = {
+        (action, resource["Fn::Join"][1][-1].partition(":s3:::")[2])
+        for each in theirs
+        for action in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+        if NAME in json.dumps(resource)
+    }
+    reading = ("s3:GetObject", "s3:GetObjectVersion")
+    keys = {(action, f"{NAME}/{key}") for action in reading for key in ("photographs/*", "scans/*.tif")}
+    assert found - {("s3:ListBucket", NAME)} == keys
+    others = made.one("batch-operations", "AWS::IAM::Policy", "OperationMake")
+    assert NAME not in json.dumps(others), "an operation that is not named reads nothing of it"
+    # The operator sends keys to the queues of the settings, and to no other.
+    (policy,) = made.all("operator", "AWS::IAM::ManagedPolicy").values()
+    (sending,) = [each for each in policy["PolicyDocument"]["Statement"] if "sqs" in json.dumps(each)]
+    assert sending["Action"] == "sqs:SendMessage"
+    assert [resource["Fn::Join"][1][-1] for resource in sending["Resource"]] == [":keys", ":keys.fifo"]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def test_two_buckets_of_one_table_are_refused() -> None:

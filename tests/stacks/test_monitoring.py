@@ -26,7 +26,10 @@ def test_each_source_and_operation_has_its_alarms(stage: Stage) -> None:
 @pytest.mark.parametrize(("which", "hours"), [("dev", 48)])
 def test_a_late_delivery_is_told(stage: Stage, which: str, hours: int) -> None:
     late = alarms(stage(which))["InventoryLate"]
-    assert (late["MetricName"], late["Dimensions"]) == ("Delivered", [{"Name": "service", "Value": "inventory"}])
+    assert (late["MetricName"], late["Dimensions"]) == (
+        "Delivered",
+        [{"Name": "service", "Value": "inventory"}, {"Name": "table", "Value": "inventory"}],
+    )
     assert (late["EvaluationPeriods"], late["Period"], late["TreatMissingData"]) == (hours, 3600, "breaching")
     assert late["ComparisonOperator"] == "LessThanThreshold"
 

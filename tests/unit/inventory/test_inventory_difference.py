@@ -14,7 +14,7 @@ FIELDS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
 
 
 def told(before: Any, after: Any) -> list[tuple[Any, ...]]:
-    return sorted(row[:4] for row in difference(NO_S3, before, after).rows())
+    return sorted(row[:4] for row in difference(before, after).rows())
 
 
 def test_added_removed_and_changed_keys_of_two_formats(tmp_path: Path, form: str) -> None:
@@ -47,4 +47,4 @@ def test_two_buckets_have_no_difference(tmp_path: Path) -> None:
     one = of_keys(tmp_path / "one", "CSV", ["k"])
     other = open_delivery(NO_S3, str(write(tmp_path / "two", "CSV", SCHEMAS["CSV"], [], sourceBucket="c")))
     with pytest.raises(UsageError, match="a difference is of one bucket"):
-        difference(NO_S3, one, other)
+        difference(one, other)

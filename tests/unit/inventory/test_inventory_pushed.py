@@ -51,11 +51,11 @@ LEFT = [
 
 
 def kept(delivery: Delivery, where: str) -> list[Any]:
-    return [key for batch in read(NO_S3, delivery, ["key"], where) for key in batch["key"].to_pylist()]
+    return [key for batch in read(delivery, ["key"], where) for key in batch["key"].to_pylist()]
 
 
 def said(delivery: Delivery, where: str) -> list[Any]:
-    return [row[0] for row in query(NO_S3, delivery, f"SELECT key FROM inventory WHERE {where}").rows()]
+    return [row[0] for row in query(delivery, f"SELECT key FROM inventory WHERE {where}").rows()]
 
 
 def test_the_same_rows_as_sql(tmp_path: Path, form: str) -> None:

@@ -46,12 +46,12 @@ DANDI_SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModi
 
 def rows(manifest: Path, **options: Any) -> list[dict[str, Any]]:
     delivery = open_delivery(NO_S3, str(manifest))
-    return [row for batch in read(NO_S3, delivery, **options) for row in batch.to_pylist()]
+    return [row for batch in read(delivery, **options) for row in batch.to_pylist()]
 
 
 def keys(folder: Path, form: str, given: Sequence[str]) -> list[str]:
     delivery = of_keys(folder, form, given)
-    return [key for batch in read(NO_S3, delivery, ["key"]) for key in batch["key"].to_pylist()]
+    return [key for batch in read(delivery, ["key"]) for key in batch["key"].to_pylist()]
 
 
 def test_rows_of_a_real_csv_delivery_are_typed(tmp_path: Path) -> None:
@@ -90,15 +90,14 @@ def test_any_key_survives_each_format(form: str, given_keys: list[str]) -> None:
 
 def test_the_formats_agree(tmp_path: Path) -> None:
     found = [
-        [row for batch in read(NO_S3, of_keys(tmp_path / form, form, ODD)) for row in batch.to_pylist()]
-        for form in SCHEMAS
+        [row for batch in read(of_keys(tmp_path / form, form, ODD)) for row in batch.to_pylist()] for form in SCHEMAS
     ]
     assert found[0] == found[1] == found[2]
     assert found[0][0]["version_id"] is None
 
 
 def test_columns_come_as_asked(tmp_path: Path, form: str) -> None:
-    batches = list(read(NO_S3, of_keys(tmp_path, form, ODD), ["size", "key"]))
+    batches = list(read(of_keys(tmp_path, form, ODD), ["size", "key"]))
     assert [batch.schema.names for batch in batches] == [["size", "key"]]
     assert batches[0]["size"].to_pylist() == [number * 10 for number in range(len(ODD))]
 
@@ -106,19 +105,17 @@ def test_columns_come_as_asked(tmp_path: Path, form: str) -> None:
 def test_a_condition_filters_on_columns_that_are_not_asked_for(tmp_path: Path, form: str) -> None:
     delivery = of_keys(tmp_path, form, ODD)
     found = [
-        key
-        for batch in read(NO_S3, delivery, ["key"], "size >= 30 AND e_tag <> 'etag4'")
-        for key in batch["key"].to_pylist()
+        key for batch in read(delivery, ["key"], "size >= 30 AND e_tag <> 'etag4'") for key in batch["key"].to_pylist()
     ]
     assert found == [ODD[3], *ODD[5:]]
-    types = {batch.schema.field("last_modified_date").type.tz for batch in read(NO_S3, delivery, where="size > 0")}
+    types = {batch.schema.field("last_modified_date").type.tz for batch in read(delivery, where="size > 0")}
     assert types == {"UTC"}
 
 
 def test_a_column_that_the_delivery_lacks_is_named(tmp_path: Path) -> None:
     delivery = of_keys(tmp_path, "CSV", ODD)
     with pytest.raises(NotFound, match=r"no column storage_class; it has bucket, key, version_id"):
-        read(NO_S3, delivery, ["key", "storage_class"])
+        read(delivery, ["key", "storage_class"])
 
 
 @pytest.mark.parametrize(
@@ -126,15 +123,14 @@ def test_a_column_that_the_delivery_lacks_is_named(tmp_path: Path) -> None:
 )
 def test_what_is_no_condition_is_refused(tmp_path: Path, where: str) -> None:
     with pytest.raises(UsageError):
-        read(NO_S3, of_keys(tmp_path, "CSV", ODD), where=where)
+        read(of_keys(tmp_path, "CSV", ODD), where=where)
 
 
 def test_many_blocks_and_files_are_one_stream(tmp_path: Path) -> None:
     row = ("b", "k" * 900, "v", "true", "1", "2024-04-22T01:11:06.000Z", "e")
     body = csv_file([row] * 12_000)
     found = [
-        batch.num_rows
-        for batch in read(NO_S3, open_delivery(NO_S3, str(write(tmp_path, "CSV", SCHEMAS["CSV"], [body] * 3))))
+        batch.num_rows for batch in read(open_delivery(NO_S3, str(write(tmp_path, "CSV", SCHEMAS["CSV"], [body] * 3))))
     ]
     assert sum(found) == 36_000
     assert len(found) > 3
@@ -144,7 +140,7 @@ def test_memory_does_not_grow_with_a_file_that_inflates_a_thousandfold(tmp_path:
     row = '"b","' + "k" * 1000 + '","","true","1","2024-04-22T01:11:06.000Z","e"\n'
     manifest = write(tmp_path, "CSV", SCHEMAS["CSV"], [gzip.compress(row.encode() * 150_000)])
     tracemalloc.start()
-    count = sum(batch.num_rows for batch in read(NO_S3, open_delivery(NO_S3, str(manifest)), ["size"]))
+    count = sum(batch.num_rows for batch in read(open_delivery(NO_S3, str(manifest)), ["size"]))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 150_000
@@ -179,7 +175,7 @@ def test_rows_before_a_failure_are_given_first(tmp_path: Path, form: str) -> Non
     delivery = open_delivery(NO_S3, str(write(tmp_path, form, SCHEMAS[form], [body, b"rubbish" * 9])))
     given: list[str] = []
     with pytest.raises(InvalidData):
-        given.extend(key for batch in read(NO_S3, delivery, ["key"]) for key in batch["key"].to_pylist())
+        given.extend(key for batch in read(delivery, ["key"]) for key in batch["key"].to_pylist())
     assert given == ODD
 
 
@@ -187,7 +183,7 @@ def test_who_takes_the_first_rows_begins_no_other_file_and_leaves_no_thread(tmp_
     sound = of_keys(tmp_path, form, ODD)
     body = Path(str(sound.place(sound.manifest.files[0]))).read_bytes()
     delivery = open_delivery(NO_S3, str(write(tmp_path, form, SCHEMAS[form], [body, b"never opened", b"nor this"])))
-    batches = read(NO_S3, delivery, ["key"])
+    batches = read(delivery, ["key"])
     assert next(batches)["key"].to_pylist() == ODD
     batches.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("inventory")]

@@ -16,13 +16,12 @@ KEYS = ["a/1 .jpg", "a/2+.jpg", "b/3%41.png", "b/ünï 🪣.png", "b/x"]
 
 
 def asked(delivery: Delivery, sql: str) -> list[tuple[Any, ...]]:
-    return list(query(NO_S3, delivery, sql).rows())
+    return list(query(delivery, sql).rows())
 
 
 def test_the_same_answer_whichever_the_format(tmp_path: Path, form: str) -> None:
     delivery = of_keys(tmp_path, form, KEYS)
     result = query(
-        NO_S3,
         delivery,
         "SELECT split_part(key, '/', 1) AS top, count(*) AS n, sum(size) AS bytes FROM inventory GROUP BY 1 ORDER BY 1",
     )
@@ -67,7 +66,7 @@ ALL = ("bucket", "key", "version_id", "is_latest", "size", "last_modified_date",
     ],
 )
 def test_columns_that_a_query_touches_are_read(tmp_path: Path, sql: str, columns: Sequence[str], count: int) -> None:
-    result = query(NO_S3, of_keys(tmp_path, "CSV", KEYS), sql)
+    result = query(of_keys(tmp_path, "CSV", KEYS), sql)
     assert len(list(result.rows())) == count
     assert [name.lower() for name in result.columns] == list(columns)
 
@@ -101,7 +100,7 @@ def test_columns_that_a_query_touches_are_read(tmp_path: Path, sql: str, columns
 )
 def test_what_is_no_select_over_the_inventory_is_refused(tmp_path: Path, sql: str) -> None:
     with pytest.raises(UsageError) as caught:
-        query(NO_S3, of_keys(tmp_path, "CSV", KEYS), sql)
+        query(of_keys(tmp_path, "CSV", KEYS), sql)
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -14,7 +14,7 @@ from brigade.errors import UsageError
 from brigade.inventory import read, text
 from brigade.inventory.rows import schema
 from brigade.inventory.text import Form, lines
-from tests.unit.inventory.conftest import NO_S3, of_keys
+from tests.unit.inventory.conftest import of_keys
 
 KEYS = ["plain", 'quote " comma ,', "new\nline", "tab\tand\\n", "🪣", "\r"]
 
@@ -22,7 +22,7 @@ KEYS = ["plain", 'quote " comma ,', "new\nline", "tab\tand\\n", "🪣", "\r"]
 def written(folder: Path, form: Form) -> str:
     delivery = of_keys(folder, "CSV", KEYS)
     chosen = ["key", "version_id", "is_latest", "size", "last_modified_date"]
-    return b"".join(lines(schema(delivery.manifest, chosen), read(NO_S3, delivery, chosen), form)).decode()
+    return b"".join(lines(schema(delivery.manifest, chosen), read(delivery, chosen), form)).decode()
 
 
 def test_csv_comes_back_whole(tmp_path: Path) -> None:
@@ -55,12 +55,12 @@ def test_jsonl_is_an_object_a_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
 def test_each_part_is_whole_rows(tmp_path: Path, form: Form) -> None:
     delivery = of_keys(tmp_path, "CSV", KEYS)
-    assert all(part.endswith(b"\n") for part in lines(schema(delivery.manifest), read(NO_S3, delivery), form))
+    assert all(part.endswith(b"\n") for part in lines(schema(delivery.manifest), read(delivery), form))
 
 
 def test_keys0_is_each_key_and_a_nul(tmp_path: Path) -> None:
     delivery = of_keys(tmp_path, "ORC", KEYS)
-    written = b"".join(lines(schema(delivery.manifest, ["key"]), read(NO_S3, delivery, ["key"]), "keys0"))
+    written = b"".join(lines(schema(delivery.manifest, ["key"]), read(delivery, ["key"]), "keys0"))
     assert written == b"".join(key.encode() + b"\0" for key in KEYS)
     with pytest.raises(UsageError, match="keys0 is keys and nothing else"):
         lines(schema(delivery.manifest), [], "keys0")
@@ -72,7 +72,7 @@ def test_parquet_comes_back_typed_in_groups_of_any_size(
 ) -> None:
     monkeypatch.setattr(text, "_GROUP", kept)
     delivery = of_keys(tmp_path, "CSV", KEYS)
-    body = b"".join(lines(schema(delivery.manifest), read(NO_S3, delivery), "parquet"))
+    body = b"".join(lines(schema(delivery.manifest), read(delivery), "parquet"))
     table = parquet.read_table(io.BytesIO(body))
     assert table.schema == schema(delivery.manifest)
     assert table["key"].to_pylist() == KEYS
@@ -86,6 +86,6 @@ def test_the_bytes_out_are_those_of_a_plain_loop(tmp_path: Path) -> None:
         for row in csv.reader(data):
             row[1] = unquote_plus(row[1])
             plain.append(row)
-    out = b"".join(lines(schema(delivery.manifest), read(NO_S3, delivery), "csv")).decode()
+    out = b"".join(lines(schema(delivery.manifest), read(delivery), "csv")).decode()
     header, *rows = csv.reader(io.StringIO(out, newline=""))
     assert (header, rows) == (names, plain)

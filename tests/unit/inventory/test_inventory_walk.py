@@ -14,7 +14,7 @@ from brigade.inventory import Delivery
 from brigade.inventory.queue import Body, send
 from brigade.inventory.walk import Checkpoint, each
 from brigade.state import Entry
-from tests.unit.inventory.conftest import NO_S3, of_keys
+from tests.unit.inventory.conftest import of_keys
 
 KEYS = [f"a/{number} +.jpg" for number in range(2500)]
 
@@ -69,7 +69,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
     queue = Queue()
-    sent = send(NO_S3, queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}")
+    sent = send(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}")
     assert sorted(queue.bodies) == sorted(f"s3://b/{key}" for key in KEYS)
     assert (sent.messages, sent.requests, queue.largest) == (2500, 250, 10)
     assert sent.dollars == pytest.approx(250 * 0.40 / 1e6)
@@ -77,14 +77,14 @@ def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
 
 def test_messages_that_failed_are_sent_again_alone(delivery: Delivery) -> None:
     queue = Queue(faults=40)
-    sent = send(NO_S3, queue, "https://sqs/q", delivery)
+    sent = send(queue, "https://sqs/q", delivery)
     assert sorted(json.loads(body)["key"] for body in queue.bodies) == sorted(KEYS)
     assert sent.requests > 250
 
 
 def test_a_message_that_sqs_refuses_ends_it_with_its_reason(delivery: Delivery) -> None:
     with pytest.raises(BrigadeError, match=r"SQS refuses the message .*a/77 \+\.jpg.*InvalidMessageContents"):
-        send(NO_S3, Queue(refuses="a/77 "), "https://sqs/q", delivery)
+        send(Queue(refuses="a/77 "), "https://sqs/q", delivery)
 
 
 def test_a_queue_that_is_not_there_is_said(delivery: Delivery) -> None:
@@ -93,13 +93,13 @@ def test_a_queue_that_is_not_there_is_said(delivery: Delivery) -> None:
             raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "no such queue"}}, "SendMessageBatch")
 
     with pytest.raises(BrigadeError, match=r"SQS refuses https://sqs/q \(QueueDoesNotExist\): no such queue"):
-        send(NO_S3, Gone(), "https://sqs/q", delivery)
+        send(Gone(), "https://sqs/q", delivery)
 
 
 def test_a_fifo_queue_gets_groups_and_ids_that_a_second_sending_has_too(delivery: Delivery) -> None:
     first, second = Queue(), Queue()
     for queue in (first, second):
-        send(NO_S3, queue, "https://sqs/q.fifo", delivery, where="size < 1000")
+        send(queue, "https://sqs/q.fifo", delivery, where="size < 1000")
     ids = {entry["MessageDeduplicationId"] for entry in first.entries}
     assert len(ids) == len(first.entries) == 100
     assert ids == {entry["MessageDeduplicationId"] for entry in second.entries}
@@ -108,10 +108,10 @@ def test_a_fifo_queue_gets_groups_and_ids_that_a_second_sending_has_too(delivery
 
 def test_large_messages_share_no_request_over_a_mebibyte(delivery: Delivery) -> None:
     queue = Queue()
-    send(NO_S3, queue, "https://sqs/q", delivery, where="size < 100", template="x" * 300_000 + "{key}")
+    send(queue, "https://sqs/q", delivery, where="size < 100", template="x" * 300_000 + "{key}")
     assert queue.largest == 3
     with pytest.raises(UsageError, match="more than the 1048576 of SQS"):
-        send(NO_S3, queue, "https://sqs/q", delivery, template="x" * (1 << 20) + "{key}")
+        send(queue, "https://sqs/q", delivery, template="x" * (1 << 20) + "{key}")
 
 
 @pytest.mark.parametrize("template", ["{colour}", "{key", "{}", "}"])
@@ -135,11 +135,11 @@ def test_a_walk_that_was_stopped_goes_on_and_misses_nothing(delivery: Delivery) 
         seen.append(key)
 
     with pytest.raises(BrigadeError, match="stopped"):
-        each(NO_S3, delivery, call, parallel=4, checkpoint=kept)
+        each(delivery, call, parallel=4, checkpoint=kept)
     reached = kept.reached(delivery)
     assert 1000 < reached <= 1200
     again: list[str] = []
-    assert each(NO_S3, delivery, again.append, parallel=4, checkpoint=kept) == 2500 - reached
+    assert each(delivery, again.append, parallel=4, checkpoint=kept) == 2500 - reached
     assert set(seen) | set(again) == set(KEYS)
     assert kept.reached(delivery) == 0, "a walk that is done begins anew"
 
@@ -148,10 +148,10 @@ def test_a_checkpoint_of_another_delivery_is_refused(delivery: Delivery, tmp_pat
     kept = checkpoint()
     kept.save(of_keys(tmp_path, "CSV", ["k"]), 1)
     with pytest.raises(UsageError, match="is of another walk"):
-        each(NO_S3, delivery, print, checkpoint=kept)
+        each(delivery, print, checkpoint=kept)
 
 
 def test_no_more_a_second_than_asked(delivery: Delivery) -> None:
     began = time.monotonic()
-    send(NO_S3, Queue(), "https://sqs/q", delivery, where="size < 1000", rate=200)
+    send(Queue(), "https://sqs/q", delivery, where="size < 1000", rate=200)
     assert time.monotonic() - began > 0.4

@@ -33,7 +33,7 @@ def test_a_key_comes_back_exactly(keys: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         listed = csv_file([("lake", quote_plus(key, safe="/")) for key in keys])
         delivery = open_delivery(NO_S3, str(deliver(Path(folder), "CSV", "Bucket, Key", [listed])))
-        manifest = written(of_delivery(NO_S3, delivery))
+        manifest = written(of_delivery(delivery))
     rows = list(read([manifest], "m"))
     seen = [called(row) for row in rows]
     assert seen == keys

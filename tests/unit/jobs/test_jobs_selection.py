@@ -28,14 +28,14 @@ def delivery(folder: Path, schema: str, rows: Sequence[tuple[str, ...]]) -> Deli
 
 def test_current_objects_are_taken_by_key_with_their_sizes(tmp_path: Path) -> None:
     rows = [("b", quote_plus(key, safe="/"), str(number)) for number, key in enumerate(KEYS)]
-    found = list(of_delivery(NO_S3, delivery(tmp_path, "Bucket, Key, Size", rows)))
+    found = list(of_delivery(delivery(tmp_path, "Bucket, Key, Size", rows)))
     assert [decoded(row.key_text) for row in manifest(found)] == KEYS
     assert write(found, "b", len).bytes == 3
 
 
 def test_a_condition_chooses(tmp_path: Path) -> None:
     rows = [("b", quote_plus(key, safe="/")) for key in KEYS]
-    found = of_delivery(NO_S3, delivery(tmp_path, "Bucket, Key", rows), "key LIKE 'photographs/%'")
+    found = of_delivery(delivery(tmp_path, "Bucket, Key", rows), "key LIKE 'photographs/%'")
     assert sorted(decoded(row.key_text) for row in manifest(found)) == sorted(KEYS[:2])
 
 
@@ -48,5 +48,5 @@ def test_of_all_versions_the_current_ones_are_taken_pinned_and_no_delete_marker(
         ("b", "never+versioned", "", "true", "false"),
     ]
     made = delivery(tmp_path, "Bucket, Key, VersionId, IsLatest, IsDeleteMarker", rows)
-    assert sorted(manifest(of_delivery(NO_S3, made))) == [Row("b", "a", "v2"), Row("b", "never+versioned", "null")]
-    assert manifest(of_delivery(NO_S3, made, "key = 'a' OR key = 'deleted'")) == [Row("b", "a", "v2")]
+    assert sorted(manifest(of_delivery(made))) == [Row("b", "a", "v2"), Row("b", "never+versioned", "null")]
+    assert manifest(of_delivery(made, "key = 'a' OR key = 'deleted'")) == [Row("b", "a", "v2")]
