@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe soak-pipe chaos-pipe
+.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-pipe chaos-pipe
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -35,7 +35,7 @@ bench-inventory: setup  ## inventory beside the csv module, DuckDB and pyarrow: 
 bench-jobs: setup  ## jobs beside plain csv loops: manifests, reports, handler
 	@.venv/bin/python -m benchmarks.jobs
 
-bench: bench-ingest bench-inventory bench-jobs bench-pipe  ## every benchmark there is, with its table
+bench: bench-ingest bench-inventory bench-jobs bench-pipe bench-database  ## every benchmark there is, with its table
 
 grants: setup  ## take every grant away in turn and show what fails
 	@BRIGADE_EVERY_GRANT=1 scripts/test tests/local/test_grants.py tests/local/test_grants_key.py -v
@@ -52,6 +52,9 @@ lock:
 
 bench-pipe: setup  ## pipes beside s5cmd, aws, obstore, boto3 and smart_open: CPU, time, memory
 	@.venv/bin/python benchmarks/pipe.py
+
+bench-database: setup  ## a table beside psycopg's fetchall and dlt: time, memory at ten million rows
+	@.venv/bin/python -m benchmarks.database
 
 soak-pipe: setup  ## 200 GiB of zeros into a server that keeps nothing, in flat memory
 	@.venv/bin/python benchmarks/pipe_soak.py
