@@ -1,0 +1,156 @@
+"""A table as a deployed source: stacks, state machine, and a role that may do this and no more."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.postgres import Postgres
+from tests.database.tables import execute, given
+from tests.local.conftest import REPOSITORY, Emulator
+
+SECRET = "shop/reader"
+SOURCE = f'''"""The orders of the shop."""
+
+from brigade.ingest.table import TableSource
+
+SOURCE = TableSource(
+    secret="{SECRET}", table="shop.orders", key=("id",), page_bytes=65536, schedule="cron(30 2 * * ? *)", memory_mib=512
+)
+'''
+COUNT = 5000
+
+
+@dataclass(frozen=True)
+class Shop:
+    emulator: Emulator
+    environment: dict[str, str]
+    root: Path
+    postgres: Postgres
+
+    def brigade(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(REPOSITORY / ".venv/bin/brigade"), "--stage", "shop", "--json", *arguments]
+        return subprocess.run(command, env=self.environment, cwd=self.root, capture_output=True, text=True, check=False)
+
+    def rotate(self) -> None:
+        """Give the reader a new password, as Secrets Manager's rotation would."""
+        password = f"p@:/{uuid.uuid4()}"
+        execute(self.postgres, f"ALTER ROLE reader PASSWORD '{password}'")
+        fields = {"engine": "postgres", "host": self.postgres.host, "port": self.postgres.port, "dbname": "postgres"}
+        self.emulator.root("secretsmanager").put_secret_value(
+            SecretId=SECRET, SecretString=json.dumps(fields | {"username": "reader", "password": password})
+        )
+
+
+@pytest.fixture(scope="module")
+def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A repository like this one, but for its sources, deployed as the stage ``shop``; its database and its secret."""
+    root = tmp_path_factory.mktemp("shop")
+    for name in ("brigade", "lambdas", "stacks", "scripts", "local"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("app.py", "requirements.txt", "package-lock.json", "package.json", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, root / name)
+    (root / ".brigade").mkdir()
+    for name in (".venv", "node_modules", ".brigade/emulator", ".brigade/lambda-runtime", ".brigade/packages"):
+        (REPOSITORY / name).mkdir(exist_ok=True)
+        (root / name).symlink_to(REPOSITORY / name)
+    context = json.loads((REPOSITORY / "cdk.json").read_text())
+    context["context"]["stages"] = {"shop": {"removal": "destroy"}}
+    (root / "cdk.json").write_text(json.dumps(context))
+    (root / "lambdas/ingest/sources/demo.py").unlink()
+    (root / "lambdas/ingest/sources/orders.py").write_text(SOURCE)
+    server = Postgres()
+    emulator.root("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
+    made = Shop(emulator, {**emulator.environment(), "PYTHONPATH": str(root)}, root, server)
+    try:
+        execute(
+            server,
+            "CREATE SCHEMA shop",
+            "CREATE TABLE shop.orders AS SELECT i AS id, i / 4.0 AS price, 'no ' || i AS note"
+            f" FROM generate_series(1, {COUNT}) i",
+            "CREATE ROLE reader LOGIN",
+            "GRANT USAGE ON SCHEMA shop TO reader",
+            "GRANT SELECT ON shop.orders TO reader",
+        )
+        made.rotate()
+        home = {**os.environ, "BRIGADE_LOCAL_HOME": str(emulator.home), "PYTHONPATH": str(root)}
+        deployed = subprocess.run(
+            [REPOSITORY / ".venv/bin/brigade", "--quiet", "--stage", "shop", "local", "deploy"],
+            env=home,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert deployed.returncode == 0, deployed.stderr
+        yield made
+    finally:
+        server.close()
+
+
+def invoked(shop: Shop, date: str, exits: int = 0) -> Any:
+    done = shop.brigade("ingest", "invoke", "orders", "--date", date, "--wait")
+    assert done.returncode == exits, done.stderr
+    return json.loads(done.stdout) if done.stdout else done.stderr
+
+
+def rows(shop: Shop, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    bucket, _, key = answer["object"].removeprefix("s3://").partition("/")
+    body = shop.emulator.root("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+
+def test_a_deployed_table_is_read_by_its_state_machine(shop: Shop) -> None:
+    answer = invoked(shop, "2026-11-20")
+    assert (answer["outcome"], answer["records"]) == ("published", COUNT)
+    found = rows(shop, answer)
+    assert [row["id"] for row in found] == list(range(1, COUNT + 1))
+    assert found[0] == found[0] | {"price": 0.25, "note": "no 1", "ingest_date": "2026-11-20"}
+    assert answer["pages"] > 3
+
+
+def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: Shop) -> None:
+    shop.rotate()
+    assert invoked(shop, "2026-11-21")["records"] == COUNT
+
+
+def test_no_other_secret_can_be_read(shop: Shop) -> None:
+    """Without its one grant the function reads nothing, so it is the grant that lets it."""
+    iam = shop.emulator.root("iam")
+    (role,) = (
+        role["RoleName"]
+        for role in iam.list_roles()["Roles"]
+        if "shop" in role["RoleName"] and "ordersFunction" in role["RoleName"]
+    )
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    reads = [each for each in policy["Statement"] if "secretsmanager" in str(each["Action"])]
+    assert [each["Resource"].rpartition(":secret:")[2] for each in reads] == [f"{SECRET}-??????"]
+    assert [each["Action"] for each in reads] == ["secretsmanager:GetSecretValue"]
+    rest = {**policy, "Statement": [each for each in policy["Statement"] if each not in reads]}
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(rest))
+    try:
+        shop.rotate()  # so that what a warm function keeps of the secret does not open
+        function = "brigade-shop-ingest-orders"
+        called = shop.emulator.root("lambda").invoke(FunctionName=function, Payload=b'{"date": "2026-11-22"}')
+        said = json.loads(called["Payload"].read())
+        assert "AccessDenied" in said["errorMessage"], said
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+    assert invoked(shop, "2026-11-22")["records"] == COUNT
+
+
+def test_the_command_reads_what_is_declared(shop: Shop) -> None:
+    listed = json.loads(shop.brigade("ingest", "list").stdout)
+    assert listed["address"] == f"shop.orders by the secret {SECRET}"
+    with psycopg.connect(given(shop.postgres).uri) as connection:
+        assert connection.execute("SELECT count(*) FROM shop.orders").fetchone() == (COUNT,)
