@@ -64,7 +64,9 @@ def load(
     except psycopg.errors.UndefinedTable as error:
         raise NotFound(f"{table} does not exist in the database; create it first") from error
     except psycopg.Error as error:
-        line = re.search(r"COPY brigade_lines, line (\d+)", error.diag.context or "")  # the rest of the context quotes the record
+        line = re.search(
+            r"COPY brigade_lines, line (\d+)", error.diag.context or ""
+        )  # the rest of it quotes the record
         what = f"{location} into {table}" + (f", line {line[1]}" if line else "")
         kind = said(error, what)
         raise InvalidData(str(kind)) if error.sqlstate and error.sqlstate.startswith("22") else kind from error
