@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-pipe chaos-pipe
+.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-jobs soak-pipe chaos-pipe
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -55,6 +55,9 @@ bench-pipe: setup  ## pipes beside s5cmd, aws, obstore, boto3 and smart_open: CP
 
 bench-database: setup  ## a table beside psycopg's fetchall and dlt: time, memory at ten million rows
 	@.venv/bin/python -m benchmarks.database
+
+soak-jobs: setup  ## a job of 100,000 tasks on the local AWS, in flat memory
+	@.venv/bin/python -m benchmarks.jobs_soak
 
 soak-pipe: setup  ## 200 GiB of zeros into a server that keeps nothing, in flat memory
 	@.venv/bin/python benchmarks/pipe_soak.py

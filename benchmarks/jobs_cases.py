@@ -164,7 +164,7 @@ def local(folder: Path, _: str) -> dict[str, Any]:
     subprocess.run([*brigade, "up"], env=environment, check=True, stdout=subprocess.DEVNULL)
     try:
         batch = Batch(Emulator(folder / "home", f"http://127.0.0.1:{environment['BRIGADE_LOCAL_PORT']}"))
-        batch.set_up(_WORKER)
+        batch.set_up(WORKER)
         with _measured() as figures:
             done = batch.await_status(batch.create([f"k{n}" for n in range(_TASKS)]), seconds=300)
         progress = done["ProgressSummary"]
@@ -175,7 +175,7 @@ def local(folder: Path, _: str) -> dict[str, Any]:
         subprocess.run([*brigade, "down"], env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
-_WORKER = """
+WORKER = """
 def handler(event, context):
     results = [{"taskId": task["taskId"], "resultCode": "Succeeded", "resultString": ""} for task in event["tasks"]]
     return {"invocationSchemaVersion": event["invocationSchemaVersion"], "invocationId": event["invocationId"],
