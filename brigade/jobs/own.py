@@ -162,7 +162,7 @@ OWN: Mapping[str, Own] = {
     ),
     "s3:acl": Own(
         member="S3PutObjectAcl",
-        summary="Set a canned access control list.",
+        summary="Set a canned access control list, in a bucket that takes any.",
         arguments=Acl,
         requests=_WRITE,
         build=lambda given, _: {"AccessControlPolicy": {"CannedAccessControlList": given.canned}},

@@ -180,14 +180,20 @@ def test_each_change_of_state_is_an_event(batch: Batch) -> None:
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
     try:
-        job = batch.run(["ok/1"])["JobId"]
-        told = []
-        while "Complete" not in told:
+        good, bad = batch.run(["ok/1"])["JobId"], batch.run(b"\n")["JobId"]
+        told: dict[str, dict[str, Any]] = {good: {}, bad: {}}
+        while not ("Complete" in told[good] and "Failed" in told[bad]):
             for message in queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)["Messages"]:
-                found = json.loads(message["Body"])["detail"]["serviceEventDetails"]
-                told += [found["status"]] if found["jobId"] == job else []
+                found = json.loads(message["Body"])["detail"]
+                said = found["serviceEventDetails"]
+                told.get(said["jobId"], {})[said["status"]] = {**said, "name": found["eventName"]}
                 queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     finally:
         events.remove_targets(Rule=name, Ids=["q"])
         events.delete_rule(Name=name)
-    assert set(told) == {"New", "Preparing", "Ready", "Active", "Completing", "Complete"}
+    assert set(told[good]) == {"New", "Preparing", "Ready", "Active", "Completing", "Complete"}
+    assert set(told[bad]) == {"New", "Preparing", "Failing", "Failed"}
+    assert {status for status, said in told[good].items() if said["name"] == "JobCreated"} == {"New"}
+    assert (told[good]["Complete"]["failureCodes"], told[good]["Complete"]["jobArn"][-36:]) == ([], good)
+    assert told[bad]["Failed"]["failureCodes"] == ["InvalidManifestContent"]
+    assert "is blank" in told[bad]["Failed"]["statusChangeReason"][0]
