@@ -1,4 +1,4 @@
-"""S3's own operations as the command asks for them, with just the rights that the stacks give: done; without: refused."""
+"""S3's own operations as the command asks for them: done with just the rights that the stacks give, else refused."""
 
 from collections.abc import Mapping
 from typing import Any
