@@ -1,5 +1,6 @@
 """``brigade``: the options that hold for every command, the groups, and how an error ends the process."""
 
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,7 @@ def main() -> None:
     An error is one line on stderr; a traceback comes only with ``--debug``. A closed stdout (``| head``) is no error.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    gc.freeze()  # what was loaded stays: no collection, nor the last one, has to walk it
     try:
         status = app(standalone_mode=True)
     except BrigadeError as error:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,13 +32,12 @@ def from_(
     sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
 ) -> None:
     """Give an object to stdout; the exit status is 0 only if every byte is what S3 was given."""
-    from brigade.pipe import attributes
     from brigade.pipe.client import client
-    from brigade.pipe.decompress import decompressed
+    from brigade.pipe.descriptor import write_out
     from brigade.pipe.pace import watched
     from brigade.pipe.quantity import age, size
     from brigade.pipe.read import Span
-    from brigade.pipe.stream import Wish, streams, write_out
+    from brigade.pipe.stream import Wish, streams
 
     session: Session = context.obj
     if tail and (offset or length):
@@ -60,6 +59,8 @@ def from_(
     )
     s3 = client(session.connection)
     if sse_c_key:
+        from brigade.pipe import attributes
+
         s3 = attributes.Keyed(s3, attributes.customer_key(sse_c_key))
     shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
     between = separator.encode().decode("unicode_escape").encode("latin-1", "replace") if separator else b""
@@ -67,5 +68,10 @@ def from_(
         for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
             if number and between:
                 write_out(1, [memoryview(between)], [])
-            given: Iterator[Any] = decompressed(blocks, name) if decompress else blocks
-            write_out(1, given, watches)
+            write_out(1, _plain(blocks, name) if decompress else blocks, watches)
+
+
+def _plain(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":
+    from brigade.pipe.decompress import decompressed
+
+    return decompressed(blocks, name)

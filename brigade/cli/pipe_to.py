@@ -1,6 +1,7 @@
 """``brigade pipe to``."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,58 +65,81 @@ def to(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and run nothing; say what would be done.")] = False,
 ) -> None:
     """Publish stdin, or the output of COMMAND, as one object: whole, or not at all."""
-    from brigade.pipe import attributes as carried
-    from brigade.pipe.client import client
-    from brigade.pipe.quantity import size
-    from brigade.pipe.write import MEMORY, Job
-    from brigade.s3.location import Location
-
     session: Session = context.obj
-    target = location(Location.parse(uri))
-    kind = _compression(gzip, zstd, level)
-    given = {
-        "ACL": acl,
-        "CacheControl": cache_control,
-        "ContentDisposition": content_disposition,
-        "ContentLanguage": content_language,
-        "Expires": carried.moment(expires) if expires else None,
-        "Metadata": carried.metadata(metadata or []),
-        "ObjectLockLegalHoldStatus": "ON" if legal_hold else None,
-        "ObjectLockMode": lock_mode,
-        "ObjectLockRetainUntilDate": carried.moment(lock_until) if lock_until else None,
-        "SSEKMSKeyId": sse_kms_key,
-        "ServerSideEncryption": sse or ("aws:kms" if sse_kms_key else None),
-        "StorageClass": storage_class,
-        "Tagging": carried.tagging(tag or []),
-    }
-    described = carried.content(target.key, content_type, kind)
-    if content_encoding:
-        described["ContentEncoding"] = ",".join(filter(None, (content_encoding, described.get("ContentEncoding"))))
-    job = Job(
-        client=client(session.connection),
-        location=target,
-        command=command or [],
-        condition=condition(no_overwrite, if_match),
-        attributes={name: value for name, value in given.items() if value} | described,
-        customer_key=carried.customer_key(sse_c_key) if sse_c_key else {},
-        expect_bytes=size(expect_bytes) if expect_bytes else None,
-        expect_sha256=expect_sha256,
-        expect_trailer=expect_trailer.encode() if expect_trailer else None,
-        sha256=sha256,
-        allow_empty=allow_empty,
-        retries=exec_retries,
-        compression=kind,
-        level=level,
-        memory=size(memory) if memory else MEMORY,
-        threads=parallel,
-        throttle=size(throttle) if throttle else None,
-    )
+    job = _job(session, uri, condition(no_overwrite, if_match), context.params)
     if dry_run:
         _would(session, job)
     elif segments:
+        from brigade.pipe.quantity import size
+
         _segments(session, job, size(segment_size), explicit=memory is not None)
     else:
         _publish(session, job, resume, state)
+
+
+def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":
+    """Make the job of the command's options, by the names that its parameters have."""
+    from brigade.pipe.attributes import customer_key
+    from brigade.pipe.client import client
+    from brigade.pipe.growing import MEMORY
+    from brigade.pipe.quantity import size
+    from brigade.pipe.write import Job
+    from brigade.s3.location import Location
+
+    target = location(Location.parse(uri))
+    kind = _compression(options["gzip"], options["zstd"], options["level"])
+    trailer = options["expect_trailer"]
+    return Job(
+        client=client(session.connection),
+        location=target,
+        command=options["command"] or [],
+        condition=condition,
+        attributes=_attributes(target.key, kind, options),
+        customer_key=customer_key(options["sse_c_key"]) if options["sse_c_key"] else {},
+        expect_bytes=size(options["expect_bytes"]) if options["expect_bytes"] else None,
+        expect_sha256=options["expect_sha256"],
+        expect_trailer=trailer.encode() if trailer else None,
+        sha256=options["sha256"],
+        allow_empty=options["allow_empty"],
+        retries=options["exec_retries"],
+        compression=kind,
+        level=options["level"],
+        memory=size(options["memory"]) if options["memory"] else MEMORY,
+        threads=options["parallel"],
+        throttle=size(options["throttle"]) if options["throttle"] else None,
+    )
+
+
+_AS_GIVEN = {
+    "acl": "ACL",
+    "cache_control": "CacheControl",
+    "content_disposition": "ContentDisposition",
+    "content_language": "ContentLanguage",
+    "lock_mode": "ObjectLockMode",
+    "sse_kms_key": "SSEKMSKeyId",
+    "storage_class": "StorageClass",
+}
+
+
+def _attributes(key: str, kind: "Kind | None", options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the object shall carry, by boto3's names."""
+    from brigade.pipe.attributes import content, metadata, moment, tagging
+
+    encryption = options["sse"] or ("aws:kms" if options["sse_kms_key"] else None)
+    given = {name: options[option] for option, name in _AS_GIVEN.items()} | {
+        "Expires": moment(options["expires"]) if options["expires"] else None,
+        "Metadata": metadata(options["metadata"] or []),
+        "ObjectLockLegalHoldStatus": "ON" if options["legal_hold"] else None,
+        "ObjectLockRetainUntilDate": moment(options["lock_until"]) if options["lock_until"] else None,
+        "ServerSideEncryption": encryption,
+        "Tagging": tagging(options["tag"] or []),
+    }
+    described = content(key, options["content_type"], kind)
+    if options["content_encoding"]:
+        described["ContentEncoding"] = ",".join(
+            filter(None, (options["content_encoding"], described.get("ContentEncoding")))
+        )
+    return {name: value for name, value in given.items() if value} | described
 
 
 def _publish(session: Session, job: "Job", resume: str | None, state: str | None) -> None:
@@ -153,7 +177,8 @@ def _told(session: Session, sent: "Sent") -> None:
 
 
 def _would(session: Session, job: "Job") -> None:
-    from brigade.pipe.write import check_first, part_plan
+    from brigade.pipe.growing import part_plan
+    from brigade.pipe.write import check_first
 
     check_first(job.keyed, job.location, job.condition)
     _, first = part_plan(job.memory)

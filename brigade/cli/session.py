@@ -1,6 +1,5 @@
 """What a command has in hand: the stage, the connection, what is deployed, and how to talk to the person."""
 
-import json as jsonlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from brigade.aws import Connection
-from brigade.cli.deployment import Deployment
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from brigade.cli.deployment import Deployment
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,10 @@ class Session:
     debug: bool = False
 
     @cached_property
-    def deployment(self) -> Deployment:
+    def deployment(self) -> "Deployment":
         """What is deployed in this stage, read once."""
+        from brigade.cli.deployment import Deployment
+
         return Deployment(stage=self.stage, connection=self.connection)
 
     @cached_property
@@ -51,7 +53,7 @@ class Session:
     def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
         """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each."""
         if self.json:
-            print(jsonlib.dumps(document, ensure_ascii=False, default=str))
+            print(_json(document))
         else:
             print(text if text is not None else "\n".join(f"{name}: {value}" for name, value in document.items()))
 
@@ -62,7 +64,7 @@ class Session:
 
         if self.json:
             for row in rows:
-                print(jsonlib.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+                print(_json(dict(zip(columns, row, strict=True))))
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
@@ -78,6 +80,12 @@ class Session:
         if not sys.stdin.isatty():
             raise UsageError(f"{question} Not asked, since stdin is no terminal: add --yes to go on")
         typer.confirm(question, abort=True, err=True)
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(document, ensure_ascii=False, default=str)
 
 
 def _visible(text: str) -> str:

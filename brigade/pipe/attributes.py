@@ -102,6 +102,9 @@ class Keyed:
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._client, name)
+        if name == "upload_part_copy":  # the key to read with, and the key to write with
+            source = {f"CopySource{field}": value for field, value in self._key.items()}
+            return lambda **arguments: call(**arguments, **self._key, **source)
         if name not in self._CALLS:
             return call
         return lambda **arguments: call(**arguments, **self._key)

@@ -26,17 +26,18 @@ class Crc:
     """A running CRC."""
 
     def __init__(self, checksum: Checksum) -> None:
-        self.checksum, self._value = checksum, 0
+        self.checksum, self._value, self._any = checksum, 0, False
 
     def update(self, block: memoryview) -> None:
         """Take the next bytes."""
-        self._value = self.checksum.update(block, self._value)
+        self._value, self._any = self.checksum.update(block, self._value), True
 
     def add(self, value: int, size: int) -> None:
         """Take the next ``size`` bytes by their own checksum, not by themselves."""
         if self.checksum.combine is None:
             raise TypeError(f"{self.checksum.name} is not combined")
-        self._value = self.checksum.combine(self._value, value, size)
+        self._value = self.checksum.combine(self._value, value, size) if self._any else value
+        self._any = True
 
     def digest(self) -> bytes:
         """Give the checksum of what came."""

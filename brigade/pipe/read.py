@@ -2,19 +2,18 @@
 
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.pipe.proof import Proof, proof
+from brigade.pipe.quantity import MIB
 from brigade.pipe.window import ordered
 from brigade.s3.checksum import Checksum, crc64nvme
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
 from brigade.s3.range import fill
 from brigade.s3.refusal import refused
-from brigade.s3.writer import MIB
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
@@ -67,21 +66,32 @@ class Reading:
         """Give the bytes in order; the end comes only when they are proved to be those that S3 was given.
 
         With ``first`` they are proved before the first one is given: by reading the object twice, unless it fits the
-        memory. A ``span`` of the object cannot be proved but by ``first``: without, it is of one version and complete.
+        memory. S3 keeps no checksum of a ``span``: the whole object is read to prove it, and the span given of that.
+        With ``unproved`` what S3 keeps no checksum of is given too, and of a span no more is read than itself: it is of
+        one version, and complete.
+
         Fails with InvalidData when bytes are not right, or when S3 keeps no checksum of the object, unless
         ``unproved``; with ConditionLost when the object was changed; as ``brigade.s3.range.fill`` does.
         """
-        whole = (0, self.found.size)
-        start, end = span.of(self.found.size) if span else whole
-        partial = (start, end) != whole and not first
-        check = None if partial else proof(self.found, self._part_sizes)
-        if check is None and not partial and not unproved:
-            raise self._unprovable()
-        self.proved_by = check.name if check else None
-        if first and check:
+        size = self.found.size
+        start, end = span.of(size) if span else (0, size)
+        if start >= end and size:
+            return  # no byte is asked for
+        check = None if unproved and (start, end) != (0, size) else proof(self.found, self._part_sizes)
+        if check is None:
+            if not unproved:
+                raise self._unprovable()
+            yield from self._once(None, start, end)
+            return
+        self.proved_by = check.name
+        if first:
             yield from self._twice(check, start, end)
             return
-        yield from self._once(check, start, end)
+        position = 0
+        for block in self._once(check, 0, size):
+            if given := block[max(0, start - position) : max(0, end - position)]:
+                yield given
+            position += len(block)
 
     def _once(self, check: Proof | None, start: int, end: int) -> Iterator[memoryview]:
         crc = check.crc if check else None
@@ -106,6 +116,8 @@ class Reading:
         check = proof(self.found, self._part_sizes)
         if check is None:
             raise self._unprovable()
+        from concurrent.futures import ThreadPoolExecutor
+
         buffer = memoryview(bytearray(self.found.size))
         starts = range(0, self.found.size, self.block)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="brigade-range") as pool:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.pipe.write import Job, Sent, Watch, check_first, feed, part_plan, sent
+from brigade.pipe.descriptor import Watch
+from brigade.pipe.growing import part_plan
+from brigade.pipe.write import Job, Sent, check_first, feed, sent
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head

@@ -1,14 +1,11 @@
-"""From addresses to streams of bytes, and a stream to a file descriptor."""
+"""From addresses to streams of bytes."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from brigade.errors import NotFound, UsageError
 from brigade.pipe.read import MEMORY, Reading, Span
-from brigade.pipe.write import Watch, widen
-from brigade.s3.list import keys
 from brigade.s3.location import Location
 
 
@@ -71,17 +68,7 @@ def _blocks(client: Any, location: Location, wish: Wish) -> Iterator[memoryview]
 
 
 def _expanded(client: Any, location: Location) -> Iterator[Location]:
+    from brigade.s3.list import keys
+
     for key in keys(client, location.bucket, location.key):
         yield Location(location.bucket, key)
-
-
-def write_out(fd: int, blocks: Iterable[memoryview | bytes], watches: Iterable[Watch]) -> None:
-    """Write all blocks to ``fd``, past the watches. Fails with BrokenPipeError when nobody reads it any more."""
-    watches = list(watches)
-    widen(fd)
-    for block in blocks:
-        rest = memoryview(block)
-        for watch in watches:
-            watch.update(rest)
-        while len(rest):
-            rest = rest[os.write(fd, rest) :]

@@ -2,7 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def ordered(
@@ -13,6 +16,20 @@ def ordered(
     A block is valid until the next is asked for. However slow the reader is, memory is ``threads`` + 1 blocks; what
     ``fetch`` raises comes in its place, and nothing behind it.
     """
+    if end - start <= block:
+        if start < end:
+            buffer = memoryview(bytearray(end - start))
+            fetch(start, buffer)
+            yield buffer
+        return
+    yield from _parallel(fetch, start, end, block=block, threads=threads)
+
+
+def _parallel(
+    fetch: Callable[[int, memoryview], object], start: int, end: int, *, block: int, threads: int
+) -> Iterator[memoryview]:
+    from concurrent.futures import ThreadPoolExecutor  # loads logging too: not for what one request gives
+
     waiting: deque[tuple[Future[object], bytearray, int]] = deque()
     spare: list[bytearray] = []
     pool = ThreadPoolExecutor(threads, thread_name_prefix="brigade-range")
@@ -21,7 +38,7 @@ def ordered(
         while position < end or waiting:
             while position < end and len(waiting) < threads:
                 size = min(block, end - position)
-                buffer = spare.pop() if spare else bytearray(min(block, end - start))
+                buffer = spare.pop() if spare else bytearray(block)
                 waiting.append((pool.submit(fetch, position, memoryview(buffer)[:size]), buffer, size))
                 position += size
             future, buffer, size = waiting.popleft()

@@ -1,37 +1,22 @@
 """From a stream to one object of S3, whole or not at all."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from brigade.errors import BrigadeError, ConditionLost, InvalidData, RetryLater, UsageError
+from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.pipe.attributes import Keyed
 from brigade.pipe.compress import BLOCK, Kind, compressor
+from brigade.pipe.descriptor import Watch, fill_from, widen
 from brigade.pipe.expectation import Expectation
+from brigade.pipe.growing import MEMORY, THREADS, writer
 from brigade.pipe.producer import Producer, ProducerFailed
-from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
-from brigade.s3.stages import Stages
-from brigade.s3.upload import Part, Upload
-from brigade.s3.writer import MIB, Destination, Writer, Writes
-
-MEMORY = 128 * MIB
-THREADS = 6
-PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
-_DIRECT, _GROWS_EACH = 1000, 500
-_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
-
-
-class Watch(Protocol):
-    """What sees every byte of the input."""
-
-    def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+from brigade.s3.writer import Writer, Writes
 
 
 @dataclass(frozen=True)
@@ -47,88 +32,6 @@ class Sent:
     crc64nvme: str
     sha256: str | None
     seconds: float
-
-
-def part_plan(memory: int) -> tuple[int, int]:
-    """Give the buffers' bytes and the first part's bytes that a process of ``memory`` bytes has room for.
-
-    Fails with UsageError below 68 MiB.
-    """
-    buffers = memory - PROCESS
-    if buffers < 3 * 5 * MIB:
-        raise UsageError(f"pipes need {(PROCESS + 15 * MIB) // MIB} MiB of memory or more, not {memory // MIB}")
-    return buffers, max(5 * MIB, min(8 * MIB, buffers // 9 // MIB * MIB))
-
-
-def writer(
-    client: Writes,
-    location: Location,
-    *,
-    condition: Condition = None,
-    attributes: Mapping[str, Any] | None = None,
-    memory: int = MEMORY,
-    threads: int = THREADS,
-) -> Writer:
-    """Make the writer of a pipe: CRC-64 over parts and whole, the process within ``memory`` bytes."""
-    carried = dict(attributes or {})
-    buffers, first = part_plan(memory)
-    return Growing(
-        client,
-        location.bucket,
-        location.key,
-        condition=condition,
-        metadata=carried.pop("Metadata", None),
-        content_type=carried.pop("ContentType", "binary/octet-stream"),
-        part_bytes=first,
-        threads=threads,
-        memory=buffers,
-        checksum=crc64nvme(),
-        attributes=carried,
-    )
-
-
-class Growing(Writer):
-    """A writer whose parts grow with the object, and go through stages once they have outgrown the memory.
-
-    Parts have 8 MiB up to 4 GiB, twice that up to 9 GiB, then a third of the buffers; behind the 1,000th part stages of
-    5 GiB each take some 200 of them, so that 10,000 parts reach 43 TiB, and nobody has to say the size before.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._beyond: list[tuple[str, int]] = []
-
-    def open(self) -> Destination:
-        """Open the upload, and what comes behind its direct parts."""
-        upload = super().open()
-        if not isinstance(upload, Upload):
-            raise TypeError("a growing writer writes uploads")
-        return Stages(self._client, upload, _DIRECT, self._largest)  # type: ignore[arg-type]  # pipes' clients copy too
-
-    @property
-    def _largest(self) -> int:
-        return (self._memory or 3 * self._part_bytes) // 3
-
-    @property
-    def whole(self) -> str:
-        """The checksum of the whole object, as it was sent, once the block has ended."""
-        direct = (super().whole, sum(part.size for part in self._parts))
-        return crc64nvme().whole([direct, *self._beyond]) if self._beyond else direct[0]
-
-    def _take(self, part: Part) -> None:
-        if part.number <= _DIRECT:
-            super()._take(part)
-            return
-        # Two million pieces would outgrow the memory that they are made for: what is behind is one checksum.
-        self._beyond.append((part.checksum, part.size))
-        if len(self._beyond) > 1:
-            self._beyond = [(crc64nvme().whole(self._beyond), sum(size for _, size in self._beyond))]
-
-    def _size(self) -> int:
-        number = self._next()
-        if number > _DIRECT:
-            return self._largest
-        return min(self._part_bytes << min(20, number // _GROWS_EACH), self._largest)
 
 
 @contextmanager
@@ -256,7 +159,7 @@ def pump(
     if compression is None:
         while True:
             with file.room() as room:
-                count = _read(fd, room)
+                count = fill_from(fd, room)
                 with room[:count] as block:
                     for watch in watches:
                         watch.update(block)
@@ -265,7 +168,7 @@ def pump(
             file.advance(count)
     packed, buffer = compressor(compression, file, level), memoryview(bytearray(BLOCK))
     try:
-        while count := _read(fd, buffer):
+        while count := fill_from(fd, buffer):
             for watch in watches:
                 watch.update(buffer[:count])
             packed.write(buffer[:count])
@@ -304,18 +207,3 @@ def prove(client: Writes, location: Location, file: Writer) -> str:
     if told is not None and told != meant:
         raise InvalidData(f"S3 says that {location} has CRC-64 {told}, {meant} was sent: do not use it")
     return meant
-
-
-def _read(fd: int, room: memoryview) -> int:
-    try:
-        return os.readv(fd, [room])
-    except OSError as error:
-        raise BrigadeError(f"reading the input failed: {error.strerror}; nothing was published") from error
-
-
-def widen(fd: int) -> None:
-    """Ask for a pipe of 1 MiB, so that a second of input is some hundred reads, not some ten thousand."""
-    with suppress(ImportError, OSError):  # not Linux, or no pipe
-        import fcntl
-
-        fcntl.fcntl(fd, _PIPE_SIZE, MIB)

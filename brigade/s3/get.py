@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from brigade.errors import InvalidData
@@ -51,5 +50,7 @@ def get(
 
 
 def _age(answer: Any) -> float:
+    from email.utils import parsedate_to_datetime  # takes 10 ms to load, and ranges are read without
+
     said = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
     return max(0.0, float((parsedate_to_datetime(said) - answer["LastModified"]).total_seconds()))

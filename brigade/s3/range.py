@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
-
 from brigade.errors import ConditionLost, RetryLater
 from brigade.s3.checksum import Checksum
 from brigade.s3.get import Gets
@@ -41,7 +39,7 @@ def fill(
                     if checksum:
                         value = checksum.update(buffer[done : done + count], value)
                     done += count
-        except (BotoCoreError, OSError) as error:
+        except _breaks() as error:
             failure = error
         if done == len(buffer):
             return value
@@ -52,6 +50,10 @@ def fill(
             ) from failure
         pause(broken)
     return value
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    return (*failures(), OSError)
 
 
 def _open(client: Gets, bucket: str, key: str, span: str, etag: str, version_id: str | None) -> Any:

@@ -4,14 +4,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-
 from brigade.errors import BrigadeError, NotFound, RetryLater
 
 
 def failures() -> tuple[type[Exception], ...]:
     """Give all that a call of a client can raise once its arguments are right: ``except failures() as error``."""
+    from botocore.exceptions import BotoCoreError, ClientError  # here and below: most commands never meet an error
+
     return (ClientError, BotoCoreError, *_unreadable())
 
 
@@ -21,11 +20,15 @@ _LATER = {"SlowDown", "RequestTimeout", "ThrottlingException", "Throttling", "Re
 
 def code(error: Exception) -> str:
     """Give S3's error code, or "" when no answer came."""
+    from botocore.exceptions import ClientError
+
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def status(error: Exception) -> int:
     """Give the HTTP status of S3's answer, or 0 when none came."""
+    from botocore.exceptions import ClientError
+
     if not isinstance(error, ClientError):
         return 0
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -38,6 +41,9 @@ def absent(error: Exception) -> bool:
 
 def unheard(error: Exception) -> bool:
     """Say whether no usable answer came, so that a write may have happened or not: lost, 5xx, or an error in a 200."""
+    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as NoConnection
+
     if isinstance(error, ClientError):
         return status(error) >= 500 or status(error) == 200
     return isinstance(error, (NoConnection, HTTPClientError, *_unreadable()))

@@ -5,9 +5,8 @@ A reply can be lost and the client's own retry then meets its own first write (4
 and a look at the object says whose write is there.
 """
 
-import random
+import os
 import time
-import uuid
 from dataclasses import dataclass
 
 from brigade.errors import ConditionLost
@@ -30,7 +29,7 @@ class Written:
 
 def new_token() -> str:
     """Make a token that no other write has."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def unclear(error: Exception, condition: Condition) -> bool:
@@ -63,6 +62,8 @@ def settle(client: Heads, bucket: str, key: str, token: str, condition: Conditio
 
 def pause(attempt: int) -> None:
     """Wait before try number ``attempt`` + 1: up to 0.2 s, doubled each time, at random so that racers part."""
+    import random
+
     time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - no secret depends on it
 
 

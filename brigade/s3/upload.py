@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-import msgspec
-
 from brigade.errors import NotFound, RetryLater
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Absent, Condition, headers
@@ -35,7 +33,8 @@ class Uploads(Heads, Protocol):
         """AbortMultipartUpload."""
 
 
-class Part(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Part:
     """A part that S3 has: durable until the upload is completed or aborted."""
 
     number: int

@@ -7,8 +7,9 @@ import pytest
 from awscrt.checksums import crc64nvme
 
 from brigade.errors import ConditionLost
-from brigade.pipe import write
-from brigade.pipe.write import MEMORY, Growing, open_write
+from brigade.pipe import growing
+from brigade.pipe.growing import MEMORY, Growing
+from brigade.pipe.write import open_write
 from brigade.s3 import Absent, stages
 from brigade.s3.location import Location
 from brigade.s3.stages import Stages
@@ -21,7 +22,7 @@ DATA = random.Random(12).randbytes(64 * MIB + 9)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two direct parts, and stages of three pieces of 5 MiB: 64 MiB fill two, and a third in part."""
-    monkeypatch.setattr(write, "_DIRECT", 2)
+    monkeypatch.setattr(growing, "_DIRECT", 2)
     monkeypatch.setattr(stages, "LARGEST_PART", 15 * MIB)
     monkeypatch.setattr(Growing, "_largest", property(lambda _: 5 * MIB))
 
@@ -66,7 +67,7 @@ def test_the_condition_holds_behind_stages(bucket: Bucket) -> None:
 
 
 def test_ten_thousand_parts_reach_43_tebibytes_in_128_mebibytes() -> None:
-    file = write.writer(object(), Location("b", "k"), memory=MEMORY)  # type: ignore[arg-type]  # nothing is called
+    file = growing.writer(object(), Location("b", "k"), memory=MEMORY)  # type: ignore[arg-type]  # nothing is called
     sizes = []
     for number in range(1, 1001):
         file._sent = number - 1

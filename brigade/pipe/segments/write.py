@@ -11,9 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
+from brigade.pipe.descriptor import Watch
+from brigade.pipe.growing import PROCESS
 from brigade.pipe.segments import manifest
 from brigade.pipe.segments.manifest import Manifest
-from brigade.pipe.write import PROCESS, Job, Watch, feed
+from brigade.pipe.write import Job, feed
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.list import keys

@@ -1,24 +1,21 @@
 """HTTP to S3: signed requests over connections that are kept, with retries."""
 
-import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import botocore
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-
+from brigade.s3.wire.connection import Buffer, Connection, Response
 from brigade.s3.wire.sign import Keys, path_of, query_of, signed
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
+if TYPE_CHECKING:
+    import ssl
+
+    from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+
 TRIES = 5
-CONNECT_S, READ_S = 10.0, 60.0
 _LATER = {408, 429, 500, 502, 503, 504}
 _LATER_CODES = {"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "Throttling"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidAccessKeyId"}
@@ -45,8 +42,9 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    response: HTTPResponse | None
-    connection: HTTPConnection
+    response: Response
+    connection: Connection
+    place: tuple[str, str]
 
 
 class Http:
@@ -59,7 +57,7 @@ class Http:
     def __init__(self, region: str, endpoint: str | None, keys: Callable[[bool], Keys], ca_bundle: str | None) -> None:
         self._region, self._endpoint, self._keys, self._ca_bundle = region, endpoint, keys, ca_bundle
         self._regions: dict[str, str] = {}
-        self._idle: dict[tuple[str, str], list[HTTPConnection]] = {}
+        self._idle: dict[tuple[str, str], list[Connection]] = {}
         self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
 
@@ -73,28 +71,30 @@ class Http:
         attempt = 0
         while attempt < TRIES:
             if attempt:
-                time.sleep(random.uniform(0, min(20.0, 0.1 * 2**attempt)))  # noqa: S311 - no secret depends on it
+                _pause(attempt)
             try:
-                return self._once(request, stream)
-            except ClientError as error:
+                answer = self._once(request, stream)
+                if answer.status < 300 and not _error_inside(request, answer.body):
+                    return answer
+                error = _refused(request, answer)
                 failure = error
                 if hint := self._heed(request, error, heeded):
                     heeded.add(hint)
                     continue
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"]
                 if status not in _LATER and error.response["Error"]["Code"] not in _LATER_CODES:
-                    raise
-            except (OSError, HTTPException) as error:
-                failure = _lost(error, request)
+                    break
+            except OSError as lost:
+                failure = _lost(lost, request)
                 self.close()  # a server that broke one connection has broken, or will break, the others
             attempt += 1
         raise failure
 
     def release(self, answer: Answer) -> None:
         """Keep the connection of a streamed answer if its body was read to the end, else close it."""
-        response = answer.response
-        if response is not None and response.isclosed() and not response.length and not response.will_close:
-            self._keep(answer.connection)
+        if answer.response.reusable:
+            with self._lock:
+                self._idle.setdefault(answer.place, []).append(answer.connection)
         else:
             answer.connection.close()
 
@@ -107,8 +107,9 @@ class Http:
         )
         connection = self._connection(scheme, host)
         try:
-            response = _exchange(connection, request, f"{path}?{query}" if query else path, headers)
-            answer = Answer(response.status, _lower(response), b"", response, connection)
+            target = f"{path}?{query}" if query else path
+            response = connection.exchange(request.method, target, headers, request.body)
+            answer = Answer(response.status, response.headers, b"", response, connection, (scheme, host))
             if stream and response.status < 300:
                 return answer
             answer.body = response.read()
@@ -116,8 +117,6 @@ class Http:
             connection.close()
             raise
         self.release(answer)
-        if response.status >= 300 or _error_inside(request, answer.body):
-            raise _refused(request, answer)
         return answer
 
     def _address(self, request: Request, region: str) -> tuple[str, str, str]:
@@ -130,23 +129,14 @@ class Http:
             return "https", f"s3.{region}.{suffix}", f"/{request.bucket}/{key}"
         return "https", f"{request.bucket}.s3.{region}.{suffix}", f"/{key}"
 
-    def _connection(self, scheme: str, host: str) -> HTTPConnection:
+    def _connection(self, scheme: str, host: str) -> Connection:
         with self._lock:
             idle = self._idle.setdefault((scheme, host), [])
             if idle:
                 return idle.pop()
             if scheme == "https" and self._tls is None:
-                bundle = self._ca_bundle or str(Path(botocore.__file__).with_name("cacert.pem"))
-                self._tls = ssl.create_default_context(cafile=bundle)
-        if scheme == "https":
-            return HTTPSConnection(host, timeout=CONNECT_S, context=self._tls)
-        return HTTPConnection(host, timeout=CONNECT_S)
-
-    def _keep(self, connection: HTTPConnection) -> None:
-        scheme = "https" if isinstance(connection, HTTPSConnection) else "http"
-        host = connection.host if connection.port == connection.default_port else f"{connection.host}:{connection.port}"
-        with self._lock:
-            self._idle.setdefault((scheme, host), []).append(connection)
+                self._tls = _tls(self._ca_bundle)
+        return Connection(host, self._tls if scheme == "https" else None)
 
     def close(self) -> None:
         """Close the connections that are kept; others are made when they are needed."""
@@ -156,7 +146,7 @@ class Http:
         for connection in idle:
             connection.close()
 
-    def _heed(self, request: Request, error: ClientError, heeded: set[str]) -> str | None:
+    def _heed(self, request: Request, error: "ClientError", heeded: set[str]) -> str | None:
         """Take up what the answer says to do otherwise, once each: another region, fresh credentials."""
         region = error.response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
         if region and region != self._regions.get(request.bucket, self._region) and "region" not in heeded:
@@ -168,39 +158,28 @@ class Http:
         return None
 
 
-def _exchange(connection: HTTPConnection, request: Request, target: str, headers: Mapping[str, str]) -> HTTPResponse:
-    if connection.sock is None:
-        connection.connect()
-        _patience(connection, READ_S)
-    connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    if request.method in {"PUT", "POST"}:
-        connection.putheader("content-length", str(memoryview(request.body).nbytes))
-    connection.endheaders()
-    try:
-        if request.body:
-            connection.send(request.body)
-    except (BrokenPipeError, ConnectionResetError):
-        # S3 refuses some bodies before they have all arrived: its answer says why, if it is there.
-        _patience(connection, 2)
-    return connection.getresponse()
+def _pause(attempt: int) -> None:
+    import random
+
+    time.sleep(random.uniform(0, min(20.0, 0.1 * 2**attempt)))  # noqa: S311 - no secret depends on it
 
 
-def _patience(connection: HTTPConnection, seconds: float) -> None:
-    if connection.sock:
-        connection.sock.settimeout(seconds)
+def _tls(ca_bundle: str | None) -> "ssl.SSLContext":
+    import ssl
+    from pathlib import Path
 
+    import botocore
 
-def _lower(response: HTTPResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.getheaders()}
+    return ssl.create_default_context(cafile=ca_bundle or str(Path(botocore.__file__).with_name("cacert.pem")))
 
 
 def _error_inside(request: Request, body: bytes) -> bool:
     return request.name in {"CompleteMultipartUpload", "UploadPartCopy", "CopyObject"} and b"<Error>" in body[:1000]
 
 
-def _refused(request: Request, answer: Answer) -> ClientError:
+def _refused(request: Request, answer: Answer) -> "ClientError":
+    from botocore.exceptions import ClientError
+
     code, message = "", ""
     if answer.body.lstrip().startswith(b"<"):
         from brigade.s3.wire.xml import texts
@@ -217,7 +196,9 @@ def _refused(request: Request, answer: Answer) -> ClientError:
     )
 
 
-def _lost(error: Exception, request: Request) -> HTTPClientError | EndpointConnectionError:
+def _lost(error: Exception, request: Request) -> "HTTPClientError | EndpointConnectionError":
+    from botocore.exceptions import EndpointConnectionError, HTTPClientError
+
     if isinstance(error, ConnectionRefusedError):
         return EndpointConnectionError(endpoint_url=f"S3 for {request.bucket}", error=error)
     return HTTPClientError(error=f"{type(error).__name__}: {error}")

@@ -16,6 +16,7 @@ HEADERS = {
     "ContentType": "content-type",
     "CopySourceIfMatch": "x-amz-copy-source-if-match",
     "CopySourceRange": "x-amz-copy-source-range",
+    "CopySourceSSECustomerAlgorithm": "x-amz-copy-source-server-side-encryption-customer-algorithm",
     "Expires": "expires",
     "IfMatch": "if-match",
     "IfNoneMatch": "if-none-match",

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
 from collections.abc import Mapping
-from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -75,6 +74,8 @@ def _section(path: str, name: str, prefix: str = "") -> Mapping[str, str]:
     file = Path(path).expanduser()
     if not file.is_file():
         return {}
+    from configparser import ConfigParser
+
     parser = ConfigParser(interpolation=None, strict=False, default_section="\0")
     parser.read(file, encoding="utf-8")
     section = name if name == "default" and parser.has_section(name) else prefix + name

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from brigade.errors import InvalidData, UsageError
 from brigade.pipe.attributes import content, customer_key, metadata, tagging
 from brigade.pipe.expectation import Expectation
+from brigade.pipe.growing import MEMORY, part_plan
 from brigade.pipe.pace import size as shown
 from brigade.pipe.quantity import age, size
 from brigade.pipe.read import Span
 from brigade.pipe.window import ordered
-from brigade.pipe.write import MEMORY, part_plan
 
 MIB = 2**20
 

@@ -1,0 +1,178 @@
+"""HTTP/1.1 over one socket, as much of it as S3 speaks.
+
+The standard library's client reads headers by the parser of e-mail: to load it, and to run it on each answer, took a
+pipe more time than all else that it does but move bytes; docs/decisions/0004-pipe-body.md has the figures.
+"""
+
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import ssl
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+CONNECT_S, READ_S, _AFTER_RESET_S = 10.0, 60.0, 2.0
+_PIECE, _HEAD, _LONGEST_HEAD = 1024 * 1024, 16 * 1024, 256 * 1024
+
+
+class Broken(OSError):
+    """The answer ended before its time, or is no HTTP."""
+
+
+class Connection:
+    """A connection to ``host`` (with its port, if that is not the scheme's); opened by the first exchange.
+
+    Waits 10 seconds for the connection, and 60 for the other side to take the next MiB or to say anything. One exchange
+    at a time; fails with OSError, and is to be closed then.
+    """
+
+    def __init__(self, host: str, tls: "ssl.SSLContext | None") -> None:
+        self._host, self._tls = host, tls
+        self._socket: socket.socket | None = None
+        self._got = b""
+
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer = b"") -> "Response":
+        """Send a request and give its answer, whose body is still to be read before the next."""
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        if method in {"PUT", "POST"}:
+            lines.append(f"content-length: {memoryview(body).nbytes}")
+        stream = self._socket = self._socket or self._connected()
+        try:
+            stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            rest = memoryview(body).cast("B")
+            for start in range(0, len(rest), _PIECE):  # each with its own minute, however slow the line is
+                stream.sendall(rest[start : start + _PIECE])
+        except (BrokenPipeError, ConnectionResetError):
+            # S3 refuses some bodies before they have all arrived: its answer says why, if it is there.
+            stream.settimeout(_AFTER_RESET_S)
+        status, answer = self._head()
+        while status < 200:
+            status, answer = self._head()
+        return Response(self, status, answer, empty=method == "HEAD" or status in {204, 304})
+
+    def close(self) -> None:
+        """Close it, if it is open."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+    def receive(self, buffer: memoryview) -> int:
+        """Fill a part of the buffer with what comes next, and say how much; 0 when the other side has closed."""
+        if self._got:
+            count = min(len(self._got), len(buffer))
+            buffer[:count], self._got = self._got[:count], self._got[count:]
+            return count
+        return self._open().recv_into(buffer)
+
+    def line(self) -> bytes:
+        """Give the next line, without its end."""
+        while b"\r\n" not in self._got:
+            self._more()
+        line, _, self._got = self._got.partition(b"\r\n")
+        return line
+
+    def _head(self) -> tuple[int, dict[str, str]]:
+        while b"\r\n\r\n" not in self._got:
+            self._more()
+        head, _, self._got = self._got.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        version, _, rest = first.partition(" ")
+        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+            raise Broken(f"no HTTP: {first[:50]!r}")
+        pairs = (line.partition(":") for line in lines)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        if version == "HTTP/1.0":
+            headers.setdefault("connection", "close")
+        return int(rest[:3]), headers
+
+    def _more(self) -> None:
+        if len(self._got) > _LONGEST_HEAD:
+            raise Broken(f"more than {_LONGEST_HEAD} bytes without the end of a header")
+        got = self._open().recv(_HEAD)
+        if not got:
+            raise Broken("the connection was closed before an answer came")
+        self._got += got
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            raise Broken("the connection is closed")
+        return self._socket
+
+    def _connected(self) -> socket.socket:
+        where = urlsplit(f"//{self._host}")
+        host, port = where.hostname or "", where.port or (443 if self._tls else 80)
+        stream = socket.create_connection((host, port), CONNECT_S)
+        try:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                stream = self._tls.wrap_socket(stream, server_hostname=host)
+            stream.settimeout(READ_S)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+
+class Response:
+    """An answer, its ``headers`` by their names in lower case; its body is read once, and fails with Broken if cut."""
+
+    def __init__(self, connection: Connection, status: int, headers: Mapping[str, str], *, empty: bool) -> None:
+        self.status, self.headers = status, headers
+        self._connection = connection
+        self._chunked = not empty and "chunked" in headers.get("transfer-encoding", "").lower()
+        length = headers.get("content-length")
+        # What is left of the body, or of its chunk; None: all until the connection is closed.
+        self._left = 0 if empty or self._chunked else int(length) if length is not None else None
+        self._ended = self._left == 0 and not self._chunked
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection can take another request: the body was read, and neither side means to close."""
+        return self._ended and self._left is not None and "close" not in self.headers.get("connection", "").lower()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as one read of the socket gives and say how far; 0 is the end."""
+        if self._chunked and not self._left and not self._ended:
+            self._next_chunk()
+        if self._ended or not len(buffer):
+            return 0
+        count = self._connection.receive(buffer if self._left is None else buffer[: self._left])
+        if self._left is None:
+            self._ended = count == 0
+            return count
+        if count == 0:
+            raise Broken(f"the answer was cut with {self._left} bytes to come")
+        self._left -= count
+        if not self._left:
+            self._after()
+        return count
+
+    def read(self, amount: int | None = None) -> bytes:
+        """Give the next ``amount`` bytes, fewer only at the end; all that is left without ``amount``."""
+        taken = bytearray()
+        while amount is None or len(taken) < amount:
+            piece = bytearray(min(_PIECE, (amount - len(taken) if amount is not None else self._left) or _HEAD))
+            count = self.readinto(memoryview(piece))
+            if not count:
+                break
+            taken += memoryview(piece)[:count]
+        return bytes(taken)
+
+    def _after(self) -> None:
+        if not self._chunked:
+            self._ended = True
+        elif self._connection.line():
+            raise Broken("a chunk of the answer is longer than it says")
+
+    def _next_chunk(self) -> None:
+        size = self._connection.line().partition(b";")[0].strip()
+        try:
+            self._left = int(size, 16)
+        except ValueError:
+            raise Broken(f"no size of a chunk: {size[:20]!r}") from None
+        if not self._left:
+            while self._connection.line():  # trailers
+                pass
+            self._ended = True
