@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from brigade.errors import NotFound, RetryLater
+from brigade.errors import BrigadeError, NotFound, RetryLater
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Absent, Condition, headers
 from brigade.s3.head import Heads
@@ -95,8 +95,14 @@ class Upload:
         """Send part ``number``, from 1 to 10,000; a return says that S3 has it, its checksum compared.
 
         A part of the same number replaces an earlier one. Every part but the last has 5 MiB or more, which S3 checks
-        at the end. Fails with NotFound when S3 no longer has the upload: aborted, by a rule or a person.
+        at the end. Fails with NotFound when S3 no longer has the upload: aborted, by a rule or a person; with
+        BrigadeError beyond the 10,000th part.
         """
+        if number > MOST_PARTS:
+            raise BrigadeError(
+                f"s3://{self.bucket}/{self.key} has {MOST_PARTS} parts and S3 takes no more: "
+                "give it more memory, so that parts are larger"
+            )
         proof = self.checksum.of(body)
         with refused("write a part of", self.bucket, self.key):
             answer = self.client.upload_part(

@@ -1,5 +1,6 @@
 """Pipes on the local AWS: parts, the checksum of the whole, and what IAM says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -31,4 +32,50 @@ def test_a_pipe_goes_there_and_back(emulator: Emulator, size: int) -> None:
     assert found["ChecksumCRC64NVME"] in done.stderr.decode()
     assert found["ChecksumType"] == "FULL_OBJECT"
     assert subprocess.run(to, input=b"x", env=environment, capture_output=True, check=False).returncode == 3
+    s3.close()
+
+
+OPTIONS = (
+    "--content-type text/x-sql --content-encoding br --content-disposition inline --content-language de "
+    "--cache-control max-age=5 --expires 2030-01-31T00:00:00Z --metadata a=b "
+    "--storage-class STANDARD_IA --acl bucket-owner-full-control --sse aws:kms --sse-kms-key {key}"
+)
+
+
+def test_what_an_object_carries_by_one_put_and_by_parts(emulator: Emulator) -> None:
+    s3 = emulator.root("s3")
+    bucket = f"pipe-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    kms = emulator.root("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.close()
+    options = OPTIONS.format(key=key).split()
+    for name, data in (("put", DATA[:10]), ("parts", DATA)):
+        command: list[Path | str] = [BRIGADE, "pipe", "to", f"s3://{bucket}/{name}", *options]
+        done = subprocess.run(command, input=data, env=emulator.environment("root"), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found = s3.head_object(Bucket=bucket, Key=name)
+        carried = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage", "CacheControl")
+        assert [found[each] for each in carried] == ["text/x-sql", "br", "inline", "de", "max-age=5"], name
+        assert found["Expires"].isoformat() == "2030-01-31T00:00:00+00:00"
+        assert found["Metadata"]["a"] == "b"
+        assert (found["StorageClass"], found["ServerSideEncryption"]) == ("STANDARD_IA", "aws:kms")
+        assert found["SSEKMSKeyId"] == key
+    s3.close()
+
+
+def test_an_old_version_is_read(emulator: Emulator) -> None:
+    s3 = emulator.root("s3")
+    bucket = f"pipe-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    environment = emulator.environment("root")
+    versions = []
+    for data in (DATA, b"second"):
+        to: list[Path | str] = [BRIGADE, "--json", "pipe", "to", f"s3://{bucket}/k"]
+        told = subprocess.run(to, input=data, env=environment, capture_output=True, check=True).stdout
+        versions.append(json.loads(told)["version_id"])
+    for version, data in zip(versions, (DATA, b"second"), strict=True):
+        back: list[Path | str] = [BRIGADE, "pipe", "from", f"s3://{bucket}/k", "--version-id", version]
+        assert subprocess.run(back, env=environment, capture_output=True, check=True).stdout == data
     s3.close()

@@ -1,6 +1,8 @@
 """Between the command and the server: 500 and 503, resets, slow and truncated and wrong bytes, lost replies, a kill."""
 
+import json
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,11 +62,12 @@ def test_a_download_gets_over_it(bucket: Bucket, fault: str) -> None:
     assert done.stdout == DATA
 
 
+@pytest.mark.parametrize("span", [[], ["--length", "8MiB"], ["--tail", "1MiB"]])
 @pytest.mark.parametrize("first", [[], ["--verify-first"]])
-def test_wrong_bytes_on_the_way_are_caught(bucket: Bucket, first: list[str]) -> None:
+def test_wrong_bytes_on_the_way_are_caught(bucket: Bucket, first: list[str], span: list[str]) -> None:
     bucket.to(stdin=DATA)
     with cutting(bucket.endpoint, "wrong") as proxy:
-        done = Bucket(proxy.endpoint, bucket.name, bucket.folder).run("from", bucket.uri(), *first)
+        done = Bucket(proxy.endpoint, bucket.name, bucket.folder).run("from", bucket.uri(), *first, *span)
     assert done.returncode == 1
     assert b"is not what S3 was given" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -102,3 +105,41 @@ def test_keys_that_expire_midway_are_read_again(faulty: Faulty, tmp_path: Any) -
     assert done.returncode == 0, done.stderr
     assert faults.fired() == 1
     assert bucket.body() == DATA
+
+
+def test_credentials_of_a_program_that_expire_soon_are_fetched_again(bucket: Bucket, tmp_path: Any) -> None:
+    """botocore's chain renews what has less than ten minutes to live: here, before each request."""
+    program, tries = tmp_path / "sign-on", tmp_path / "tries"
+    answer = {
+        "Version": 1,
+        "AccessKeyId": "key",
+        "SecretAccessKey": "secretsecret",
+        "Expiration": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
+    }
+    program.write_text(f"#!/bin/sh\necho >> {tries}\necho '{json.dumps(answer)}'\n")
+    program.chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nregion = us-east-1\ncredential_process = {program}\n")
+    given: dict[str, Any] = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": str(config)}
+    done = bucket.run("to", bucket.uri(), stdin=DATA, **given)
+    assert done.returncode == 0, done.stderr
+    assert bucket.body() == DATA
+    assert len(tries.read_text()) > 3
+
+
+def test_what_only_boto3_follows_goes_by_boto3(bucket: Bucket, tmp_path: Any) -> None:
+    """A profile's own ``s3`` section: the same promises, by the other client."""
+    config = tmp_path / "config"
+    config.write_text("[default]\ns3 =\n  addressing_style = path\n")
+    given: dict[str, Any] = {"AWS_CONFIG_FILE": str(config)}
+    done = bucket.run("to", bucket.uri(), "--no-overwrite", "--tag", "a=b", stdin=DATA, **given)
+    assert done.returncode == 0, done.stderr
+    assert bucket.head()["ChecksumCRC64NVME"] in done.stderr.decode()
+    for options in ([], ["--verify-first"]):
+        assert bucket.run("from", bucket.uri(), *options, **given).stdout == DATA
+    assert bucket.run("to", bucket.uri(), "--no-overwrite", stdin=DATA, **given).returncode == 3
+    assert bucket.run("to", bucket.uri("f"), "--", "sh", "-c", "cat; exit 5", stdin=DATA, **given).returncode == 5
+    assert (bucket.keys(), bucket.uploads()) == (["k"], [])
+    with cutting(bucket.endpoint, "wrong") as proxy:
+        wrong = Bucket(proxy.endpoint, bucket.name, bucket.folder).run("from", bucket.uri(), **given)
+    assert (wrong.returncode, b"is not what S3 was given" in wrong.stderr) == (1, True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from awscrt.checksums import crc32c
 
 from brigade.errors import InvalidData
-from brigade.pipe.read import Reading
+from brigade.pipe.read import Reading, Span, open_read
 from brigade.s3.location import Location
 from tests.pipe.conftest import BRIGADE, MIB, Bucket
 
@@ -217,14 +218,53 @@ def test_a_slow_reader_holds_the_window(bucket: Bucket) -> None:
     assert peak < 96 * 1024
 
 
-def test_start_to_first_byte(bucket: Bucket) -> None:
-    """A command of a shell loop: it loads little. CPU, not the clock, since tests run beside others."""
-    bucket.to(stdin=b"x")
-    loaded = subprocess.run(
-        [sys.executable, "-X", "importtime", BRIGADE, "pipe", "from", bucket.uri()],
+def loaded(bucket: Bucket, *arguments: str, stdin: bytes = b"") -> set[str]:
+    """Give the modules that a command loads."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", BRIGADE, "pipe", *arguments],
+        input=stdin,
         capture_output=True,
         env=bucket.environment(),
         check=True,
     )
-    names = {line.rpartition(b"|")[2].strip().decode() for line in loaded.stderr.splitlines()}
-    assert not names & {"boto3", "botocore.session", "urllib3", "rich", "asyncio", "pyarrow", "duckdb", "pydantic"}
+    return {line.rpartition(b"|")[2].strip().decode() for line in done.stderr.splitlines()}
+
+
+def test_start_to_first_byte(bucket: Bucket) -> None:
+    """A command of a shell loop: it loads little. Names, not the clock, since tests run beside others."""
+    heavy = {"boto3", "botocore.exceptions", "urllib3", "rich", "asyncio", "pyarrow", "duckdb", "pydantic", "msgspec"}
+    heavy |= {"http.client", "email.message", "ssl", "_awscrt", "tempfile", "json"}
+    assert not loaded(bucket, "to", bucket.uri(), stdin=b"x") & heavy
+    assert not loaded(bucket, "from", bucket.uri()) & (heavy | {"logging", "brigade.pipe.write"})
+
+
+def test_a_part_is_of_one_version_and_no_more_is_read_where_no_proof_is_wanted(bucket: Bucket) -> None:
+    bucket.to(stdin=LARGE)
+    asked: list[str] = []
+
+    class Asking:
+        head_object = bucket.client.head_object
+
+        def get_object(self, **arguments: Any) -> Any:
+            asked.append(f"{arguments['Range']} {arguments['IfMatch']}")
+            return bucket.client.get_object(**arguments)
+
+    reading = Reading.open(Asking(), Location(bucket.name, bucket.key()))
+    span = Span(offset=MIB, length=10)
+    assert b"".join(bytes(block) for block in reading.blocks(span, unproved=True)) == LARGE[MIB : MIB + 10]
+    assert (asked, reading.proved_by) == ([f"bytes={MIB}-{MIB + 9} {bucket.head()['ETag']}"], None)
+    assert b"".join(bytes(block) for block in reading.blocks(span)) == LARGE[MIB : MIB + 10]
+    assert (len(asked), reading.proved_by) == (1 + 3, "CRC64NVME")
+
+
+def test_a_file_is_read_to_its_proved_end_or_left_by_an_exception(bucket: Bucket) -> None:
+    bucket.to(stdin=LARGE)
+    with open_read(bucket.client, bucket.uri()) as file:
+        assert file.read(5) == LARGE[:5]
+        assert file.read() == LARGE[5:]
+    with suppress(ZeroDivisionError), open_read(bucket.client, bucket.uri()) as left:
+        assert left.read(5) == LARGE[:5]
+        raise ZeroDivisionError
+    assert left.closed
+    with pytest.raises(InvalidData), open_read(Lying(bucket.client), bucket.uri()) as file:
+        file.read()

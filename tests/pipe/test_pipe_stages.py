@@ -6,9 +6,9 @@ import random
 import pytest
 from awscrt.checksums import crc64nvme
 
-from brigade.errors import ConditionLost
+from brigade.errors import BrigadeError, ConditionLost
 from brigade.pipe import growing
-from brigade.pipe.growing import MEMORY, Growing
+from brigade.pipe.growing import Growing, part_plan
 from brigade.pipe.write import open_write
 from brigade.s3 import Absent, stages
 from brigade.s3.location import Location
@@ -66,16 +66,28 @@ def test_the_condition_holds_behind_stages(bucket: Bucket) -> None:
     assert bucket.uploads() == []
 
 
-def test_ten_thousand_parts_reach_43_tebibytes_in_128_mebibytes() -> None:
-    file = growing.writer(object(), Location("b", "k"), memory=MEMORY)  # type: ignore[arg-type]  # nothing is called
+@pytest.mark.parametrize(("mebibytes", "tebibytes"), [(68, 46.2), (128, 46.2), (256, 46.2), (1024, 46.3), (4096, 46.3)])
+def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int, tebibytes: float) -> None:
+    """The table of growth, walked part by part: no hint of the size, and never more buffers than are allowed."""
+    memory = mebibytes * MIB
+    buffers, first = part_plan(memory)
+    file = growing.writer(object(), Location("b", "k"), memory=memory)  # type: ignore[arg-type]  # nothing is called
     sizes = []
-    for number in range(1, 1001):
+    for number in range(1, 513):
         file._sent = number - 1
         sizes.append(file._size())
-    assert sizes[0] == 8 * MIB
+    assert sizes[0] == first <= 8 * MIB
     assert sizes == sorted(sizes)
-    file._sent = 1000
+    file._sent = 512
     piece = file._size()
-    reach = Stages(object(), Upload(object(), "b", "k", "i", "t"), 1000, piece)  # type: ignore[arg-type]  # as above
-    assert sum(sizes) + (reach.most - 1000) * piece > 43 * 2**40
+    assert piece >= sizes[-1]
+    assert 3 * piece <= buffers < memory  # two on their way and one that fills
+    reach = Stages(object(), Upload(object(), "b", "k", "i", "t"), 512, piece)  # type: ignore[arg-type]  # as above
+    assert sum(sizes) + (reach.most - 512) * piece >= tebibytes * 2**40
     assert reach.most > MOST_PARTS
+
+
+def test_a_part_beyond_the_last_is_refused_before_it_is_sent() -> None:
+    upload = Upload(object(), "b", "k", "i", "t")  # type: ignore[arg-type]  # nothing is called
+    with pytest.raises(BrigadeError, match=r"s3://b/k has 10000 parts .* more memory"):
+        upload.part(MOST_PARTS + 1, b"x")

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 from awscrt.checksums import crc64nvme
 from backports import zstd
@@ -177,9 +178,10 @@ def test_a_condition_that_is_lost_already_reads_and_runs_nothing(bucket: Bucket,
 
 def test_what_the_object_carries(bucket: Bucket) -> None:
     options = (
-        "--metadata a=b --metadata c=d=e --tag x=1 --cache-control max-age=5 --content-disposition inline "
+        "--metadata a=b --metadata c=d=e --tag x=1 --tag y=2+3 --cache-control max-age=5 --content-disposition inline "
         "--content-language de --storage-class STANDARD_IA --expires 2030-01-31T00:00:00Z"
     )
+    call = boto3.client("s3", endpoint_url=bucket.endpoint)
     for data in (b"{}", LARGE):
         bucket.to(*options.split(), stdin=data, key="dir/data.json")
         found = bucket.head("dir/data.json")
@@ -187,6 +189,9 @@ def test_what_the_object_carries(bucket: Bucket) -> None:
         assert found["CacheControl"] == "max-age=5"
         assert found["Metadata"] | {"a": "b", "c": "d=e"} == found["Metadata"]
         assert found["StorageClass"] == "STANDARD_IA"
+        tags = call.get_object_tagging(Bucket=bucket.name, Key=bucket.key("dir/data.json"))["TagSet"]
+        assert sorted((tag["Key"], tag["Value"]) for tag in tags) == [("x", "1"), ("y", "2+3")]
+    call.close()
 
 
 @pytest.mark.parametrize(
@@ -275,3 +280,30 @@ def test_memory_stays_under_what_is_allowed(bucket: Bucket, memory: int) -> None
     source.communicate()
     assert int(done.stdout) < memory * 1024, resource.RUSAGE_CHILDREN
     assert bucket.head()["ContentLength"] == 160 * MIB
+
+
+@pytest.mark.parametrize("size", [10, len(LARGE)])
+def test_a_key_of_ones_own_is_needed_to_read_what_it_encrypts(bucket: Bucket, size: int, tmp_path: Path) -> None:
+    """By a server that encrypts indeed, to which the key goes with every part, and each range."""
+    key = tmp_path / "key"
+    key.write_text(base64.b64encode(bytes(range(32))).decode())
+    bucket.to("--sse-c-key", f"@{key}", stdin=LARGE[:size])
+    back = bucket.run("from", bucket.uri(), "--sse-c-key", f"@{key}")
+    assert (back.returncode, back.stderr) == (0, b"")
+    assert back.stdout == LARGE[:size]
+    assert bucket.run("from", bucket.uri()).returncode == 1
+    other = base64.b64encode(bytes(32)).decode()
+    assert bucket.run("from", bucket.uri(), "--sse-c-key", other).returncode == 1
+
+
+def test_a_lock_is_on_the_object_from_its_first_moment(bucket: Bucket) -> None:
+    call = boto3.client("s3", endpoint_url=bucket.endpoint)
+    call.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    options = ["--lock-mode", "GOVERNANCE", "--lock-until", "2030-02-28T00:00:00Z", "--legal-hold"]
+    for key, data in (("put", b"x"), ("parts", LARGE)):
+        done = bucket.run("to", f"s3://locked/{key}", *options, stdin=data)
+        assert done.returncode == 0, done.stderr
+        kept = call.get_object_retention(Bucket="locked", Key=key)["Retention"]
+        assert (kept["Mode"], kept["RetainUntilDate"].isoformat()[:10]) == ("GOVERNANCE", "2030-02-28")
+        assert call.get_object_legal_hold(Bucket="locked", Key=key)["LegalHold"]["Status"] == "ON"
+    call.close()

@@ -1,0 +1,95 @@
+"""HTTP/1.1 as servers speak it: the ends of bodies, chunks, what comes before an answer, and what is none."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from brigade.s3.wire.connection import Broken, Connection
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def answering(listener: socket.socket, *answers: bytes, close: bool = True) -> Connection:
+    """Answer each request on one connection in turn, a byte or two at a time for the first kilobyte."""
+
+    def serve() -> None:
+        taken, _ = listener.accept()
+        with taken:
+            for answer in answers:
+                got = b""
+                while b"\r\n\r\n" not in got:
+                    got += taken.recv(4096)
+                for start in range(0, min(len(answer), 1000), 2):
+                    taken.sendall(answer[start : min(start + 2, 1000)])
+                taken.sendall(answer[1000:])
+            if not close:
+                taken.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "reusable"),
+    [
+        (OK + b"Content-Length: 5\r\n\r\nhello", b"hello", True),
+        (OK + b"content-length:0\r\n\r\n", b"", True),
+        (OK + b"Content-Length: 5\r\nConnection: close\r\n\r\nhello", b"hello", False),
+        (OK + b"\r\nuntil it is closed", b"until it is closed", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"hi", False),
+        (
+            OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n7;x=y\r\n0123456789\r\n0\r\n\r\n",
+            b"abc0123456789",
+            True,
+        ),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\n", b"", True),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n9c40\r\n" + b"z" * 40_000 + b"\r\n0\r\n\r\n", b"z" * 40_000, True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\nx", b"x", True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
+    ],
+)
+def test_a_body_ends_where_it_should(listener: socket.socket, answer: bytes, body: bytes, reusable: bool) -> None:
+    connection = answering(listener, answer)
+    response = connection.exchange("GET", "/", {"host": "h"})
+    assert response.read() == body
+    assert response.reusable is reusable
+    connection.close()
+
+
+def test_a_connection_is_used_again_and_an_answer_to_head_has_no_body(listener: socket.socket) -> None:
+    connection = answering(listener, OK + b"Content-Length: 7\r\nX-A: b\r\n\r\n", OK + b"Content-Length: 3\r\n\r\nabc")
+    head = connection.exchange("HEAD", "/", {"host": "h"})
+    assert (head.headers["x-a"], head.read(), head.reusable) == ("b", b"", True)
+    body = connection.exchange("GET", "/", {"host": "h"})
+    assert (body.read(2), body.reusable, body.read(2), body.read(2)) == (b"ab", False, b"c", b"")
+    assert body.reusable
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"", "closed before an answer"),
+        (b"SSH-2.0-server\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 OK\r\n\r\n", "no HTTP"),
+        (OK + b"Content-Length: 9\r\n\r\nshort", "cut with 4 bytes to come"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nshort", "cut with 4 bytes to come"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nlong\r\n0\r\n\r\n", "longer than it says"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "no size of a chunk"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", "closed before"),
+        (OK + b"X: " + b"y" * 300_000, "without the end of a header"),
+    ],
+)
+def test_what_is_cut_or_no_http_is_broken_and_never_an_end(listener: socket.socket, answer: bytes, told: str) -> None:
+    connection = answering(listener, answer)
+    with pytest.raises(Broken, match=told):
+        connection.exchange("GET", "/", {"host": "h"}).read()
+    connection.close()
