@@ -46,7 +46,7 @@ def answering(listener: socket.socket, *answers: bytes, close: bool = True) -> C
         (OK + b"\r\nuntil it is closed", b"until it is closed", False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"hi", False),
         (
-            OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n7;x=y\r\n0123456789\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
             b"abc0123456789",
             True,
         ),
