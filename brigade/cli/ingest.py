@@ -206,7 +206,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None) 
     from brigade.ingest.run import Run
 
     target = at.target(session, name, source, date)
-    with shown(session, name, at.api(session, name, source, target.state)) as api:
+    with shown(session, name, at.api(session, name, source, target.state, target.date)) as api:
         outcome = Run(
             source=source,
             target=target,

@@ -63,13 +63,13 @@ def source(name: str) -> "Feed":
     return found[name]
 
 
-def api(session: Session, name: str, source: "Feed", state: str | None = None) -> "Reads":
+def api(session: Session, name: str, source: "Feed", state: str | None = None, date: str | None = None) -> "Reads":
     """Give what reads a source, with its credentials and all the patience there is."""
     from brigade.state import State
 
     kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.secrets else None
     url = base_url(session, name)
-    return source.reader(name, url=url, client=session.client, state=kept)(unlimited)
+    return source.reader(name, url=url, client=session.client, state=kept)(unlimited, date)
 
 
 def base_url(session: Session, name: str) -> str | None:

@@ -95,11 +95,13 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
     def reader(
         self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
-    ) -> "Callable[[Callable[[], float]], Reads]":
-        """Give what makes a reader of the source ``name``, from the seconds that it may take; they share credentials.
+    ) -> "Callable[[Callable[[], float], str | None], Reads]":
+        """Give what makes a reader of the source ``name``, from the seconds that it may take and its date.
+
+        They share credentials.
 
         Arguments: ``url``, of this stage, in place of the declared one; ``client`` makes a client of AWS, by service;
-        ``state``, where a rotated token is kept. Nothing is contacted.
+        ``state``, where a rotated token and the windows of an incremental source are kept. Nothing is contacted.
         """
         raise NotImplementedError
 

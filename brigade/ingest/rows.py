@@ -1,5 +1,6 @@
 """Read a table of PostgreSQL, or a query, as pages of JSON Lines: by its key, and on behind it after a break."""
 
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from brigade.database.rows import begin, columns, opened, passes, rows, said
 from brigade.errors import InvalidData, RetryLater, SettingsError
 from brigade.ingest.fetch import PAGE_LIMIT, Reply
 from brigade.ingest.table import NEXT, TableSource
+from brigade.ingest.window import Window
 
 _BLOCK = 1024 * 1024
 _SPARE_S = 5.0
@@ -44,6 +46,8 @@ class Rows:
     source: TableSource
     secret: Opens
     remaining: Callable[[], float]
+    windows: "Callable[[Callable[[str | None], str | None]], Window] | None" = None
+    """Takes the run's window, of what says which is the newest row; None: all rows are read."""
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     waited_s: float = field(default=0.0, init=False)
@@ -127,13 +131,25 @@ class Rows:
         begin(connection, within_s=None if remaining == float("inf") else remaining)
         relation = sql.SQL(source.relation)
         self._check(columns(connection, relation))
-        return rows(connection, _select(relation, source.key, cursor))
+        taken = self.windows(functools.partial(self._newest, connection, relation)) if self.windows else None
+        return rows(connection, _select(relation, source, cursor, taken))
+
+    def _newest(self, connection: "psycopg.Connection[Any]", relation: sql.Composable, after: str | None) -> str | None:
+        """Give the last value of ``since`` in the snapshot that is behind ``after`` and old enough."""
+        since, lag = sql.Identifier(self.source.since), self.source.lag_s
+        conditions = _conditions(
+            *([sql.SQL("{} > {}").format(since, after)] if after is not None else []),
+            *([sql.SQL("{} <= now() - {} * interval '1 s'").format(since, lag)] if lag else []),
+        )
+        query = sql.SQL("SELECT max({})::text FROM {} AS brigade{}").format(since, relation, conditions)
+        found = connection.execute(query).fetchone()
+        return found[0] if found else None
 
     def _check(self, names: list[str]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InvalidData(f"{self.source.address}: two columns are named {twice[0]}; give one another name (AS)")
-        missing = [name for name in self.source.key if name not in names]
+        missing = [name for name in self.source.order if name not in names]
         if missing:
             known = ", ".join(names)
             raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
@@ -162,7 +178,7 @@ class Rows:
         """Give the row's key as text that ``_select`` takes."""
         members = _MEMBERS.decode(row)
         key = []
-        for name in self.source.key:
+        for name in self.source.order:
             raw = bytes(memoryview(members[name]))
             if raw == b"null":
                 raise InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out")
@@ -182,13 +198,25 @@ class Rows:
         time.sleep(seconds)
 
 
-def _select(relation: sql.Composable, key: tuple[str, ...], cursor: str | None) -> sql.Composed:
-    """Make the query for the rows behind the key, in its order, each as JSON."""
-    names = sql.SQL(", ").join(sql.SQL("brigade.{}").format(sql.Identifier(name)) for name in key)
-    where = order = sql.SQL("").format()
+def _select(relation: sql.Composable, source: TableSource, cursor: str | None, window: Window | None) -> sql.Composed:
+    """Make the query for the rows of the window behind the key, in its order, each as JSON."""
+    names = sql.SQL(", ").join(sql.SQL("brigade.{}").format(sql.Identifier(name)) for name in source.order)
+    since = sql.SQL("brigade.{}").format(sql.Identifier(source.since)) if source.since else names
+    wanted: list[sql.Composable] = []
+    if window:
+        if window.until is None:
+            wanted.append(sql.SQL("false"))
+        else:
+            wanted.append(sql.SQL("{} <= {}").format(since, sql.Literal(window.until)))
+        if window.after is not None:
+            wanted.append(sql.SQL("{} > {}").format(since, sql.Literal(window.after)))
     if cursor is not None:
         after = sql.SQL(", ").join(map(sql.Literal, msgspec.json.decode(cursor, type=list[str])))
-        where = sql.SQL(" WHERE ({}) > ({})").format(names, after)
-    if key:
-        order = sql.SQL(" ORDER BY {}").format(names)
-    return sql.SQL("SELECT row_to_json(brigade) FROM {} AS brigade{}{}").format(relation, where, order)
+        wanted.append(sql.SQL("({}) > ({})").format(names, after))
+    order = sql.SQL(" ORDER BY {}").format(names) if source.order else sql.SQL("")
+    query = sql.SQL("SELECT row_to_json(brigade) FROM {} AS brigade{}{}")
+    return query.format(relation, _conditions(*wanted), order)
+
+
+def _conditions(*wanted: sql.Composable) -> sql.Composable:
+    return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(wanted) if wanted else sql.SQL("")

@@ -96,10 +96,10 @@ class Source(Feed, frozen=True, kw_only=True):
 
     def reader(
         self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
-    ) -> "Callable[[Callable[[], float]], Reads]":
+    ) -> "Callable[[Callable[[], float], str | None], Reads]":
         """Give what makes an asker of its API, at ``url`` if that is given; they share the credentials."""
         from brigade.ingest.credentials import credentials
         from brigade.ingest.fetch import Api
 
         who = credentials(self.authentication, client, state, name)
-        return lambda remaining: Api(self, url or self.base_url, remaining, who)
+        return lambda remaining, _date: Api(self, url or self.base_url, remaining, who)

@@ -1,5 +1,6 @@
 """The declaration of a table of PostgreSQL, or of a query, as a source. Importing it does nothing."""
 
+import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,12 @@ class TableSource(Feed, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
     """Columns, never null, in whose order the rows are read; an index on them spares the sort. They need not be unique:
     a page ends only where the key changes."""
+    since: str = ""
+    """A column, never null and only ever growing (``updated_at``, a sequence), by which only new rows are read: those
+    behind where the last published date ended. It is read in its order, before that of the key."""
+    lag_s: float = 0.0
+    """How far behind the present such a run stays, where ``since`` is a time: rows that are written now, with the time
+    at which their transaction began, come with the next."""
     page_bytes: int = 4 * 1024 * 1024
     """How many bytes of rows make a page, 1 KiB to 32 MiB; rows of one key are on one page."""
     tries: int = 6
@@ -48,6 +55,7 @@ class TableSource(Feed, frozen=True, kw_only=True):
         self._check("table", not self.table or re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table), "SQL's name")
         self._check("query", not self.query.rstrip().endswith(";"), "one SELECT, no semicolon behind it")
         self._check("key", all(self.key) and len({*self.key}) == len(self.key), "names of columns, each once")
+        self._check("lag_s", self.lag_s >= 0 and (self.since or not self.lag_s), "0 or more, beside since")
         self._check("page_bytes", 1024 <= self.page_bytes <= 32 * 1024 * 1024, "1024 to 33554432")
         self._check("tries", self.tries >= 1, "1 or more")
 
@@ -67,9 +75,14 @@ class TableSource(Feed, frozen=True, kw_only=True):
         return (Secret(self.secret),)
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The columns in whose order rows are read."""
+        return (self.since, *(name for name in self.key if name != self.since)) if self.since else self.key
+
+    @property
     def single(self) -> bool:
-        """Whether there is no key to go on from."""
-        return not self.key
+        """Whether there is no order to go on in."""
+        return not self.order
 
     @property
     def exact(self) -> bool:
@@ -82,10 +95,20 @@ class TableSource(Feed, frozen=True, kw_only=True):
 
     def reader(
         self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
-    ) -> "Callable[[Callable[[], float]], Reads]":
-        """Give what makes a reader of it, from the seconds that it may take; the secret is kept between them."""
+    ) -> "Callable[[Callable[[], float], str | None], Reads]":
+        """Give what makes a reader of it, from the seconds that it may take and the date; they share the secret.
+
+        Without a date, or without ``state``, an incremental source is read whole.
+        """
         from brigade.database.secret import Secret as Kept
         from brigade.ingest.rows import Rows
+        from brigade.ingest.window import window
 
         secret = Kept(client("secretsmanager"), self.secret)
-        return lambda remaining: Rows(self, secret, remaining)
+
+        def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
+            if not self.since or state is None or date is None:
+                return Rows(self, secret, remaining)
+            return Rows(self, secret, remaining, functools.partial(window, state, name, date))
+
+        return reader

@@ -88,7 +88,7 @@ class _Setup:
     s3: Any
     lake: str
     state: str
-    reader: Callable[[Callable[[], float]], Reads]
+    reader: Callable[[Callable[[], float], str | None], Reads]
 
     def run(self, date: str, context: LambdaContext, holder: str, timing: Timing) -> Outcome:
         def remaining() -> float:
@@ -97,7 +97,7 @@ class _Setup:
         return Run(
             source=self.source,
             target=Target(self.name, date, self.lake, self.state),
-            api=self.reader(remaining),
+            api=self.reader(remaining, date),
             s3=self.s3,
             remaining=remaining,
             say=logger.info,

@@ -1,22 +1,27 @@
 """A table through the whole engine into the S3 of the local AWS: exactly once, whatever befalls the real database."""
 
+import functools
+import gzip
 import json
 import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from brigade.database.secret import Secret
-from brigade.errors import RetryLater
+from brigade.errors import BrigadeError, RetryLater, UsageError
 from brigade.ingest.contract import Contract
 from brigade.ingest.outcome import Outcome
 from brigade.ingest.rows import Rows
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target
+from brigade.ingest.window import window
+from brigade.state import State
 from local.postgres import Postgres
 from tests.database.tables import execute, source
 from tests.local.conftest import Emulator
@@ -74,7 +79,8 @@ class Shop:
         declared = source(**(usual | changes))
         target = Target("numbers", date, self.lake.lake, self.lake.state)
         self.said: list[str] = []
-        self.rows = Rows(declared, self.secret, remaining)
+        windows = functools.partial(window, State(self.lake.s3, self.lake.state), "numbers", date)
+        self.rows = Rows(declared, self.secret, remaining, windows if declared.since else None)
         return Run(
             source=declared,
             target=target,
@@ -214,9 +220,81 @@ def test_rows_that_break_the_contract_are_put_aside(shop: Shop) -> None:
     assert 150 not in shop.ids()
 
 
-def _plain(shop: Shop) -> bytes:
-    import gzip
+@pytest.fixture
+def changing(shop: Shop) -> str:
+    """A table whose rows say when they changed: eleven, one of them in a minute from now."""
+    table = f"t{uuid.uuid4().hex}"
+    execute(
+        shop.postgres,
+        f"CREATE TABLE {table} AS SELECT i AS id, now() - (300 - i) * interval '1 s' AS at"
+        " FROM generate_series(1, 10) i",
+        f"INSERT INTO {table} VALUES (11, now() + interval '60 s')",
+    )
+    return table
 
+
+def _of(shop: Shop, date: str) -> list[int]:
+    (key,) = (key for key in shop.lake.keys(shop.lake.lake) if PurePosixPath(key).parent.name == f"date={date}")
+    body = shop.lake.s3.get_object(Bucket=shop.lake.lake, Key=key)["Body"].read()
+    return [json.loads(line)["id"] for line in gzip.decompress(body).splitlines()]
+
+
+def test_an_incremental_source_reads_each_row_once(shop: Shop, changing: str) -> None:
+    run = functools.partial(shop.run, table=changing, key=("id",), since="at", lag_s=10.0)
+    assert run("2026-11-01").records == 10
+    assert run("2026-11-02").records == 0
+    execute(
+        shop.postgres,
+        f"INSERT INTO {changing} VALUES (12, now() - interval '20 s'), (13, now() - interval '2 s')",
+        f"UPDATE {changing} SET at = now() - interval '15 s' WHERE id = 3",
+    )
+    assert run("2026-11-03").records == 2
+    assert (_of(shop, "2026-11-01"), _of(shop, "2026-11-02"), _of(shop, "2026-11-03")) == (
+        list(range(1, 11)),
+        [],
+        [12, 3],
+    )
+    execute(shop.postgres, f"UPDATE {changing} SET at = now() - interval '11 s' WHERE id > 10 AND id <> 12")
+    run("2026-11-04")
+    assert sorted(_of(shop, "2026-11-04")) == [11, 13]
+    with pytest.raises(UsageError, match="2026-11-04 is published: 2026-10-31 would bring its rows again"):
+        run("2026-10-31")
+
+
+def test_what_was_not_published_moves_no_window(shop: Shop, changing: str) -> None:
+    run = functools.partial(shop.run, table=changing, since="at", lag_s=10.0)
+    broken = Contract(fields={"id": "text"}, extra="evolve")
+    with pytest.raises(BrigadeError, match="break the contract"):
+        run("2026-11-01", contract=broken)
+    execute(shop.postgres, f"INSERT INTO {changing} VALUES (20, now() - interval '15 s')")
+    assert run("2026-11-02").records == 11
+    assert _of(shop, "2026-11-02") == [*range(1, 11), 20]
+
+
+def test_a_run_that_goes_on_keeps_its_window(shop: Shop, changing: str) -> None:
+    wide = f"SELECT id, at, repeat(md5(id::text), 60) AS pad FROM {changing}"
+    run = functools.partial(shop.run, table="", query=wide, since="at", page_bytes=2048)
+    left = iter([900.0] * 6 + [0.1] * 1000)
+    first = run("2026-11-01", remaining=lambda: next(left))
+    assert first.outcome == "more"
+    execute(shop.postgres, f"INSERT INTO {changing} VALUES (99, now() + interval '100 s')")
+    assert run("2026-11-01").records == 11
+    assert run("2026-11-02").records == 1
+
+
+def test_a_sequence_may_be_what_grows(shop: Shop) -> None:
+    table = f"t{uuid.uuid4().hex}"
+    execute(shop.postgres, f"CREATE TABLE {table} (id bigint, v text)")
+    run = functools.partial(shop.run, table=table, key=(), since="id")
+    assert run("2026-11-01").records == 0
+    execute(shop.postgres, f"INSERT INTO {table} SELECT i FROM generate_series(1, 7) i")
+    assert run("2026-11-02").records == 7
+    execute(shop.postgres, f"INSERT INTO {table} SELECT i FROM generate_series(8, 9) i")
+    assert run("2026-11-03").records == 2
+    assert _of(shop, "2026-11-03") == [8, 9]
+
+
+def _plain(shop: Shop) -> bytes:
     return gzip.decompress(shop.lake.body())
 
 
