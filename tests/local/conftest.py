@@ -16,6 +16,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from tests.local.deployment import Deployment
+    from tests.local.inventory_lake import Lake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".brigade" / "emulator" / "bin" / "python"
@@ -108,3 +109,10 @@ def deployed(emulator: Emulator) -> "Deployment":
     from tests.local.deployment import deploy  # which stands on this module
 
     return deploy(emulator)
+
+
+@pytest.fixture(scope="session", params=["CSV", "ORC", "Parquet"])
+def lake(emulator: Emulator, request: pytest.FixtureRequest) -> "Lake":
+    from tests.local.inventory_lake import make  # which stands on this module
+
+    return make(emulator, request.param)

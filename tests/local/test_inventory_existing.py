@@ -13,8 +13,9 @@ import pytest
 
 from brigade.inventory import latest, read
 from lambdas.inventory import configure
-from tests.local.conftest import Emulator
+from tests.local.conftest import Emulator, run_local
 from tests.local.inventories import Inventory
+from tests.local.inventory_lake import Lake
 
 KEYS = ["old/a b+c", "old/日本.jpg"]
 
@@ -131,3 +132,33 @@ def test_a_bucket_that_is_not_there_fails_the_create_with_its_reason(bucket: Inv
     failed = asked(bucket, "Create", Bucket=f"gone-{uuid.uuid4().hex}")
     assert failed["Status"] == "FAILED"
     assert "NoSuchBucket" in failed["Reason"]
+
+
+@pytest.mark.parametrize("lake", ["Parquet"], indirect=True)
+def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> None:
+    s3, bucket = lake.client("s3"), f"old.bucket-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="old/a b+c", Body=b"12345")
+    listed = s3.get_bucket_inventory_configuration(Bucket=lake.lake, Id="all")["InventoryConfiguration"]
+    theirs = {**listed, "Id": "theirs", "Filter": {"Prefix": "old/"}}
+    s3.put_bucket_inventory_configuration(Bucket=bucket, Id="theirs", InventoryConfiguration=theirs)
+    policy = s3.get_bucket_policy(Bucket=lake.reports)["Policy"]
+    shown = json.loads(lake.run("--json", "inventory", "enable", bucket, "--dry-run").stdout)
+    assert shown["table"] == f"{lake.database}.inventory_{bucket.replace('.', '_').replace('-', '_')}"
+    assert s3.get_bucket_policy(Bucket=lake.reports)["Policy"] == policy
+    asked = lake.run("inventory", "enable", bucket, check=False)
+    assert (asked.returncode, b"add --yes" in asked.stderr) == (2, True)
+    for _ in range(2):  # once more changes nothing
+        lake.run("inventory", "enable", bucket, "--yes")
+    configured = s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]
+    assert {each["Id"]: each.get("Filter") for each in configured} == {"all": None, "theirs": {"Prefix": "old/"}}
+    before, after = (
+        json.loads(each)["Statement"] for each in (policy, s3.get_bucket_policy(Bucket=lake.reports)["Policy"])
+    )
+    assert [statement for statement in after if statement in before] == before
+    assert len(after) == len(before) + 1
+    run_local(lake.emulator.home, "deliver-inventory", bucket)
+    sql = "SELECT key, size FROM inventory"
+    here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
+    assert json.loads(here.stdout) == {"key": "old/a b+c", "size": 5}
+    assert lake.run("--json", "inventory", "sql", sql, "--bucket", bucket, "--engine", "athena").stdout == here.stdout

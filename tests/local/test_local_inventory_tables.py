@@ -1,20 +1,16 @@
 """The stacks' own table over real deliveries, and their own named queries on it, in every format they can be set to."""
 
 import uuid
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from aws_cdk import App, Stack
-from aws_cdk.assertions import Template
 
 from brigade.settings import Inventory as Settings
 from stacks.parts.inventory import columns
 from stacks.parts.questions import questions
-from stacks.parts.table import InventoryTable
-from stacks.parts.view import TypedView
 from tests.local.conftest import Emulator
 from tests.local.inventories import Inventory
+from tests.local.stack_tables import make_tables
 
 BODIES = {"a/one.txt": b"12345", "a/two words.txt": b"12345", "b/größer.tar": b"1234567890", "plain": b"123"}
 
@@ -23,15 +19,6 @@ TYPED = (
     "key, size, last_modified_date > TIMESTAMP '2020-01-01', is_multipart_uploaded, "
     "object_lock_retain_until_date, lifecycle_expiration_date, replication_status, dt"
 )
-
-
-def table_inputs(settings: Settings, database: str, deliveries: str) -> Iterator[dict[str, Any]]:
-    """What the stack asks Glue for: the table and its view."""
-    stack, catalog = Stack(App(), "catalog"), "000000000000"
-    InventoryTable(stack, "Table", catalog=catalog, database=database, deliveries=deliveries, inventory=settings)
-    TypedView(stack, "View", catalog=catalog, database=database, table="inventory", inventory=settings)
-    for resource in Template.from_stack(stack).find_resources("AWS::Glue::Table").values():
-        yield resource["Properties"]["TableInput"]
 
 
 class Delivered(NamedTuple):
@@ -51,24 +38,21 @@ class Delivered(NamedTuple):
     scope="module", params=[(form, which) for form in ("CSV", "ORC", "Parquet") for which in ("All", "Current")]
 )
 def delivered(emulator: Emulator, request: pytest.FixtureRequest) -> Delivered:
-    settings = Settings(format=request.param[0], versions=request.param[1])
+    form, versions = request.param
     inventory = Inventory(emulator)
     inventory.allow()
-    if settings.versions == "All":
+    if versions == "All":
         inventory.s3.put_bucket_versioning(Bucket=inventory.source, VersioningConfiguration={"Status": "Enabled"})
         inventory.s3.put_object(Bucket=inventory.source, Key="plain", Body=b"an older version, not counted")
         inventory.s3.put_object(Bucket=inventory.source, Key="gone", Body=b"not counted either")
         inventory.s3.delete_object(Bucket=inventory.source, Key="gone")
     for key, body in BODIES.items():
         inventory.s3.put_object(Bucket=inventory.source, Key=key, Body=body)
-    fields = [column.field for column in columns(settings.versions) if column.field]
-    inventory.configure(settings.id, settings.format, settings.versions, OptionalFields=fields)
+    fields = [column.field for column in columns(versions) if column.field]
+    inventory.configure("lake", form, versions, OptionalFields=fields)
     (told,) = inventory.deliver()
-    glue, database = emulator.root("glue"), f"catalog_{uuid.uuid4().hex[:8]}"
-    deliveries = f"s3://{inventory.destination}/inventory/{inventory.source}/{settings.id}"
-    glue.create_database(DatabaseInput={"Name": database})
-    for table in table_inputs(settings, database, deliveries):
-        glue.create_table(DatabaseName=database, TableInput=table)
+    database = f"catalog_{uuid.uuid4().hex[:8]}"
+    settings = make_tables(inventory, database, "lake", form, versions)
     return Delivered(inventory, settings, database, told["delivery"].split("/")[-2].replace("T", "-").removesuffix("Z"))
 
 

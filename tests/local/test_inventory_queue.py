@@ -1,0 +1,26 @@
+"""Keys to queues of the local AWS, by the command."""
+
+import json
+import uuid
+
+import pytest
+
+from tests.local.inventory_lake import KEYS, Lake
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_command_sends_each_key_to_a_queue_and_goes_on_where_it_stopped(lake: Lake) -> None:
+    s3, sqs = lake.client("s3"), lake.client("sqs")
+    s3.create_bucket(Bucket=f"state-{lake.lake}")
+    for name, attributes in (("keys", {}), ("keys.fifo", {"FifoQueue": "true"})):
+        url = sqs.create_queue(QueueName=f"{uuid.uuid4().hex[:8]}-{name}", Attributes=attributes)["QueueUrl"]
+        shown = lake.run("inventory", "to-queue", url, "--dry-run", "--body", "{key}")
+        assert len(shown.stdout.splitlines()) >= 3
+        sent = lake.run("--json", "inventory", "to-queue", url, "--yes", "--where", "key <> 'plain/two.txt'")
+        assert json.loads(sent.stdout)["messages"] == len(KEYS) - 2
+        found = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"])["key"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        assert sorted(found) == sorted(set(KEYS) - {"delete/me.txt", "plain/two.txt"})

@@ -1,0 +1,74 @@
+"""SQL and the named questions, asked of one delivery here and on the local Athena, by the library and the command."""
+
+import json
+
+import pytest
+
+from brigade.catalog import QUESTIONS, Question
+from brigade.errors import BrigadeError, NotFound
+from brigade.inventory import athena, latest, query
+from tests.local.inventory_lake import Lake
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT key, version_id, is_latest, is_delete_marker, size, last_modified_date, e_tag, storage_class, "
+        "is_multipart_uploaded FROM inventory ORDER BY key, version_id",
+        "SELECT * FROM inventory ORDER BY key, version_id",
+        "SELECT count(*) AS n, sum(size) AS bytes, avg(size) AS mean, max(last_modified_date) AS newest FROM inventory",
+        "SELECT key FROM inventory WHERE size >= 200 AND is_latest AND key LIKE '%🪣%'",
+        "SELECT is_latest, count(*) AS n FROM inventory WHERE size IS NOT NULL GROUP BY is_latest ORDER BY n",
+        "SELECT max(size) / 3 AS third FROM inventory",
+        "WITH big AS (SELECT * FROM inventory WHERE size > 100) SELECT count(*) AS n FROM big",
+    ],
+)
+def test_athena_answers_what_duckdb_answers(lake: Lake, sql: str) -> None:
+    here = lake.asked_duckdb(sql)
+    assert here[1]
+    assert lake.asked_athena(sql) == here
+
+
+def test_athena_says_its_own_reason(lake: Lake) -> None:
+    statement = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT nothing FROM inventory", None)
+    with pytest.raises(BrigadeError, match=r"ended FAILED on Athena: .*nothing"):
+        athena.query(lake.client("athena"), lake.database, lake.database, statement)
+    with pytest.raises(NotFound, match="there is no table"):
+        athena.statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", None)
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_command_asks_both_engines(lake: Lake) -> None:
+    sql = "SELECT key, size FROM inventory WHERE is_latest AND size > 0 ORDER BY key"
+    here = lake.run("--json", "inventory", "sql", sql)
+    there = lake.run("--json", "inventory", "sql", sql, "--engine", "athena")
+    assert here.stdout == there.stdout
+    assert json.loads(here.stdout.splitlines()[0])["key"] == "//leading//../dots"
+    assert b"it reads the delivery dt = '20" in there.stderr
+    assert b"bytes for about $0.00005" in there.stderr
+    partition = latest(lake.client("s3"), *lake.place).partition
+    dated = sql.replace("WHERE", f"WHERE dt = '{partition}' AND")
+    pinned = lake.run("--json", "inventory", "sql", dated, "--engine", "athena")
+    assert pinned.stdout == here.stdout
+    assert b"names no dt" not in pinned.stderr
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)
+def test_both_engines_answer_each_question_alike(lake: Lake, question: Question) -> None:
+    delivery = latest(lake.client("s3"), *lake.place)
+    text = question.text([*delivery.manifest.columns, "dt"])
+    here = query(delivery, text)
+    assert lake.asked_athena(text) == (here.columns, list(here.rows()))
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_command_asks_a_question(lake: Lake) -> None:
+    listed = [json.loads(line) for line in lake.run("--json", "inventory", "questions").stdout.splitlines()]
+    assert [each["question"] for each in listed] == [each.name for each in QUESTIONS]
+    asked = ["--json", "inventory", "ask", "by-prefix", "--argument", "depth=2"]
+    here, there = lake.run(*asked), lake.run(*asked, "--engine", "athena")
+    assert here.stdout == there.stdout
+    prefixes = {json.loads(line)["prefix"] for line in here.stdout.splitlines()}
+    assert prefixes == {"plain/", "space and+plus/", "", "emoji 🪣/日本語/", "//"}
+    markers = json.loads(lake.run("--json", "inventory", "ask", "delete-markers").stdout)
+    assert markers == {"prefix": "delete/", "markers": 1, "hiding_nothing": 0}
