@@ -4,10 +4,9 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
-from ministack.services.cloudformation import provisioners
 
 from local.home import REPOSITORY
-from local.replacing import replacing
+from local.replacing import provisioned, replacing
 
 _PYTHON = REPOSITORY / ".brigade" / "lambda-runtime" / "bin" / "python"
 
@@ -104,25 +103,12 @@ def set_concurrency_and_dead_letters() -> None:
 
     Mends (1.5.33): the function is limited and its dead letters are sent.
     """
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
 
-    @replacing(handlers, "create")
-    def create(original: Any, logical_id: str, properties: Any, *rest: Any, **named: Any) -> Any:
-        made = original(logical_id, properties, *rest, **named)
-        _limit(made[0], properties)
-        return made
-
-    @replacing(handlers, "update")
-    def update(original: Any, physical_id: str, old: Any, properties: Any, *rest: Any, **named: Any) -> Any:
-        made = original(physical_id, old, properties, *rest, **named)
-        _limit(made[0], properties)
-        return made
-
-
-def _limit(name: str, properties: Any) -> None:
-    function = lambda_svc._functions[name]
-    reserved = properties.get("ReservedConcurrentExecutions")
-    function["concurrency"] = None if reserved is None else int(reserved)
-    function["config"].pop("DeadLetterConfig", None)
-    if properties.get("DeadLetterConfig"):
-        function["config"]["DeadLetterConfig"] = properties["DeadLetterConfig"]
+    @provisioned("AWS::Lambda::Function")
+    def limit(name: str, properties: Any) -> None:
+        function = lambda_svc._functions[name]
+        reserved = properties.get("ReservedConcurrentExecutions")
+        function["concurrency"] = None if reserved is None else int(reserved)
+        function["config"].pop("DeadLetterConfig", None)
+        if properties.get("DeadLetterConfig"):
+            function["config"]["DeadLetterConfig"] = properties["DeadLetterConfig"]

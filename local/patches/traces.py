@@ -5,10 +5,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.services import lambda_svc, stepfunctions
-from ministack.services.cloudformation import provisioners
 
 from local import xray
-from local.replacing import replacing
+from local.replacing import provisioned, replacing
 
 _header: ContextVar[str | None] = ContextVar("the trace header of an invocation", default=None)
 
@@ -52,24 +51,12 @@ def trace_state_machines() -> None:
     Mends (1.5.33): it is kept, and an execution leaves a trace with a segment of the state machine's.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html
     """
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
 
+    @provisioned("AWS::StepFunctions::StateMachine")
     def keep(arn: str, properties: Any) -> None:
         asked = properties.get("TracingConfiguration") or {}
         enabled = str(asked.get("Enabled", False)).lower() == "true"
         stepfunctions._state_machines[arn]["tracingConfiguration"] = {"enabled": enabled}
-
-    @replacing(handlers, "create")
-    def create(original: Any, logical_id: str, properties: Any, *rest: Any, **named: Any) -> Any:
-        made = original(logical_id, properties, *rest, **named)
-        keep(made[0], properties)
-        return made
-
-    @replacing(handlers, "update")
-    def update(original: Any, physical_id: str, old: Any, properties: Any, *rest: Any, **named: Any) -> Any:
-        made = original(physical_id, old, properties, *rest, **named)
-        keep(made[0], properties)
-        return made
 
     @replacing(stepfunctions, "_run_execution")
     def run(original: Any, execution: str) -> None:
