@@ -65,9 +65,12 @@ def source(name: str) -> "Feed":
 
 def api(session: Session, name: str, source: "Feed", state: str | None = None, date: str | None = None) -> "Reads":
     """Give what reads a source, with its credentials and all the patience there is."""
+    from brigade.ingest.source import Source
     from brigade.state import State
 
-    kept = State(session.client("s3"), state or session.deployment["StateBucket"]) if source.secrets else None
+    if state is None and isinstance(source, Source) and source.secrets:
+        state = session.deployment["StateBucket"]  # where a rotated token is kept
+    kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
     return source.reader(name, url=url, client=session.client, state=kept)(unlimited, date)
 

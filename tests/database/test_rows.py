@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,9 @@ from uuid import uuid4
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
+from brigade.ingest.extract import Extract
 from brigade.ingest.rows import Rows
+from brigade.jsonl import Stamp
 from local.postgres import Postgres
 from tests.database.tables import Given, execute, given, pages, reader, source
 
@@ -236,6 +239,20 @@ def test_a_reading_that_is_left_leaves_no_query(postgres: Postgres, table: str) 
     assert left(postgres, at_least=1) >= 1
     rows.close()
     assert left(postgres) == 0
+
+
+@pytest.mark.parametrize("key", [(), ("k",)])
+def test_memory_is_a_page_however_many_and_wide_the_rows(postgres: Postgres, key: tuple[str, ...]) -> None:
+    width = "CASE WHEN i % 500 = 0 THEN 1000000 ELSE 100 END"
+    query = f"SELECT i AS k, repeat('x', {width}) AS v FROM generate_series(1, 40000) i"
+    declared = source(query=query, key=key, page_bytes=1024 * 1024)
+    tracemalloc.start()
+    taken = Extract(declared, reader(postgres, declared), Stamp("2026-11-22", "now"))
+    size = sum(len(block) for block in taken.lines())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (taken.records, size > 80_000_000) == (40000, True)
+    assert peak < 12 * 1024 * 1024
 
 
 def test_a_wrong_password_is_said_without_it(postgres: Postgres, table: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,5 +152,11 @@ def test_no_other_secret_can_be_read(shop: Shop) -> None:
 def test_the_command_reads_what_is_declared(shop: Shop) -> None:
     listed = json.loads(shop.brigade("ingest", "list").stdout)
     assert listed["address"] == f"shop.orders by the secret {SECRET}"
+    who = replace(shop, environment={**shop.emulator.environment("root"), "PYTHONPATH": str(shop.root)})
+    checked = json.loads(who.brigade("ingest", "check", "orders").stdout)
+    assert (checked["url"], checked["more"]) == (listed["address"], True)
+    assert set(checked["fields"]) == {"id", "price", "note"}
+    done = who.brigade("ingest", "run", "orders", "--to", "-", "--limit-pages", "1")
+    assert json.loads(done.stdout.splitlines()[0])["note"] == "no 1"
     with psycopg.connect(given(shop.postgres).uri) as connection:
         assert connection.execute("SELECT count(*) FROM shop.orders").fetchone() == (COUNT,)
