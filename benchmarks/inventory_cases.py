@@ -17,19 +17,14 @@ _STAMP = "2026-11-22T01-00Z"
 _KEY, _SIZE = 1, 5
 
 
-def main(case: str, folder: str, *rest: str) -> None:
-    """Run a case, or make the data."""
-    if case == "make":
-        from benchmarks.inventory_data import make
-
-        make(Path(folder), int(rest[0]), int(rest[1]))
-        return
+def main(case: str, folder: str, tool: str) -> None:
+    """Run a case by a tool."""
     if case.endswith("one core"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     files = 1 if case in ("csv one file", "rows csv") else 10
     form = {"parq": "Parquet", "orc ": "ORC"}.get(case[:4], "CSV")
     delivery = Path(folder) / f"{form}-{files}" / "lake" / _STAMP
-    work = _chosen(case, rest[0], delivery)
+    work = _chosen(case, tool, delivery)
     idle, began = _peak(), time.monotonic()
     rows, size = work()
     told = {"work_s": time.monotonic() - began, "rows": rows, "bytes": size}

@@ -7,16 +7,13 @@ the clock on all cores.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.table import run, show
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OUT = _ROOT / ".brigade/bench/jobs.json"
@@ -40,7 +37,7 @@ def main() -> None:
         )
         for case, tools in _CASES.items():
             for _ in range(_ROUNDS.get(case, 1)):
-                runs += [_run(case, tool, folder) for tool in tools]
+                runs += [run("benchmarks.jobs_cases", case, folder, tool) for tool in tools]
     ratios = {
         "handler_ms": _best(runs, "handler", "brigade", "ms"),
         "cold_import": _best(runs, "import", "brigade", "cpu_s") / _best(runs, "import", "boto3 + S3 client", "cpu_s"),
@@ -50,17 +47,7 @@ def main() -> None:
     }
     _OUT.parent.mkdir(parents=True, exist_ok=True)
     _OUT.write_text(json.dumps({"runs": runs, "ratios": ratios}, indent=2) + "\n")
-    _show(runs, ratios)
-
-
-def _run(case: str, tool: str, folder: str) -> dict[str, Any]:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.jobs_cases", case, folder, tool], cwd=_ROOT, check=True, capture_output=True
-    )
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"case": case, "tool": tool, "cpu_s": cpu, "wall_s": wall, **json.loads(done.stdout.splitlines()[-1])}
+    show(runs, ratios, "cpu_s", "wall_s", "work_s", "peak_mib")
 
 
 def _best(runs: list[dict[str, Any]], case: str, tool: str, name: str) -> float:
@@ -69,17 +56,6 @@ def _best(runs: list[dict[str, Any]], case: str, tool: str, name: str) -> float:
 
 def _most(runs: list[dict[str, Any]], case: str, name: str) -> float:
     return float(max(run[name] for run in runs if run["case"] == case))
-
-
-def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    table = Table("case", "tool", "rows", "cpu_s", "wall_s", "work_s", "peak_mib")
-    for run in runs:
-        cells = [run[name] for name in ("cpu_s", "wall_s", "work_s", "peak_mib")]
-        table.add_row(run["case"], run["tool"], f"{run['rows']:,}", *(f"{cell:.2f}" for cell in cells))
-    console = Console()
-    console.print(table)
-    for name, value in ratios.items():
-        console.print(f"{name}: {value:,.2f}")
 
 
 if __name__ == "__main__":

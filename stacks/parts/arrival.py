@@ -5,6 +5,7 @@ from pathlib import Path
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -36,8 +37,8 @@ class Arrival(Construct):
     ) -> None:
         """Arguments: ``tables``, the names of those that deliveries are read by; ``root``, the repository."""
         super().__init__(scope, construct_id)
-        stack, stage = Stack.of(self), settings.stage
-        database, workgroup = names.database(stage), names.workgroup(stage)
+        stage, prefix = settings.stage, settings.inventory.prefix
+        self._database, self._workgroup = names.database(stage), names.workgroup(stage)
         made = Function(
             self,
             "Arrived",
@@ -48,42 +49,43 @@ class Arrival(Construct):
                 "BRIGADE_STAGE": stage,
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_DATABASE": database,
-                "BRIGADE_WORKGROUP": workgroup,
+                "BRIGADE_DATABASE": self._database,
+                "BRIGADE_WORKGROUP": self._workgroup,
             },
             memory_mib=512,
             timeout_s=900,
             concurrency=None,
             settings=settings,
         )
-
-        def named(service: str, resource: str) -> str:
-            return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
-
-        role, prefix = made.role, settings.inventory.prefix
+        role = made.role
         allow_list(role, reports, state)
         allow_objects(role, reports, [f"{prefix}/*", "queries/*"], "s3:GetObject")
         allow_objects(role, reports, ["queries/*"], "s3:PutObject")
         allow(role, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
-        asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
-        allow(role, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])
-        above = [named("glue", what) for what in ("catalog", f"database/{database}")]
-        allow(role, ["glue:GetDatabase"], above)
-        allow(role, ["glue:GetTable"], [*above, *(named("glue", f"table/{database}/{name}") for name in tables)])
-        allow(role, ["events:PutEvents"], [named("events", "event-bus/default")])
+        self._allow_queries(role, tables)
+        allow(role, ["events:PutEvents"], [self._arn("events", "event-bus/default")])
+        written = {
+            "bucket": {"name": [reports.bucket_name]},
+            "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},
+        }
         events.Rule(
             self,
             "Whole",
             description="S3 has finished a delivery: it writes manifest.checksum last",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [reports.bucket_name]},
-                    "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},
-                },
-            ),
+            event_pattern=events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=written),
             targets=[targets.LambdaFunction(made.function, retry_attempts=4)],
         )
+
+    def _allow_queries(self, role: iam.Role, tables: list[str]) -> None:
+        asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
+        allow(role, [f"athena:{action}" for action in asking], [self._arn("athena", f"workgroup/{self._workgroup}")])
+        above = [self._arn("glue", what) for what in ("catalog", f"database/{self._database}")]
+        allow(role, ["glue:GetDatabase"], above)
+        these = [self._arn("glue", f"table/{self._database}/{name}") for name in tables]
+        allow(role, ["glue:GetTable"], [*above, *these])
+
+    def _arn(self, service: str, resource: str) -> str:
+        stack = Stack.of(self)
+        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"

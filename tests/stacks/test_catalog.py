@@ -1,6 +1,7 @@
 """The deliveries are a table, right for each format, and the saved questions give the same answers over each."""
 
 import base64
+import inspect
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ from brigade.catalog import QUESTIONS
 from brigade.settings import Inventory
 from stacks.parts.questions import questions
 from tests.stacks.conftest import Buckets, Stage, Synthesized
+
+from aws_cdk import aws_glue as glue  # isort: skip - conftest names Node before CDK is imported
 
 # A manifest's fileSchema with every field: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
 CSV_SCHEMA = (
@@ -122,6 +125,16 @@ def test_partitions_are_the_hours_since_the_first_deployment(buckets: Buckets) -
         "projection.dt.interval.unit": "HOURS",
     }
     assert "Parameters" not in described["StorageDescriptor"], "Athena looks for projection in the table's own alone"
+
+
+def test_lake_formation_cannot_be_told_by_a_template() -> None:
+    """Why docs/inventory.md has a command for AdditionalLocations: what CloudFormation's table takes lacks it.
+
+    CDK's class is generated of CloudFormation's own schema: when this fails, set it in stacks/parts/table.py instead.
+    """
+    taken = inspect.signature(glue.CfnTable.StorageDescriptorProperty.__init__).parameters
+    assert {"location", "columns", "serde_info"} <= taken.keys()
+    assert "additional_locations" not in taken
 
 
 def test_the_table_looks_where_s3_delivers(buckets: Buckets) -> None:
