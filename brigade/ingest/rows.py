@@ -68,8 +68,8 @@ class Rows:
         A connection that breaks is made anew, as often as the source says, with doubling waits and jitter.
 
         Fails with RetryLater when that does not help or the query is cancelled, BrigadeError when PostgreSQL refuses,
-        SettingsError when the key names no column, InvalidData when a key is null, a column's name is there twice, or
-        rows of one key are more than 64 MiB.
+        SettingsError when the key names no column, InvalidData when a key is null, a column's name is there twice, or a
+        row, or the rows of one key, are more than 64 MiB.
         """
         for attempt in range(1, self.source.tries + 1):
             try:
@@ -110,6 +110,7 @@ class Rows:
         try:
             for row in self._open(None):
                 block += row
+                self._check_size(block)
                 if len(block) >= _BLOCK:
                     self._count(block)
                     yield bytes(block)
@@ -131,6 +132,8 @@ class Rows:
         begin(connection, within_s=None if remaining == float("inf") else remaining)
         relation = sql.SQL(source.relation)
         self._check(columns(connection, relation))
+        if cursor is None and source.table:
+            self._check_nulls(connection, relation)
         taken = self.windows(functools.partial(self._newest, connection, relation)) if self.windows else None
         return rows(connection, _select(relation, source, cursor, taken))
 
@@ -154,6 +157,16 @@ class Rows:
             known = ", ".join(names)
             raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
 
+    def _check_nulls(self, connection: "psycopg.Connection[Any]", relation: sql.Composable) -> None:
+        """Fail if a row has no key: no page could begin behind it. Of columns that are NOT NULL nothing is read."""
+        for name in self.source.order:
+            query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS brigade WHERE {} IS NULL)")
+            if connection.execute(query.format(relation, sql.Identifier(name))).fetchone() == (True,):
+                raise self._null(name)
+
+    def _null(self, name: str) -> InvalidData:
+        return InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out by a query")
+
     def _fill(self, stream: Iterator[Any]) -> tuple[bytearray, str | None]:
         """Take rows until the page is full and the key changes; give them, and the last key if there are more."""
         size, body, start, last = self.source.page_bytes, bytearray(self._ahead), 0, None
@@ -165,10 +178,9 @@ class Rows:
                     self._ahead = bytes(row)
                     self._count(body)
                     return body, last
-                if len(body) + len(row) > PAGE_LIMIT:
-                    raise InvalidData(f"{self.source.address}: rows of one key are more than {PAGE_LIMIT} bytes")
             start = len(body)
             body += row
+            self._check_size(body)
         if body:
             self._key(memoryview(body)[start:])  # null sorts last
         self._count(body)
@@ -181,9 +193,13 @@ class Rows:
         for name in self.source.order:
             raw = bytes(memoryview(members[name]))
             if raw == b"null":
-                raise InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out")
+                raise self._null(name)
             key.append(msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode())
         return msgspec.json.encode(key).decode()
+
+    def _check_size(self, body: bytearray) -> None:
+        if len(body) > PAGE_LIMIT:
+            raise InvalidData(f"{self.source.address}: a row, or the rows of one key, are more than {PAGE_LIMIT} bytes")
 
     def _count(self, body: bytes | bytearray) -> None:
         self.bytes_in += len(body)

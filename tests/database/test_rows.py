@@ -152,8 +152,10 @@ def test_nothing_can_be_changed(postgres: Postgres, table: str) -> None:
         (
             {"query": "SELECT 1 AS k, repeat('x', 9000000) AS v FROM generate_series(1, 8)", "key": ("k",)},
             InvalidData,
-            "rows of one key are more than 67108864 bytes",
+            "a row, or the rows of one key, are more than 67108864 bytes",
         ),
+        ({"query": "SELECT repeat('x', 70000000) AS v"}, InvalidData, "a row, .* are more than 67108864 bytes"),
+        ({"query": "SELECT 1 AS k, repeat('x', 70000000) AS v", "key": ("k",)}, InvalidData, "a row, or"),
     ],
 )
 def test_what_cannot_be_read_is_said(
@@ -165,6 +167,14 @@ def test_what_cannot_be_read_is_said(
     assert type(caught.value) is kind
     assert postgres.password not in str(caught.value)
     assert left(postgres) == 0
+
+
+@pytest.mark.parametrize("order", [{"key": ("k", "n")}, {"key": ("k",), "since": "n"}])
+def test_a_null_in_the_midst_of_a_tables_key_is_found_first(postgres: Postgres, order: dict[str, Any]) -> None:
+    name = f"t{uuid4().hex}"
+    execute(postgres, f"CREATE TABLE {name} AS SELECT i AS k, NULLIF(i, 7) AS n FROM generate_series(1, 2000) i")
+    with pytest.raises(InvalidData, match="the key's n is null in a row"):
+        reader(postgres, source(table=name, page_bytes=SMALL, **order)).page(None)
 
 
 def test_a_server_that_is_killed_between_pages_is_read_on_behind_the_key(mortal: Postgres) -> None:
