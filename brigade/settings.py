@@ -75,6 +75,19 @@ class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The mean width of a record, in bytes of JSON, above which an ingest is said to have jumped."""
 
 
+class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A PostgreSQL on RDS with PostgREST before it, in a network of their own."""
+
+    instance: Annotated[str, Meta(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t4g.micro"
+    """The class of RDS without ``db.``; PostgREST runs on a quarter of a processor beside it."""
+    storage_gib: Annotated[int, Meta(ge=20, le=65536)] = 20
+    rotate_days: Annotated[int, Meta(ge=1, le=1000)] = 30
+    schemas: tuple[Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*$")], ...] = ("api",)
+    """What PostgREST serves, the first by default."""
+    anonymous_role: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*$")] = "anonymous"
+    """The role as which PostgREST answers a request without a token."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that differs from stage to stage. Constructs take values of it; nothing below ``app.py`` reads context."""
 
@@ -100,6 +113,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which operations of S3's own (``brigade jobs submit s3:tag`` …) the jobs' role may do on all of the lake."""
     retention: Retention = Retention()
     alarms: Alarms = Alarms()
+    database: Database | None = None
+    """A database of the stage's own; none unless set, for it costs by the hour. It needs ``region``."""
     source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]] = {}
     """The base URL of a source in this stage, by its name, where it is not the one declared."""
 
@@ -108,6 +123,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         twice = sorted({name for name in tables if tables.count(name) > 1})
         if twice:
             raise ValueError(f"buckets names two whose tables would both be {twice[0]}; leave one out")
+        if self.database and self.target == "aws" and not self.region:
+            raise ValueError("database needs region: by it the database is told from an impostor (docs/database.md)")
 
 
 def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:

@@ -36,19 +36,30 @@ class Postgres:
     """
 
     def __init__(
-        self, user: str = "postgres", password: str | None = None, *, settings: Mapping[str, str] | None = None
+        self,
+        user: str = "postgres",
+        password: str | None = None,
+        *,
+        database: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Make the folder and its data, and start; arguments: the superuser, and settings of ``postgresql.conf``."""
+        """Make the folder and its data, and start.
+
+        Arguments: the superuser, ``database``, made beside ``postgres``, and settings of ``postgresql.conf``.
+        """
         self.user, self.password = user, password or secrets.token_urlsafe(16)
         self.host, self.port = "127.0.0.1", _free_port()
         self._settings = {**_SETTINGS, **(settings or {})}
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # short: a socket's path has 107 bytes at most
+        # Not where TMPDIR says: a socket's path has 107 bytes at most, and nobody must get there.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
         try:
             self._bin = self._binaries()
             self._initialise()
             self.start()
+            if database:
+                self._create(database)
         except BaseException:
             self.close()
             raise
@@ -110,25 +121,33 @@ class Postgres:
             for path in (password, data, self.folder):
                 os.chown(path, self._account.pw_uid, self._account.pw_gid)
         options = ["--auth=scram-sha-256", f"--username={self.user}", f"--pwfile={password}", "--encoding=UTF8"]
-        with self.log.open("ab") as log:
-            made = self._popen(["initdb", "-D", str(data), *options, "--locale=C", "--no-sync"], log)
-        if made.wait():
-            raise RuntimeError(f"initdb failed: {self.log.read_text()[-2000:]}")
+        self._run("initdb", "-D", str(data), *options, "--locale=C", "--no-sync")
         password.unlink()
 
-    def _popen(self, command: Sequence[str], log: BinaryIO) -> "subprocess.Popen[bytes]":
+    def _create(self, database: str) -> None:
+        where = ("-h", self.host, "-p", str(self.port), "-U", self.user)
+        self._run("createdb", *where, "--", database, PGPASSWORD=self.password)
+
+    def _run(self, *command: str, **environment: str) -> None:
+        with self.log.open("ab") as log:
+            process = self._popen(command, log, environment)
+        if process.wait():
+            raise RuntimeError(f"{command[0]} failed: {self.log.read_text()[-2000:]}")
+
+    def _popen(
+        self, command: Sequence[str], log: BinaryIO, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
         account = self._account
         return subprocess.Popen(
             [self._bin / command[0], *command[1:]],
             cwd=self.folder,
-            env={"LC_ALL": "C", "TZ": "UTC"},
+            env={"LC_ALL": "C", "TZ": "UTC", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
-            start_new_session=True,  # an interrupt at the terminal is for who started it
         )
 
     def _answers(self) -> bool:

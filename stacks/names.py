@@ -4,6 +4,9 @@ A stack that imports another's output pins it: removing a source or an operation
 output is still in use. So the operator's policy, the dashboard and the alarms name these instead.
 """
 
+POSTGREST = "postgrest"
+"""The ECS service that serves the database; its cluster has the stage's name."""
+
 
 def stack(stage: str, noun: str) -> str:
     """The CloudFormation stack ``brigade-dev-storage``."""
@@ -38,6 +41,16 @@ def operation(stage: str, name: str) -> str:
 def inventory_arrived(stage: str) -> str:
     """The function that summarizes a delivery."""
     return f"brigade-{stage}-inventory-arrived"
+
+
+def rotation(stage: str) -> str:
+    """The function that rotates the database's password."""
+    return f"brigade-{stage}-database-rotate"
+
+
+def cluster(stage: str) -> str:
+    """The ECS cluster of what runs beside the database."""
+    return f"brigade-{stage}"
 
 
 def schedules(stage: str) -> str:

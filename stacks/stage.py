@@ -1,4 +1,4 @@
-"""A whole stage: its seven stacks, and an eighth if there are existing buckets, wired."""
+"""A whole stage: its seven stacks, wired, and one more each for existing buckets and for a database."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
+from stacks.database import DatabaseStack
 from stacks.existing import ExistingStack
 from stacks.ingest import IngestStack
 from stacks.inventory import InventoryStack
@@ -58,5 +59,7 @@ def add_stage(
     InventoryStack(app, settings=settings, storage=storage, root=root, env=env)
     if settings.buckets:
         ExistingStack(app, settings=settings, storage=storage, root=root, env=env)
+    if settings.database:
+        DatabaseStack(app, settings=settings, database=settings.database, root=root, env=env)
     MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
     nag.check(app)

@@ -5,7 +5,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
-NAMES = ("ingest", "inventory", "jobs", "pipe", "state", "local")
+NAMES = ("ingest", "inventory", "jobs", "pipe", "state", "database", "local")
 
 
 class Groups(TyperGroup):

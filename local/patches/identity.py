@@ -14,6 +14,7 @@ def apply() -> None:
     """Apply the patches of this module."""
     match_every_character()
     know_the_workgroup_of_a_query()
+    know_the_service_of_an_update()
 
 
 def match_every_character() -> None:
@@ -44,3 +45,22 @@ def know_the_workgroup_of_a_query() -> None:
         _, _, _, body, _, region, account = request
         query = athena._executions.get(json.loads(body or b"{}").get("QueryExecutionId", "")) or {}
         return f"arn:aws:athena:{region}:{account}:workgroup/{query['WorkGroup']}" if "WorkGroup" in query else arn
+
+
+def know_the_service_of_an_update() -> None:
+    """Symptom: who may ecs:UpdateService a service is denied it; who may do it to the cluster is let.
+
+    Mends (1.5.33): the call is about the service that it names, as AWS has it.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+    """
+
+    @replacing(iam_actions, "extract_resource_arn")
+    def resource(original: Any, service: str, *request: Any, **named: Any) -> str:
+        arn: str = original(service, *request, **named)
+        if service != "ecs":
+            return arn
+        asked = json.loads(request[3] or b"{}")
+        if not asked.get("cluster") or not asked.get("service"):
+            return arn
+        cluster, name = (str(asked[part]).rpartition("/")[2] for part in ("cluster", "service"))
+        return f"arn:aws:ecs:{request[-2]}:{request[-1]}:service/{cluster}/{name}"

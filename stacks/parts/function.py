@@ -12,8 +12,9 @@ from constructs import Construct
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts import nag
+from stacks.parts.network import Network
 from stacks.parts.package import Package
-from stacks.parts.role import allow
+from stacks.parts.role import allow, allow_interfaces
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
@@ -34,8 +35,12 @@ class Function(Construct):
         timeout_s: int,
         concurrency: int | None,
         settings: Settings,
+        network: Network | None = None,
     ) -> None:
-        """Arguments: ``service``, under which it logs and measures; ``concurrency``, reserved, None for none."""
+        """Arguments: ``service``, under which it logs and measures; ``concurrency``, reserved, None for none.
+
+        ``network``: where it runs, if that is not Lambda's own.
+        """
         super().__init__(scope, construct_id)
         log = self._log(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -45,6 +50,8 @@ class Function(Construct):
             "L1",
             "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own.",
         )
+        if network:
+            allow_interfaces(self.role)
         nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
         with package.assembled() as folder:
             self.function = lambda_.Function(
@@ -69,6 +76,9 @@ class Function(Construct):
                 reserved_concurrent_executions=concurrency,
                 logging_format=lambda_.LoggingFormat.JSON,
                 log_group=log,
+                vpc=network.vpc if network else None,
+                vpc_subnets=network.inside if network else None,
+                security_groups=[network.clients] if network else None,
                 tracing=lambda_.Tracing.ACTIVE,
             )
 

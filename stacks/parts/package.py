@@ -55,6 +55,11 @@ class Package:
         """The package of ``lambdas/inventory/<name>.py``, which declares nothing beside its handler."""
         return cls(root, target, f"lambdas.inventory.{name}.handler", f"lambdas.inventory.{name}")
 
+    @classmethod
+    def of_rotation(cls, root: Path, target: Target) -> "Package":
+        """The package of ``lambdas/database/rotate.py``."""
+        return cls(root, target, "lambdas.database.rotate.handler", "lambdas.database.rotate")
+
     @property
     def machine(self) -> str:
         """The processor that its wheels are for: ``arm64`` or ``x86_64``."""
@@ -83,8 +88,11 @@ class Package:
         return digest.hexdigest()
 
     def files(self) -> Sequence[Path]:
-        """Our own files in it, relative to the root: the handler, the declaration, and what they import."""
-        return closure(self.root, [self.handler.rpartition(".")[0], self.declaration], packages=_OURS)
+        """Our own files in it, relative to the root: the handler, the declaration, what they import, and its data."""
+        code = closure(self.root, [self.handler.rpartition(".")[0], self.declaration], packages=_OURS)
+        packages = {file.parent for file in code if file.name == "__init__.py"}
+        data = [file.relative_to(self.root) for folder in packages for file in (self.root / folder).glob("*/*.pem")]
+        return sorted([*code, *data])
 
     def locks(self) -> Sequence[Path]:
         """The lock files that name its dependencies."""

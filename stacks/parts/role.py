@@ -71,6 +71,29 @@ def allow_key(grantee: Grantee, key: kms.IKey | None, *actions: str) -> None:
         allow(grantee, [f"kms:{action}" for action in actions], [key.key_arn])
 
 
+def allow_interfaces(grantee: Grantee) -> None:
+    """Let a function with ``grantee`` as its role run in a VPC: it is Lambda that does this, before the code starts.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    allow(
+        grantee,
+        [
+            f"ec2:{action}"
+            for action in (
+                "AssignPrivateIpAddresses",
+                "CreateNetworkInterface",
+                "DeleteNetworkInterface",
+                "DescribeNetworkInterfaces",
+                "DescribeSubnets",
+                "UnassignPrivateIpAddresses",
+            )
+        ],
+        ["*"],
+        because="Lambda makes the interfaces; half of these actions know no resource, and no interface has a name.",
+    )
+
+
 def arn(bucket: s3.IBucket) -> str:
     """The ARN of another stack's bucket, as that stack's export: the name by which the security rules report it."""
     exported: str = Stack.of(bucket).export_value(bucket.bucket_arn)

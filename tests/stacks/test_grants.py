@@ -104,6 +104,8 @@ def shown(resource: Any) -> str:
             return next(name for name in ("Lake", "Reports", "State", "Key", "JobRole") if f"Att{name}" in export)
         case {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, str(service), *_, str(rest)]]}:
             return f"{service.strip(':')} {rest.lstrip(':')}"
+        case {"Fn::Join": ["", [str(start), {"Ref": "AWS::AccountId"}, str(rest)]]} if start.startswith("arn:"):
+            return f"{start.split(':')[2]} {rest.lstrip(':')}"  # where the stage says its region
         case {"Fn::Join": ["", [bucket, str(keys)]]}:
             return shown(bucket) + keys
     raise AssertionError(f"a resource of a form that nobody has looked at: {resource}")

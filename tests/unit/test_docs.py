@@ -10,7 +10,7 @@ import typer
 from brigade.cli.groups import NAMES
 from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
-from brigade.settings import Alarms, Inventory, Retention, Settings
+from brigade.settings import Alarms, Database, Inventory, Retention, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -43,7 +43,7 @@ def test_every_command_says_what_it_does() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     table = README[README.index("**Settings**") : README.index("**At rest**")]
-    for kind in (Settings, Inventory, Retention, Alarms):
+    for kind in (Settings, Inventory, Retention, Alarms, Database):
         for field in kind.__struct_fields__:
             assert field in {"stage", "target"} or f"`{field}`" in table, field
 

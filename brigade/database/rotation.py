@@ -1,0 +1,136 @@
+"""A password rotated in four steps, as Secrets Manager asks for them, and the URI kept in step.
+
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+Each step may come twice, also after it was done, and is then done at once: Secrets Manager tries a failed one again.
+"""
+
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from brigade.database.uri import database_uri
+from brigade.errors import BrigadeError, InvalidData, NotFound
+
+_ALPHABET = string.ascii_letters + string.digits
+_LENGTH = 40
+_LOGIN_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """One rotation of one PostgreSQL secret, of which the role changes its own password.
+
+    From ``set`` on the old password logs in no more; who still has it reads the secret anew at the refused login
+    (``brigade.database.secret.Secret.connect``), and fails for the moment between ``set`` and ``finish``.
+    The new password has letters and digits only, 40 of them: it needs no escaping anywhere.
+    Arguments: ``client``, boto3's of ``secretsmanager``; ``name``, the secret's; ``token``, the new version's id, which
+    Secrets Manager gives each step.
+    """
+
+    client: Any
+    name: str
+    token: str
+
+    def create(self) -> None:
+        """Keep a version with a new password as AWSPENDING, unless there is one."""
+        if self._is_done() or self._has_value():
+            return
+        fields = {**self._fields("AWSCURRENT"), "password": "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))}
+        self.client.put_secret_value(
+            SecretId=self.name,
+            ClientRequestToken=self.token,
+            SecretString=json.dumps(fields),
+            VersionStages=["AWSPENDING"],
+        )
+
+    def set(self) -> None:
+        """Give the role the new password, by a login with the current one, or with the one before it.
+
+        The server is sent the password's SCRAM verifier, so that no log of its statements has the password.
+        Fails with BrigadeError if neither logs in, with InvalidData if the two versions name different databases.
+        """
+        if self._is_done() or self._opens(pending := self._fields("AWSPENDING", self.token)):
+            return
+        for stage in ("AWSCURRENT", "AWSPREVIOUS"):
+            try:
+                known = self._fields(stage)
+            except NotFound:
+                continue
+            for name in ("username", "host"):
+                if known.get(name) != pending.get(name):
+                    raise InvalidData(f"the field {name} of the secret {self.name} changed in the midst of a rotation")
+            try:
+                connection = self._connect(known)
+            except psycopg.OperationalError:
+                continue
+            with connection:
+                connection.pgconn.change_password(known["username"].encode(), pending["password"].encode())
+            return
+        raise BrigadeError(f"no version of the secret {self.name} logs in to its database; set the role's password")
+
+    def test(self) -> None:
+        """Log in with the new password and ask something; fails with BrigadeError if the server does not answer."""
+        if not self._is_done() and not self._opens(self._fields("AWSPENDING", self.token)):
+            raise BrigadeError(f"the new password of the secret {self.name} does not log in")
+
+    def finish(self, *, uri_secret: str | None = None, ca_file: str | None = None) -> None:
+        """Make the new version AWSCURRENT, and before that its URI the value of ``uri_secret``, if there is one.
+
+        Arguments: ``ca_file``, as ``database_uri`` takes it: where who reads the URI has the authorities.
+        """
+        self._is_done()  # or under way
+        if uri_secret:
+            uri = database_uri(self._fields(None, self.token), name=self.name, ca_file=ca_file)
+            self.client.put_secret_value(SecretId=uri_secret, ClientRequestToken=self.token, SecretString=uri)
+        current = next((version for version, names in self._stages().items() if "AWSCURRENT" in names), None)
+        if current != self.token:
+            self.client.update_secret_version_stage(
+                SecretId=self.name,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=self.token,
+                **({"RemoveFromVersionId": current} if current else {}),
+            )
+
+    def _is_done(self) -> bool:
+        """Whether the rotation has finished; fails if Secrets Manager has not begun it."""
+        stages = self._stages().get(self.token)
+        if stages is None or not {"AWSPENDING", "AWSCURRENT"} & {*stages}:
+            raise BrigadeError(f"the version {self.token} of the secret {self.name} is not one that is being rotated")
+        return "AWSCURRENT" in stages
+
+    def _stages(self) -> Mapping[str, list[str]]:
+        answer = self.client.describe_secret(SecretId=self.name)
+        stages: Mapping[str, list[str]] = answer.get("VersionIdsToStages", {})
+        return stages
+
+    def _has_value(self) -> bool:
+        try:
+            self._fields("AWSPENDING", self.token)
+        except NotFound:
+            return False
+        return True
+
+    def _fields(self, stage: str | None, token: str | None = None) -> Mapping[str, Any]:
+        wanted = {name: value for name, value in (("VersionStage", stage), ("VersionId", token)) if value}
+        try:
+            value = self.client.get_secret_value(SecretId=self.name, **wanted)["SecretString"]
+        except self.client.exceptions.ResourceNotFoundException:
+            raise NotFound(f"the secret {self.name} has no version {token or stage}") from None
+        fields: Mapping[str, Any] = json.loads(value)
+        return fields
+
+    def _connect(self, fields: Mapping[str, Any]) -> "psycopg.Connection[Any]":
+        options = {"connect_timeout": str(_LOGIN_SECONDS), "application_name": "brigade-rotation"}
+        return psycopg.connect(database_uri(fields, name=self.name, options=options), autocommit=True)
+
+    def _opens(self, fields: Mapping[str, Any]) -> bool:
+        try:
+            with self._connect(fields) as connection:
+                return connection.execute("select 1").fetchone() == (1,)
+        except psycopg.OperationalError:
+            return False

@@ -1,0 +1,1 @@
+"""The function that rotates the password of the stage's database."""

@@ -1,0 +1,104 @@
+"""The database stack on the AWS of the tests: synthesized and deployed as it is, alone."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.local.conftest import Emulator
+from tests.stacks.database import synthesized
+
+STACK = "brigade-dev-database"
+
+
+@dataclass(frozen=True)
+class Database:
+    """The deployed stack, and its secrets as root sees them."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+    template: dict[str, Any]
+
+    def value(self, output: str, **version: str) -> str:
+        """The value of the secret that an output names."""
+        client = self.emulator.root("secretsmanager")
+        return str(client.get_secret_value(SecretId=self.outputs[output], **version)["SecretString"])
+
+    def fields(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.value("DatabaseSecret"))
+        return found
+
+    def uri(self) -> str:
+        return self.value("DatabaseUriSecret")
+
+    def rotate(self) -> str:
+        """Have Secrets Manager rotate, as a person would; gives the new version."""
+        client = self.emulator.root("secretsmanager")
+        return str(client.rotate_secret(SecretId=self.outputs["DatabaseSecret"])["VersionId"])
+
+    def current(self) -> str:
+        """The version that is AWSCURRENT."""
+        secret = self.emulator.root("secretsmanager").describe_secret(SecretId=self.outputs["DatabaseSecret"])
+        return next(str(version) for version, stages in secret["VersionIdsToStages"].items() if "AWSCURRENT" in stages)
+
+    def settled(self) -> bool:
+        """Whether no rotation is under way."""
+        secret = self.emulator.root("secretsmanager").describe_secret(SecretId=self.outputs["DatabaseSecret"])
+        return all("AWSCURRENT" in stages for stages in secret["VersionIdsToStages"].values() if "AWSPENDING" in stages)
+
+    def rotated(self) -> bool:
+        """Whether a rotation that is asked for now also finishes."""
+        version = self.rotate()
+        return until(lambda: self.current() == version, seconds=8)
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> bool:
+    """Wait until something is so; False if it is not so in time."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def deploy(emulator: Emulator, folder: Path) -> Database:
+    """Deploy the stack by CloudFormation, with the function's package where CDK's bootstrap would have put it."""
+    made = synthesized(folder, target="local")
+    template = made.template("database")
+    # CDK's version check of a bootstrap that this test does without.
+    template.pop("Rules", None)
+    template.pop("Parameters", None)
+    s3, cloudformation = emulator.root("s3"), emulator.root("cloudformation")
+    s3.create_bucket(Bucket="database-assets")
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            digest = resource["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+            s3.put_object(Bucket="database-assets", Key=digest, Body=_zipped(folder / f"asset.{digest}"))
+            resource["Properties"]["Code"] = {"S3Bucket": "database-assets", "S3Key": digest}
+    s3.put_object(Bucket="database-assets", Key="template", Body=json.dumps(template))
+    url = s3.generate_presigned_url("get_object", {"Bucket": "database-assets", "Key": "template"})
+    cloudformation.create_stack(StackName=STACK, TemplateURL=url, Capabilities=["CAPABILITY_IAM"])
+
+    def status() -> str:
+        return str(cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
+
+    assert until(lambda: not status().endswith("IN_PROGRESS"), seconds=120)
+    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", failed
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    return Database(emulator, outputs, template)
+
+
+def _zipped(folder: Path) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, path.relative_to(folder))
+    return body.getvalue()

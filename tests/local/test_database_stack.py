@@ -1,0 +1,62 @@
+"""The database stack deployed: secret, attachment, rotation and URIs are real, and so is the PostgreSQL they open."""
+
+import json
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from brigade.database.secret import Secret
+from brigade.database.uri import database_uri
+from tests.local import database_stack
+from tests.local.conftest import running
+from tests.local.database_stack import Database, until
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with running(tmp_path_factory.mktemp("aws")) as emulator:
+        made = database_stack.deploy(emulator, tmp_path_factory.mktemp("assembly"))
+        assert until(made.settled), "the first rotation, which the schedule starts"
+        yield made
+
+
+def _whoami(uri: str) -> str:
+    with psycopg.connect(uri) as connection:
+        row = connection.execute("select current_user || '@' || current_database()").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_the_attached_secret_opens_the_database(database: Database) -> None:
+    fields = database.fields()
+    assert fields.keys() == {"engine", "host", "port", "username", "password", "dbname"}
+    assert _whoami(database_uri(fields)) == "brigade@brigade"
+
+
+def test_the_schedule_rotates_at_once_and_then_on_its_days(database: Database) -> None:
+    client = database.emulator.root("secretsmanager")
+    described = client.describe_secret(SecretId=database.outputs["DatabaseSecret"])
+    assert described["RotationEnabled"]
+    assert described["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
+    assert described["RotationLambdaARN"].endswith(":function:brigade-dev-database-rotate")
+    versions = [
+        version["VersionStages"] for version in client.list_secret_version_ids(SecretId=described["ARN"])["Versions"]
+    ]
+    assert ["AWSPREVIOUS"] in versions
+
+
+def test_a_rotation_changes_the_password_and_both_secrets_open_the_database(database: Database) -> None:
+    kept = Secret(database.emulator.root("secretsmanager"), database.outputs["DatabaseSecret"], max_age_s=3600)
+    before, old_uri = kept.uri(), database.uri()
+    assert database.rotated()
+    after = database.fields()
+    assert len(after["password"]) == 40
+    assert after["password"].isalnum()
+    assert after["password"] not in before
+    assert database.uri() == database_uri(after) != old_uri
+    assert _whoami(database.uri()) == "brigade@brigade"
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(before)
+    assert kept.connect(_whoami, psycopg.OperationalError) == "brigade@brigade", "who kept the old one is let in again"
+    assert json.loads(database.value("DatabaseSecret", VersionStage="AWSPREVIOUS"))["password"] in before
