@@ -17,9 +17,8 @@ from statistics import median
 from typing import Any
 
 import psycopg
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.table import show
 from brigade.database.uri import database_uri
 from local.postgres import Postgres
 
@@ -68,7 +67,7 @@ def main() -> None:
     ratios["growth_mib"] = large - small
     _OUT.parent.mkdir(parents=True, exist_ok=True)
     _OUT.write_text(json.dumps({"runs": runs, "ratios": ratios}, indent=2) + "\n")
-    _show(runs, ratios)
+    show(runs, ratios, "cpu_s", "server_s", "wall_s", "rows_s", "peak_mib")
 
 
 def _beside(uri: str) -> Iterator[dict[str, Any]]:
@@ -92,6 +91,7 @@ def _run(case: str, tool: str, command: list[str], uri: str, table: str) -> dict
     if done.returncode:
         sys.exit(f"{case}, {tool}: {done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
+    found["rows_s"] = found["rows"] / found["wall_s"]
     return {"case": case, "tool": tool, **found, "server_s": _server_seconds() - before}
 
 
@@ -126,23 +126,6 @@ def _ratio(runs: list[dict[str, Any]], peer: str) -> float:
     ours = {run["round"]: run["wall_s"] for run in runs if (run["case"], run["tool"]) == ("events", "copy")}
     theirs = {run["round"]: run["wall_s"] for run in runs if (run["case"], run["tool"]) == ("events", peer)}
     return float(median(theirs[number] / ours[number] for number in theirs))
-
-
-def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    table = Table("case", "tool", "rows", "rows/s", "cpu_s", "server_s", "wall_s", "peak_mib")
-    for run in runs:
-        table.add_row(
-            run["case"],
-            run["tool"],
-            f"{run['rows']:,}",
-            f"{run['rows'] / run['wall_s']:,.0f}",
-            *(f"{run[name]:.2f}" for name in ("cpu_s", "server_s", "wall_s")),
-            f"{run['peak_mib']:.0f}",
-        )
-    console = Console()
-    console.print(table)
-    for name, value in ratios.items():
-        console.print(f"{name}: {value:,.2f}")
 
 
 if __name__ == "__main__":
