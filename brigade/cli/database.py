@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from brigade.cli.database_load import load
 from brigade.cli.session import Session
 from brigade.database.secret import Secret
 from brigade.database.uri import masked
@@ -15,6 +16,7 @@ from brigade.errors import NotFound, UsageError
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="A database's URI, made from its secret: docs/database.md."
 )
+app.command("load")(load)
 
 _SecretId = Annotated[str, typer.Argument(metavar="SECRET_ID", help="The secret's name or ARN.")]
 _Scheme = Annotated[

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 import threading
 import tracemalloc
 import uuid
@@ -20,6 +21,7 @@ from brigade.s3.location import Location
 from local.postgres import Postgres
 from tests.database.tables import execute, given, reader, source
 from tests.local.conftest import Emulator
+from tests.local.deployment import BRIGADE
 from tests.local.ingests import Lake, lake_of
 
 COLUMNS = (
@@ -184,3 +186,24 @@ def test_a_server_that_goes_away_is_said(postgres: Postgres, lake: Lake, table: 
             load(connection, lake.s3, place, table)
     with psycopg.connect(given(postgres).uri) as check:
         assert check.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,)
+
+
+def test_the_command_loads_with_the_secret_and_prints_the_receipt(
+    emulator: Emulator, postgres: Postgres, lake: Lake, table: str
+) -> None:
+    fields = {"engine": "postgres", "host": postgres.host, "port": postgres.port, "dbname": "postgres"}
+    name = f"shop/{uuid.uuid4()}"
+    emulator.root("secretsmanager").create_secret(
+        Name=name, SecretString=json.dumps(fields | {"username": postgres.user, "password": postgres.password})
+    )
+    place = put(lake, gzip.compress(records({"t": "a"}, {"t": "b"})))
+    command = [str(BRIGADE), "--json", "database", "load", name, str(place), table, "--run-id", table]
+    ended = [
+        subprocess.run(command, env=emulator.environment("root"), capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert [each.returncode for each in ended] == [0, 3], ended[0].stderr
+    receipt = json.loads(ended[0].stdout)
+    assert (receipt["run_id"], receipt["records"], receipt["object"]) == (table, 2, str(place))
+    assert "was loaded before, 2 records; nothing was done" in ended[1].stderr
+    assert execute(postgres, f"SELECT count(*) FROM {table}") == [(2,)]
