@@ -21,6 +21,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API
 
 _Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
 _Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
+_Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace the object of --date, if nobody changes it meanwhile; asks first.")
+]
+_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 _ALREADY = 3
 _POLL_S = 1.0
 
@@ -48,6 +52,8 @@ def run(
         int | None, typer.Option(min=1, help="Stop well after N pages; only with --to a path or -, or --dry-run.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch and count, write nothing.")] = False,
+    replace: _Replace = False,
+    yes: _Yes = False,
 ) -> None:
     """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
     session: Session = context.obj
@@ -56,8 +62,12 @@ def run(
         raise UsageError(
             "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
         )
+    if replace:
+        if to is not None or dry_run:
+            raise UsageError("--replace is of the lake's object: leave out --to and --dry-run")
+        _sure(session, name, date, yes=yes)
     if to is None and not dry_run:
-        _run_to_lake(session, name, source, date)
+        _run_to_lake(session, name, source, date, replace=replace)
     else:
         _extract(session, name, source, date, to, limit_pages, dry_run=dry_run)
 
@@ -68,13 +78,18 @@ def invoke(
     name: _Name,
     date: _Date = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the answer.")] = False,
+    replace: _Replace = False,
+    yes: _Yes = False,
 ) -> None:
     """Start the deployed ingest of a source. With --wait, exit 1 if it failed, 3 if the date was published already."""
     from brigade.ingest.target import date_of
 
     session: Session = context.obj
     source, machine = at.source(name), at.machine(session, name)
-    event = {"date": date_of(date=date, time_zone=source.time_zone)}
+    event: dict[str, Any] = {"date": date_of(date=date, time_zone=source.time_zone)}
+    if replace:
+        _sure(session, name, date, yes=yes)
+        event["replace"] = True
     states = session.client("stepfunctions")
     execution = states.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
     if not wait:
@@ -200,7 +215,14 @@ def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
     session.give({"source": name, "date": target.date, "forgotten": _brief(entry.value) if entry else None})
 
 
-def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None) -> None:
+def _sure(session: Session, name: str, date: str | None, *, yes: bool) -> None:
+    """Ask before what is published is replaced; a date that nobody stated is never replaced."""
+    if date is None:
+        raise UsageError("--replace takes the --date that shall be replaced")
+    session.confirm(f"Ingest {name} of {date} anew and replace what is published?", yes=yes)
+
+
+def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, *, replace: bool) -> None:
     import msgspec
 
     from brigade.ingest.run import Run
@@ -214,6 +236,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None) 
             s3=session.client("s3"),
             remaining=at.unlimited,
             say=session.say,
+            replace=replace,
         )()
     _finish(session, msgspec.to_builtins(outcome))
 

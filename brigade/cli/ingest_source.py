@@ -44,7 +44,7 @@ def target(session: Session, name: str, source: "Feed", date: str | None) -> "Ta
     from brigade.ingest.target import Target, date_of
 
     day = date_of(date=date, time_zone=source.time_zone)
-    return Target(name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
+    return Target.of(source, name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
 
 
 def sources() -> "dict[str, Feed]":

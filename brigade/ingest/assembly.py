@@ -1,34 +1,33 @@
-"""Pages in, durable parts out: each part is stored in S3 and then in the checkpoint, while the next page is fetched."""
+"""Pages in, durable bytes out: what is stored in S3 is then named in the checkpoint, while the next page is fetched."""
 
-import hashlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.digests import Digests
 from brigade.ingest.feed import Feed
+from brigade.ingest.parts import Parts
 from brigade.ingest.pour import Pour
+from brigade.ingest.stages import Stages
 from brigade.ingest.target import Target
 from brigade.ingest.walk import Step
-from brigade.jsonl import Gzip, Stamp
+from brigade.jsonl import Stamp
 from brigade.s3 import Matches
-from brigade.s3.upload import SMALLEST_PART, Upload, part_size
 from brigade.s3.writer import Writes
 from brigade.state import Entry, State
 
-CONTENT_TYPE = "application/gzip"
-
 
 class Assembly:
-    """Turn pages into gzip members, members into parts on page boundaries, and keep the checkpoint at the last part.
+    """Turn pages into parts or stages on page boundaries, and keep the checkpoint at the last that S3 has.
 
-    A part has ``part_bytes`` and at most a page more, compressed; one is sent in the background while one is filled.
-    Memory: those two parts, and what a page takes.
+    One is sent in the background while one is filled. Memory: those two of ``part_bytes`` and at most a page more, and
+    what a page takes.
 
     Leaving by an exception leaves the last durable checkpoint, and no upload that no checkpoint names.
 
@@ -40,13 +39,18 @@ class Assembly:
     ) -> None:
         checkpoint = entry.value
         self.slowest_part = 0.0
-        # SHA-256 cannot be taken up in another process, so parts of an earlier one are read again once published.
-        self._digest = None if checkpoint.parts else hashlib.sha256()
-        self._s3, self._state, self._target, self._part_bytes = s3, state, target, part_bytes
+        self._state, self._target = state, target
         self._began, self._earlier = time.monotonic(), checkpoint.seconds
+        self._since = self._began
         self._durable, self._version = checkpoint, entry.version
         self._began_with = checkpoint
-        self._reached = replace(checkpoint, invocations=checkpoint.invocations + 1, tail=b"")
+        holder = checkpoint.lease.holder or ""
+        self._reached = replace(
+            checkpoint,
+            invocations=checkpoint.invocations + 1,
+            runs=checkpoint.runs if holder in checkpoint.runs else (*checkpoint.runs, holder),
+            tail=b"",
+        )
         self._pour = Pour(
             source,
             Stamp(target.date, checkpoint.ts),
@@ -55,11 +59,10 @@ class Assembly:
             broken=checkpoint.broken,
             quarantine=checkpoint.quarantine,
         )
-        self._gzip = Gzip()
-        self._buffer = bytearray(checkpoint.tail)
+        kind = Stages if source.objects else Parts
+        self._body: Parts | Stages = kind(s3, target, source, checkpoint, part_bytes)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
         self._sending: Future[None] | None = None
-        self._unnamed: Upload | None = None
 
     def add(self, step: Step, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0) -> None:
         """Take a page whole; it waits only while the part before the last is still being sent.
@@ -69,16 +72,21 @@ class Assembly:
         plain, began = 0, self._began_with
         for block in self._pour.lines(step.page):
             plain += len(block)
-            self._buffer += self._gzip.compress(block)
-        reached = self._reached
+            self._body.add(block, step.page.place)
+        reached, since = self._reached, self._since
+        self._since = time.monotonic()
+        fresh = 1 if step.page.data or not step.done else 0
         self._reached = replace(
             reached,
             next=step.next,
+            first=reached.first or step.next,
+            last=reached.next,
+            times=reached.times.plus(self._since - since, reached.pages + 1) if fresh else reached.times,
             done=step.done,
             seen=step.seen,
             mark=step.mark,
             total=step.total,
-            pages=reached.pages + (1 if step.page.data or not step.done else 0),
+            pages=reached.pages + fresh,
             records=self._pour.records,
             broken=self._pour.broken,
             quarantine=self._pour.quarantine,
@@ -91,13 +99,11 @@ class Assembly:
         )
         if step.done:
             self._pour.check(step.page.place)
-        number = len(self._durable.parts) + (1 if self._sending else 0) + 1
-        if len(self._buffer) >= part_size(number, self._part_bytes):
-            self._buffer += self._gzip.flush()
+        if self._body.full:
+            chunk: Any = self._body.take()
             self._wait()
             reached = replace(self._reached, profile=self._pour.profile.copy())
-            self._sending = self._pool.submit(self._store, self._buffer, reached)
-            self._buffer = bytearray()
+            self._sending = self._pool.submit(self._store, chunk, reached)
 
     def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
         """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that.
@@ -105,20 +111,11 @@ class Assembly:
         ``wake``: until when the API wants not to be asked.
         """
         self._reached = replace(self._reached, profile=self._pour.profile.copy(), wake=wake)
-        if self._reached.done and not self._reached.records:
-            self._buffer += self._gzip.compress(b"")  # no records at all are still a valid gzip file
-        self._buffer += self._gzip.flush()
+        done = self._reached.done
+        chunk: Any = self._body.take(last=done)
         self._wait()
-        if self._reached.pages == self._durable.pages and self._reached.done == self._durable.done and not wake:
-            return self.entry
-        if self._buffer and (self._durable.upload if self._reached.done else len(self._buffer) >= SMALLEST_PART):
-            self._store(self._buffer, self._reached)
-        else:
-            if self._digest and self._reached.done:
-                self._digest.update(self._buffer)
-            upload, parts = self._durable.upload, self._durable.parts
-            self._save(replace(self._reached, upload=upload, parts=parts, tail=bytes(self._buffer)))
-        self._buffer = bytearray()
+        if self._reached.pages > self._durable.pages or done != self._durable.done or wake:
+            self._store(chunk, self._reached, last=done)
         return self.entry
 
     @property
@@ -126,10 +123,14 @@ class Assembly:
         """The checkpoint that is stored now."""
         return Entry(self._durable, self._version)
 
+    @entry.setter
+    def entry(self, stored: Entry[Checkpoint]) -> None:
+        self._durable, self._version = stored.value, stored.version
+
     @property
-    def sha256(self) -> str | None:
-        """The SHA-256 of all bytes handed to S3 by ``rest``, or None when an earlier process handed over some."""
-        return self._digest.hexdigest() if self._digest else None
+    def digests(self) -> Digests | None:
+        """The digests of all bytes handed to S3, or None when an earlier process handed over some, or to several."""
+        return self._body.digests
 
     def __enter__(self) -> Self:
         return self
@@ -138,32 +139,21 @@ class Assembly:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=True)
-        if self._unnamed:
+        if self._body.unnamed:
             # What went wrong first is what must be read; the bucket's rule clears an upload that stays.
             with suppress(BrigadeError):
-                self._unnamed.abort()
+                self._body.unnamed.abort()
 
     def _wait(self) -> None:
         sending, self._sending = self._sending, None
         if sending:
             sending.result()
 
-    def _store(self, body: bytearray, reached: Checkpoint) -> None:
+    def _store(self, chunk: Any, reached: Checkpoint, *, last: bool = False) -> None:
         began = time.monotonic()
-        upload = self._upload()
-        part = upload.part(len(self._durable.parts) + 1, body)
-        if self._digest:
-            self._digest.update(body)
-        self._save(replace(reached, upload=upload.id, parts=(*self._durable.parts, part)))
-        self._unnamed = None
+        self._save(replace(reached, **self._body.store(chunk, self._durable, last=last)))
+        self._body.unnamed = None
         self.slowest_part = max(self.slowest_part, time.monotonic() - began)
-
-    def _upload(self) -> Upload:
-        lake, key, write = self._target.lake, self._target.key, self._reached.write
-        if self._durable.upload:
-            return Upload(self._s3, lake, key, self._durable.upload, write)
-        self._unnamed = Upload.create(self._s3, lake, key, content_type=CONTENT_TYPE, token=write)
-        return self._unnamed
 
     def _save(self, checkpoint: Checkpoint) -> None:
         checkpoint = replace(checkpoint, seconds=round(self._earlier + time.monotonic() - self._began, 3))

@@ -1,10 +1,56 @@
 """What a run has done so far, all of it durable, and what it did once it is published."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from brigade.ingest.profile import Profile
 from brigade.s3.upload import Part
 from brigade.state.lease import Lease
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """An object of the state bucket, with members of several objects to be, one behind the other, in this order."""
+
+    key: str
+    etag: str
+    lengths: Mapping[str, int]
+    """The bytes of each object, by its name: ``<day>/<number>``."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What one of several objects has."""
+
+    records: int = 0
+    plain_bytes: int = 0
+    bytes: int = 0
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several objects that were published. The digests are as in ``Receipt``."""
+
+    key: str
+    etag: str
+    version_id: str | None
+    records: int
+    bytes: int
+    plain_bytes: int
+    sha256: str
+    plain_sha256: str
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How long pages took, each from its asking until its lines were compressed."""
+
+    total_s: float = 0.0
+    slowest_s: float = 0.0
+    slowest: int = 0
+    """Which page took longest, from 1."""
+
+    def plus(self, seconds: float, page: int) -> "Times":
+        """Give the times with those of a page more."""
+        worst, which = max((self.slowest_s, self.slowest), (round(seconds, 3), page))
+        return Times(round(self.total_s + seconds, 3), worst, which)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,11 +64,25 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The token in the published object's metadata that says that it is of this run."""
     ts: str
     """When the run started: the ``ingest_ts`` of all its records, so that a resumed run writes the same bytes."""
+    replaces: str | None = None
+    """The ETag of the object that this run was told to replace, and nothing else than that."""
+    runs: tuple[str, ...] = ()
+    """Who held the lease, in order: executions, or processes."""
     upload: str | None = None
     parts: tuple[Part, ...] = ()
     tail: bytes = b""
+    digest: str = ""
+    """Of all parts so far: the SHA-256 of that of the parts before, in hexadecimal, and the next part's bytes."""
+    stages: tuple[Staged, ...] = ()
+    """Instead of parts, where a run makes several objects; ``shares`` says what each has, ``published`` which are."""
+    shares: Mapping[str, Share] = {}
+    published: tuple[Published, ...] = ()
     next: str | None = None
     """The token of the next page; None before the first page and after the last."""
+    first: str | None = None
+    """The first token that the API gave, and the one that the last page was asked with: what the run spans."""
+    last: str | None = None
+    times: Times = Times()
     seen: tuple[str, ...] = ()
     """Digests of all tokens so far, so that a circle is found whichever invocation closes it."""
     pages: int = 0
@@ -32,6 +92,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     invocations: int = 0
     seconds: float = 0.0
     done: bool = False
+    """Every page is in parts and tail, or staged: what is left is to publish."""
     lease: Lease = Lease()
     """Which run may go on from here, so that of two at once only one does."""
     mark: int = 0
@@ -48,27 +109,39 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 0
     waited_s: float = 0.0
     bytes_in: int = 0
-    """Every page is in parts and tail: what is left is to publish."""
 
     @property
     def bytes(self) -> int:
         """The compressed bytes that are durable."""
-        return sum(part.size for part in self.parts) + len(self.tail)
+        staged = sum(share.bytes for share in self.shares.values())
+        return sum(part.size for part in self.parts) + len(self.tail) + staged
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published. ``sha256`` is of the object's bytes, as ``sha256sum`` of the downloaded file gives it."""
+    """What was published. ``sha256`` is of the object's bytes, as ``sha256sum`` of the downloaded file gives it;
+    ``plain_sha256`` of the JSON Lines in it, as ``zcat`` of the file gives them to it.
+
+    Where a run made several objects each has these in ``objects``, and there is neither ETag nor digest of all.
+    """
 
     source: str
     date: str
     object: str
-    etag: str
+    etag: str | None
     version_id: str | None
     records: int
     pages: int
     bytes: int
     plain_bytes: int
-    sha256: str
+    sha256: str | None
+    plain_sha256: str | None = None
+    objects: tuple[Published, ...] = ()
+    replaced: str | None = None
+    """The ETag of the object that this one replaced."""
+    runs: tuple[str, ...] = ()
+    first: str | None = None
+    last: str | None = None
+    times: Times = Times()
     ingest_ts: str
     published_at: str
     seconds: float

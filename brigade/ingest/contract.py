@@ -2,21 +2,32 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from brigade.errors import SettingsError
-
 Kind = Literal["text", "integer", "number", "boolean", "object", "array"]
+
+
+class Checks(Protocol):
+    """What says whether a record holds: ``Contract``, or ``brigade.ingest.schema.JsonSchema``.
+
+    A record that does not goes to the quarantine object, with the reason and its page; more than ``tolerated`` of all,
+    a share from 0 to 1, fail the run.
+    """
+
+    @property
+    def tolerated(self) -> float:
+        """The share of broken records that a run may have."""
+
+    def broken(self, record: Mapping[str, Any]) -> str | None:
+        """Say how the record breaks the contract, without a value of it, or None."""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """The ``fields`` that a record may have, with their types; null is allowed where the field is not ``required``.
 
-    ``extra``: whether others may come (``evolve``) or break the contract (``freeze``). A record that breaks it goes to
-    the quarantine object, with the reason and its page; more than ``tolerated`` of all, a share from 0 to 1, fail the
-    run. ``of_schema`` reads one from a JSON Schema.
+    ``extra``: whether others may come (``evolve``) or break the contract (``freeze``).
     """
 
     fields: Mapping[str, Kind]
@@ -24,29 +35,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     extra: Literal["evolve", "freeze"] = "freeze"
     tolerated: float = 0.01
 
-    @classmethod
-    def of_schema(cls, schema: Mapping[str, Any], *, tolerated: float = 0.01) -> "Contract":
-        """Read the JSON Schema of an object: ``properties``, each with a ``type``,
-        ``required``, ``additionalProperties``.
-
-        Fails with SettingsError at any other word that would restrict a record, since it would not be checked.
-        """
-        known = {"$schema", "$id", "title", "description", "type", "properties", "required", "additionalProperties"}
-        if unknown := schema.keys() - known:
-            raise SettingsError(f"JSON Schema: {', '.join(sorted(unknown))} is not checked here; leave it out")
-        fields: dict[str, Kind] = {}
-        for name, rules in schema.get("properties", {}).items():
-            if unknown := rules.keys() - {"type", "title", "description"}:
-                raise SettingsError(f"JSON Schema: {', '.join(sorted(unknown))} of {name} is not checked here")
-            kind: Any = "text" if rules.get("type") == "string" else rules.get("type")
-            if kind not in _KINDS:
-                raise SettingsError(f"JSON Schema: the type of {name} is {kind!r}; it takes one of {', '.join(_KINDS)}")
-            fields[name] = kind
-        extra: Literal["evolve", "freeze"] = "evolve" if schema.get("additionalProperties", True) else "freeze"
-        return cls(fields=fields, required=tuple(schema.get("required", ())), extra=extra, tolerated=tolerated)
-
     def broken(self, record: Mapping[str, Any]) -> str | None:
-        """Say how the record breaks the contract, or None."""
+        """Say how the record breaks the contract, without a value of it, or None."""
         for name in self.required:
             if record.get(name) is None:
                 return f"{name} is missing"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from brigade.errors import ConditionLost
-from brigade.ingest.assembly import CONTENT_TYPE
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.feed import Feed
 from brigade.ingest.pour import Pour
@@ -52,7 +51,7 @@ class Extract:
 
 def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
     """Write the lines as one gzip object, whole or not at all; fails with ConditionLost if it exists."""
-    with Writer(client, location.bucket, location.key, condition=Absent(), content_type=CONTENT_TYPE) as writer:
+    with Writer(client, location.bucket, location.key, condition=Absent(), content_type="application/gzip") as writer:
         for block in compressed(lines):
             writer.write(block)
 

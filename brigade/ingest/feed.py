@@ -10,12 +10,29 @@ import msgspec
 from brigade.errors import SettingsError
 from brigade.ingest.authentication import Secret
 from brigade.ingest.change import Change
-from brigade.ingest.contract import Contract
+from brigade.ingest.contract import Checks
 from brigade.ingest.pagination import Answer, Pagination
 
 if TYPE_CHECKING:
     from brigade.ingest.walk import Reads
     from brigade.state import State
+_PREFIX = r"([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?"
+_LEVELS = {"gzip": (0, 3), "zstd": (1, 19)}
+
+
+class Objects(msgspec.Struct, frozen=True, kw_only=True):
+    """Into which objects a run's records go, where one is not right; all are published at the end, each once.
+
+    ``date_field``: the member of a record, as it is written, whose text starts with the date that the record belongs to
+    (``2026-11-21``, ``2026-11-21T10:00:00Z``); without it they belong to the run's date. ``records``: how many an
+    object has at most. ``bytes``: an object of which so many are compressed, and some MiB of lines more, is followed by
+    the next. ``dates``: how many dates a run may bring; more are an error that publishes nothing.
+    """
+
+    date_field: str | None = None
+    records: int | None = None
+    bytes: int | None = None
+    dates: int = 400
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +50,15 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """What a resumed run does when the cursor that it goes on from is refused."""
     change: Change | None = None
     """What is done to each record; None leaves its bytes as they are, but for the stamp."""
-    contract: Contract | None = None
+    contract: Checks | None = None
     """What each record must be; None: any object, and fields may come and go."""
+    prefix: str = ""
+    """What stands before ``<source>/date=…`` in the lake: names with slashes between, none at the end."""
+    objects: Objects | None = None
+    """None: one object a run. Else several, which are staged in the state bucket until the last page is there."""
+    compression: Literal["gzip", "zstd"] = "gzip"
+    level: int | None = None
+    """How hard to compress: gzip 0 to 3, 2 unless said; zstd 1 to 19, 3 unless said."""
     page_limit: int = 450
     """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
     schedule: str
@@ -49,6 +73,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """True: left out of a deployment to AWS, since what it reads is on this machine."""
 
     def __post_init__(self) -> None:
+        self._check("prefix", re.fullmatch(_PREFIX, self.prefix), "names of A-Z a-z 0-9 . _ - = with / between")
+        least, most = _LEVELS[self.compression]
+        self._check("level", self.level is None or least <= self.level <= most, f"{least} to {most}")
+        limits = (self.objects.records, self.objects.bytes, self.objects.dates) if self.objects else ()
+        self._check("objects", all(limit is None or limit >= 1 for limit in limits), "limits of 1 or more")
         self._check("page_limit", self.page_limit >= 1, "1 or more")
         self._check("schedule", re.fullmatch(r"(cron|rate|at)\(.+\)", self.schedule), "cron(…), rate(…) or at(…)")
         self._check("memory_mib", 128 <= self.memory_mib <= 10240, "128 to 10240")

@@ -14,14 +14,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to. ``more``: it stopped in time, all that it did is durable, and the next goes on there; so does
     ``wait``, but not before ``until``.
 
-    ``sha256`` is of the object's bytes. It is None before there is an object; it and the counts are None for an object
-    that has no receipt, since something else than this wrote it.
+    ``sha256`` is of the object's bytes; where a run makes several, ``object`` is the folder of all, ``objects`` how
+    many there are, and the receipt has their digests. It is None before there is an object; it and the counts are None
+    for an object that has no receipt, since something else than this wrote it.
     """
 
     outcome: Kind
     source: str
     date: str
+    replace: bool = False
+    """Whether it replaces, or replaced, what was there; the next invocation is told so too."""
     object: str
+    objects: int | None = None
     records: int | None = None
     pages: int | None = None
     bytes: int | None = None
@@ -47,7 +51,9 @@ def outcome(kind: Kind, target: Target, done: Checkpoint | Receipt | None) -> Ou
         outcome=kind,
         source=target.source,
         date=target.date,
-        object=str(target),
+        replace=bool(done.replaced if isinstance(done, Receipt) else done.replaces),
+        object=done.object if isinstance(done, Receipt) else str(target),
+        objects=len(done.objects) or None if isinstance(done, Receipt) else None,
         records=done.records,
         pages=done.pages,
         bytes=done.bytes,

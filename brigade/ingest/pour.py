@@ -19,6 +19,8 @@ _TOLERATED_FROM = 100
 class Pour:
     """Give the lines of pages, and count: ``records`` written, ``broken`` in ``quarantine``, ``profile`` of what came.
 
+    ``patient``: any share of the records may break the contract.
+
     Memory: a block of some 128 KiB, the widest record as objects, and the quarantine, 4 MiB of gzip at most.
     """
 
@@ -31,10 +33,12 @@ class Pour:
         records: int = 0,
         broken: int = 0,
         quarantine: bytes = b"",
+        patient: bool = False,
     ) -> None:
         self.records, self.broken, self.quarantine = records, broken, quarantine
         self.profile = profile
         self._source, self._stamp = source, stamp
+        self._tolerated = 1.0 if patient or not source.contract else source.contract.tolerated
         self._objects = source.transforms or source.contract is not None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal if source.exact else None)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
@@ -96,9 +100,9 @@ class Pour:
 
     def check(self, place: str, least: int = 1) -> None:
         """Fail with InvalidData if more than the tolerated share of ``least`` or more records broke the contract."""
-        contract, records = self._source.contract, self.profile.records
-        if contract and records >= least and self.broken > contract.tolerated * records:
+        records = self.profile.records
+        if records >= least and self.broken > self._tolerated * records:
             raise InvalidData(
                 f"{place}: {self.broken} of {records} records break the contract, more than the tolerated "
-                f"{contract.tolerated:.2%}"
+                f"{self._tolerated:.2%}"
             )

@@ -1,21 +1,25 @@
-"""From all pages durable to one published object, its receipt, and nothing left over."""
+"""From all pages durable to what is published, its receipt, and nothing left over."""
 
 import datetime
-import hashlib
+import gzip
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from brigade import __version__
-from brigade.errors import ConditionLost
-from brigade.ingest.assembly import CONTENT_TYPE
+from brigade.errors import ConditionLost, InvalidData
 from brigade.ingest.checkpoint import Checkpoint, Receipt
+from brigade.ingest.digests import Chain, Digests, Running
+from brigade.ingest.feed import Feed
+from brigade.ingest.objects import sweep
 from brigade.ingest.outcome import Outcome, outcome
+from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
 from brigade.ingest.profile import drift
 from brigade.ingest.target import Target
-from brigade.s3 import Absent
-from brigade.s3.head import Found
+from brigade.s3 import Absent, Matches
+from brigade.s3.head import Found, head
 from brigade.s3.list import ListsUploads, uploads
 from brigade.s3.put import put
 from brigade.s3.read import stream
@@ -30,39 +34,57 @@ class Publishes(Writes, Stores, ListsUploads, Protocol):
     """The calls that an ingest needs."""
 
 
-def publish(s3: Publishes, target: Target, entry: Entry[Checkpoint], sha256: str | None) -> Outcome:
-    """Publish a checkpoint that is done, if the key is absent; then write the receipt and drop the checkpoint.
+def publish(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint], digests: Digests | None) -> Outcome:
+    """Publish a checkpoint that is done, if its key is absent, or holds still what it was told to replace; then write
+    the receipt and drop the checkpoint. Several objects are published before, by ``publish_next``.
 
-    ``sha256``: of the object's bytes, where one process saw them all, else None: they are read again, a block in
+    ``digests``: of the object's bytes, where one process saw them all, else None: they are read again, a block in
     memory. May be repeated by another process wherever this one was killed. Fails with ConditionLost when another run
     published, with NotFound when S3 has dropped the upload.
     """
-    checkpoint = entry.value
-    if checkpoint.quarantine:  # before the data, whose publication ends all: a run killed in between writes it again
-        put(s3, target.lake, target.quarantine, checkpoint.quarantine, content_type=CONTENT_TYPE)
+    return _finish(s3, source, target, entry, _written(s3, source, target, entry.value, digests), digests)
+
+
+def set_aside(s3: Publishes, target: Target, checkpoint: Checkpoint) -> None:
+    """Write the quarantine object. It comes before the data, whose publication ends all: a run that is killed in
+    between writes it again. One of a run that is replaced gives way, if only to an empty file.
+    """
+    body = checkpoint.quarantine
+    if not body and checkpoint.replaces and head(s3, target.lake, target.quarantine):
+        body = gzip.compress(b"", mtime=0)
+    if body:
+        put(s3, target.lake, target.quarantine, body, content_type="application/gzip")
+
+
+def _written(
+    s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, digests: Digests | None
+) -> Written | None:
+    condition = Matches(checkpoint.replaces) if checkpoint.replaces else Absent()
+    if source.objects:
+        return None
     if checkpoint.upload:
         upload = Upload(s3, target.lake, target.key, checkpoint.upload, checkpoint.write)
-        written = upload.complete(checkpoint.parts, Absent())
-    else:
-        written = put(
-            s3,
-            target.lake,
-            target.key,
-            checkpoint.tail,
-            condition=Absent(),
-            content_type=CONTENT_TYPE,
-            token=checkpoint.write,
-        )
-    return _finish(s3, target, entry, written, sha256)
+        return upload.complete(checkpoint.parts, condition)
+    metadata = {RUN: checkpoint.lease.holder or "", RECORDS: str(checkpoint.records)}
+    return put(
+        s3,
+        target.lake,
+        target.key,
+        checkpoint.tail,
+        condition=condition,
+        metadata=metadata | ({PLAIN: digests.plain} if digests else {}),
+        content_type=content_type(source),
+        token=checkpoint.write,
+    )
 
 
-def earlier(s3: Publishes, target: Target, found: Found) -> Outcome:
+def earlier(s3: Publishes, source: Feed, target: Target, found: Found) -> Outcome:
     """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint."""
     state = State(s3, target.state)
     entry = state.get(target.checkpoint, Checkpoint)
     if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
-        return _finish(s3, target, entry, Written(found.etag, found.version_id), None)
-    if entry:
+        return _finish(s3, source, target, entry, Written(found.etag, found.version_id), None)
+    if entry and entry.value.replaces != found.etag:  # else a run that replaces the object is under way
         discard(s3, target, entry)
     receipt = state.get(target.receipt, Receipt)
     if receipt and receipt.value.etag == found.etag:
@@ -70,29 +92,49 @@ def earlier(s3: Publishes, target: Target, found: Found) -> Outcome:
     return replace(outcome("already_published", target, None), bytes=found.size)
 
 
-def discard(s3: Publishes, target: Target, entry: Entry[Checkpoint]) -> None:
-    """Drop a checkpoint and its upload, so that the next run starts from the first page."""
+def discard(s3: Publishes, target: Target, entry: Entry[Checkpoint]) -> bool:
+    """Drop a checkpoint and its upload, so that the next run starts from the first page; False: it is another by now,
+    and stays."""
     try:
         State(s3, target.state).delete(target.checkpoint, entry.version)
     except ConditionLost:  # another run has dropped or taken it, and its upload
-        return
+        return False
     if entry.value.upload:
         Upload(s3, target.lake, target.key, entry.value.upload, entry.value.write).abort()
+    if entry.value.stages or entry.value.shares:
+        sweep(s3, target, entry.value.write)
+    return True
 
 
-def _finish(s3: Publishes, target: Target, entry: Entry[Checkpoint], written: Written, sha256: str | None) -> Outcome:
+def _finish(
+    s3: Publishes,
+    source: Feed,
+    target: Target,
+    entry: Entry[Checkpoint],
+    written: Written | None,
+    digests: Digests | None,
+) -> Outcome:
     checkpoint, state = entry.value, State(s3, target.state)
+    if written and not digests:
+        digests = _read_again(s3, source, target, checkpoint, written)
     receipt = Receipt(
         source=target.source,
         date=target.date,
-        object=str(target),
-        etag=written.etag,
-        version_id=written.version_id,
+        object=str(target) if written else f"s3://{target.lake}/{target.folder}",
+        etag=written.etag if written else None,
+        version_id=written.version_id if written else None,
         records=checkpoint.records,
         pages=checkpoint.pages,
         bytes=checkpoint.bytes,
         plain_bytes=checkpoint.plain_bytes,
-        sha256=sha256 or _sha256(s3, target, written),
+        sha256=digests.packed if digests else None,
+        plain_sha256=digests.plain if digests else None,
+        objects=checkpoint.published,
+        replaced=checkpoint.replaces,
+        runs=checkpoint.runs,
+        first=checkpoint.first,
+        last=checkpoint.last,
+        times=checkpoint.times,
         ingest_ts=checkpoint.ts,
         published_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seconds=checkpoint.seconds,
@@ -111,6 +153,8 @@ def _finish(s3: Publishes, target: Target, entry: Entry[Checkpoint], written: Wr
     # Now that the key is taken no other upload of it can be published: a killed run left it, or a rival is too late.
     for upload in uploads(s3, target.lake, target.key):
         Upload(s3, target.lake, target.key, upload, checkpoint.write).abort()
+    if source.objects:
+        sweep(s3, target)
     with suppress(ConditionLost):  # another run finished it too
         state.delete(target.checkpoint, entry.version)
     return outcome("published", target, receipt)
@@ -123,8 +167,16 @@ def _drift(state: State, target: Target, checkpoint: Checkpoint) -> tuple[str, .
     return tuple(drift(before.value.profile, checkpoint.profile)) if before else ()
 
 
-def _sha256(s3: Publishes, target: Target, written: Written) -> str:
-    digest = hashlib.sha256()
-    for block in stream(s3, target.lake, target.key, if_match=written.etag):
-        digest.update(block)
-    return digest.hexdigest()
+def _read_again(s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, written: Written) -> Digests:
+    """Give the digests of the published object, and see that it is the parts that the checkpoint named."""
+    chain = Chain(part.size for part in checkpoint.parts)
+
+    def blocks() -> Iterator[bytes]:
+        for block in stream(s3, target.lake, target.key, if_match=written.etag):
+            chain.take(block)
+            yield block
+
+    digests = Running().take(source.compression, blocks()).digests
+    if chain.value != checkpoint.digest:
+        raise InvalidData(f"{target} does not hold the bytes that were sent to it; its receipt was not written")
+    return digests

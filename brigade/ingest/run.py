@@ -5,21 +5,24 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from msgspec.structs import replace
 
-from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
 from brigade.ingest.assembly import Assembly
-from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.feed import Feed
+from brigade.ingest.objects import publish_next
 from brigade.ingest.outcome import Kind, Outcome, outcome
-from brigade.ingest.publish import Publishes, discard, earlier, publish
+from brigade.ingest.publish import Publishes, discard, earlier, publish, set_aside
 from brigade.ingest.target import Target
 from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads, walk
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import head
-from brigade.s3.settle import new_token
+from brigade.s3.head import Found, head
+from brigade.s3.list import keys
+from brigade.s3.settle import TOKEN, new_token
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
 
@@ -48,35 +51,55 @@ class Run:
     """Who holds the lease: what never runs twice at once, such as an execution. None: this process, now."""
     timing: Timing = field(default_factory=Timing)
     """Counts the seconds of ``fetch``, ``write`` (waits for parts included) and ``publish``."""
+    replace: bool = False
+    """Whether an object that is there shall be replaced: the one that the run finds at its start, and no other."""
 
     def __call__(self) -> Outcome:
-        """Publish the date's object unless it is published, or go as far towards it as the time allows.
+        """Publish the date's object, or objects, unless published, or go as far towards it as the time allows.
 
-        The object appears whole and once: the write that publishes it is conditional on its absence. A run that was
-        killed goes on from its last durable part; so does one whose API failed for a while.
+        Each appears whole and once: the write that publishes it is conditional on its absence, or on the ETag of the
+        object that it replaces. A run that was killed goes on from its last durable part; so does one whose API failed
+        for a while.
 
         Fails with InvalidData when a guard of ``walk`` or a record does not hold: nothing is published, the checkpoint
-        is dropped. With ConditionLost when another run of the date is under way, RetryLater when the API or S3 does not
-        answer now, BrigadeError on anything else that they refuse: nothing is published, the checkpoint stays.
+        is dropped. With ConditionLost when another run of the date is under way, or has changed what this one replaces;
+        with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they refuse: nothing
+        is published, the checkpoint stays.
         """
-        if found := head(self.s3, self.target.lake, self.target.key):
-            return earlier(self.s3, self.target, found)
+        if self.replace and self.source.objects:
+            raise UsageError(f"{self.target.source} makes several objects a run, which are not replaced; delete them")
+        if done := self._already():
+            return done
         try:
             try:
                 return self._held()
-            except NotFound as error:
-                if not self._forget():
-                    raise
-                self.say(f"{self.target}: {error}; starting again from the first page")
-                return self._held()
-            except _CursorExpired as error:
-                self._forget()
+            except _Again as error:
                 self.say(f"{self.target}: {error}; starting again from the first page")
                 return self._held()
         except ConditionLost:
-            if found := head(self.s3, self.target.lake, self.target.key):  # a rival was faster
-                return earlier(self.s3, self.target, found)
+            if not self.replace and (done := self._already()):  # a rival was faster
+                return done
             raise
+
+    def _already(self) -> Outcome | None:
+        """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
+        state = State(self.s3, self.target.state)
+        if self.source.objects:
+            receipt = state.get(self.target.receipt, Receipt)
+            if receipt and (entry := state.get(self.target.checkpoint, Checkpoint)):
+                discard(self.s3, self.target, entry)
+            return outcome("already_published", self.target, receipt.value) if receipt else None
+        found = head(self.s3, self.target.lake, self.target.key)
+        if found is None or (self.replace and not self._replaced(state, found)):
+            return None
+        return earlier(self.s3, self.source, self.target, found)
+
+    def _replaced(self, state: State, found: Found) -> bool:
+        """Say whether what is there is by this run already: it was killed before it could say so."""
+        entry, receipt = state.get(self.target.checkpoint, Checkpoint), state.get(self.target.receipt, Receipt)
+        if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
+            return True
+        return bool(receipt and receipt.value.etag == found.etag and self.holder in receipt.value.runs)
 
     def _held(self) -> Outcome:
         """Take the lease, go on, and release it, whatever comes of it."""
@@ -96,10 +119,17 @@ class Run:
                 kind = "published" if entry.value.done else self._gather(assembly, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
-                    return publish(self.s3, self.target, assembly.entry, assembly.sha256)
-        except InvalidData:
-            discard(self.s3, self.target, assembly.entry)
+                    if (kind := self._publish(assembly)) == "published":
+                        return publish(self.s3, self.source, self.target, assembly.entry, assembly.digests)
+        except (InvalidData, ConditionLost) as error:
+            # Nobody shall go on to replace what is no longer there; a checkpoint that is a rival's stays.
+            if isinstance(error, InvalidData) or assembly.entry.value.replaces:
+                discard(self.s3, self.target, assembly.entry)
+            else:
+                self._release(state, assembly.entry)
             raise
+        except (NotFound, _CursorExpired) as error:
+            self._begin_again(assembly.entry, error)
         except BaseException:  # an interrupt too
             self._release(state, assembly.entry)
             raise
@@ -138,6 +168,21 @@ class Run:
             raise
         return "published" if assembly.rest().value.done else "more"
 
+    def _publish(self, assembly: Assembly) -> Kind:
+        """Publish what comes before the receipt: the quarantine, and of several objects all, while there is time."""
+        set_aside(self.s3, self.target, assembly.entry.value)
+        slowest = 0.0
+        while self.source.objects:
+            began = time.monotonic()
+            entry = publish_next(self.s3, self.source, self.target, assembly.entry)
+            if entry is None:
+                break
+            assembly.entry = entry
+            slowest = max(slowest, time.monotonic() - began)
+            if self.remaining() < _RESERVE_S + 2 * slowest:
+                return "more"
+        return "published"
+
     def _may_stop(self) -> None:
         if self.source.single:
             raise BrigadeError(
@@ -152,11 +197,35 @@ class Run:
         if entry and self.source.single and not begun.done:
             discard(self.s3, self.target, entry)
             entry, begun = None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease)
+        if self.replace and (found := head(self.s3, self.target.lake, self.target.key)):
+            entry, begun = self._replacing(found, entry, begun)
         seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
         age = entry.age if entry else 0.0
         lease = taken(begun.lease, self.holder or this_process(), seconds, age=age, what=str(self.target))
         condition = Matches(entry.version) if entry else Absent()
         return state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
+
+    def _replacing(
+        self, found: Found, entry: Entry[Checkpoint] | None, begun: Checkpoint
+    ) -> tuple[Entry[Checkpoint] | None, Checkpoint]:
+        """Give the checkpoint of a run that replaces just what was found."""
+        if begun.replaces == found.etag:
+            return entry, begun
+        if entry:
+            discard(self.s3, self.target, entry)
+        if begun.replaces:
+            raise ConditionLost(
+                f"{self.target} was changed by another writer since its replacement began: it was ETag "
+                f"{begun.replaces}, it is {found.etag}; nothing was written; replace that by running it again"
+            )
+        folder = self.target.key.rpartition("/")[0] + "/"
+        beside = [key for key in keys(self.s3, self.target.lake, folder) if key != self.target.key]
+        if beside:
+            raise UsageError(
+                f"{self.target} has {beside[0]} beside it, of a replay: its records would be there twice; delete it "
+                "first"
+            )
+        return None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease, replaces=found.etag)
 
     def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
         """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""
@@ -175,12 +244,17 @@ class Run:
         time.sleep(max(0.0, seconds))
         return True
 
-    def _forget(self) -> bool:
-        """Drop the checkpoint and its upload; say whether there was one."""
-        entry = State(self.s3, self.target.state).get(self.target.checkpoint, Checkpoint)
-        if entry:
-            discard(self.s3, self.target, entry)
-        return entry is not None
+    def _begin_again(self, entry: Entry[Checkpoint], error: BrigadeError) -> NoReturn:
+        """Drop the checkpoint, since what it names is gone, and have the run begin again, if there was anything."""
+        if not discard(self.s3, self.target, entry):
+            raise ConditionLost(f"{self.target} was taken over by another run: {error}") from error
+        if entry.value.upload or entry.value.stages or isinstance(error, _CursorExpired):
+            raise _Again(str(error)) from error
+        raise error
+
+
+class _Again(BrigadeError):
+    """What the checkpoint named is gone; the next run of the date begins at the first page."""
 
 
 class _CursorExpired(BrigadeError):

@@ -1,10 +1,12 @@
-"""Where an ingest of a date writes: the object, its checkpoint and its receipt."""
+"""Where an ingest of a date writes: the object or objects, its checkpoint and its receipt."""
 
 import datetime
 from dataclasses import dataclass
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from brigade.errors import UsageError
+from brigade.ingest.feed import Feed
 
 
 @dataclass(frozen=True)
@@ -15,21 +17,49 @@ class Target:
     date: str
     lake: str
     state: str
+    prefix: str = ""
+    """What stands before the source's folder in the lake, without a slash at the end; ``""``: nothing."""
+    suffix: str = "jsonl.gz"
+
+    @classmethod
+    def of(cls, source: Feed, name: str, date: str, lake: str, state: str) -> Self:
+        """Give where the source writes a date, as it is declared."""
+        suffix = "jsonl.gz" if source.compression == "gzip" else "jsonl.zst"
+        return cls(name, date, lake, state, source.prefix, suffix)
+
+    @property
+    def folder(self) -> str:
+        """What all keys of the source in the lake start with, with a slash at the end."""
+        return f"{self.prefix}/{self.source}/" if self.prefix else f"{self.source}/"
 
     @property
     def key(self) -> str:
         """The key of the published object, in the lake."""
-        return f"{self.source}/date={self.date}/{self.source}.jsonl.gz"
+        return self.object(self.date)
+
+    def object(self, day: str, number: int = 1) -> str:
+        """Give the key of the ``number``-th object with the records of a day, from 1.
+
+        Records of another day than the run's own are in an object named for the run too, since other runs may bring
+        records of that day as well.
+        """
+        name = self.source if day == self.date else f"{self.source}.{self.date}"
+        return f"{self.folder}date={day}/{name}{f'.{number:05}' if number > 1 else ''}.{self.suffix}"
 
     @property
     def quarantine(self) -> str:
-        """The key of the records that broke the contract, in the lake."""
-        return f"{self.source}/quarantine/date={self.date}/{self.source}.jsonl.gz"
+        """The key of the records that broke the contract, in the lake; always gzip."""
+        return f"{self.folder}quarantine/date={self.date}/{self.source}.jsonl.gz"
 
     @property
     def checkpoint(self) -> str:
         """The key of what an unfinished run has done, in the state bucket."""
         return f"ingest/{self.source}/{self.date}.json"
+
+    @property
+    def stages(self) -> str:
+        """What the keys of an unfinished run's staged bytes start with, in the state bucket."""
+        return f"ingest/{self.source}/{self.date}/"
 
     @property
     def receipt(self) -> str:
@@ -40,17 +70,22 @@ class Target:
         return f"s3://{self.lake}/{self.key}"
 
 
+def is_date(text: str) -> bool:
+    """Say whether the text is a date as ``YYYY-MM-DD``."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text  # it takes 20261122 too, which no key may hold
+    except (TypeError, ValueError):
+        return False
+
+
 def date_of(*, date: str | None = None, scheduled: str | None = None, time_zone: str) -> str:
     """Give the date to ingest: ``date`` itself, else the day of the instant ``scheduled``, else today, in the zone.
 
     Fails with UsageError when ``date`` is not ``YYYY-MM-DD`` or ``scheduled`` not ISO 8601 with an offset.
     """
     if date is not None:
-        try:
-            if datetime.date.fromisoformat(date).isoformat() == date:
-                return date
-        except (TypeError, ValueError):
-            pass  # said below, together with what fromisoformat takes but a key must not hold (20261122)
+        if is_date(date):
+            return date
         raise UsageError(f"{date!r} is no date; it takes YYYY-MM-DD")
     zone = ZoneInfo(time_zone)
     if scheduled is None:

@@ -1,7 +1,7 @@
 """Records to lines to gzip: bytes spliced, not objects built."""
 
-from brigade.jsonl.gzip import Gzip
+from brigade.jsonl.gzip import Compression, Gzip, packer, unpacked
 from brigade.jsonl.page import Page, split
 from brigade.jsonl.stamp import Stamp
 
-__all__ = ["Gzip", "Page", "Stamp", "split"]
+__all__ = ["Compression", "Gzip", "Page", "Stamp", "packer", "split", "unpacked"]

@@ -52,22 +52,26 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Ingest the date that the event names, as far as the time allows, and answer with the outcome.
 
-    ``event``: ``{"date": "YYYY-MM-DD"}``, or ``{"scheduled": "<ISO 8601 instant>"}`` or ``{}`` for that instant's, or
-    this one's, day in the source's time zone; or one of these as ``event`` beside ``execution``, which names who holds
-    the lease of the date: what never has two invocations at once. While the answer's ``outcome`` is ``more``, or
-    ``wait`` and its ``until`` is over, invoke again with its date.
+    ``event``: ``{"date": "YYYY-MM-DD"}``, with ``"replace": true`` to replace what is there, or ``{"scheduled": "<ISO
+    8601 instant>"}`` or ``{}`` for that instant's, or this one's, day in the source's time zone; or one of these as
+    ``event`` beside ``execution``, which names who holds the lease of the date: what never has two invocations at once.
+    While the answer's ``outcome`` is ``more``, or ``wait`` and its ``until`` is over, invoke again with its date and
+    its ``replace``.
     Fails as ``Run`` does; nothing is published then.
     """
     setup = _setup()
     holder = context.aws_request_id
     if isinstance(event, dict) and "execution" in event:  # as the state machine says it
         holder, event = event["execution"], event.get("event", {})
-    if not isinstance(event, dict) or event.keys() - {"date", "scheduled"}:
+    if not isinstance(event, dict) or event.keys() - {"date", "scheduled", "replace"}:
         raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
-    date = date_of(**event, time_zone=setup.source.time_zone)
+    replace = event.get("replace", False)
+    if not isinstance(replace, bool) or (replace and "date" not in event):
+        raise UsageError('"replace" takes true or false, and true only beside a date')
+    date = date_of(date=event.get("date"), scheduled=event.get("scheduled"), time_zone=setup.source.time_zone)
     timing = Timing()
     try:
-        outcome = setup.run(date, context, holder, timing)
+        outcome = setup.run(date, context, holder, timing, replace=replace)
     finally:
         for name, stage in timing.stages.items():
             trace.send(name, stage.began, stage.ended, source=setup.name, date=date, seconds=round(stage.seconds, 3))
@@ -90,19 +94,20 @@ class _Setup:
     state: str
     reader: Callable[[Callable[[], float], str | None], Reads]
 
-    def run(self, date: str, context: LambdaContext, holder: str, timing: Timing) -> Outcome:
+    def run(self, date: str, context: LambdaContext, holder: str, timing: Timing, *, replace: bool) -> Outcome:
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000
 
         return Run(
             source=self.source,
-            target=Target(self.name, date, self.lake, self.state),
+            target=Target.of(self.source, self.name, date, self.lake, self.state),
             api=self.reader(remaining, date),
             s3=self.s3,
             remaining=remaining,
             say=logger.info,
             holder=holder,
             timing=timing,
+            replace=replace,
         )()
 
 

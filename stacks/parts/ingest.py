@@ -55,7 +55,8 @@ class Ingest(Construct):
             settings=settings,
         )
         # Which call needs which: lambdas/ingest/handler.py
-        allow_objects(made.role, lake, [f"{name}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
+        folder = f"{source.prefix}/{name}" if source.prefix else name
+        allow_objects(made.role, lake, [f"{folder}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
         allow_objects(made.role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
         allow_objects(made.role, state, [f"ingest/{name}/*"], "s3:DeleteObject")
         allow_list(made.role, lake, state)

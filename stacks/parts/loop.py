@@ -140,7 +140,11 @@ def _one_date(function_arn: str, failures_url: str) -> dict[str, Any]:
             "Default": "Done",
         },
         "Until the API may be asked": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Same date again"},
-        "Same date again": {"Type": "Pass", "Parameters": {"date.$": "$.date"}, "Next": "Run"},
+        "Same date again": {
+            "Type": "Pass",
+            "Parameters": {"date.$": "$.date", "replace.$": "$.replace"},
+            "Next": "Run",
+        },
         "Keep the failure": {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage",

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brigade.aws import Connection
+from brigade.ingest.feed import Objects
 from brigade.ingest.fetch import Api, Reply
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target
 from tests.unit.ingest.api import source
+
+DAYS = [f"2026-{10 + number // 28}-{1 + number % 28:02}" for number in range(40)]
 
 
 class Memory:
@@ -27,7 +30,10 @@ class Memory:
         number = int(token or 0)
         text = self.noise[number * 997 :] + self.noise[: number * 997]
         following = f'"{number + 1}"' if number + 1 < self.pages else "null"
-        rows = ",".join(f'{{"n":{number},"text":"{text[at : at + 33_000]}"}}' for at in range(0, len(text), 33_000))
+        rows = ",".join(
+            f'{{"n":{number},"day":"{DAYS[number % 40]}","text":"{text[at : at + 33_000]}"}}'
+            for at in range(0, len(text), 33_000)
+        )
         return Reply(f'{{"next":{following},"rows":[{rows}]}}'.encode(), {}, "")
 
     def stream(self, token: str | None) -> tuple[Iterator[bytes], Reply]:
@@ -47,10 +53,13 @@ def peak_mib() -> float:
 
 
 def main() -> None:
-    """Arguments: endpoint, lake, state bucket, the API's URL or ``PAGESxBYTES`` for one in memory."""
-    endpoint, lake, state, url = sys.argv[1:]
+    """Arguments: endpoint, lake, state bucket, the API's URL or ``PAGESxBYTES`` for one in memory; a date's field."""
+    endpoint, lake, state, url, *field = sys.argv[1:]
     s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
-    declared, target = source(page_limit=10_000), Target("numbers", "2026-11-22", lake, state)
+    declared, target = (
+        source(page_limit=10_000, objects=Objects(date_field=field[0]) if field else None),
+        Target("numbers", "2026-11-22", lake, state),
+    )
     if url.startswith("http"):
         api: Api | Memory = Api(declared, url, lambda: 900.0)
     else:

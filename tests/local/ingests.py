@@ -35,15 +35,17 @@ class Lake:
     def run(self, server: Server, *, remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> Outcome:
         said: list[str] = changes.pop("said", [])
         s3 = changes.pop("s3", self.s3)
+        how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}
         declared = source(**changes)
         return Run(
             source=declared,
-            target=self.target,
+            target=Target.of(declared, "numbers", "2026-11-22", self.lake, self.state),
             api=api(server, declared, remaining()),
             s3=s3,
             remaining=remaining,
             say=said.append,
             part_bytes=PART,
+            **how,
         )()
 
     def body(self) -> bytes:
@@ -51,7 +53,15 @@ class Lake:
         return body
 
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in gzip.decompress(self.body()).splitlines()]
+        return self.rows_of(self.target.key)
+
+    def rows_of(self, key: str) -> list[dict[str, Any]]:
+        packed = self.s3.get_object(Bucket=self.lake, Key=key)["Body"].read()
+        return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
+    def metadata(self, key: str) -> dict[str, str]:
+        found: dict[str, str] = self.s3.head_object(Bucket=self.lake, Key=key)["Metadata"]
+        return found
 
     def keys(self, bucket: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]

@@ -119,6 +119,19 @@ def test_replay_without_a_quarantine_says_so(place: Place) -> None:
     assert b"no record of 2026-11-22 is quarantined" in done.stderr
 
 
+def test_replace_is_explicit_and_of_a_stated_date(place: Place) -> None:
+    assert place.brigade("run", "demo", "--date", DATE).returncode == 0
+    first = json.loads(place.brigade("show", "demo").stdout)["receipt"]
+    assert place.brigade("run", "demo", "--replace", "--yes").returncode == 2
+    assert place.brigade("run", "demo", "--date", DATE, "--replace").returncode == 2, "nobody is there to be asked"
+    assert place.brigade("run", "demo", "--date", DATE, "--replace", "--yes", "--to", "-").returncode == 2
+    done = place.brigade("run", "demo", "--date", DATE, "--replace", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["replace"] is True
+    receipt = json.loads(place.brigade("show", "demo").stdout)["receipt"]
+    assert (receipt["replaced"], receipt["records"]) == (first["etag"], RECORDS)
+
+
 def test_a_dry_run_writes_nothing(place: Place) -> None:
     tried = place.brigade("run", "demo", "--dry-run", "--limit-pages", "3")
     assert json.loads(tried.stdout)["records"] == 1500
@@ -173,7 +186,7 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
 
-    def handle(event: dict[str, str], milliseconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def handle(event: dict[str, Any], milliseconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
         command = [sys.executable, "-c", HANDLE, json.dumps(event), str(milliseconds)]
         ended = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
         *_, answer = (line for line in ended.stdout.splitlines() if line.startswith("ANSWER "))
@@ -194,3 +207,5 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))
     answer, measured = handle({"date": answer["date"]}, 900_000)
     assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
+    answer, measured = handle({"date": answer["date"], "replace": True}, 900_000)
+    assert (answer["outcome"], answer["replace"]) == ("published", True)

@@ -153,7 +153,7 @@ def test_a_single_answer_of_any_size_is_published_in_parts(lake: Lake) -> None:
         outcome = lake.run(server, single=True, pagination=Pagination())
     assert outcome.records == len(rows)
     assert [row["id"] for row in lake.rows()] == [row["id"] for row in rows]
-    assert "-" in lake.receipt().etag
+    assert "-" in (lake.receipt().etag or "")
 
 
 def test_a_receipt_tells_how_the_records_drifted(lake: Lake) -> None:
@@ -182,9 +182,9 @@ def test_quarantine_is_published_with_the_data_or_not_at_all(lake: Lake) -> None
     assert lake.receipt().broken == 1
 
     still = replay(lake.s3, source(contract=contract), lake.target, "now")
-    assert (still.mended, still.broken, still.object) == (0, 1, None)
+    assert (still.mended, still.broken, still.objects) == (0, 1, ())
     mended = replay(lake.s3, source(contract=Contract(fields={"n": "text"})), lake.target, "now")
     assert (mended.mended, mended.broken) == (1, 0)
-    body = lake.s3.get_object(Bucket=lake.lake, Key=str(mended.object).split("/", 3)[3])["Body"].read()
+    body = lake.s3.get_object(Bucket=lake.lake, Key=mended.objects[0].split("/", 3)[3])["Body"].read()
     assert json.loads(gzip.decompress(body)) == {"n": "x", "ingest_date": "2026-11-22", "ingest_ts": "now"}
     assert replay(lake.s3, source(), lake.target, "now").mended == 0

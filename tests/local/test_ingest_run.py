@@ -1,13 +1,21 @@
 """Ingests of a real HTTP server into the S3 of the local AWS: published once and whole, or not at all."""
 
+import gzip
 import hashlib
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
+from brigade import __version__
 from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater
 from brigade.ingest import fetch
+from brigade.ingest.checkpoint import Checkpoint
+from brigade.jsonl import unpacked
+from brigade.state import State
 from tests.local.conftest import Emulator
 from tests.local.ingests import Lake, lake_of, wide
 from tests.unit.ingest.api import Answer, page, paged, serving
@@ -55,7 +63,7 @@ def test_more_than_a_part_is_uploaded_in_parts_and_leaves_nothing(lake: Lake) ->
         outcome = lake.run(server)
     assert [row["id"] for row in lake.rows()] == [record["id"] for records in pages for record in records]
     assert outcome.sha256 == hashlib.sha256(lake.body()).hexdigest()
-    assert "-" in lake.receipt().etag
+    assert "-" in (lake.receipt().etag or "")
     assert lake.keys(lake.state) == [lake.target.receipt]
     assert lake.open_uploads() == []
 
@@ -166,3 +174,73 @@ def test_of_two_runs_at_once_one_publishes(lake: Lake) -> None:
     assert [row["id"] for row in lake.rows()] == [record["id"] for records in pages for record in records]
     assert lake.open_uploads() == []
     assert lake.keys(lake.state) == [lake.target.receipt]
+
+
+def test_what_is_known_when_an_object_is_written_stands_in_its_metadata(lake: Lake) -> None:
+    """A multipart upload's metadata is fixed before its first part; the receipt has the rest."""
+    with serving(paged([[{"n": 1}], [{"n": 2}]])) as server:
+        lake.run(server, remaining=lambda: 1.0, holder="first")
+        lake.run(server, holder="second")
+    plain = gzip.decompress(lake.body())
+    small, receipt = lake.metadata(lake.target.key), lake.receipt()
+    assert (small["brigade-run"], small["brigade-records"]) == ("second", "2")
+    assert small["brigade-sha256"] == receipt.plain_sha256 == hashlib.sha256(plain).hexdigest()
+    assert receipt.runs == ("first", "second")
+    assert receipt.plain_bytes == len(plain)
+
+
+def test_parts_carry_the_run_and_the_receipt_what_is_known_at_the_end(lake: Lake) -> None:
+    pages = [wide(90, seed=number) for number in range(3)]
+    with serving(paged(pages)) as server:
+        lake.run(server, holder="only")
+    metadata = lake.metadata(lake.target.key)
+    assert {name: metadata.get(name) for name in ("brigade-run", "brigade-sha256")} == {
+        "brigade-run": "only",
+        "brigade-sha256": None,
+    }
+    assert lake.receipt().plain_sha256 == hashlib.sha256(gzip.decompress(lake.body())).hexdigest()
+
+
+def test_a_receipt_says_what_the_run_spanned_and_how_long_pages_took(lake: Lake) -> None:
+    def slow(number: int, query: dict[str, str]) -> Answer:
+        if query.get("after") == "1":
+            time.sleep(0.3)
+        return paged([[{"n": 1}], [{"n": 2}], [{"n": 3}]])(number, query)
+
+    with serving(slow) as server:
+        lake.run(server, remaining=lambda: 1.0)
+        lake.run(server)
+    receipt = lake.receipt()
+    assert (receipt.first, receipt.last) == ("1", "2")
+    assert (receipt.times.slowest, receipt.times.slowest_s >= 0.3) == (2, True)
+    assert receipt.times.slowest_s <= receipt.times.total_s <= receipt.seconds + 0.1
+    assert (receipt.requests, receipt.retries, receipt.version) == (3, 0, __version__)
+
+
+def test_a_source_says_where_and_how_it_is_compressed(lake: Lake) -> None:
+    with serving(paged([[{"n": number} for number in range(1000)]])) as server:
+        outcome = lake.run(server, prefix="raw/apis", compression="zstd", level=9)
+    key = "raw/apis/numbers/date=2026-11-22/numbers.jsonl.zst"
+    assert outcome.object == f"s3://{lake.lake}/{key}"
+    got = lake.s3.get_object(Bucket=lake.lake, Key=key)
+    plain = b"".join(unpacked("zstd", [got["Body"].read()]))
+    assert [json.loads(line)["n"] for line in plain.splitlines()] == list(range(1000))
+    assert got["ContentType"] == "application/zstd"
+    assert lake.receipt().plain_sha256 == hashlib.sha256(plain).hexdigest()
+    with serving(paged([[]])) as server:
+        assert lake.run(server, prefix="raw/apis", compression="zstd").outcome == "already_published"
+
+
+def test_what_is_published_is_compared_with_what_was_sent(lake: Lake) -> None:
+    """A checkpoint whose parts are not the object's, as if somebody had changed them: no receipt vouches for it."""
+    pages = [wide(90, seed=number) for number in range(3)]
+    with serving(paged(pages)) as server:
+        while not (checkpoint := lake.checkpoint()) or not checkpoint.parts:
+            lake.run(server, remaining=lambda: 1.0)
+        state = State(lake.s3, lake.state)
+        entry = state.get(lake.target.checkpoint, Checkpoint)
+        assert entry
+        state.put(lake.target.checkpoint, msgspec.structs.replace(entry.value, digest="0" * 64))
+        with pytest.raises(InvalidData, match="does not hold the bytes that were sent"):
+            lake.run(server)
+    assert lake.keys(lake.state) == []

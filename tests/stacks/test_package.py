@@ -144,6 +144,18 @@ def test_a_declaration_may_need_more_than_its_family(repository: Path) -> None:
     assert Package.of_source(repository, "local", "other").locks() == [family]
 
 
+def test_what_only_some_import_is_in_their_packages_only(repository: Path) -> None:
+    (repository / "brigade").mkdir()
+    for module in ("__init__", "schema"):
+        (repository / f"brigade/{module}.py").touch()
+    (repository / "lambdas/ingest/sources/one.py").write_text("import brigade.schema\n")
+    some = repository / "lambdas/ingest/schema.requirements.txt"
+    some.write_text("# what it imports\n")
+    family = repository / "lambdas/ingest/requirements.txt"
+    assert Package.of_source(repository, "local", "one").locks() == [family, some]
+    assert Package.of_source(repository, "local", "other").locks() == [family]
+
+
 def test_what_pip_cannot_install_is_one_line_and_leaves_nothing(repository: Path) -> None:
     lock = "no-such-package-of-ours==1.0 --hash=sha256:" + "0" * 64 + "\n"
     (repository / "lambdas/ingest/requirements.txt").write_text(f"--no-index\n{lock}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brigade.errors import InvalidData, SettingsError
+from brigade.errors import InvalidData
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Contract
 from brigade.ingest.decode import decode, pieces
@@ -90,25 +90,6 @@ def test_more_than_is_tolerated_fails() -> None:
         pour.check("page 9")
     with pytest.raises(InvalidData, match="120 of 120 records break"):
         poured([{}] * 120, contract=FROZEN)
-
-
-def test_a_contract_of_a_json_schema() -> None:
-    schema = {
-        "type": "object",
-        "properties": {"n": {"type": "integer"}, "t": {"type": "string"}},
-        "required": ["n"],
-        "additionalProperties": False,
-    }
-    assert Contract.of_schema(schema, tolerated=0.5) == FROZEN
-    assert Contract.of_schema({"properties": {}}).extra == "evolve"
-    wrongs: tuple[dict[str, Any], ...] = (
-        {"oneOf": []},
-        {"properties": {"a": {"type": "integer", "minimum": 1}}},
-        {"properties": {"a": {}}},
-    )
-    for wrong in wrongs:
-        with pytest.raises(SettingsError, match="JSON Schema"):
-            Contract.of_schema(wrong)
 
 
 def profile(rows: list[dict[str, Any]]) -> Profile:

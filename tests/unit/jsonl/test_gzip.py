@@ -1,11 +1,12 @@
-"""Gzip members, each standing on its own."""
+"""Members of gzip and zstd, each standing on its own."""
 
 import gzip
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.jsonl import Gzip
+from brigade.jsonl import Compression, Gzip, packer, unpacked
 
 
 @given(st.lists(st.lists(st.binary(max_size=2000), max_size=4), max_size=4))
@@ -23,3 +24,33 @@ def test_a_member_without_bytes_is_written_only_if_asked_for() -> None:
     empty = packer.compress(b"") + packer.flush()
     assert empty
     assert gzip.decompress(empty) == b""
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@given(st.lists(st.binary(max_size=2000), max_size=4), st.integers(1, 50))
+def test_members_are_unpacked_wherever_their_blocks_end(
+    compression: Compression, members: list[bytes], at: int
+) -> None:
+    pack = packer(compression)
+    packed = b"".join(pack.compress(member) + pack.flush() for member in members)
+    blocks = [packed[start : start + at] for start in range(0, len(packed), at)]
+    assert b"".join(unpacked(compression, blocks)) == b"".join(members)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_member_that_is_cut_off_is_an_error(compression: Compression) -> None:
+    pack = packer(compression)
+    packed = pack.compress(b"x" * 1000) + pack.flush()
+    with pytest.raises(EOFError):
+        b"".join(unpacked(compression, [packed[:-1]]))
+
+
+def test_a_level_trades_time_for_bytes() -> None:
+    lines = b"".join(b'{"n":%d,"square":%d}\n' % (number, number**2) for number in range(20_000))
+
+    def size(compression: Compression, level: int) -> int:
+        pack = packer(compression, level)
+        return len(pack.compress(lines) + pack.flush())
+
+    assert size("gzip", 3) < size("gzip", 0)
+    assert size("zstd", 19) < size("zstd", 1)

@@ -1,0 +1,113 @@
+"""From staged members to several published objects, each whole and once."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from brigade.ingest.checkpoint import Checkpoint, Published
+from brigade.ingest.digests import Running
+from brigade.ingest.feed import Feed
+from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
+from brigade.ingest.target import Target
+from brigade.s3 import Absent, Matches, Writer
+from brigade.s3.put import put
+from brigade.s3.range import fill
+from brigade.s3.writer import Writes
+from brigade.state import Entry, State
+from brigade.state.store import Stores
+
+_SMALL = 8 * 1024 * 1024
+
+
+class Puts(Writes, Stores, Protocol):
+    """The calls that this needs."""
+
+
+def publish_next(s3: Puts, source: Feed, target: Target, entry: Entry[Checkpoint]) -> Entry[Checkpoint] | None:
+    """Publish the next object of a checkpoint that is done, if its key is absent, and say so in the checkpoint.
+
+    Gives the checkpoint as it is then, None when all are published. May be repeated wherever another process was
+    killed: an object that this run wrote is known by its token. Memory: 32 MiB and the largest stage.
+
+    Fails with ConditionLost when something else has the key or another run the checkpoint, NotFound when a stage is
+    gone.
+    """
+    done = entry.value
+    there = {published.key for published in done.published}
+    for day, number in sorted((day, int(number)) for day, number in (name.split("/") for name in done.shares)):
+        name, key = f"{day}/{number}", target.object(day, number)
+        if key not in there:
+            published = _publish(s3, source, target, done, name, key)
+            changed = replace(done, published=(*done.published, published))
+            return State(s3, target.state).put(target.checkpoint, changed, Matches(entry.version))
+    return None
+
+
+def _publish(s3: Puts, source: Feed, target: Target, done: Checkpoint, name: str, key: str) -> Published:
+    share, running = done.shares[name], Running()
+    metadata = {RUN: done.lease.holder or "", RECORDS: str(share.records)}
+    blocks = _members(s3, target, done, name)
+    if share.bytes <= _SMALL:
+        body = b"".join(blocks)
+        running.take(source.compression, [body])
+        metadata[PLAIN] = running.digests.plain
+        written = put(
+            s3,
+            target.lake,
+            key,
+            body,
+            condition=Absent(),
+            metadata=metadata,
+            content_type=content_type(source),
+            token=done.write,
+        )
+    else:
+        with Writer(
+            s3,
+            target.lake,
+            key,
+            condition=Absent(),
+            metadata=metadata,
+            content_type=content_type(source),
+            token=done.write,
+            threads=1,
+        ) as writer:
+            running.take(source.compression, _written(writer, blocks))
+        written = writer.written
+    return Published(
+        key=key,
+        etag=written.etag,
+        version_id=written.version_id,
+        records=share.records,
+        bytes=share.bytes,
+        plain_bytes=share.plain_bytes,
+        sha256=running.digests.packed,
+        plain_sha256=running.digests.plain,
+    )
+
+
+def _members(s3: Puts, target: Target, done: Checkpoint, name: str) -> Iterator[bytes]:
+    """Give the members of an object out of the stages, in order."""
+    for stage in done.stages:
+        start = 0
+        for other, length in stage.lengths.items():
+            if other == name:
+                buffer = bytearray(length)
+                fill(s3, target.state, stage.key, start, memoryview(buffer), etag=stage.etag)
+                yield bytes(buffer)
+                break
+            start += length
+
+
+def _written(writer: Writer, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        writer.write(block)
+        yield block
+
+
+def sweep(s3: Stores, target: Target, write: str = "") -> None:
+    """Delete what the run with this token staged, or all runs of the date; what is published does not need it."""
+    state = State(s3, target.state)
+    for key in list(state.list(target.stages + write)):
+        state.delete(key)
