@@ -207,5 +207,5 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))
     answer, measured = handle({"date": answer["date"]}, 900_000)
     assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
-    answer, measured = handle({"date": answer["date"], "replace": True}, 900_000)
+    answer, measured = handle({"execution": "new", "event": {"date": answer["date"], "replace": True}}, 900_000)
     assert (answer["outcome"], answer["replace"]) == ("published", True)
