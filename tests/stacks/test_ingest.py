@@ -68,17 +68,18 @@ def walk(machine: dict[str, Any], answers: list[dict[str, Any] | str], event: di
 
 def test_it_goes_round_with_the_same_date_while_there_is_more(stage: Stage) -> None:
     machine = definition(stage(), "myapi")
-    more, done = {"outcome": "more", "date": "2026-11-22", "pages": 9}, {"outcome": "published", "date": "2026-11-22"}
+    more, done = {"outcome": "more", "date": "2026-11-22", "replace": True, "pages": 9}, {"outcome": "published"}
     end, calls = walk(machine, [more, more, done], {"scheduled": "2026-11-22T05:15:00Z"})
     assert end == "Succeed"
-    assert calls == [{"scheduled": "2026-11-22T05:15:00Z"}, {"date": "2026-11-22"}, {"date": "2026-11-22"}]
+    again = {"date": "2026-11-22", "replace": True}
+    assert calls == [{"scheduled": "2026-11-22T05:15:00Z"}, again, again]
 
 
 def test_a_long_pause_is_waited_for_between_two_calls(stage: Stage) -> None:
-    wait = {"outcome": "wait", "date": "2026-11-22", "until": "2026-11-22T06:00:00.000Z"}
+    wait = {"outcome": "wait", "date": "2026-11-22", "replace": False, "until": "2026-11-22T06:00:00.000Z"}
     done = {"outcome": "published", "date": "2026-11-22"}
     end, calls = walk(definition(stage(), "myapi"), [wait, done], {})
-    assert (end, calls) == ("Succeed", [{}, "2026-11-22T06:00:00.000Z", {"date": "2026-11-22"}])
+    assert (end, calls) == ("Succeed", [{}, "2026-11-22T06:00:00.000Z", {"date": "2026-11-22", "replace": False}])
 
 
 def test_what_was_published_already_is_done(stage: Stage) -> None:
