@@ -22,7 +22,9 @@ def from_(
     tail: Annotated[Text, typer.Option(metavar="SIZE", help="Give the last so many bytes.")] = None,
     version_id: Annotated[Text, typer.Option(help="This version, not the current one.")] = None,
     verify_first: Annotated[bool, typer.Option("--verify-first", help="Prove all before the first byte.")] = False,
-    unproved: Annotated[bool, typer.Option("--unproved", help="Read also what S3 keeps no checksum of.")] = False,
+    unproved: Annotated[
+        bool, typer.Option("--unproved", help="Read also what S3 keeps no checksum of; of a part, only itself.")
+    ] = False,
     decompress: Annotated[bool, typer.Option("--decompress", help="Take off gzip or zstd.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Read segments while they are written.")] = False,
     dead_after: Annotated[str, typer.Option(metavar="AGE", help="Without a sign of the writer, fail.")] = "60s",

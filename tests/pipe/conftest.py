@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 def free_ports(count: int, below: int = 50_000) -> list[int]:
     """Give ports below 50,000: SeaweedFS takes each one's gRPC port at 10,000 more."""
     found: list[int] = []
-    port = 20_000 + os.getpid() % 20_000
+    port = 20_000 + os.getpid() * 53 % 29_000  # neighbours start far apart: two runs begin at the same moment
     while len(found) < count:
         port = port + 1 if port < below else 20_000
         with socket.socket() as one, socket.socket() as other:
@@ -69,7 +69,7 @@ class Weed:
         arguments = (
             f"-logtostderr=true server -dir={data} -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.port={master} "
             f"-volume.port={volume} -volume.max=300 -filer -filer.port={filer} -s3 -s3.port={s3} -s3.port.iceberg=0 "
-            f"-s3.port.lance=0 -s3.config={self.home / 's3.json'} {self.more}"
+            f"-s3.port.lance=0 -master.telemetry=false -s3.config={self.home / 's3.json'} {self.more}"
         )
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen([BIN / "weed", *arguments.split()], stdout=log, stderr=log)
