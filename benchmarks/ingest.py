@@ -26,13 +26,13 @@ from rich.table import Table
 from benchmarks import ingest_data
 from stacks.parts.package import Package
 
-_ROOT = Path(__file__).resolve().parents[1]
-_OUT = _ROOT / ".brigade/bench/ingest.json"
-_VENV = _ROOT / ".brigade/bench-ingest"
-_LOCK = _ROOT / "benchmarks/requirements-ingest.txt"
+ROOT = Path(__file__).resolve().parents[1]
+_OUT = ROOT / ".brigade/bench/ingest.json"
+_VENV = ROOT / ".brigade/bench-ingest"
+_LOCK = ROOT / "benchmarks/requirements-ingest.txt"
 _PEERS = str(_VENV / "bin/python")
-_LAMBDA = str(_ROOT / ".brigade/lambda-runtime/bin/python")
-_OURS = (_LAMBDA, "-m", "benchmarks.ingest_cases")
+LAMBDA = str(ROOT / ".brigade/lambda-runtime/bin/python")
+_OURS = (LAMBDA, "-m", "benchmarks.ingest_cases")
 _MIB = 1024 * 1024
 _ROUNDS = 3
 _CLIENT = "import boto3; boto3.client('s3', region_name='us-east-1')"
@@ -42,8 +42,8 @@ _HANDLER = "import lambdas.ingest.handler as handler; handler._setup()"
 def main() -> None:
     """Run every case, print a table, write the figures."""
     _make_venv()
-    with Package.of_source(_ROOT, "local", "demo").assembled() as package:
-        ours = {"PYTHONPATH": f"{package}{os.pathsep}{_ROOT}"}
+    with Package.of_source(ROOT, "local", "demo").assembled() as package:
+        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
         runs = [*_pipelines(ours), *_imports(ours)]
         with aws() as (environment, endpoint, bucket):
             runs += _ends(environment | ours, endpoint, bucket)
@@ -85,14 +85,14 @@ def _imports(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
     measured = "import time, json; print(json.dumps({'cpu_s': time.process_time()}))"
     for _ in range(9):
         for tool, code, path in (("boto3 + S3 client", _CLIENT, {}), ("brigade", _HANDLER, ours)):
-            yield _run("import", tool, 0, [_LAMBDA, "-c", f"{code}; {measured}"], os.environ | environment | path)
+            yield _run("import", tool, 0, [LAMBDA, "-c", f"{code}; {measured}"], os.environ | environment | path)
 
 
 def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
     case, kind, count = "end to end", "wide", 80
     for tool in ("brigade", "file", "smart_open", "s3fs", "dlt"):
         program = [*_OURS, case] if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
-        with _api(kind, count) as url:
+        with api(kind, count) as url:
             yield _run(case, tool, count, [*program, kind, str(count), url, endpoint, bucket], environment)
 
 
@@ -107,7 +107,7 @@ def _growth(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator
 def _run(
     case: str, tool: str, pages: int, command: list[str], environment: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    done = subprocess.run(command, cwd=_ROOT, env=environment, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{case}, {tool}: {done.stderr[-2000:]}")
     kind = case if case in ("narrow", "random") else "wide"
@@ -119,11 +119,11 @@ def _run(
 def aws() -> Iterator[tuple[dict[str, str], str, str]]:
     """Give a local AWS of the benchmark's own: what a process needs to call it, where it is, a bucket."""
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as home:
-        local = [str(_ROOT / ".brigade/emulator/bin/python"), "-m", "local"]
+        local = [str(ROOT / ".brigade/emulator/bin/python"), "-m", "local"]
         environment = os.environ | {"BRIGADE_LOCAL_HOME": home}
 
         def ask(*arguments: str) -> Any:
-            done = subprocess.run([*local, *arguments], cwd=_ROOT, env=environment, check=True, capture_output=True)
+            done = subprocess.run([*local, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
             return json.loads(done.stdout or b"{}")
 
         with socket.socket() as probe:
@@ -142,13 +142,14 @@ def aws() -> Iterator[tuple[dict[str, str], str, str]]:
             ).create_bucket(Bucket=bucket)
             yield environment, endpoint, bucket
         finally:
-            subprocess.run([*local, "down"], cwd=_ROOT, env=environment, check=False, capture_output=True)
+            subprocess.run([*local, "down"], cwd=ROOT, env=environment, check=False, capture_output=True)
 
 
 @contextlib.contextmanager
-def _api(kind: str, count: int) -> Iterator[str]:
+def api(kind: str, count: int) -> Iterator[str]:
+    """Give the URL of an API of so many pages of a kind, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.ingest_data", kind, str(count)]
-    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout
         assert serving.stdin
         yield f"http://127.0.0.1:{serving.stdout.readline().strip()}/rows"

@@ -23,10 +23,10 @@ from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
 from brigade.s3.list import keys
 from brigade.s3.settle import TOKEN, new_token
+from brigade.s3.upload import SMALLEST_PART
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
 
-MIB = 1024 * 1024
 _RESERVE_S = 5.0
 _LONGEST_WAIT_S = 12 * 3600.0
 _LONGEST_LEASE_S = 3600.0
@@ -46,7 +46,7 @@ class Run:
     s3: Publishes
     remaining: Callable[[], float]
     say: Callable[[str], None]
-    part_bytes: int = 8 * MIB
+    part_bytes: int = SMALLEST_PART
     holder: str | None = None
     """Who holds the lease: what never runs twice at once, such as an execution. None: this process, now."""
     timing: Timing = field(default_factory=Timing)

@@ -48,6 +48,9 @@ class Ingest(Construct):
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
                 **({"BRIGADE_BASE_URL": url} if url else {}),
+                # Pages and parts go back to the system when they are done with, however many there were: glibc would
+                # else keep them on its heap, full of holes (https://man7.org/linux/man-pages/man3/mallopt.3.html).
+                "MALLOC_MMAP_THRESHOLD_": str(2**20),
             },
             memory_mib=source.memory_mib,
             timeout_s=source.timeout_s,
