@@ -128,7 +128,9 @@ def backfill(
     name: _Name,
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD")],
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD")],
-    concurrency: Annotated[int, typer.Option(min=1, max=100, help="Dates at a time.")] = 4,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Dates at a time; default: 4, of an incremental source 1.")
+    ] = None,
 ) -> None:
     """Ingest the dates of a span that are not published, by one execution of the deployed state machine.
 
@@ -139,7 +141,11 @@ def backfill(
     from brigade.ingest import backfill as dates
 
     session: Session = context.obj
-    span, machine = dates.dates(first, last), at.machine(session, name)
+    span, incremental = dates.dates(first, last), at.source(name).incremental
+    if incremental and concurrency not in (None, 1):
+        raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
+    concurrency = concurrency or (1 if incremental else 4)
+    machine = at.machine(session, name)
     published = at.published(session, name)
     for date in filter(published.__contains__, span):
         session.give({"date": date, "outcome": "skipped"}, f"{date}: skipped")

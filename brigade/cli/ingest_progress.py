@@ -18,7 +18,7 @@ def shown(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
     if session.quiet or not session.terminal.is_terminal:
         yield api
         return
-    with session.terminal.status(f"{name}: asking {api.address(None)}") as status:
+    with session.terminal.status(f"{name}: the first page") as status:
         yield _Shown(name, api, status)
 
 

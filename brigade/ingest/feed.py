@@ -113,6 +113,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         return Pagination()
 
     @property
+    def incremental(self) -> bool:
+        """Whether a date's records begin where those of the last published date ended, so that dates go in order."""
+        return bool(getattr(self, "since", None))
+
+    @property
     def single(self) -> bool:
         """Whether there is one answer of any size, which a run that was killed begins again."""
         return False

@@ -53,6 +53,8 @@ class Api:
     base_url: str
     remaining: Callable[[], float]
     credentials: Credentials = field(default_factory=Anonymous)
+    narrowed: Callable[[], Source] | None = None
+    """Gives, when it is first asked, the source with the part of the records that this run is to ask for; None: all."""
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     waited_s: float = field(default=0.0, init=False)
@@ -60,7 +62,7 @@ class Api:
 
     def address(self, cursor: str | None) -> str:
         """Give the URL of the page at the cursor, without credentials."""
-        return self._url(self.source.request(cursor))
+        return self._url(self._declared.request(cursor))
 
     def page(self, cursor: str | None) -> Reply:
         """Give the page, whole: a shorter one than the answer's Content-Length says is asked for again.
@@ -91,7 +93,7 @@ class Api:
         url, renewed = self.address(cursor), False
         for attempt in range(1, self.source.tries + 1):
             self._keep_the_rate()
-            request = self.credentials.on(self.source.request(cursor))
+            request = self.credentials.on(self._declared.request(cursor))
             wait = None
             try:
                 answer = self._send(request)
@@ -193,6 +195,10 @@ class Api:
             raise RetryLater(f"{who} asks to wait {seconds:.0f} s, longer than this run has left", after_s=seconds)
         self.waited_s += seconds
         time.sleep(max(0.0, seconds))
+
+    @cached_property
+    def _declared(self) -> Source:
+        return self.narrowed() if self.narrowed else self.source
 
     @cached_property
     def _asked(self) -> "collections.deque[float]":

@@ -1,5 +1,7 @@
 """The declaration of a source: which API, how it pages, when it runs, what it may use. Importing it does nothing."""
 
+import datetime
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,6 +11,7 @@ import msgspec
 from brigade.ingest.authentication import Authentication, Secret, secrets_of
 from brigade.ingest.feed import Feed
 from brigade.ingest.pagination import Pagination, Request
+from brigade.ingest.since import Since
 
 if TYPE_CHECKING:
     from brigade.ingest.walk import Reads
@@ -63,6 +66,8 @@ class Source(Feed, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     """What to do with answers, the first that fits; else 401 refreshes, 429 and 5xx are retried, all but 200 fail."""
     rate: Rate | None = None
+    since: Since | None = None
+    """Which part of the records a run asks for; None: all."""
     tries: int = 6
     """How often a page is asked for until the run gives up."""
     connect_timeout_s: float = 10.0
@@ -102,4 +107,22 @@ class Source(Feed, frozen=True, kw_only=True):
         from brigade.ingest.fetch import Api
 
         who = credentials(self.authentication, client, state, name)
-        return lambda remaining, _date: Api(self, url or self.base_url, remaining, who)
+
+        def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
+            if not self.since or state is None or date is None:
+                return Api(self, url or self.base_url, remaining, who)
+            return Api(self, url or self.base_url, remaining, who, functools.partial(self._narrowed, state, name, date))
+
+        return reader
+
+    def _narrowed(self, state: "State", name: str, date: str) -> "Source":
+        """Give the source as it is asked for what is new at a date."""
+        from brigade.ingest.window import window
+
+        since = self.since
+        if since is None:
+            return self
+        taken = window(state, name, date, lambda after: since.end(after, datetime.datetime.now(datetime.UTC)))
+        begin = taken.after or since.first
+        span = {since.parameter: begin, since.until: taken.until or begin}
+        return msgspec.structs.replace(self, parameters={**self.parameters, **span})
