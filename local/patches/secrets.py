@@ -49,6 +49,7 @@ def rotate_by_the_function() -> None:
         if not begun and not data.get("RotateImmediately", True):
             return json_response({"ARN": secret["ARN"], "Name": secret["Name"]})
         if not begun:
+            secretsmanager._remove_stage_everywhere(secret, "AWSPENDING")  # a label is on one version
             version = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time())}
             secret["Versions"][token] = version | {"Stages": ["AWSPENDING"]}
         if begun not in _under_way:

@@ -1,10 +1,13 @@
 """The database stack on the AWS of the tests: synthesized and deployed as it is, alone."""
 
+import contextlib
+import copy
 import io
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,40 @@ class Database:
         """Whether no rotation is under way."""
         secret = self.emulator.root("secretsmanager").describe_secret(SecretId=self.outputs["DatabaseSecret"])
         return all("AWSCURRENT" in stages for stages in secret["VersionIdsToStages"].values() if "AWSPENDING" in stages)
+
+    @contextmanager
+    def without(self, action: str, resource: str) -> Iterator[None]:
+        """Take an action of the rotating function's role away, on ``resource`` if given, while the block runs."""
+        iam = self.emulator.root("iam")
+        (role,) = [each["RoleName"] for each in iam.list_roles()["Roles"] if "RotationRotateRole" in each["RoleName"]]
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        less = copy.deepcopy(document)
+        (statement,) = [
+            each for each in less["Statement"] if action in str(each["Action"]) and resource in str(each["Resource"])
+        ]
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        statement["Action"] = [each for each in actions if each != action] or ["none:None"]
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def failed_rotation(self) -> str:
+        """What the local AWS logs of the rotation that is asked for now, which must fail."""
+        log = self.emulator.home / "server.log"
+        before = len(log.read_text())
+        self.rotate()
+        assert until(lambda: "is not rotated" in log.read_text()[before:])
+        return log.read_text()[before:]
+
+    def recovered(self) -> bool:
+        """Whether what a failed rotation left is taken up and finished, or was finished but for its last word."""
+        if not self.settled():
+            with contextlib.suppress(Exception):  # Secrets Manager says that it takes the other up, in an error
+                self.rotate()
+        return until(self.settled)
 
     def rotated(self) -> bool:
         """Whether a rotation that is asked for now also finishes."""

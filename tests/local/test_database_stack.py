@@ -8,6 +8,7 @@ import pytest
 
 from brigade.database.secret import Secret
 from brigade.database.uri import database_uri
+from brigade.errors import BrigadeError
 from tests.local import database_stack
 from tests.local.conftest import running
 from tests.local.database_stack import Database, until
@@ -60,3 +61,36 @@ def test_a_rotation_changes_the_password_and_both_secrets_open_the_database(data
         psycopg.connect(before)
     assert kept.connect(_whoami, psycopg.OperationalError) == "brigade@brigade", "who kept the old one is let in again"
     assert json.loads(database.value("DatabaseSecret", VersionStage="AWSPREVIOUS"))["password"] in before
+
+
+# By action and logical id: what of the rotating function's role Secrets Manager's four steps cannot do without.
+GRANTS = [
+    ("secretsmanager:DescribeSecret", "DatabaseSecret"),
+    ("secretsmanager:GetSecretValue", "DatabaseSecret"),
+    ("secretsmanager:PutSecretValue", "DatabaseSecret"),
+    ("secretsmanager:UpdateSecretVersionStage", "DatabaseSecret"),
+    ("secretsmanager:PutSecretValue", "DatabaseUriSecret"),
+    ("ecs:UpdateService", ""),
+]
+
+
+@pytest.mark.parametrize(("action", "of"), GRANTS)
+def test_every_grant_of_the_rotation_is_needed(database: Database, action: str, of: str) -> None:
+    with database.without(action, database.outputs.get(of, "")):
+        said = database.failed_rotation()
+    assert f"not authorized to perform: {action}" in said
+    assert database.recovered(), "with the grant, the rotation that was left is taken up"
+    assert _whoami(database.uri()) == "brigade@brigade"
+
+
+def test_who_has_the_databases_policy_reads_its_secret_and_nothing_else(database: Database) -> None:
+    iam = database.emulator.root("iam")
+    iam.create_user(UserName="reader")
+    iam.attach_user_policy(UserName="reader", PolicyArn=database.outputs["DatabasePolicyArn"])
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    client = database.emulator.client(
+        "secretsmanager", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"]
+    )
+    assert _whoami(Secret(client, database.outputs["DatabaseSecret"]).uri()) == "brigade@brigade"
+    with pytest.raises(BrigadeError, match="AccessDenied"):
+        Secret(client, database.outputs["DatabaseUriSecret"]).fields()
