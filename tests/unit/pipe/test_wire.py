@@ -2,7 +2,9 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import boto3
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -11,7 +13,10 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brigade.pipe.attributes import Keyed
 from brigade.s3.checksum import CRC32, crc64nvme, named
+from brigade.s3.wire.client import Client
+from brigade.s3.wire.http import Request
 from brigade.s3.wire.profile import place
 from brigade.s3.wire.sign import Keys, path_of, query_of, signed
 from brigade.s3.wire.xml import lists, texts
@@ -104,3 +109,53 @@ def test_known_checksums() -> None:
     check = b"123456789"
     assert CRC32.of(check) == "y/Q5Jg=="
     assert crc64nvme().of(check) == "rosUhgp5mIg="
+
+
+class Seen(Exception):
+    """What a client would send."""
+
+
+class Told:
+    """In place of the wire's HTTP: tells the request."""
+
+    def ask(self, request: Request, *, stream: bool = False) -> Any:
+        raise Seen(request.method, path_of(request.key or ""), request.query, request.headers)
+
+
+CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(range(32))}
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("upload_part_copy", {"PartNumber": 3, "UploadId": "u/+", "CopySource": {"Bucket": "b", "Key": "a b+é"}}),
+    ("upload_part", {"PartNumber": 3, "UploadId": "u", "Body": b"x", "ChecksumCRC64NVME": "AAAAAAAAAAA="}),
+    ("get_object", {"Range": "bytes=0-1", "IfMatch": '"e"', "VersionId": "v"}),
+    ("head_object", {"ChecksumMode": "ENABLED", "PartNumber": 2}),
+    (
+        "create_multipart_upload",
+        {"Tagging": "a=b", "ACL": "private", "ObjectLockMode": "GOVERNANCE"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLS)
+def test_a_customers_key_and_all_else_goes_out_as_boto3_sends_it(name: str, arguments: dict[str, Any]) -> None:
+    def stop(request: Any, **_: Any) -> None:
+        raise Seen(request)
+
+    def seen(client: Any) -> tuple[Any, ...]:
+        with pytest.raises(Seen) as told:
+            getattr(Keyed(client, CUSTOMER), name)(Bucket="bucket", Key="k", **arguments)
+        return told.value.args
+
+    real = boto3.client(
+        "s3", "eu-central-1", endpoint_url="http://127.0.0.1:9", aws_access_key_id="x", aws_secret_access_key="y"
+    )
+    real.meta.events.register("before-send.s3", stop)
+    (request,) = seen(real)
+    method, _, query, headers = seen(Client(Told()))  # type: ignore[arg-type]  # it only asks
+    real.close()
+    url = urlsplit(request.url)
+    own = {each.lower(): value for each, value in request.headers.items()}
+    sent = {each: value.decode() if isinstance(value, bytes) else value for each, value in own.items()}
+    assert method == request.method
+    assert dict(parse_qsl(url.query, keep_blank_values=True)) == query
+    assert {each: sent.get(each) for each in headers} == headers
+    assert {each for each in sent if "customer" in each} == {each for each in headers if "customer" in each}
