@@ -15,6 +15,7 @@ def apply() -> None:
     match_every_character()
     know_the_workgroup_of_a_query()
     know_the_service_of_an_update()
+    ask_of_a_batch_what_it_asks_of_one()
 
 
 def match_every_character() -> None:
@@ -64,3 +65,16 @@ def know_the_service_of_an_update() -> None:
             return arn
         cluster, name = (str(asked[part]).rpartition("/")[2] for part in ("cluster", "service"))
         return f"arn:aws:ecs:{request[-2]}:{request[-1]}:service/{cluster}/{name}"
+
+
+def ask_of_a_batch_what_it_asks_of_one() -> None:
+    """Symptom: who may sqs:SendMessage is denied SendMessageBatch, for want of an action that AWS does not have.
+
+    Mends (1.5.33): a batch of messages needs the right that one message needs.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+
+    @replacing(iam_actions, "extract_iam_action")
+    def action(original: Any, service: str, *request: Any, **named: Any) -> str | None:
+        asked: str | None = original(service, *request, **named)
+        return asked.removesuffix("Batch") if service == "sqs" and asked else asked

@@ -5,6 +5,9 @@ import uuid
 
 import pytest
 
+from brigade.errors import BrigadeError
+from brigade.inventory import latest
+from brigade.inventory.queue import send
 from tests.local.inventory_lake import KEYS, Lake
 
 
@@ -24,3 +27,19 @@ def test_the_command_sends_each_key_to_a_queue_and_goes_on_where_it_stopped(lake
                 found.append(json.loads(message["Body"])["key"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         assert sorted(found) == sorted(set(KEYS) - {"delete/me.txt", "plain/two.txt"})
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_the_right_that_the_settings_queues_give_is_enough_for_those_and_no_other(lake: Lake) -> None:
+    sqs, iam, name = lake.client("sqs"), lake.client("iam"), f"keys-{uuid.uuid4().hex[:8]}"
+    ours, other = (sqs.create_queue(QueueName=each)["QueueUrl"] for each in (name, f"{name}-other"))
+    iam.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName=name, PolicyName="queues", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    sender = lake.emulator.client("sqs", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    delivery = latest(lake.client("s3"), *lake.place)
+    assert send(sender, ours, delivery).messages == len(KEYS) - 1
+    with pytest.raises(BrigadeError, match="SQS refuses"):
+        send(sender, other, delivery)
