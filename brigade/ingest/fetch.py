@@ -158,17 +158,17 @@ class Api:
         return body
 
     def _blocks(self, answer: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
-        """Give the body unpacked, also when it is a gzip file that nobody declared to be one."""
-        unpack: Any = None
+        """Give the body unpacked, also when it is a gzip file that nobody declared to be one, of one member or more."""
+        unpack: _Gunzip | None = None
         with answer:
             first = True
             while block := answer.read(_BLOCK, decode_content=True):
                 self.bytes_in += len(block)
                 if first and block.startswith(_GZIP):
-                    unpack = zlib.decompressobj(31)
+                    unpack = _Gunzip(url)
                 first = False
-                yield from _unpacked(unpack, block, url) if unpack else (block,)
-            if unpack and not unpack.eof:
+                yield from unpack(block) if unpack else (block,)
+            if unpack and not unpack.member.eof:
                 raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
 
     def _keep_the_rate(self) -> None:
@@ -223,15 +223,22 @@ class Api:
         return urllib3.PoolManager(retries=retry, timeout=timeout, maxsize=1)
 
 
-def _unpacked(unpack: Any, block: bytes, url: str) -> Iterator[bytes]:
-    try:
-        while block:
-            if unpack.eof:
-                raise InvalidData(f"{url}: the gzip file that it answers with has more than one member")
-            yield unpack.decompress(block, _BLOCK)
-            block = unpack.unconsumed_tail or unpack.unused_data
-    except zlib.error as error:
-        raise InvalidData(f"{url}: the gzip file that it answers with is broken: {error}") from error
+class _Gunzip:
+    """A gzip file, unpacked as its blocks come, member after member. Memory: a block, and 1 MiB of what it becomes."""
+
+    def __init__(self, url: str) -> None:
+        self.member = zlib.decompressobj(31)
+        self._url = url
+
+    def __call__(self, block: bytes) -> Iterator[bytes]:
+        try:
+            while block:
+                if self.member.eof:
+                    self.member = zlib.decompressobj(31)
+                yield self.member.decompress(block, _BLOCK)
+                block = self.member.unconsumed_tail or self.member.unused_data
+        except zlib.error as error:
+            raise InvalidData(f"{self._url}: the gzip file that it answers with is broken: {error}") from error
 
 
 def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:

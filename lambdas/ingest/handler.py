@@ -1,13 +1,13 @@
 """The ingest function: one invocation of one source, whose name is in ``BRIGADE_SOURCE``.
 
-What its role needs, and the calls that need it. On the lake, keys ``<source>/*``:
+What its role needs, and the calls that need it. On the lake, keys ``<prefix>/<source>/*``:
 
 - ``s3:PutObject``: PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload
 - ``s3:GetObject``: HeadObject (published already? whose write is there?), GetObject (SHA-256 of what was resumed)
 - ``s3:AbortMultipartUpload``: AbortMultipartUpload
 
-On the state bucket, keys ``ingest/<source>/*`` (checkpoints) and ``receipts/<source>/*``: ``s3:GetObject`` and
-``s3:PutObject``; ``s3:DeleteObject`` on the checkpoints only.
+On the state bucket, keys ``ingest/<source>/*`` (checkpoints, and what is staged of several objects) and
+``receipts/<source>/*``: ``s3:GetObject`` and ``s3:PutObject``; ``s3:DeleteObject`` on the former only.
 
 On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
 absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,

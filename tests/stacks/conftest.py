@@ -46,6 +46,7 @@ SOURCES = {
         schedule="cron(15 6 * * ? *)",
         time_zone="Europe/Berlin",
         authentication=Basic(user=Secret("my-api/user"), password=Secret("/my-api/password", store="ssm")),
+        prefix="raw/apis",
         memory_mib=512,
         timeout_s=600,
     ),

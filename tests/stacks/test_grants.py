@@ -10,9 +10,9 @@ TRACE = {"xray:PutTelemetryRecords on *", "xray:PutTraceSegments on *"}  # they 
 LOG = TRACE | {"logs:CreateLogStream on Log", "logs:PutLogEvents on Log"}
 KEY = {"kms:Decrypt on Key", "kms:GenerateDataKey on Key"}
 INGEST = LOG | {
-    "s3:PutObject on Lake/my_api/*",
-    "s3:GetObject on Lake/my_api/*",
-    "s3:AbortMultipartUpload on Lake/my_api/*",
+    "s3:PutObject on Lake/raw/apis/my_api/*",
+    "s3:GetObject on Lake/raw/apis/my_api/*",
+    "s3:AbortMultipartUpload on Lake/raw/apis/my_api/*",
     "s3:ListBucket on Lake",
     "s3:ListBucketMultipartUploads on Lake",
     "s3:GetObject on State/ingest/my_api/*",

@@ -136,3 +136,16 @@ def test_a_wait_that_says_nothing_is_the_pause_between_tries(said: str) -> None:
         began = time.monotonic()
         assert api(server).page(None).body == GOOD.body
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_gzip_file_is_unpacked_whatever_its_members(members: int) -> None:
+    """Files that are put together of others, as logs and ours are, have several."""
+    lines = [b'{"n":%d}\n' % number * 50_000 for number in range(members)]
+    packed = b"".join(gzip.compress(each) for each in lines)
+    with serving(lambda *_: Answer(packed)) as server:
+        assert bytes(api(server).page(None).body) == b"".join(lines)
+        blocks, _ = api(server).stream(None)
+        assert b"".join(blocks) == b"".join(lines)
+    with serving(lambda *_: Answer(packed[:-9])) as server, pytest.raises(InvalidData, match="ends before its end"):
+        api(server).page(None)

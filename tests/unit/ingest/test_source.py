@@ -6,6 +6,7 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
+from brigade.ingest.feed import Objects
 from brigade.ingest.source import Rate, Rule, Source
 from tests.unit.ingest.api import source
 
@@ -25,6 +26,12 @@ from tests.unit.ingest.api import source
         ("time_zone", "Mars/Olympus"),
         ("memory_mib", 64),
         ("timeout_s", 901),
+        ("prefix", "/raw"),
+        ("prefix", "raw/"),
+        ("prefix", "raw/*"),
+        ("level", 4),
+        ("objects", Objects(records=0)),
+        ("objects", Objects(dates=0)),
     ],
 )
 def test_an_impossible_value_is_named(field: str, value: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from brigade.errors import UsageError
 from brigade.ingest.target import Target, date_of
+from tests.unit.ingest.api import source
 
 
 def test_a_date_is_taken_as_it_is() -> None:
@@ -42,6 +43,16 @@ def test_what_is_no_date_is_refused(date: str) -> None:
 def test_what_is_no_instant_is_refused(instant: str) -> None:
     with pytest.raises(UsageError, match="ISO 8601"):
         date_of(scheduled=instant, time_zone="UTC")
+
+
+def test_keys_of_several_objects() -> None:
+    target = Target.of(source(prefix="raw/apis", compression="zstd"), "my_api", "2026-11-22", "lake", "state")
+    assert target.object("2026-11-22") == target.key == "raw/apis/my_api/date=2026-11-22/my_api.jsonl.zst"
+    assert target.object("2026-11-22", 2) == "raw/apis/my_api/date=2026-11-22/my_api.00002.jsonl.zst"
+    assert target.object("2026-11-20") == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.jsonl.zst"
+    assert target.object("2026-11-20", 12) == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.00012.jsonl.zst"
+    assert target.quarantine == "raw/apis/my_api/quarantine/date=2026-11-22/my_api.jsonl.gz"
+    assert target.stages == "ingest/my_api/2026-11-22/"
 
 
 def test_keys() -> None:
