@@ -27,6 +27,7 @@ def packages(root: Path, target: Target) -> Iterator[Package]:
         yield Package.of_operation(root, target, name)
     for name in ("arrived", "configure"):
         yield Package.of_inventory(root, target, name)
+    yield Package.of_rotation(root, target)
 
 
 def cold_import_ms(package: Package, folder: Path) -> float:
