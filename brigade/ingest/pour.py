@@ -21,7 +21,7 @@ class Pour:
 
     ``patient``: any share of the records may break the contract.
 
-    Memory: a block of some 128 KiB, the widest record as objects, and the quarantine, 4 MiB of gzip at most.
+    Memory: a block of some 128 KiB as objects, the widest record at least, and the quarantine, 4 MiB of gzip at most.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Pour:
         self.profile.sample(page.records)
 
     def _changed(self, page: Page) -> Iterator[bytes]:
-        contract, transform, lines, size = self._source.contract, self._source.transform, bytearray(), 0
+        contract, transform, ready, width, size = self._source.contract, self._source.transform, [], 0, 0
         date, ts = self._stamp.date, self._stamp.ts
-        broken, decode, encode = [], self._decoder.decode, self._encoder.encode_into
+        broken, decode, encode = [], self._decoder.decode, self._encoder.encode_lines
         for number, raw in enumerate(page.records, 1):
             record: Any = decode(raw)
             if type(record) is not dict:
@@ -75,15 +75,15 @@ class Pour:
             if changed is None:
                 continue
             changed["ingest_date"], changed["ingest_ts"] = date, ts
-            size += 1
-            encode(changed, lines, -1)
-            lines += b"\n"
-            if len(lines) >= _BLOCK:
-                yield bytes(lines)
-                lines.clear()
-        if lines:
-            yield bytes(lines)
-        self.records += size
+            ready.append(changed)
+            width += len(memoryview(raw))
+            if width >= _BLOCK:
+                yield encode(ready)
+                size, width = size + len(ready), 0
+                ready.clear()
+        if ready:
+            yield encode(ready)
+        self.records += size + len(ready)
         if broken:
             self._set_aside(broken, page.place)
 
