@@ -5,14 +5,18 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from brigade.errors import ConditionLost, InvalidData, UsageError
+from brigade.ingest.change import Change
 from brigade.ingest.contract import Contract
+from brigade.ingest.feed import Objects
+from brigade.ingest.replay import replay
 from tests.local.conftest import Emulator
 from tests.local.faults import Faulty, lost, own_412
 from tests.local.ingests import Lake, lake_of, wide
-from tests.unit.ingest.api import Answer, paged, serving
+from tests.unit.ingest.api import Answer, paged, serving, source
 
 LARGE = [wide(90, seed=number) for number in range(3)]
 SMALL: list[list[Any]] = [[{"id": 1}], [{"id": 2}]]
@@ -131,3 +135,29 @@ def test_a_quarantine_is_replaced_with_the_data_and_a_replay_beside_it_is_not_do
         lake.s3.put_object(Bucket=lake.lake, Key=beside, Body=b"")
         with pytest.raises(UsageError, match=f"has {beside} beside it"):
             lake.run(server, replace=True)
+
+
+def test_a_replay_that_was_broken_off_is_finished_only_with_the_same_records(lake: Lake) -> None:
+    """The first is killed behind its object; what another version of the source would mend beside it would be lost."""
+    aside = Contract(fields={"id": "integer"}, tolerated=1.0)
+
+    def killed(call: Callable[[], Any]) -> Any:
+        call()
+        raise KeyboardInterrupt
+
+    text, by_day = Contract(fields={"id": "text"}), Objects(date_field="day")
+    with serving(paged([[{"id": "x", "day": "2026-11-20"}, {"id": "y", "day": "2026-11-21"}]])) as server:
+        lake.run(server, replace=True, contract=Contract(fields={"id": "integer", "day": "text"}, tolerated=1.0))
+    mended = source(contract=msgspec.structs.replace(text, extra="evolve"), objects=by_day)
+    with pytest.raises(KeyboardInterrupt):
+        replay(Faulty(lake.s3, "put_object", killed), mended, lake.target, "then")
+    other = source(contract=msgspec.structs.replace(aside, fields={}, extra="evolve"), change=Change(drop=("id",)))
+    other = msgspec.structs.replace(other, objects=by_day)
+    with pytest.raises(ConditionLost, match="has other records than hold now"):
+        replay(lake.s3, other, lake.target, "now")
+    done = replay(lake.s3, mended, lake.target, "now")
+    assert (done.mended, done.broken, len(done.objects)) == (2, 0, 2)
+    keys = [each.removeprefix(f"s3://{lake.lake}/") for each in done.objects]
+    assert [key.split("/")[1] for key in keys] == ["date=2026-11-20", "date=2026-11-21"]
+    assert [row["id"] for key in keys for row in lake.rows_of(key)] == ["x", "y"]
+    assert lake.rows_of(lake.target.quarantine) == []
