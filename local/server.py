@@ -26,6 +26,7 @@ from ministack import app as ministack
 from local import patches, xray
 from local.home import Home
 from local.jobs import api as jobs
+from local.patches import databases
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,6 +62,7 @@ async def serve(home: Home, port: int) -> None:
         await jobs.stop()
 
     await hypercorn.asyncio.serve(application, config, shutdown_trigger=until_ended)
+    databases.close()  # while the lock is held: who ends the server waits for it, and then kills what is left
     lock.close()
 
 

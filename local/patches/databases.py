@@ -1,6 +1,5 @@
 """RDS of ministack 1.5.33: an instance of a template is a record without a database behind it."""
 
-import atexit
 from typing import Any
 
 from ministack.services import rds
@@ -15,6 +14,12 @@ _servers: dict[str, Postgres] = {}
 def apply() -> None:
     """Apply the patches of this module."""
     serve_postgresql()
+
+
+def close() -> None:
+    """End every server that was started for an instance, and remove its folder."""
+    while _servers:
+        _servers.popitem()[1].close()
 
 
 def serve_postgresql() -> None:
@@ -36,7 +41,6 @@ def serve_postgresql() -> None:
         server = Postgres(
             instance["MasterUsername"], instance["_MasterUserPassword"], database=properties.get("DBName")
         )
-        atexit.register(server.close)
         _servers[name] = server
         instance["Endpoint"] |= {"Address": server.host, "Port": server.port}
         return name, provisioners._rds_db_instance_attrs(instance)
@@ -45,5 +49,4 @@ def serve_postgresql() -> None:
     def delete(original: Any, name: str, *rest: Any, **named: Any) -> Any:
         if server := _servers.pop(name, None):
             server.close()
-            atexit.unregister(server.close)
         return original(name, *rest, **named)

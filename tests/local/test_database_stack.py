@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,7 +20,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with running(tmp_path_factory.mktemp("aws")) as emulator:
         made = database_stack.deploy(emulator, tmp_path_factory.mktemp("assembly"))
         assert until(made.settled), "the first rotation, which the schedule starts"
+        with psycopg.connect(database_uri(made.fields())) as connection:
+            (folder,) = connection.execute("show data_directory").fetchone() or ("",)
         yield made
+    assert not Path(folder).exists(), "it ended with the local AWS, and left nothing"
 
 
 def _whoami(uri: str) -> str:
