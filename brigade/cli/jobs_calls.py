@@ -1,18 +1,20 @@
 """What several commands of ``brigade jobs`` do in the same way: submit, find the report, reach S3 Control."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from brigade.cli import jobs_selection as selection
 from brigade.cli import jobs_view as view
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
+    from brigade.cli.jobs_options import Going
+    from brigade.cli.jobs_selection import Selection
     from brigade.jobs.control import Control
-    from brigade.jobs.generator import Filter
-    from brigade.jobs.manifest import Selected, Summary
-    from brigade.jobs.submit import Plan, Submitted
+    from brigade.jobs.request import Plan, Submitted
+    from brigade.jobs.summary import Summary
     from brigade.operations.operation import Operation
 
 REPORT_PATIENCE_S = 30
@@ -24,19 +26,27 @@ class _DryRunEnds(Exception):
 
 
 def submit(
-    session: Session, declared: "Operation", plan: "Plan", rows: "Selected", *, yes: bool, dry_run: bool
+    session: Session, declared: "Operation", plan: "Plan", chosen: "Selection", going: "Going"
 ) -> str | None:
-    """Show what a job would do and cost, ask, submit it, print its id and give it; None after ``dry_run``."""
-    from brigade.jobs.submit import submit as submit_job
+    """Show what a job would do and cost, ask, submit it, print its id and give it; None after ``--dry-run``."""
+    from brigade.jobs.price import prices
+    from brigade.jobs.submit import submit as submit_rows
+    from brigade.jobs.submit import submit_chosen
+
+    price = prices(going.prices)
 
     def agree(summary: "Summary") -> None:
-        session.say(view.priced(declared, f"{plan.operation} over {plan.what}", summary)[1])
-        if dry_run:
+        session.say(view.priced(declared, f"{plan.operation} over {plan.what}", summary, price)[1])
+        if going.dry_run:
             raise _DryRunEnds
-        session.confirm("Submit this job?", yes=yes)
+        session.confirm("Submit this job?", yes=going.yes)
 
+    s3 = session.client("s3")
     try:
-        done = submit_job(control(session), session.client("s3"), plan, rows, agree)
+        if chosen.chosen:
+            done = submit_chosen(control(session), s3, selection.athena(session), plan, chosen.chosen, agree)
+        else:
+            done = submit_rows(control(session), s3, plan, chosen.rows, agree)
     except _DryRunEnds:
         session.say("Nothing was submitted (--dry-run).")
         return None
@@ -46,38 +56,58 @@ def submit(
     return done.id
 
 
-def submit_generated(
-    session: Session, declared: "Operation", plan: "Plan", chosen: "Filter", *, yes: bool, dry_run: bool
+def submit_counted(
+    session: Session,
+    declared: "Operation",
+    plan: "Plan",
+    create: "Callable[[], Submitted]",
+    going: "Going",
+    *,
+    walked: int | None = None,
 ) -> str | None:
-    """Let S3 list and count what ``chosen`` takes, then show the price, ask, and start the job or cancel it.
+    """Let S3 count what a job that waits would take, then show the price, ask, and start the job or cancel it.
 
-    Gives its id; None after ``dry_run``, which makes no job: only S3 could count.
+    ``walked`` is for how many objects S3 charges to make the list. Gives the job's id; None after ``--dry-run``, which
+    makes no job: only S3 could count.
     """
     from brigade.jobs.job import of
-    from brigade.jobs.manifest import Summary
-    from brigade.jobs.submit import submit_generated as create
+    from brigade.jobs.price import prices
+    from brigade.jobs.summary import Summary
     from brigade.jobs.watch import follow
 
-    if dry_run:
+    price = prices(going.prices)
+    if going.dry_run:
         session.say(f"{plan.operation} over {plan.what}. Only S3 counts them; nothing was submitted (--dry-run).")
         return None
     jobs = control(session)
-    done = create(jobs, plan, chosen)
+    done = create()
     _keep_request(session, plan, done)
     *_, seen = follow(jobs, done.id)
     if seen.status != "Suspended":
         reasons = "; ".join(text for _, text in of(jobs.describe(done.id)).reasons)
         raise BrigadeError(f"job {done.id} is {seen.status}: {reasons or 'S3 gives no reason'}")
     counted = Summary(objects=seen.total, bytes=None)
-    session.say(view.priced(declared, f"{plan.operation} over {plan.what}", counted)[1])
+    what = f"{plan.operation} over {plan.what}"
+    session.say(view.priced(declared, what, counted, price, walked=walked)[1])
     try:
-        session.confirm("Start this job?", yes=yes)
+        session.confirm("Start this job?", yes=going.yes)
     except BaseException:
         jobs.request(done.id, "Cancelled", "declined at brigade jobs submit")
         raise
     jobs.request(done.id, "Ready", "confirmed at brigade jobs submit")
     session.give({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": seen.total}, done.id)
     return done.id
+
+
+def objects_listed(session: Session) -> int:
+    """Give how many objects the lake held at its last inventory, by which S3 charges for a list; 0 if unknown."""
+    from brigade.inventory.summary import Summary
+    from brigade.state import State
+
+    deployed = session.deployment
+    state = State(session.client("s3"), deployed["StateBucket"])
+    found = state.get(f"inventory/{deployed['LakeBucket']}/latest.json", Summary)
+    return found.value.objects if found else 0
 
 
 def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
@@ -130,7 +160,7 @@ def report_place(session: Session, job: str) -> tuple[str, float]:
     """
     from brigade.errors import NotFound
     from brigade.jobs.job import of, report_key
-    from brigade.jobs.submit import REPORTS
+    from brigade.jobs.request import REPORTS
 
     try:
         found = of(control(session).describe(job))

@@ -7,69 +7,116 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brigade.cli.jobs_options import Selecting
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
+    from brigade.inventory import Delivery
     from brigade.jobs.manifest import Selected
+    from brigade.jobs.row import Row
+    from brigade.jobs.summary import Summary
+    from brigade.jobs.unload import Athena, Chosen
     from brigade.operations.operation import Operation
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Objects to come, and in words what they are."""
+    """Objects to come, in words what they are, and how: rows that pass here, or a query for Athena."""
 
-    rows: "Selected"
     what: str
+    rows: "Selected" = ()
+    chosen: "Chosen | None" = None
+    whole: "Delivery | None" = None
+    """The delivery that they are all of, unfiltered."""
 
 
-def of(
-    session: Session,
-    files: ExitStack,
-    *,
-    inventory: str | None,
-    where: str | None,
-    manifest: str | None,
-    keys: str | None,
-) -> Selection:
+def of(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
     """Give the selection that the options name; ``files`` closes what it opens.
 
     Fails with UsageError when they name none or more than one.
     """
-    from brigade.jobs import manifest as manifests
+    by_inventory = bool(selecting.inventory or selecting.where)
+    kinds = [by_inventory, selecting.manifest is not None, selecting.keys is not None]
+    if sum(kinds) != 1:
+        raise UsageError("say what to run over, in one way: --inventory and/or --where, or --manifest, or --keys")
+    if by_inventory:
+        return _of_inventory(session, selecting)
+    if selecting.engine == "athena":
+        raise UsageError("--engine athena selects from an inventory: it goes with --inventory and --where")
+    return _of_manifest(session, str(selecting.manifest)) if selecting.manifest else _of_keys(session, files, selecting)
+
+
+def counted(session: Session, chosen: Selection, sample: int) -> "tuple[Summary, list[Row]]":
+    """Count a selection, and give the first ``sample`` objects of it. Fails as making its manifest would."""
+    from brigade.jobs.manifest import write
+    from brigade.jobs.sample import first
+
+    lake = session.deployment["LakeBucket"]
+    if chosen.chosen:
+        from brigade.jobs.unload import count, some
+
+        asked = athena(session)
+        return count(asked, chosen.chosen, lake), some(asked, chosen.chosen, sample) if sample else []
+    rows: list[Row] = []
+    return write(first(chosen.rows, sample, rows), lake, len), rows
+
+
+def athena(session: Session) -> "Athena":
+    """Give the Athena of the stage, over the lake's inventory."""
+    from brigade.jobs.unload import Athena
+
+    deployed = session.deployment
+    return Athena(
+        session.client("athena"),
+        session.client("glue"),
+        deployed["Workgroup"],
+        deployed["Database"],
+        deployed["InventoryTable"],
+    )
+
+
+def _of_inventory(session: Session, selecting: Selecting) -> Selection:
+    from brigade import inventory as inventories
     from brigade.jobs import selection
+
+    s3, deployed = session.client("s3"), session.deployment
+    lake = (deployed["ReportsBucket"], deployed["InventoryPrefix"], deployed["LakeBucket"], deployed["InventoryId"])
+    newest = selecting.inventory in (None, "latest")
+    delivery = (
+        inventories.latest(s3, *lake) if newest else inventories.open_delivery(s3, str(selecting.inventory))
+    )
+    where = selecting.where
+    what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
+    whole = None if where else delivery
+    if selecting.engine == "athena":
+        from brigade.jobs.unload import choose
+
+        if delivery.manifest.source_bucket != deployed["LakeBucket"]:
+            raise UsageError(f"{delivery.uri} is not of the lake, whose deliveries Athena reads here")
+        return Selection(what, chosen=choose(delivery, where), whole=whole)
+    return Selection(what, rows=selection.of_delivery(delivery, where), whole=whole)
+
+
+def _of_manifest(session: Session, manifest: str) -> Selection:
+    from brigade.jobs import manifest as manifests
     from brigade.s3 import Location
     from brigade.s3.read import stream
 
-    kinds = [bool(inventory or where), manifest is not None, keys is not None]
-    if sum(kinds) != 1:
-        raise UsageError("say what to run over, in one way: --inventory and/or --where, or --manifest, or --keys")
-    s3, deployed = session.client("s3"), session.deployment
-    if manifest is not None:
-        if manifest.endswith("manifest.json"):
-            raise UsageError(f"{manifest} is a delivery of S3 Inventory: give it as --inventory")
-        place = Location.parse(manifest)
-        if not place.key:
-            raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
-        return Selection(manifests.read(stream(s3, place.bucket, place.key), manifest), f"manifest {manifest}")
-    if keys is not None:
-        lines, name = _lines(keys, files)
-        return Selection(selection.of_keys(lines, deployed["LakeBucket"], name), f"keys of {name}")
-    from brigade import inventory as inventories
+    if manifest.endswith("manifest.json"):
+        raise UsageError(f"{manifest} is a delivery of S3 Inventory: give it as --inventory")
+    place = Location.parse(manifest)
+    if not place.key:
+        raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
+    pieces = stream(session.client("s3"), place.bucket, place.key)
+    return Selection(f"manifest {manifest}", rows=manifests.read(pieces, manifest))
 
-    delivery = (
-        inventories.latest(
-            s3,
-            deployed["ReportsBucket"],
-            deployed["InventoryPrefix"],
-            deployed["LakeBucket"],
-            deployed["InventoryId"],
-        )
-        if inventory in (None, "latest")
-        else inventories.open_delivery(s3, str(inventory))
-    )
-    words = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
-    return Selection(selection.of_delivery(delivery, where), words)
+
+def _of_keys(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
+    from brigade.jobs import selection
+
+    lines, name = _lines(str(selecting.keys), files)
+    return Selection(f"keys of {name}", rows=selection.of_keys(lines, session.deployment["LakeBucket"], name))
 
 
 def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:

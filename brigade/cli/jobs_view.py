@@ -16,9 +16,10 @@ from brigade.cli.session import Session
 if TYPE_CHECKING:
     from brigade.jobs.control import Control
     from brigade.jobs.job import Job
-    from brigade.jobs.manifest import Summary
+    from brigade.jobs.price import Prices
     from brigade.jobs.report import Task
     from brigade.jobs.sample import Sample
+    from brigade.jobs.summary import Summary
     from brigade.jobs.tally import Tally
     from brigade.operations.operation import Operation
 
@@ -27,19 +28,24 @@ _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "mes
 
 
 def priced(
-    operation: "Operation", what: str, summary: "Summary", sample: "Sample | None" = None
+    operation: "Operation",
+    what: str,
+    summary: "Summary",
+    price: "Prices",
+    sample: "Sample | None" = None,
+    *,
+    walked: int | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Give what a job over a selection would do and cost, as a document and as text."""
-    from brigade.jobs.price import assumption, estimate, measured, prices
+    """Give what a job over a selection would do and cost, as a document and as text; ``walked`` as in ``estimate``."""
+    from brigade.jobs.price import assumption, estimate, measured
 
-    price = prices()
     lines = estimate(
         summary.objects,
         summary.bytes,
-        memory_mib=operation.memory_mib,
-        writes=bool(operation.writes),
+        operation,
         seconds=None if sample is None else sample.seconds,
         price=price,
+        walked=walked,
     )
     total = sum(line.dollars for line in lines)
     if sample:
@@ -103,6 +109,8 @@ class Budget:
     operation: "Operation"
     failures: int | None
     dollars: float | None
+    prices: str | None = None
+    """The price list by which it is told, a file; None for the shipped one."""
 
     def broken(self, job: "Job") -> str | None:
         """Say what ``job`` has gone past; None if nothing."""
@@ -110,8 +118,8 @@ class Budget:
 
         if self.failures is not None and job.failed > self.failures:
             return f"{job.failed} tasks failed, more than {self.failures}"
-        memory, writes = self.operation.memory_mib, bool(self.operation.writes)
-        spent = sum(line.dollars for line in estimate(job.done, None, memory_mib=memory, writes=writes, price=prices()))
+        price = prices(self.prices)
+        spent = sum(line.dollars for line in estimate(job.done, None, self.operation, price=price))
         if self.dollars is not None and spent > self.dollars:
             return f"it has cost ${spent:.4f} by the estimate, more than ${self.dollars}"
         return None

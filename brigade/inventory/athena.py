@@ -60,12 +60,12 @@ class Answer:
         return max(self.scanned, _LEAST) / 1e12 * DOLLARS_PER_TB
 
 
-def statement(glue: Glue, database: str, table: str, sql: str, partition: str | None) -> str:
+def statement(glue: Glue, database: str, table: str, sql: str, partition: str | tuple[str, ...] | None) -> str:
     """Give ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
 
     ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
     integers, booleans and times, its keys are decoded, and empty is null. It reads the one delivery ``partition``
-    (``2026-11-22-01-00``); None leaves it to the query to name ``dt``.
+    (``2026-11-22-01-00``), or those of a tuple; None leaves it to the query to name ``dt``.
 
     Fails with UsageError when the query is no SELECT over ``inventory``, with NotFound when there is no such table.
     """
@@ -81,7 +81,8 @@ def statement(glue: Glue, database: str, table: str, sql: str, partition: str | 
     columns = [typed(column["Name"], column["Type"], encoded=encoded) for column in storage["Columns"]]
     select = exp.select(*columns, '"dt"', dialect="athena").from_(exp.table_(table, db=database, quoted=True))
     if partition:
-        select = select.where(exp.column("dt", quoted=True).eq(partition))
+        dt = exp.column("dt", quoted=True)
+        select = select.where(dt.eq(partition) if isinstance(partition, str) else dt.isin(*partition))
     with_table = query.with_("inventory", as_=select)
     ctes = with_table.args["with_"].expressions
     ctes.insert(0, ctes.pop())  # before the query's own, which read it
@@ -102,15 +103,9 @@ def query(
     Interrupted, it cancels the query, which is charged for what it had read. Fails with BrigadeError, with Athena's own
     reason and the query's id, when the query fails or is cancelled, and when AWS refuses the call.
     """
+    execution = execute(athena, workgroup, database, sql, looked)
+    id = str(execution["QueryExecutionId"])
     try:
-        id = athena.start_query_execution(
-            QueryString=sql, WorkGroup=workgroup, QueryExecutionContext={"Database": database}
-        )["QueryExecutionId"]
-        execution = _finished(athena, id, looked)
-        state = execution["Status"]["State"]
-        if state != "SUCCEEDED":
-            reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
-            raise BrigadeError(f"the query {id} ended {state} on Athena: {reason}")
         page = athena.get_query_results(QueryExecutionId=id, MaxResults=1000)
     except ClientError as error:
         raise _refusal(error, f"the query in workgroup {workgroup}") from error
@@ -121,6 +116,31 @@ def query(
         rows=_rows(athena, id, page, [column["Type"] for column in columns]),
         scanned=int(execution.get("Statistics", {}).get("DataScannedInBytes", 0)),
     )
+
+
+def execute(
+    athena: Athena,
+    workgroup: str,
+    database: str,
+    sql: str,
+    looked: Callable[[str, int], None] = lambda state, scanned: None,
+) -> Mapping[str, Any]:
+    """Run a statement that gives no rows, such as UNLOAD, to its end, and give Athena's description of the execution.
+
+    The arguments, what an interrupt does, and the failures are those of ``query``.
+    """
+    try:
+        id = athena.start_query_execution(
+            QueryString=sql, WorkGroup=workgroup, QueryExecutionContext={"Database": database}
+        )["QueryExecutionId"]
+        execution: Mapping[str, Any] = _finished(athena, id, looked)
+    except ClientError as error:
+        raise _refusal(error, f"the query in workgroup {workgroup}") from error
+    state = execution["Status"]["State"]
+    if state != "SUCCEEDED":
+        reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
+        raise BrigadeError(f"the query {id} ended {state} on Athena: {reason}")
+    return execution
 
 
 def _finished(athena: Athena, id: str, looked: Callable[[str, int], None]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.jobs.submit import MANIFESTS
+from brigade.jobs.request import MANIFESTS
 from brigade.s3.get import Gets, get
 from brigade.s3.put import Puts, put
 

@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brigade.errors import UsageError
-
-KEY_CHARACTERS = 1024
-"""The longest key that S3 takes in a manifest, encoded as it is there."""
+from brigade.jobs.row import KEY_CHARACTERS, check_length
 
 _SAFE = bytes(range(ord("0"), ord("9") + 1)) + b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-~/"
 _BETWEEN = b"\xff"  # no byte of UTF-8
@@ -58,15 +54,6 @@ class Columns:
             pa.array(text.split(_BETWEEN), pa.binary()), self.versions.cast(pa.binary()), b","
         )
         return start + _joined(rows).replace(_BETWEEN, b"\n" + start) + b"\n"
-
-
-def check_length(key_text: str) -> None:
-    """Fail with UsageError when a key is longer in a manifest than S3 takes: the whole job would fail on it."""
-    if len(key_text) > KEY_CHARACTERS:
-        raise UsageError(
-            f"the key {unquote_plus(key_text)[:80]!r}… has {len(key_text)} characters when encoded; S3 takes "
-            f"{KEY_CHARACTERS} in a manifest, so leave it out"
-        )
 
 
 def encoded(text: bytes) -> bytes:

@@ -5,61 +5,14 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-j
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
-from urllib.parse import quote_plus, unquote_plus
 
 from brigade.errors import InvalidData, UsageError
-from brigade.jobs.columns import KEY_CHARACTERS, Columns, check_length
+from brigade.jobs.columns import Columns
+from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, check_length, decoded, encoded
+from brigade.jobs.summary import Summary
 from brigade.jobs.table import cells, records
 
 _FLUSH = 1024 * 1024
-_SAMPLES = 10
-NULL_VERSION = "null"
-
-
-class Row(NamedTuple):
-    """One object. ``key_text`` is its key as the manifest has it; ``size`` in bytes where the selection knows it."""
-
-    bucket: str
-    key_text: str
-    version_id: str | None = None
-    size: int | None = None
-
-
-def encoded(key: str) -> str:
-    """Give a key as a manifest has it: ``+`` for a space, ``/`` bare; decoding it gives back the key, any key."""
-    return quote_plus(key, safe="/")
-
-
-def decoded(key_text: str) -> str:
-    """Give the key of a manifest's or a report's text; fails with InvalidData when that is no UTF-8."""
-    try:
-        return unquote_plus(key_text, errors="strict")
-    except UnicodeDecodeError:
-        raise InvalidData(f"the key {key_text!r} is not UTF-8 when decoded") from None
-
-
-def shown(key_text: str) -> str:
-    """Give the key of a manifest's or a report's text for a person; what is no UTF-8 shows as U+FFFD."""
-    return unquote_plus(key_text)
-
-
-@dataclass
-class Summary:
-    """What was selected: how many objects, their bytes where all sizes are known, and the first ten keys."""
-
-    objects: int = 0
-    bytes: int | None = 0
-    versions: bool = False
-    samples: list[str] = field(default_factory=list)
-
-    def add(self, part: "Row | Columns") -> None:
-        """Count one object, or some."""
-        self.bytes = None if part.size is None or self.bytes is None else self.bytes + part.size
-        if (room := _SAMPLES - len(self.samples)) > 0:
-            self.samples += [shown(part.key_text)] if isinstance(part, Row) else part.keys[:room].to_pylist()
-        self.objects += 1 if isinstance(part, Row) else len(part)
 
 
 def rows_of(columns: Columns, most: int) -> list[Row]:

@@ -1,12 +1,16 @@
 """What a job will cost, by line, from a dated list of prices."""
 
 import importlib.resources
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from brigade.jobs.sample import Sample
+from brigade.errors import UsageError
 from brigade.operations.operation import Operation
+
+if TYPE_CHECKING:  # Arrow stands behind it
+    from brigade.jobs.sample import Sample
 
 _SECONDS_AN_OBJECT = 0.25
 _BYTES_A_SECOND = 40 * 1024 * 1024
@@ -20,6 +24,8 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     architecture: str
     job: float
     million_objects: float
+    million_listed: float
+    """For a list that S3 makes: each million objects of the bucket, whether they match or not."""
     million_invocations: float
     gib_second: float
     thousand_reads: float
@@ -34,10 +40,18 @@ class Line(NamedTuple):
     dollars: float
 
 
-def prices() -> Prices:
-    """Give the prices of ``prices.json`` beside this module."""
-    text = importlib.resources.files("brigade.jobs").joinpath("prices.json").read_bytes()
-    return msgspec.json.decode(text, type=Prices)
+def prices(path: str | None = None) -> Prices:
+    """Give the prices of ``prices.json`` beside this module, or of a file in its form: another region, another date.
+
+    Fails with UsageError, naming file and field, when the file is not there or lacks a price.
+    """
+    try:
+        shipped = importlib.resources.files("brigade.jobs").joinpath("prices.json")
+        return msgspec.json.decode(Path(path).read_bytes() if path else shipped.read_bytes(), type=Prices)
+    except OSError as error:
+        raise UsageError(f"--prices {path}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"--prices {path}: {error}") from None
 
 
 def fee(tasks: int, price: Prices) -> float:
@@ -48,19 +62,21 @@ def fee(tasks: int, price: Prices) -> float:
 def estimate(
     objects: int,
     size: int | None,
+    operation: Operation,
     *,
-    memory_mib: int,
-    writes: bool,
     seconds: float | None = None,
+    walked: int | None = None,
     price: Prices,
 ) -> list[Line]:
-    """Give the price by line; every object read once and, if ``writes``, one written for it.
+    """Give the price by line; every object read once and, if the operation writes, one written for it.
 
-    ``size`` is the objects' bytes, None if unknown; ``seconds`` the function's time an object, else assumed as
+    ``walked`` is how many objects the bucket has where S3 lists them itself, ``objects`` at least; None where it does
+    not. ``size`` is the objects' bytes, None if unknown; ``seconds`` the function's time an object, else assumed as
     ``assumed_seconds`` says. Not in it: KMS, storage, data that leaves the region, and Lambda's free tier.
     """
     each = assumed_seconds(objects, size) if seconds is None else seconds
-    gib_seconds = objects * each * memory_mib / 1024
+    gib_seconds = objects * each * operation.memory_mib / 1024
+    made = max(walked or 0, objects)
     lines = [
         Line("the job", "1", price.job),
         Line("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
@@ -68,7 +84,9 @@ def estimate(
         Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second),
         Line("S3 reads", f"{objects:,}", objects / 1e3 * price.thousand_reads),
     ]
-    if writes:
+    if walked is not None:
+        lines.insert(1, Line("the list, by S3", f"{made:,}", made / 1e6 * price.million_listed))
+    if operation.writes:
         lines.append(Line("S3 writes", f"{objects:,}", objects / 1e3 * price.thousand_writes))
     return lines
 
@@ -78,7 +96,7 @@ def assumed_seconds(objects: int, size: int | None) -> float:
     return _SECONDS_AN_OBJECT + (size or 0) / max(objects, 1) / _BYTES_A_SECOND
 
 
-def measured(operation: Operation, sample: Sample, price: Prices) -> str:
+def measured(operation: Operation, sample: "Sample", price: Prices) -> str:
     """Say what the estimate stands on when a sample was run, in one sentence."""
     failed = f", {sample.failed} of which failed" if sample.failed else ""
     return (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from brigade.errors import InvalidData, NotFound
-from brigade.jobs.manifest import shown
+from brigade.jobs.row import shown
 from brigade.jobs.table import records
 from brigade.s3 import Location
 from brigade.s3.get import Gets, get

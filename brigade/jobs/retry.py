@@ -5,9 +5,9 @@ from typing import Any
 
 from brigade.errors import UsageError
 from brigade.jobs.job import of
-from brigade.jobs.manifest import NULL_VERSION, Row
 from brigade.jobs.report import opened
-from brigade.jobs.submit import Plan
+from brigade.jobs.request import Plan
+from brigade.jobs.row import NULL_VERSION, Row
 from brigade.s3.get import Gets
 
 _FOR_GOOD = "PermanentFailure"

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError
 from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Row, Selected, rows_of
+from brigade.jobs.manifest import Selected, rows_of
+from brigade.jobs.row import Row
 
 # The last line of an invocation's log, which Invoke gives with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html

@@ -8,7 +8,7 @@ from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
 from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import NULL_VERSION, Row, encoded
+from brigade.jobs.row import NULL_VERSION, Row, encoded
 
 
 def of_delivery(delivery: Delivery, where: str | None = None) -> Iterator[Columns]:

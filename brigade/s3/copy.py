@@ -3,13 +3,18 @@
 from typing import Any
 
 from brigade.s3.head import Found
+from brigade.s3.list import Listed
 from brigade.s3.location import Location
 from brigade.s3.refusal import refused
 from brigade.s3.upload import Part, Upload
 
 
-def copy_part(upload: Upload, number: int, source: Location, found: Found) -> Part:
+def copy_part(
+    upload: Upload, number: int, source: Location, found: Found | Listed, span: tuple[int, int] | None = None
+) -> Part:
     """Make part ``number`` of all bytes of ``source``, 5 GiB at most, if it is still what was ``found``.
+
+    With ``span``, of those from the first place to before the second, where the source has more than 5 MiB.
 
     No byte comes here. Fails with BrigadeError when the source has changed
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
@@ -23,5 +28,7 @@ def copy_part(upload: Upload, number: int, source: Location, found: Found) -> Pa
             PartNumber=number,
             CopySource={"Bucket": source.bucket, "Key": source.key},
             CopySourceIfMatch=found.etag,
+            **({"CopySourceRange": f"bytes={span[0]}-{span[1] - 1}"} if span else {}),
         )["CopyPartResult"]
-    return Part(number, answer["ETag"], found.size, answer.get(upload.checksum.field, ""))
+    size = span[1] - span[0] if span else found.size
+    return Part(number, answer["ETag"], size, answer.get(upload.checksum.field, ""))

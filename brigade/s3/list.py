@@ -1,7 +1,7 @@
 """List the objects, or the open uploads, under a prefix."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from brigade.s3.refusal import refused
 
@@ -20,13 +20,26 @@ class ListsUploads(Protocol):
         """ListMultipartUploads."""
 
 
+class Listed(NamedTuple):
+    """An object as a list has it: its key, its size in bytes, its ETag, quoted."""
+
+    key: str
+    size: int
+    etag: str
+
+
 def keys(client: Lists, bucket: str, prefix: str = "") -> Iterator[str]:
     """Give every key that starts with ``prefix``, in S3's order (bytes of UTF-8). Memory: a page of 1,000 keys."""
+    return (item.key for item in listed(client, bucket, prefix))
+
+
+def listed(client: Lists, bucket: str, prefix: str = "") -> Iterator[Listed]:
+    """Give every object whose key starts with ``prefix``, in the same order and memory as ``keys``."""
     arguments: dict[str, str] = {"Bucket": bucket, "Prefix": prefix}
     while True:
         with refused("list", bucket, prefix):
             page = client.list_objects_v2(**arguments)
-        yield from (item["Key"] for item in page.get("Contents", []))
+        yield from (Listed(item["Key"], item["Size"], item["ETag"]) for item in page.get("Contents", []))
         if not page.get("IsTruncated"):
             return
         arguments["ContinuationToken"] = page["NextContinuationToken"]

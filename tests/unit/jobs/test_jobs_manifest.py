@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from brigade.errors import BrigadeError, InvalidData, UsageError
 from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Row, decoded, encoded, read, write
+from brigade.jobs.manifest import read, write
+from brigade.jobs.row import Row, decoded, encoded
 from brigade.jobs.selection import of_keys
 
 CHARACTERS = st.characters(codec="utf-8")

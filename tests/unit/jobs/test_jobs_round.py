@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brigade.errors import RetryLater
 from brigade.inventory import open_delivery
-from brigade.jobs.manifest import Row, Selected, read, write
+from brigade.jobs.manifest import Selected, read, write
 from brigade.jobs.report import task_of
 from brigade.jobs.selection import of_delivery
 from brigade.jobs.table import cells, records

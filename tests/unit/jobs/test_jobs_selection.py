@@ -6,7 +6,8 @@ from typing import Any, cast
 from urllib.parse import quote_plus
 
 from brigade.inventory import Delivery, open_delivery
-from brigade.jobs.manifest import Row, Selected, decoded, read, write
+from brigade.jobs.manifest import Selected, read, write
+from brigade.jobs.row import Row, decoded
 from brigade.jobs.selection import of_delivery
 from tests.unit.inventory.conftest import csv_file
 from tests.unit.inventory.conftest import write as deliver

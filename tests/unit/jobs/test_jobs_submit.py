@@ -8,9 +8,10 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 from brigade.jobs.control import Control
-from brigade.jobs.manifest import Row, Summary
+from brigade.jobs.request import Plan
 from brigade.jobs.retry import plan_again
-from brigade.jobs.submit import Plan, submit
+from brigade.jobs.submit import submit
+from brigade.jobs.summary import Summary
 from brigade.jobs.watch import follow
 
 ROLE = "arn:aws:iam::000000000000:role/jobs"
