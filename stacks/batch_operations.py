@@ -68,6 +68,7 @@ class BatchOperationsStack(Stack):
         self.job_role = JobRole(
             self,
             "JobRole",
+            deliveries=settings.inventory.prefix,
             lake=storage.lake,
             reports=storage.reports,
             key=storage.key,

@@ -25,9 +25,7 @@ class _DryRunEnds(Exception):
     """Ends a submission before anything is published."""
 
 
-def submit(
-    session: Session, declared: "Operation", plan: "Plan", chosen: "Selection", going: "Going"
-) -> str | None:
+def submit(session: Session, declared: "Operation", plan: "Plan", chosen: "Selection", going: "Going") -> str | None:
     """Show what a job would do and cost, ask, submit it, print its id and give it; None after ``--dry-run``."""
     from brigade.jobs.price import prices
     from brigade.jobs.submit import submit as submit_rows

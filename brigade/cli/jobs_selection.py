@@ -83,9 +83,7 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
     s3, deployed = session.client("s3"), session.deployment
     lake = (deployed["ReportsBucket"], deployed["InventoryPrefix"], deployed["LakeBucket"], deployed["InventoryId"])
     newest = selecting.inventory in (None, "latest")
-    delivery = (
-        inventories.latest(s3, *lake) if newest else inventories.open_delivery(s3, str(selecting.inventory))
-    )
+    delivery = inventories.latest(s3, *lake) if newest else inventories.open_delivery(s3, str(selecting.inventory))
     where = selecting.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery

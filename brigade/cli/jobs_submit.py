@@ -3,6 +3,7 @@
 import itertools
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,6 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.jobs.request import Plan
     from brigade.operations.operation import Operation
 
 
@@ -103,15 +103,14 @@ def submit(
     with ExitStack() as files:
         if listed:
             plan = replace(plan, what=listed.words)
-            walked = calls.objects_listed(session)
-            job = calls.submit_counted(session, declared, plan, lambda: submit_listed(control, plan, listed), going, walked=walked)
+            create, walked = partial(submit_listed, control, plan, listed), calls.objects_listed(session)
+            job = calls.submit_counted(session, declared, plan, create, going, walked=walked)
         else:
             chosen = selection.of(session, files, selecting)
-            plan, whole = replace(plan, what=chosen.what), chosen.whole
-            if whole and passes(whole, plan):
-                job = calls.submit_counted(
-                    session, declared, plan, lambda: submit_delivery(control, session.client("s3"), plan, whole), going
-                )
+            plan = replace(plan, what=chosen.what)
+            if chosen.whole and passes(chosen.whole, plan):
+                create = partial(submit_delivery, control, session.client("s3"), plan, chosen.whole)
+                job = calls.submit_counted(session, declared, plan, create, going)
             else:
                 job = calls.submit(session, declared, plan, chosen, going)
     _follow(session, declared, job, going)

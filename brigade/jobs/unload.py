@@ -42,9 +42,7 @@ class Athena:
         """Write the rows of a query over ``inventory`` as lines under ``uri``, fields parted by commas, none quoted."""
         statement = athena.statement(self.glue, self.database, self.table, sql, partitions)
         options = "format = 'TEXTFILE', field_delimiter = ',', compression = 'NONE'"
-        athena.execute(
-            self.client, self.workgroup, self.database, f"UNLOAD ({statement}) TO '{uri}' WITH ({options})"
-        )
+        athena.execute(self.client, self.workgroup, self.database, f"UNLOAD ({statement}) TO '{uri}' WITH ({options})")
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,7 @@ def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: s
     """
     folder = f"{FOLDER}/{run}/"
     columns = "bucket, key_text" + (", version_id" if chosen.versions else "")
-    asked.unload(
-        f"SELECT {columns} FROM ({chosen.sql}) AS chosen", chosen.partitions, f"s3://{bucket}/{folder}"
-    )
+    asked.unload(f"SELECT {columns} FROM ({chosen.sql}) AS chosen", chosen.partitions, f"s3://{bucket}/{folder}")
     return concatenate(
         s3,
         bucket,
@@ -143,6 +139,7 @@ def _current(delivery: Delivery, where: str | None, columns: list[str]) -> str:
     """The query for columns of the objects that were current, and no delete markers, when the delivery was taken."""
     marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
     held = [mark for name, mark in marks.items() if name in delivery.manifest.columns]
-    conditions = [*held, f"dt = '{delivery.partition}'", *([f"({where})"] if where else [])]
-    condition = dialect.filtered(["key"], " AND ".join(conditions)).args["where"].sql("athena")
-    return f"SELECT {', '.join(columns)} FROM inventory {condition}"
+    conditions = [*held, f"dt = '{delivery.partition}'"]
+    if where:
+        conditions.append(f"({dialect.filtered(['key'], where).args['where'].this.sql('athena')})")
+    return f"SELECT {', '.join(columns)} FROM inventory WHERE {' AND '.join(conditions)}"

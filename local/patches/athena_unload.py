@@ -15,7 +15,7 @@ _UNLOAD = re.compile(
     r"\s*UNLOAD\s*\((?P<query>.*)\)\s*TO\s*'(?P<uri>s3://[^']+/)'\s*WITH\s*\((?P<options>[^()]*)\)\s*;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_OPTION = re.compile(r"\s*(\w+)\s*=\s*'([^']*)'\s*")
+_OPTION = re.compile(r"(\w+)\s*=\s*'([^']*)'")
 _FILE_BYTES = 8 << 20
 """About where a file ends and the next begins; Athena's depend on how it was planned."""
 _NULL = r"\N"
@@ -34,7 +34,7 @@ def apply() -> None:
         asked = _UNLOAD.fullmatch(query)
         if not asked:
             return await original(query, database, catalog)
-        options = dict(match.groups() for match in map(_OPTION.fullmatch, asked["options"].split(", ")) if match)
+        options: dict[str, str] = dict(_OPTION.findall(asked["options"]))
         if (options.get("format"), options.get("compression")) != ("TEXTFILE", "NONE"):
             raise dialect.Mistake("NOT_SUPPORTED: the local AWS unloads with format TEXTFILE and compression NONE")
         where = urlsplit(asked["uri"])

@@ -24,11 +24,13 @@ class JobRole(iam.Role):
         scope: Construct,
         construct_id: str,
         *,
+        deliveries: str,
         lake: s3.IBucket,
         reports: s3.IBucket,
         key: kms.IKey | None,
         functions: Sequence[lambda_.IFunction],
     ) -> None:
+        """Arguments: ``deliveries``, the prefix of those in ``reports``, which S3 reads where one is the manifest."""
         super().__init__(
             scope,
             construct_id,
@@ -39,7 +41,7 @@ class JobRole(iam.Role):
             ),
         )
         # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
-        allow_objects(self, reports, ["manifests/*"], "s3:GetObject")
+        allow_objects(self, reports, ["manifests/*", f"{deliveries}/*"], "s3:GetObject")
         # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
         allow_objects(self, reports, ["jobs/*", "manifests/*"], "s3:PutObject")
         allow(self, ["s3:PutInventoryConfiguration"], [arn(lake)])

@@ -44,6 +44,7 @@ NEEDED_FOR = {
     Grant("ingest demo", "s3:PutObject", "state/receipts/demo/*"): "ingest_a_small_date",
     Grant("job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-thumbnail"): "make_a_thumbnail",
     Grant("job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-verify"): "verify_an_object",
+    Grant("job role", "s3:GetObject", "reports/inventory/*"): "verify_a_whole_delivery",
     Grant("job role", "s3:GetObject", "reports/manifests/*"): "verify_an_object",
     Grant("job role", "s3:PutObject", "reports/jobs/*"): "verify_an_object",
     Grant("job role", "s3:PutObject", "reports/manifests/*"): "let_s3_list_objects",

@@ -46,6 +46,7 @@ MAKE = LOG | {
 }
 JOB = {
     "s3:GetObject on Reports/manifests/*",
+    "s3:GetObject on Reports/inventory/*",
     "s3:PutObject on Reports/jobs/*",
     "s3:PutObject on Reports/manifests/*",
     "s3:PutInventoryConfiguration on Lake",

@@ -25,6 +25,10 @@ class Jobs(Base):
     def verify_an_object(self) -> None:
         assert self._job("verify", "photographs/d.jpg") == [("succeeded", "")]
 
+    def verify_a_whole_delivery(self) -> None:
+        job = self._deployed.ask("jobs", "submit", "verify", "--inventory", "latest", "--yes")
+        assert self._deployed.run("jobs", "cancel", job["id"]).returncode == 0
+
     def verify_a_version(self) -> None:
         assert self._job_over_version("verify", "photographs/d.jpg") == [("succeeded", "")]
 

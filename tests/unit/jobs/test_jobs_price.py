@@ -1,6 +1,16 @@
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from brigade.errors import UsageError
 from brigade.jobs.price import Prices, assumed_seconds, estimate, prices
+from brigade.operations.operation import Operation
+
+
+def operation(**declared: object) -> Operation:
+    """One of 128 MiB that only reads, but for what is declared."""
+    return Operation(run=lambda source, arguments: "", summary="", reads=("*",), memory_mib=128, **declared)  # type: ignore[arg-type]  # by name
 
 
 def test_the_classic_example_comes_out_of_its_own_prices() -> None:
@@ -11,12 +21,13 @@ def test_the_classic_example_comes_out_of_its_own_prices() -> None:
         architecture="x86_64",
         job=0.25,
         million_objects=1.00,
+        million_listed=0,
         million_invocations=0.20,
         gib_second=0.00001667,
         thousand_reads=0.0004,
         thousand_writes=0.005,
     )
-    lines = estimate(5_000_000, None, memory_mib=128, writes=True, seconds=2.0, price=classic)
+    lines = estimate(5_000_000, None, operation(writes=("*",)), seconds=2.0, price=classic)
     by_item = {line.item: line.dollars for line in lines}
     assert by_item["the job"] + by_item["objects"] == pytest.approx(5.25)
     assert by_item["Lambda invocations"] + by_item["Lambda time"] == pytest.approx(21.83, abs=0.01)
@@ -26,7 +37,7 @@ def test_the_classic_example_comes_out_of_its_own_prices() -> None:
 
 
 def test_the_fee_of_the_job_rules_a_small_one() -> None:
-    lines = estimate(1000, 0, memory_mib=128, writes=False, price=prices())
+    lines = estimate(1000, 0, operation(), price=prices())
     total = sum(line.dollars for line in lines)
     assert 0.25 < total < 0.26
     assert "S3 writes" not in {line.item for line in lines}
@@ -40,3 +51,25 @@ def test_large_objects_are_assumed_to_take_longer() -> None:
 
 def test_the_shipped_prices_are_dated() -> None:
     assert prices().dated >= "2026-01-01"
+
+
+def test_a_list_that_s3_makes_is_charged_by_the_bucket_not_by_what_matches() -> None:
+    lines = estimate(10, None, operation(), price=prices(), walked=2_000_000)
+    (listed,) = [line for line in lines if line.item == "the list, by S3"]
+    assert listed.quantity == "2,000,000"
+    assert listed.dollars == pytest.approx(0.03)
+    unknown = estimate(1_000_000, None, operation(), price=prices(), walked=0)
+    assert next(line.dollars for line in unknown if line.item == "the list, by S3") == pytest.approx(0.015)
+
+
+def test_a_price_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    own = tmp_path / "prices.json"
+    shipped = msgspec.structs.replace(prices(), region="eu-west-1", architecture="x86_64", job=9.0)
+    own.write_bytes(msgspec.json.encode(shipped))
+    assert prices(str(own)) == shipped
+    assert estimate(1, None, operation(), price=prices(str(own)))[0].dollars == 9.0
+    own.write_text('{"dated": "2026-01-01"}')
+    with pytest.raises(UsageError, match=r"prices\.json: Object missing required field `region`"):
+        prices(str(own))
+    with pytest.raises(UsageError, match="nowhere: No such file"):
+        prices("nowhere")

@@ -12,6 +12,7 @@ from brigade.errors import RetryLater
 from brigade.inventory import open_delivery
 from brigade.jobs.manifest import Selected, read, write
 from brigade.jobs.report import task_of
+from brigade.jobs.row import Row
 from brigade.jobs.selection import of_delivery
 from brigade.jobs.table import cells, records
 from brigade.operations.invocation import read as read_event

@@ -10,6 +10,7 @@ from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 from brigade.jobs.control import Control
 from brigade.jobs.request import Plan
 from brigade.jobs.retry import plan_again
+from brigade.jobs.row import Row
 from brigade.jobs.submit import submit
 from brigade.jobs.summary import Summary
 from brigade.jobs.watch import follow
