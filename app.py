@@ -10,6 +10,7 @@ from brigade.declarations import find
 from brigade.errors import BrigadeError
 from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
+from lambdas.batch_operations.recurring import RECURRING
 from stacks.stage import add_stage
 
 
@@ -22,6 +23,7 @@ def main() -> None:
         settings=settings.load(context, stage=context["stage"] or "dev", target=context["target"] or "aws"),
         sources=find("lambdas.ingest.sources", "SOURCE", Feed),
         operations=find("lambdas.batch_operations.operations", "OPERATION", Operation),
+        recurring=RECURRING,
         root=Path(__file__).parent,
     )
     app.synth()

@@ -2,7 +2,8 @@
 
     BrigadeError          exit 1   the work failed
     ├── UsageError        exit 2   wrong usage of a command
-    │   └── SettingsError exit 2   wrong settings, declarations or environment
+    │   ├── SettingsError exit 2   wrong settings, declarations or environment
+    │   └── NothingSelected        a selection without an object: no mistake of a job that recurs
     ├── ConditionLost     exit 3   already published, already exists, changed by another writer, held by another run
     ├── NotFound          exit 1   what was named is not there
     ├── InvalidData       exit 1   what was read is not in its documented format
@@ -26,6 +27,10 @@ class UsageError(BrigadeError):
 
 class SettingsError(UsageError):
     """A setting, declaration or environment variable is wrong; the message names it and what it takes."""
+
+
+class NothingSelected(UsageError):
+    """A selection holds no object, so there is no job to make."""
 
 
 class ConditionLost(BrigadeError):

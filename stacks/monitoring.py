@@ -31,7 +31,7 @@ class MonitoringStack(Stack):
             env=env,
             description="Bucket Brigade: dashboard and alarms",
         )
-        topic = AlarmTopic(self, "Alarms", email=settings.alarms.email)
+        self.topic = topic = AlarmTopic(self, "Alarms", email=settings.alarms.email)
         for name in (table(), *(table(bucket.name) for bucket in settings.buckets)):
             late_alarm(self, stage=settings.stage, table=name, frequency=settings.inventory.frequency, topic=topic)
         for source in sources:

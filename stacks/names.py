@@ -53,6 +53,11 @@ def cluster(stage: str) -> str:
     return f"brigade-{stage}"
 
 
+def jobs(stage: str, what: str) -> str:
+    """The function that ``recur``s jobs, or that is told when one has ``ended``."""
+    return f"brigade-{stage}-jobs-{what}"
+
+
 def schedules(stage: str) -> str:
     """The group of the sources' schedules."""
     return f"brigade-{stage}"

@@ -27,6 +27,8 @@ def packages(root: Path, target: Target) -> Iterator[Package]:
         yield Package.of_operation(root, target, name)
     for name in ("arrived", "configure"):
         yield Package.of_inventory(root, target, name)
+    for name in ("ended", "recur"):
+        yield Package.of_jobs(root, target, name)
     yield Package.of_rotation(root, target)
 
 

@@ -1,4 +1,4 @@
-"""A whole stage: its seven stacks, wired, and one more each for existing buckets and for a database."""
+"""A whole stage: its eight stacks, wired, and one more each for existing buckets and for a database."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from aws_cdk import App, Environment
 from brigade.errors import SettingsError
 from brigade.ingest.feed import Feed
 from brigade.operations.operation import Operation
+from brigade.operations.recurring import Recurring, checked
 from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
@@ -15,6 +16,7 @@ from stacks.database import DatabaseStack
 from stacks.existing import ExistingStack
 from stacks.ingest import IngestStack
 from stacks.inventory import InventoryStack
+from stacks.jobs import JobsStack
 from stacks.monitoring import MonitoringStack
 from stacks.operator import OperatorStack
 from stacks.parts import nag
@@ -27,12 +29,13 @@ def add_stage(
     settings: Settings,
     sources: Mapping[str, Feed],
     operations: Mapping[str, Operation],
+    recurring: Mapping[str, Recurring],
     root: Path,
 ) -> None:
     """Add the stacks of the stage to ``app``, with every security rule that has no accepted exception checked in synth.
 
-    Arguments: ``sources`` and ``operations``, what is declared, by name; a source that is for this machine only is left
-    out of a deployment to AWS. ``root``, the repository, of which the functions' packages are made.
+    Arguments: ``sources``, ``operations`` and ``recurring``, what is declared, by name; a source that is for this
+    machine only is left out of a deployment to AWS. ``root``, the repository, of which the functions' packages are made.
 
     Fails with SettingsError when the settings name a source that is not declared.
     """
@@ -61,5 +64,16 @@ def add_stage(
         ExistingStack(app, settings=settings, storage=storage, root=root, env=env)
     if settings.database:
         DatabaseStack(app, settings=settings, database=settings.database, root=root, env=env)
-    MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
+    monitoring = MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
+    JobsStack(
+        app,
+        settings=settings,
+        storage=storage,
+        job_role=batch.job_role,
+        topic=monitoring.topic,
+        operations=operations,
+        recurring=checked(recurring, operations),
+        root=root,
+        env=env,
+    )
     nag.check(app)

@@ -10,24 +10,24 @@ from brigade.jobs.request import MANIFESTS
 from brigade.s3.get import Gets, get
 from brigade.s3.put import Puts, put
 
-Part = Literal["request", "description"]
+Part = Literal["request", "description", "told"]
 
 
 def keep(s3: Puts, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
-    """Keep the request of a job, or its description at its end; keeping it again replaces it with the same."""
+    """Keep the request of a job, its description at its end, or what was told of that; the same again replaces it."""
     body = msgspec.json.encode(document)
     put(s3, reports, _key(job, part), body, content_type="application/json")
 
 
-def kept(s3: Gets, reports: str, job: str) -> Mapping[str, Any] | None:
-    """Give the description that was kept of a job that S3 has forgotten; None if there is none."""
-    found = get(s3, reports, _key(job, "description"))
+def kept(s3: Gets, reports: str, job: str, part: Part = "description") -> Mapping[str, Any] | None:
+    """Give what was kept of a job, which S3 may have forgotten; None if there is none. InvalidData if it is no JSON."""
+    found = get(s3, reports, _key(job, part))
     if found is None:
         return None
     try:
         document: Mapping[str, Any] = msgspec.json.decode(found.body)
     except msgspec.DecodeError as error:
-        raise InvalidData(f"s3://{reports}/{_key(job, 'description')} is no description of a job: {error}") from None
+        raise InvalidData(f"s3://{reports}/{_key(job, part)} is no {part} of a job: {error}") from None
     return document
 
 

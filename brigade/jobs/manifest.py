@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-j
 import io
 from collections.abc import Callable, Iterable, Iterator
 
-from brigade.errors import InvalidData, UsageError
+from brigade.errors import InvalidData, NothingSelected, UsageError
 from brigade.jobs.columns import Columns
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, check_length, decoded, encoded
 from brigade.jobs.summary import Summary
@@ -53,7 +53,7 @@ def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Su
             text.seek(0)
             text.truncate()
     if not summary.objects:
-        raise UsageError("nothing is selected, so there is no job to make")
+        raise NothingSelected("nothing is selected, so there is no job to make")
     out(text.getvalue())
     return summary
 

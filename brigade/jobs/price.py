@@ -2,12 +2,11 @@
 
 import importlib.resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from brigade.errors import UsageError
-from brigade.operations.operation import Operation
 
 if TYPE_CHECKING:  # Arrow stands behind it
     from brigade.jobs.sample import Sample
@@ -30,6 +29,18 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gib_second: float
     thousand_reads: float
     thousand_writes: float
+
+
+class Priced(Protocol):
+    """What the price asks of an operation's declaration."""
+
+    @property
+    def memory_mib(self) -> int:
+        """Its function's memory."""
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """What it writes; nothing, if it only reads."""
 
 
 class Line(NamedTuple):
@@ -62,7 +73,7 @@ def fee(tasks: int, price: Prices) -> float:
 def estimate(
     objects: int,
     size: int | None,
-    operation: Operation,
+    operation: Priced,
     *,
     seconds: float | None = None,
     walked: int | None = None,
@@ -96,7 +107,7 @@ def assumed_seconds(objects: int, size: int | None) -> float:
     return _SECONDS_AN_OBJECT + (size or 0) / max(objects, 1) / _BYTES_A_SECOND
 
 
-def measured(operation: Operation, sample: "Sample", price: Prices) -> str:
+def measured(operation: Priced, sample: "Sample", price: Prices) -> str:
     """Say what the estimate stands on when a sample was run, in one sentence."""
     failed = f", {sample.failed} of which failed" if sample.failed else ""
     return (
@@ -105,7 +116,7 @@ def measured(operation: Operation, sample: "Sample", price: Prices) -> str:
     )
 
 
-def assumption(operation: Operation, objects: int, size: int | None, price: Prices) -> str:
+def assumption(operation: Priced, objects: int, size: int | None, price: Prices) -> str:
     """Say what the estimate takes for granted, in one sentence."""
     sizes = "" if size is not None else ", sizes unknown"
     return (

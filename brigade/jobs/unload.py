@@ -8,7 +8,7 @@ folder that must be empty); https://docs.aws.amazon.com/AmazonS3/latest/userguid
 from dataclasses import dataclass
 from typing import Any
 
-from brigade.errors import UsageError
+from brigade.errors import NothingSelected, UsageError
 from brigade.inventory import athena, dialect
 from brigade.inventory.delivery import Delivery
 from brigade.jobs.request import AS_S3_READS_IT
@@ -94,7 +94,7 @@ def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
         f"SELECT {figures} FROM ({chosen.sql}) AS chosen", chosen.partitions
     )
     if not objects:
-        raise UsageError("nothing is selected, so there is no job to make")
+        raise NothingSelected("nothing is selected, so there is no job to make")
     for other in (first, last):
         if other != bucket:
             raise UsageError(f"an object is in bucket {other!r}; operations of this stage read {bucket!r}")

@@ -60,6 +60,11 @@ class Package:
         """The package of ``lambdas/database/rotate.py``."""
         return cls(root, target, "lambdas.database.rotate.handler", "lambdas.database.rotate")
 
+    @classmethod
+    def of_jobs(cls, root: Path, target: Target, name: str) -> "Package":
+        """The package of ``lambdas/jobs/<name>.py``, with what it imports of the declarations."""
+        return cls(root, target, f"lambdas.jobs.{name}.handler", f"lambdas.jobs.{name}")
+
     @property
     def machine(self) -> str:
         """The processor that its wheels are for: ``arm64`` or ``x86_64``."""

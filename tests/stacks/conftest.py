@@ -21,13 +21,14 @@ from brigade.errors import RetryLater  # noqa: E402
 from brigade.ingest.authentication import Basic, Secret  # noqa: E402
 from brigade.ingest.source import Source  # noqa: E402
 from brigade.operations.operation import Operation  # noqa: E402
+from brigade.operations.recurring import Recurring  # noqa: E402
 from brigade.settings import Settings, load  # noqa: E402
 from stacks.catalog import CatalogStack  # noqa: E402
 from stacks.stage import add_stage  # noqa: E402
 from stacks.storage import StorageStack  # noqa: E402
 
 CONTEXT: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-NOUNS = ("storage", "catalog", "inventory", "ingest", "batch-operations", "operator", "monitoring")
+NOUNS = ("storage", "catalog", "inventory", "ingest", "batch-operations", "operator", "monitoring", "jobs")
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -66,6 +67,10 @@ OPERATIONS = {
         reads=("in/*", "also/*"),
         writes=("out/*",),
     ),
+}
+RECURRING = {
+    "look_new": Recurring(operation="look", most_objects=10, most_dollars=1),
+    "make_weekly": Recurring(operation="make", schedule="rate(7 days)", most_objects=10, most_dollars=1),
 }
 
 
@@ -126,12 +131,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder.parent / "requirements.txt").touch()
         for name in names:
             (folder / f"{name}.py").touch()
-    inventory = root / "lambdas" / "inventory"
-    inventory.mkdir()
-    (inventory / "__init__.py").touch()
-    (inventory / "requirements.txt").touch()
-    for name in ("arrived", "configure"):
-        (inventory / f"{name}.py").write_text("def handler(event, context): ...\n")
+    for family, functions in (("inventory", ("arrived", "configure")), ("jobs", ("ended", "recur"))):
+        folder = root / "lambdas" / family
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "requirements.txt").touch()
+        for name in functions:
+            (folder / f"{name}.py").write_text("def handler(event, context): ...\n")
     return root
 
 
@@ -147,6 +153,7 @@ def stage(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
             settings=settings,
             sources=SOURCES if declared else {},
             operations=OPERATIONS if declared else {},
+            recurring=RECURRING if declared else {},
             root=repository,
         )
         app.synth()

@@ -21,7 +21,8 @@ def synthesized(folder: Path, *buckets: dict[str, Any], root: Path = ROOT, **mor
     """A stage with existing buckets: with the stacks' own root and no operation, or with those of the tests."""
     settings = load({"stages": {"dev": {"removal": "destroy", "buckets": buckets, **more}}}, target="local")
     app = App(outdir=str(folder), analytics_reporting=False, context=dict(CONTEXT))
-    add_stage(app, settings=settings, sources={}, operations={} if root == ROOT else OPERATIONS, root=root)
+    operations = {} if root == ROOT else OPERATIONS
+    add_stage(app, settings=settings, sources={}, operations=operations, recurring={}, root=root)
     app.synth()
     return Synthesized(app, folder, settings)
 

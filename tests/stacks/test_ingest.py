@@ -184,7 +184,7 @@ def test_a_url_for_a_source_that_is_not_there_is_a_mistake(repository: Path) -> 
     with pytest.raises(
         SettingsError, match=r"stages\.dev\.source_urls\.my_ipa: no such source; there are my_api, near"
     ):
-        add_stage(App(), settings=settings, sources=SOURCES, operations={}, root=repository)
+        add_stage(App(), settings=settings, sources=SOURCES, operations={}, recurring={}, root=repository)
 
 
 def test_a_stage_without_sources_and_operations_can_be_deployed(stage: Stage) -> None:

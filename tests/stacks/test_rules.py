@@ -35,7 +35,7 @@ def test_no_rule_is_broken_that_nobody_has_taken_exception_to(stage: Stage, whic
 
 def test_the_rules_run_in_synth(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path), analytics_reporting=False, context=dict(CONTEXT))
-    add_stage(app, settings=Settings(stage="dev"), sources={}, operations={}, root=ROOT)
+    add_stage(app, settings=Settings(stage="dev"), sources={}, operations={}, recurring={}, root=ROOT)
     role = iam.Role(Stack(app, "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     allow(role, ["s3:GetObject"], ["arn:aws:s3:::two/*"])
     with pytest.raises(RuntimeError, match=r"AwsSolutions-IAM5\[Resource::arn:aws:s3:::two/\*\]"):

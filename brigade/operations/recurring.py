@@ -1,0 +1,40 @@
+"""The declaration of a recurring job: one operation over what is new, each time that the lake has been listed."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from brigade.errors import SettingsError, UsageError
+from brigade.operations.arguments import typed
+from brigade.operations.operation import Operation
+
+
+class Recurring(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation over the objects that are new or changed since its last job that did all its work."""
+
+    operation: str
+    """Its name: that of a module in the operations' folder."""
+    arguments: Mapping[str, str] = {}
+    where: str | None = None
+    """Which objects, SQL over the columns of the inventory: ``key LIKE 'incoming/%' AND size > 0``; None for all."""
+    schedule: str | None = None
+    """When: an expression of EventBridge Scheduler, ``cron(0 6 ? * MON *)``, in UTC, over the newest delivery then.
+    None: with each delivery."""
+    most_objects: int
+    """Over so many objects, or dollars by the estimate, its job waits for `brigade jobs confirm`, and tells."""
+    most_dollars: float
+
+
+def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operation]) -> Mapping[str, Recurring]:
+    """Give the declarations if each names one of ``operations``, with arguments that it takes; else SettingsError."""
+    for name, recurring in declared.items():
+        place = f"lambdas/batch_operations/recurring.py: {name}"
+        if not name.isidentifier() or name != name.lower() or len(name) > 32:
+            raise SettingsError(f"{place}: a name is lower-case letters, digits and _, 32 at most, a letter first")
+        if recurring.operation not in operations:
+            raise SettingsError(f"{place}: no operation {recurring.operation!r}; there are {', '.join(operations)}")
+        try:
+            typed(operations[recurring.operation].arguments, recurring.arguments)
+        except UsageError as error:
+            raise SettingsError(f"{place}: {error}") from None
+    return declared

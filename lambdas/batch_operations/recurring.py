@@ -1,0 +1,14 @@
+"""The jobs that recur, by name. Add one, take one away, deploy; nothing else is edited."""
+
+from collections.abc import Mapping
+
+from brigade.operations.recurring import Recurring
+
+RECURRING: Mapping[str, Recurring] = {
+    "verify_incoming": Recurring(
+        operation="verify",
+        where="key LIKE 'incoming/%'",
+        most_objects=1_000_000,
+        most_dollars=20.0,
+    ),
+}

@@ -1,0 +1,63 @@
+"""A job has ended: read its report, measure, and tell the alarm topic what failed and how to go on.
+
+EventBridge invokes it with S3's "Job Status Changed", an event of CloudTrail's. What its role needs: ``s3:DescribeJob``;
+on the reports bucket ``s3:GetObject`` of ``jobs/*`` and Get and Put of ``manifests/job-*``, and ``s3:ListBucket``, by
+which a report that is not there yet is told from one that may not be read; ``sns:Publish`` to the topic.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-event-bridge-cloud-trail.html
+"""
+
+import functools
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from brigade.aws import Connection
+from brigade.jobs.archive import keep, kept
+from brigade.jobs.control import Control
+from brigade.jobs.ending import told
+from brigade.jobs.job import of
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer with the job and its counts; ``told`` says whether somebody was notified: of what failed, once.
+
+    A job that is not over, was told of before, or did not run as this stage's role, is left alone.
+    """
+    job_id = event["detail"]["serviceEventDetails"]["jobId"]
+    role, reports = os.environ["BRIGADE_JOB_ROLE"], os.environ["BRIGADE_REPORTS_BUCKET"]
+    s3 = _client("s3")
+    described = Control(_client("s3control"), role.split(":")[4]).describe(job_id)
+    job = of(described)
+    if described["RoleArn"] != role or not job.over or kept(s3, reports, job_id, "told"):
+        return {"id": job_id, "status": job.status, "told": False}
+    failed = job.status == "Failed" or job.failed > 0
+    if failed:
+        ending = told(s3, job, os.environ["BRIGADE_STAGE"])
+        _client("sns").publish(
+            TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=ending.subject, Message=ending.text
+        )
+    keep(s3, reports, job_id, "description", described)
+    # Kept last: killed before this, it is told again rather than never.
+    keep(s3, reports, job_id, "told", {"failed": failed})
+    for name, value in (
+        ("JobsEnded", 1),
+        ("JobsFailed", int(failed)),
+        ("TasksSucceeded", job.succeeded),
+        ("TasksFailed", job.failed),
+    ):
+        metrics.add_metric(name, MetricUnit.Count, value)
+    logger.info("ended", extra={"job": job_id, "status": job.status, "failed": job.failed})
+    return {"id": job_id, "status": job.status, "succeeded": job.succeeded, "failed": job.failed, "told": failed}
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    return Connection().client(service)

@@ -1,0 +1,110 @@
+"""The recurring jobs: made when a delivery has been summarized, or by the clock; settled when their jobs end.
+
+The events: "Inventory Summarized" of ``lambdas/inventory/arrived.py``; ``{"recurring": NAME}`` of a schedule; S3's job
+events. What its role needs: on the reports bucket Get of deliveries, ``queries/*`` and ``manifests/*``, Put of the
+latter two, ``s3:ListBucket`` and ``s3:GetBucketLocation``; Get and Put of ``recurring/*`` on the state; of Athena and
+Glue what a query takes; ``s3:CreateJob``, ``s3:PutJobTagging``, ``s3:DescribeJob``, and to pass the one role of jobs;
+``sns:Publish`` to the topic, which is told when a job waits.
+"""
+
+import functools
+import os
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from brigade.aws import Connection
+from brigade.inventory.delivery import latest
+from brigade.jobs.control import Control
+from brigade.jobs.recur import Progress, Recurrence
+from brigade.jobs.request import Plan
+from brigade.jobs.unload import Athena
+from brigade.operations.recurring import Recurring
+from brigade.state import State
+from lambdas.batch_operations.recurring import RECURRING
+
+logger = Logger()
+
+
+class _Size(msgspec.Struct, frozen=True):
+    """What the price takes of an operation's declaration: the stack gives it, the operation's code is not here."""
+
+    memory_mib: int
+    writes: tuple[str, ...]
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer with what is kept of each recurring job that the event is about, by name.
+
+    Fails as ``Recurrence.arrive`` does, after the others have had their turn; Lambda then tries twice more.
+    """
+    done: dict[str, Progress] = {}
+    failure: Exception | None = None
+    for name in _meant(event):
+        recurrence = _recurrence(name, RECURRING[name])
+        try:
+            done[name] = _take(recurrence, event)
+        except Exception as error:  # one job's trouble is not the others'
+            logger.exception("failed", extra={"recurring": name})
+            failure = error
+    if failure:
+        raise failure
+    document: dict[str, Any] = msgspec.to_builtins(done)
+    logger.info("taken", extra={"recurring": document})
+    return document
+
+
+def _meant(event: dict[str, Any]) -> list[str]:
+    if "recurring" in event:
+        return [event["recurring"]]
+    ended = "serviceEventDetails" in event["detail"]
+    return [name for name, declared in RECURRING.items() if ended or declared.schedule is None]
+
+
+def _take(recurrence: Recurrence, event: dict[str, Any]) -> Progress:
+    if "recurring" in event:
+        place = [os.environ[f"BRIGADE_{name}"] for name in ("REPORTS_BUCKET", "INVENTORY_PREFIX", "LAKE_BUCKET")]
+        return recurrence.arrive(latest(recurrence.s3, *place, id=os.environ["BRIGADE_INVENTORY_ID"]).uri)
+    detail = event["detail"]
+    if "serviceEventDetails" in detail:
+        return recurrence.end(detail["serviceEventDetails"]["jobId"])
+    return recurrence.arrive(detail["delivery"])
+
+
+def _recurrence(name: str, declared: Recurring) -> Recurrence:
+    given, s3 = os.environ, _client("s3")
+    sizes = msgspec.json.decode(given["BRIGADE_OPERATIONS"], type=dict[str, _Size])
+    plan = Plan(
+        stage=given["BRIGADE_STAGE"],
+        operation=declared.operation,
+        function_arn=f"{given['BRIGADE_OPERATION_ARN']}{declared.operation}",
+        arguments=declared.arguments,
+        what="",
+        lake=given["BRIGADE_LAKE_BUCKET"],
+        reports=given["BRIGADE_REPORTS_BUCKET"],
+        role_arn=given["BRIGADE_JOB_ROLE"],
+    )
+    workgroup, database, table = (given[f"BRIGADE_{each}"] for each in ("WORKGROUP", "DATABASE", "TABLE"))
+    return Recurrence(
+        name=name,
+        declared=declared,
+        size=sizes[declared.operation],
+        plan=plan,
+        control=Control(_client("s3control"), plan.role_arn.split(":")[4]),
+        s3=s3,
+        state=State(s3, given["BRIGADE_STATE_BUCKET"]),
+        athena=Athena(_client("athena"), _client("glue"), workgroup, database, table),
+        tell=_tell,
+    )
+
+
+def _tell(subject: str, text: str) -> None:
+    _client("sns").publish(TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=subject, Message=text)
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    return Connection().client(service)

@@ -1,0 +1,30 @@
+"""Who may ask Athena of the deliveries."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_s3 as s3
+
+from stacks import names
+from stacks.parts.role import Grantee, allow, allow_objects, arn
+
+
+def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.IBucket, tables: Sequence[str]) -> None:
+    """Let ``grantee`` query ``tables`` in the stage's workgroup: Athena reads and writes as whoever asks.
+
+    Arguments: ``deliveries``, the prefix of the inventories in ``reports``. Projected partitions are asked of nobody.
+    """
+    stack = Stack.of(grantee)
+
+    def named(service: str, resource: str) -> str:
+        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+    database, workgroup = names.database(stage), names.workgroup(stage)
+    allow_objects(grantee, reports, [f"{deliveries}/*", "queries/*"], "s3:GetObject")
+    allow_objects(grantee, reports, ["queries/*"], "s3:PutObject")
+    allow(grantee, ["s3:GetBucketLocation"], [arn(reports)])
+    asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
+    allow(grantee, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])
+    above = [named("glue", what) for what in ("catalog", f"database/{database}")]
+    allow(grantee, ["glue:GetDatabase"], above)
+    allow(grantee, ["glue:GetTable"], [*above, *(named("glue", f"table/{database}/{name}") for name in tables)])

@@ -1,0 +1,85 @@
+"""What the end of a job sets off."""
+
+from pathlib import Path
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from brigade.settings import Settings
+from stacks import names
+from stacks.parts.function import Function
+from stacks.parts.package import Package
+from stacks.parts.role import allow, allow_key, allow_list, allow_objects
+
+
+class Ended(Construct):
+    """A function that reads the report of each job that ends: ``lambdas/jobs/ended.py``."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        reports: s3.IBucket,
+        key: kms.IKey | None,
+        job_role: iam.IRole,
+        topic: sns.ITopic,
+        root: Path,
+    ) -> None:
+        """Arguments: ``job_role``, that of the jobs which it tells of; ``root``, the repository."""
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        made = Function(
+            self,
+            "Ended",
+            name=names.jobs(settings.stage, "ended"),
+            service="jobs",
+            package=Package.of_jobs(root, settings.target, "ended"),
+            environment={
+                "BRIGADE_STAGE": settings.stage,
+                "BRIGADE_REPORTS_BUCKET": reports.bucket_name,
+                "BRIGADE_JOB_ROLE": job_role.role_arn,
+                "BRIGADE_ALARM_TOPIC": topic.topic_arn,
+            },
+            memory_mib=512,
+            timeout_s=900,
+            concurrency=None,
+            settings=settings,
+        )
+        allow_list(made.role, reports)
+        allow_objects(made.role, reports, ["jobs/*", "manifests/job-*"], "s3:GetObject")
+        allow_objects(made.role, reports, ["manifests/job-*"], "s3:PutObject")
+        allow_key(made.role, key, "Decrypt", "GenerateDataKey")
+        jobs = f"arn:{stack.partition}:s3:{stack.region}:{stack.account}:job/*"
+        allow(made.role, ["s3:DescribeJob"], [jobs], because="A job's id is made when it is created.")
+        allow(made.role, ["sns:Publish"], [topic.topic_arn])
+        job_ended(self, "AnyEnded", targets.LambdaFunction(made.function, retry_attempts=4))
+
+
+def job_ended(scope: Construct, construct_id: str, target: events.IRuleTarget) -> None:
+    """Start ``target`` with each job of the account that has reached its last status.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-event-bridge-cloud-trail.html
+    """
+    events.Rule(
+        scope,
+        construct_id,
+        description="A job of S3 Batch Operations is over",
+        event_pattern=events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["AWS Service Event via CloudTrail"],
+            detail={
+                "eventSource": ["s3.amazonaws.com"],
+                "eventName": ["JobStatusChanged"],
+                "serviceEventDetails": {"status": ["Complete", "Failed", "Cancelled"]},
+            },
+        ),
+        targets=[target],
+    )
