@@ -35,7 +35,8 @@ def add_stage(
     """Add the stacks of the stage to ``app``, with every security rule that has no accepted exception checked in synth.
 
     Arguments: ``sources``, ``operations`` and ``recurring``, what is declared, by name; a source that is for this
-    machine only is left out of a deployment to AWS. ``root``, the repository, of which the functions' packages are made.
+    machine only is left out of a deployment to AWS. ``root``, the repository, of which the functions' packages are
+    made.
 
     Fails with SettingsError when the settings name a source that is not declared.
     """

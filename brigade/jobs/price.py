@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from brigade.errors import UsageError
+from brigade.operations.operation import REQUESTS, PriceClass
 
 if TYPE_CHECKING:  # Arrow stands behind it
     from brigade.jobs.sample import Sample
@@ -39,8 +40,8 @@ class Priced(Protocol):
         """Its function's memory."""
 
     @property
-    def writes(self) -> tuple[str, ...]:
-        """What it writes; nothing, if it only reads."""
+    def price(self) -> PriceClass:
+        """What it does to S3 for one object."""
 
 
 class Line(NamedTuple):
@@ -52,12 +53,12 @@ class Line(NamedTuple):
 
 
 def prices(path: str | None = None) -> Prices:
-    """Give the prices of ``prices.json`` beside this module, or of a file in its form: another region, another date.
+    """Give the prices of ``price.json`` beside this module, or of a file in its form: another region, another date.
 
     Fails with UsageError, naming file and field, when the file is not there or lacks a price.
     """
     try:
-        shipped = importlib.resources.files("brigade.jobs").joinpath("prices.json")
+        shipped = importlib.resources.files("brigade.jobs").joinpath("price.json")
         return msgspec.json.decode(Path(path).read_bytes() if path else shipped.read_bytes(), type=Prices)
     except OSError as error:
         raise UsageError(f"--prices {path}: {error.strerror}") from None
@@ -79,13 +80,15 @@ def estimate(
     walked: int | None = None,
     price: Prices,
 ) -> list[Line]:
-    """Give the price by line; every object read once and, if the operation writes, one written for it.
+    """Give the price by line; requests and passes as the operation's price class has them.
 
     ``walked`` is how many objects the bucket has where S3 lists them itself, ``objects`` at least; None where it does
     not. ``size`` is the objects' bytes, None if unknown; ``seconds`` the function's time an object, else assumed as
     ``assumed_seconds`` says. Not in it: KMS, storage, data that leaves the region, and Lambda's free tier.
     """
-    each = assumed_seconds(objects, size) if seconds is None else seconds
+    requests = REQUESTS[operation.price]
+    each = assumed_seconds(objects, size, requests.passes) if seconds is None else seconds
+    reads, writes = objects * requests.reads, objects * requests.writes
     gib_seconds = objects * each * operation.memory_mib / 1024
     made = max(walked or 0, objects)
     lines = [
@@ -93,18 +96,21 @@ def estimate(
         Line("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
         Line("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations),
         Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second),
-        Line("S3 reads", f"{objects:,}", objects / 1e3 * price.thousand_reads),
+        Line("S3 reads", f"{reads:,}", reads / 1e3 * price.thousand_reads),
     ]
     if walked is not None:
         lines.insert(1, Line("the list, by S3", f"{made:,}", made / 1e6 * price.million_listed))
-    if operation.writes:
-        lines.append(Line("S3 writes", f"{objects:,}", objects / 1e3 * price.thousand_writes))
+    if writes:
+        lines.append(Line("S3 writes", f"{writes:,}", writes / 1e3 * price.thousand_writes))
     return lines
 
 
-def assumed_seconds(objects: int, size: int | None) -> float:
-    """Give the time assumed for an object: 0.25 s, and a second for each 40 MiB where sizes are known. Not measured."""
-    return _SECONDS_AN_OBJECT + (size or 0) / max(objects, 1) / _BYTES_A_SECOND
+def assumed_seconds(objects: int, size: int | None, passes: int = 1) -> float:
+    """Give the time assumed for an object: 0.25 s, and a second for each 40 MiB that passes the function. Not measured.
+
+    ``passes`` is how often an object's content does; sizes that are not known count as nothing.
+    """
+    return _SECONDS_AN_OBJECT + passes * (size or 0) / max(objects, 1) / _BYTES_A_SECOND
 
 
 def measured(operation: Priced, sample: "Sample", price: Prices) -> str:
@@ -119,7 +125,8 @@ def measured(operation: Priced, sample: "Sample", price: Prices) -> str:
 def assumption(operation: Priced, objects: int, size: int | None, price: Prices) -> str:
     """Say what the estimate takes for granted, in one sentence."""
     sizes = "" if size is not None else ", sizes unknown"
+    each = assumed_seconds(objects, size, REQUESTS[operation.price].passes)
     return (
         f"Prices of {price.dated}, {price.region}, {price.architecture}; Lambda time assumed, not measured: "
-        f"{assumed_seconds(objects, size):.2f} s an object at {operation.memory_mib} MiB{sizes}."
+        f"{each:.2f} s an object at {operation.memory_mib} MiB{sizes}."
     )

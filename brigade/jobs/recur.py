@@ -49,7 +49,7 @@ class Recurrence:
     name: str
     declared: Recurring
     size: Priced
-    """The operation's memory, and what it writes, for the price."""
+    """The operation's memory and price class."""
     plan: Plan
     control: Control
     s3: Any
@@ -82,7 +82,7 @@ class Recurrence:
         job = self._made(kept)
         if job is None:
             return self._go_on(self._update(lambda last: _worked(last) if last == kept else last))
-        recorded = self._update(lambda last: msgspec.structs.replace(last, job=job) if last.running == kept.running else last)
+        recorded = self._update(lambda last: _made(last, kept.running, job))
         # Its end may have been told before it was known to be ours.
         return self.end(job) if recorded.job == job else recorded
 
@@ -169,6 +169,10 @@ def _ended(last: Progress, seen: Job) -> Progress:
     if last.failed and last.failed in seen.description and seen.well:  # what was left undone was retried, well
         return msgspec.structs.replace(last, done=max(last.done, last.failed_over), failed="", failed_over="")
     return last
+
+
+def _made(last: Progress, running: str, job: str) -> Progress:
+    return msgspec.structs.replace(last, job=job) if last.running == running else last
 
 
 def _worked(last: Progress) -> Progress:

@@ -21,6 +21,7 @@ from brigade.jobs.control import Control
 from brigade.jobs.recur import Progress, Recurrence
 from brigade.jobs.request import Plan
 from brigade.jobs.unload import Athena
+from brigade.operations.operation import PriceClass
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from lambdas.batch_operations.recurring import RECURRING
@@ -32,7 +33,7 @@ class _Size(msgspec.Struct, frozen=True):
     """What the price takes of an operation's declaration: the stack gives it, the operation's code is not here."""
 
     memory_mib: int
-    writes: tuple[str, ...]
+    price: PriceClass
 
 
 @logger.inject_lambda_context
@@ -66,8 +67,9 @@ def _meant(event: dict[str, Any]) -> list[str]:
 
 def _take(recurrence: Recurrence, event: dict[str, Any]) -> Progress:
     if "recurring" in event:
-        place = [os.environ[f"BRIGADE_{name}"] for name in ("REPORTS_BUCKET", "INVENTORY_PREFIX", "LAKE_BUCKET")]
-        return recurrence.arrive(latest(recurrence.s3, *place, id=os.environ["BRIGADE_INVENTORY_ID"]).uri)
+        plan, given = recurrence.plan, os.environ
+        prefix, inventory = given["BRIGADE_INVENTORY_PREFIX"], given["BRIGADE_INVENTORY_ID"]
+        return recurrence.arrive(latest(recurrence.s3, plan.reports, prefix, plan.lake, inventory).uri)
     detail = event["detail"]
     if "serviceEventDetails" in detail:
         return recurrence.end(detail["serviceEventDetails"]["jobId"])

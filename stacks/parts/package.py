@@ -93,11 +93,15 @@ class Package:
         return digest.hexdigest()
 
     def files(self) -> Sequence[Path]:
-        """Our own files in it, relative to the root: the handler, the declaration, what they import, and its data."""
+        """Our own files in it, relative to the root: the handler, the declaration, what they import, and its data.
+
+        Data is ``price.json`` beside ``price.py``, and certificates in a folder of a package.
+        """
         code = closure(self.root, [self.handler.rpartition(".")[0], self.declaration], packages=_OURS)
+        beside = [file for file in (module.with_suffix(".json") for module in code) if (self.root / file).is_file()]
         packages = {file.parent for file in code if file.name == "__init__.py"}
         data = [file.relative_to(self.root) for folder in packages for file in (self.root / folder).glob("*/*.pem")]
-        return sorted([*code, *data])
+        return sorted([*code, *beside, *data])
 
     def locks(self) -> Sequence[Path]:
         """The lock files that name its dependencies."""

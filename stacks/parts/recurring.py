@@ -49,7 +49,7 @@ class Recurring(Construct):
         lake, reports, state = buckets
         stage, inventory = settings.stage, settings.inventory
         used = {declared.operation: operations[declared.operation] for declared in recurring.values()}
-        sizes = {name: {"memory_mib": each.memory_mib, "writes": each.writes} for name, each in used.items()}
+        sizes = {name: {"memory_mib": each.memory_mib, "price": each.price} for name, each in used.items()}
         self._made = Function(
             self,
             "Recur",

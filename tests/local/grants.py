@@ -121,6 +121,7 @@ class Policies:
         for output in ("LakeBucket", "ReportsBucket", "StateBucket"):
             resource = resource.replace(f"arn:aws:s3:::{self._outputs[output]}", output.removesuffix("Bucket").lower())
         resource = self._keys.get(resource, resource).replace(self._outputs["JobRoleArn"], "job role")
+        resource = resource.replace(self._outputs["AlarmTopicArn"], "alarm topic")
         if ":log-group:" in resource:
             return "its log group"
         return resource.removeprefix("arn:aws:").replace(":us-east-1:000000000000", "")
@@ -153,6 +154,8 @@ def _holder(role: str) -> str:
         ("OperationThumbnail", "operation thumbnail"),
         ("OperationToParquet", "operation to_parquet"),
         ("OperationVerify", "operation verify"),
+        ("RecurringRecur", "jobs recur"),
+        ("EndedEnded", "jobs ended"),
         ("SchedulerRole", "schedule of demo"),
         ("demoFunction", "ingest demo"),
         ("demoLoop", "loop of demo"),

@@ -53,6 +53,33 @@ JOB = {
     "lambda:InvokeFunction on OperationLookFunction",
     "lambda:InvokeFunction on OperationMakeFunction",
 }
+ENDED = LOG | {
+    "s3:ListBucket on Reports",
+    "s3:GetObject on Reports/jobs/*",
+    "s3:GetObject on Reports/manifests/job-*",
+    "s3:PutObject on Reports/manifests/job-*",
+    "s3:DescribeJob on s3 job/*",
+    "sns:Publish on Alarms",
+}
+RECUR = LOG | {
+    *(f"s3:GetObject on Reports/{prefix}/*" for prefix in ("inventory", "queries", "manifests")),
+    *(f"s3:PutObject on Reports/{prefix}/*" for prefix in ("queries", "manifests")),
+    "s3:AbortMultipartUpload on Reports/manifests/*",
+    "s3:GetBucketLocation on Reports",
+    "s3:ListBucket on Reports",
+    "s3:ListBucket on State",
+    "s3:GetObject on State/recurring/*",
+    "s3:PutObject on State/recurring/*",
+    *(f"athena:{verb} on athena workgroup/brigade-dev" for verb in ("StartQueryExecution", "GetQueryExecution")),
+    "athena:GetQueryResults on athena workgroup/brigade-dev",
+    *(f"glue:GetDatabase on glue {what}" for what in ("catalog", "database/brigade_dev")),
+    *(f"glue:GetTable on glue {what}" for what in ("catalog", "database/brigade_dev", "table/brigade_dev/inventory")),
+    "s3:CreateJob on *",
+    "s3:DescribeJob on s3 job/*",
+    "s3:PutJobTagging on s3 job/*",
+    "iam:PassRole on JobRole",
+    "sns:Publish on Alarms",
+}
 OPERATOR = {
     "cloudformation:DescribeStacks on cloudformation stack/brigade-dev-*/*",
     "s3:GetObject on Lake/*",
@@ -102,7 +129,7 @@ def shown(resource: Any) -> str:
         case {"Fn::GetAtt": [logical, "Arn"]} | {"Ref": str(logical)}:
             return "Log" if "Log" in str(logical) else str(logical)[:-8]
         case {"Fn::ImportValue": str(export)}:
-            return next(name for name in ("Lake", "Reports", "State", "Key", "JobRole") if f"Att{name}" in export)
+            return next(name for name in ("Lake", "Reports", "State", "Key", "JobRole", "Alarms") if name in export)
         case {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, str(service), *_, str(rest)]]}:
             return f"{service.strip(':')} {rest.lstrip(':')}"
         case {"Fn::Join": ["", [str(start), {"Ref": "AWS::AccountId"}, str(rest)]]} if start.startswith("arn:"):
@@ -134,6 +161,9 @@ def _list(value: Any) -> list[Any]:
         ("batch-operations", "OperationLook", LOOK),
         ("batch-operations", "OperationMake", MAKE),
         ("batch-operations", "JobRole", JOB),
+        ("jobs", "RecurringRecurRole", RECUR),
+        ("jobs", "EndedRole", ENDED),
+        ("jobs", "RecurringMakeWeeklyScheduler", {"lambda:InvokeFunction on RecurringRecurFunction"}),
     ],
 )
 def test_a_role_may_do_this_and_nothing_else(stage: Stage, noun: str, part: str, expected: set[str]) -> None:

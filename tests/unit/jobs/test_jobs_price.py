@@ -27,7 +27,7 @@ def test_the_classic_example_comes_out_of_its_own_prices() -> None:
         thousand_reads=0.0004,
         thousand_writes=0.005,
     )
-    lines = estimate(5_000_000, None, operation(writes=("*",)), seconds=2.0, price=classic)
+    lines = estimate(5_000_000, None, operation(price="write"), seconds=2.0, price=classic)
     by_item = {line.item: line.dollars for line in lines}
     assert by_item["the job"] + by_item["objects"] == pytest.approx(5.25)
     assert by_item["Lambda invocations"] + by_item["Lambda time"] == pytest.approx(21.83, abs=0.01)
@@ -47,6 +47,16 @@ def test_large_objects_are_assumed_to_take_longer() -> None:
     assert assumed_seconds(10, None) == 0.25
     assert assumed_seconds(10, 10 * 40 * 1024 * 1024) == pytest.approx(1.25)
     assert assumed_seconds(0, 0) == 0.25
+    assert assumed_seconds(10, 10 * 40 * 1024 * 1024, passes=0) == 0.25
+
+
+def test_the_price_class_says_how_often_s3_is_asked() -> None:
+    def requests(kind: str) -> dict[str, str]:
+        lines = estimate(1000, 0, operation(price=kind), price=prices())
+        return {line.item: line.quantity for line in lines if line.item.startswith("S3")}
+
+    assert requests("look") == requests("read") == {"S3 reads": "1,000"}
+    assert requests("rewrite") == {"S3 reads": "4,000", "S3 writes": "1,000"}
 
 
 def test_the_shipped_prices_are_dated() -> None:
@@ -63,7 +73,7 @@ def test_a_list_that_s3_makes_is_charged_by_the_bucket_not_by_what_matches() -> 
 
 
 def test_a_price_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
-    own = tmp_path / "prices.json"
+    own = tmp_path / "price.json"
     shipped = msgspec.structs.replace(prices(), region="eu-west-1", architecture="x86_64", job=9.0)
     own.write_bytes(msgspec.json.encode(shipped))
     assert prices(str(own)) == shipped

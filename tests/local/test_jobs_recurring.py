@@ -1,0 +1,153 @@
+"""Jobs with nobody watching: made by deliveries over what is new, told of at their end; deployed, under IAM."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.local.deployment import Deployment
+
+RECUR, ENDED = "brigade-dev-jobs-recur", "brigade-dev-jobs-ended"
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def told(deployed: Deployment) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The messages of the alarm topic since it was asked last, through a queue that is subscribed to it."""
+    sqs, sns = deployed.emulator.root("sqs"), deployed.emulator.root("sns")
+    url = sqs.create_queue(QueueName=f"told-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscribed = sns.subscribe(TopicArn=deployed.outputs["AlarmTopicArn"], Protocol="sqs", Endpoint=arn)
+
+    def messages() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in got:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    yield messages
+    sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+
+
+def kept(deployed: Deployment) -> dict[str, str]:
+    s3, state = deployed.emulator.root("s3"), deployed.outputs["StateBucket"]
+    try:
+        body = s3.get_object(Bucket=state, Key="recurring/verify_incoming.json")["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return {}
+    found: dict[str, str] = json.loads(body)
+    return found
+
+
+def put(deployed: Deployment, *keys: str, body: bytes = b"x") -> None:
+    for key in keys:
+        deployed.emulator.root("s3").put_object(Bucket=deployed.outputs["LakeBucket"], Key=key, Body=body)
+
+
+def delivered(deployed: Deployment) -> str:
+    """Deliver an inventory, wait until the recurring job has settled it, and give its address."""
+    deployed.ask("local", "deliver-inventory", deployed.outputs["LakeBucket"])
+    newest = deployed.ask("inventory", "deliveries")
+    uri = str((newest[0] if isinstance(newest, list) else newest)["manifest"])
+    soon(lambda: settled(kept(deployed), uri), lambda: f"{uri} is not settled: {kept(deployed)}")
+    return uri
+
+
+def settled(now: dict[str, str], uri: str) -> bool:
+    return max(now.get("done", ""), now.get("failed_over", "")) >= uri and not now["running"]
+
+
+def soon(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, otherwise()
+        time.sleep(0.5)
+
+
+def jobs(deployed: Deployment) -> dict[str, dict[str, Any]]:
+    """The recurring jobs there are, by id."""
+    listed = deployed.ask("jobs", "list")
+    listed = listed if isinstance(listed, list) else [listed]
+    return {job["id"]: job for job in listed if "verify_incoming" in job["description"]}
+
+
+def keys(deployed: Deployment, job: str) -> set[str]:
+    done = deployed.run("jobs", "report", job, "--format", "jsonl")
+    return {row["key"] for row in map(json.loads, done.stdout.splitlines())}
+
+
+def invoke(deployed: Deployment, function: str, event: dict[str, Any]) -> dict[str, Any]:
+    answer = deployed.emulator.root("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    document: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, document
+    return document
+
+
+def test_a_delivery_has_one_job_over_what_is_new_or_changed(deployed: Deployment) -> None:
+    folder = f"incoming/{uuid.uuid4().hex[:8]}"
+    put(deployed, f"{folder}/one +%", f"{folder}/two", "elsewhere/not asked for")
+    before = jobs(deployed)
+    delivered(deployed)
+    (first,) = jobs(deployed).keys() - before.keys()
+    assert keys(deployed, first) >= {f"{folder}/one +%", f"{folder}/two"}
+    assert "elsewhere/not asked for" not in keys(deployed, first)
+
+    put(deployed, f"{folder}/two", body=b"changed")
+    put(deployed, f"{folder}/three")
+    uri = delivered(deployed)
+    (second,) = jobs(deployed).keys() - before.keys() - {first}
+    assert keys(deployed, second) == {f"{folder}/two", f"{folder}/three"}
+
+    event = {"detail": {"bucket": deployed.outputs["LakeBucket"], "delivery": uri}}
+    for _ in range(2):
+        assert invoke(deployed, RECUR, event)["verify_incoming"]["done"] == uri
+    assert invoke(deployed, RECUR, {"recurring": "verify_incoming"})["verify_incoming"]["done"] == uri
+    delivered(deployed)  # nothing is new in it
+    assert jobs(deployed).keys() == before.keys() | {first, second}
+
+
+def test_a_failed_job_is_told_once_and_done_again_with_what_is_new(
+    deployed: Deployment, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    folder = f"incoming/{uuid.uuid4().hex[:8]}"
+    put(deployed, f"{folder}/broken.gz", f"{folder}/sound")
+    before = jobs(deployed)
+    delivered(deployed)
+    (job,) = jobs(deployed).keys() - before.keys()
+    messages: list[dict[str, Any]] = []
+
+    def heard() -> bool:
+        messages.extend(told())
+        return bool(messages)
+
+    soon(heard, lambda: "nobody was told")
+    (message,) = messages
+    assert (message["Subject"], job in message["Message"]) == (f"Job {job} is Complete, 1 tasks failed", True)
+    assert f"brigade --stage dev jobs retry {job} --all" in message["Message"]
+    assert "1 × PermanentFailure: InvalidData: not sound gzip" in message["Message"]
+    again = invoke(deployed, ENDED, {"detail": {"serviceEventDetails": {"jobId": job}}})
+    assert (again["told"], told()) == (False, [])
+
+    deployed.emulator.root("s3").delete_object(Bucket=deployed.outputs["LakeBucket"], Key=f"{folder}/broken.gz")
+    put(deployed, f"{folder}/fresh")
+    delivered(deployed)
+    (repeated,) = jobs(deployed).keys() - before.keys() - {job}
+    assert keys(deployed, repeated) == {f"{folder}/sound", f"{folder}/fresh"}
+    assert (kept(deployed)["failed"], told()) == ("", [])
+
+
+def test_a_retry_that_does_the_rest_settles_the_failed_one(deployed: Deployment) -> None:
+    folder = f"incoming/{uuid.uuid4().hex[:8]}"
+    put(deployed, f"{folder}/late.gz")
+    uri = delivered(deployed)
+    failed = kept(deployed)["failed"]
+    assert failed
+    put(deployed, f"{folder}/late.gz", body=bytes.fromhex("1f8b08000000000000ff03000000000000000000"))
+    retried = deployed.ask("jobs", "retry", failed, "--all", "--yes")
+    soon(lambda: kept(deployed)["done"] >= uri, lambda: f"{retried} settled nothing: {kept(deployed)}")
+    assert kept(deployed)["failed"] == ""

@@ -1,0 +1,38 @@
+"""What a declaration of a recurring job must be, said before anything is deployed."""
+
+from typing import Any
+
+import pytest
+
+from brigade.declarations import find
+from brigade.errors import SettingsError
+from brigade.operations.operation import Operation
+from brigade.operations.recurring import Recurring, checked
+from lambdas.batch_operations.recurring import RECURRING
+
+
+@pytest.fixture(scope="module")
+def operations() -> Any:
+    return find("lambdas.batch_operations.operations", "OPERATION", Operation)
+
+
+def test_what_ships_can_be_deployed(operations: Any) -> None:
+    assert checked(RECURRING, operations) is RECURRING
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("Upper", {}, "Upper: a name is lower-case"),
+        ("a-b", {}, "a-b: a name is lower-case"),
+        ("a" * 33, {}, "32 at most"),
+        ("a", {"operation": "none"}, "a: no operation 'none'; there are forget"),
+        ("a", {"arguments": {"size": "5"}}, "a: argument size: expected `int` >= 16"),
+        ("a", {"arguments": {"what": "5"}}, "a: no argument 'what'"),
+    ],
+)
+def test_a_mistake_names_the_place(operations: Any, name: str, changes: dict[str, Any], said: str) -> None:
+    declared = Recurring(**{"operation": "thumbnail", "most_objects": 1, "most_dollars": 1, **changes})
+    with pytest.raises(SettingsError, match="recurring") as caught:
+        checked({name: declared}, operations)
+    assert said in str(caught.value)

@@ -1,0 +1,40 @@
+"""Options that commands share, as typer shows and reads them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from typer.testing import CliRunner
+
+from brigade.cli.options import sharing
+
+
+@dataclass(frozen=True)
+class Size:
+    """Two options."""
+
+    width: Annotated[int, typer.Option(min=1, help="So wide.")]
+    tall: Annotated[bool, typer.Option("--tall")] = False
+
+
+def show(name: Annotated[str, typer.Argument()], size: Size, times: int = 1) -> None:
+    """Print them."""
+    print(f"{name} {size} {times}")
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    app = typer.Typer()
+    app.command()(sharing(show))
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.output
+
+
+def test_a_dataclass_is_its_options_and_comes_back_whole() -> None:
+    assert run("a", "--width", "3", "--tall", "--times", "2") == (0, "a Size(width=3, tall=True) 2\n")
+    assert run("a", "--width", "3") == (0, "a Size(width=3, tall=False) 1\n")
+
+
+def test_what_an_option_takes_is_still_checked() -> None:
+    assert run("a")[0] == run("a", "--width", "0")[0] == 2
+    code, text = run("--help")
+    assert (code, "So wide." in text, "Print them." in text) == (0, True, True)
