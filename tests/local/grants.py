@@ -155,7 +155,7 @@ def _holder(role: str) -> str:
         ("OperationToParquet", "operation to_parquet"),
         ("OperationVerify", "operation verify"),
         ("RecurringRecur", "jobs recur"),
-        ("EndedEnded", "jobs ended"),
+        ("EndedRole", "jobs ended"),
         ("SchedulerRole", "schedule of demo"),
         ("demoFunction", "ingest demo"),
         ("demoLoop", "loop of demo"),

@@ -79,7 +79,7 @@ def test_a_price_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: P
     assert prices(str(own)) == shipped
     assert estimate(1, None, operation(), price=prices(str(own)))[0].dollars == 9.0
     own.write_text('{"dated": "2026-01-01"}')
-    with pytest.raises(UsageError, match=r"prices\.json: Object missing required field `region`"):
+    with pytest.raises(UsageError, match=r"price\.json: Object missing required field `region`"):
         prices(str(own))
     with pytest.raises(UsageError, match="nowhere: No such file"):
         prices("nowhere")
