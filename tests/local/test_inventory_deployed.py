@@ -44,7 +44,7 @@ class Stage:
         given = {"removal": "destroy", "inventory": {"format": form}, "buckets": [{"name": bucket}]}
         settings = load({"stages": {STAGE: given}}, stage=STAGE, target="local")
         app = App(outdir=str(self._folder / name), analytics_reporting=False, context=dict(CONTEXT))
-        add_stage(app, settings=settings, sources={}, operations={}, root=ROOT)
+        add_stage(app, settings=settings, sources={}, operations={}, recurring={}, root=ROOT)
         app.synth()
         return str(self._folder / name)
 
