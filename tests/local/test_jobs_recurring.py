@@ -132,7 +132,7 @@ def test_a_failed_job_is_told_once_and_done_again_with_what_is_new(
     (message,) = messages
     assert (message["Subject"], job in message["Message"]) == (f"Job {job} is Complete, 1 tasks failed", True)
     assert f"brigade --stage dev jobs retry {job} --all" in message["Message"]
-    assert "1 × PermanentFailure: InvalidData: not sound gzip" in message["Message"]
+    assert "1 × PermanentFailure: InvalidData: gzip ends in the middle" in message["Message"]
     again = invoke(deployed, ENDED, {"detail": {"serviceEventDetails": {"jobId": job}}})
     assert (again["told"], told()) == (False, [])
 
