@@ -77,6 +77,7 @@ def test_every_error_says_how_the_process_ends() -> None:
         "BrigadeError": 1,
         "UsageError": 2,
         "SettingsError": 2,
+        "NothingSelected": 2,
         "ConditionLost": 3,
         "NotFound": 1,
         "InvalidData": 1,
