@@ -23,6 +23,7 @@ for command in (jobs_submit.estimate, jobs_submit.run, jobs_submit.submit, jobs_
 @app.command()
 def operations(context: typer.Context) -> None:
     """List the operations and what each takes."""
+    from brigade.jobs.own import OWN
     from brigade.operations.arguments import described
 
     session: Session = context.obj
@@ -30,6 +31,9 @@ def operations(context: typer.Context) -> None:
     for name, operation in selection.declared().items():
         takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
         rows.append((name, takes, operation.summary))
+    for name, own in OWN.items():
+        takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(own.arguments))
+        rows.append((name, takes, own.summary))
     session.table(["operation", "arguments", "does"], rows)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` m
     from brigade.cli.jobs_options import Going
     from brigade.cli.jobs_selection import Selection
     from brigade.jobs.control import Control
+    from brigade.jobs.own import Own
+    from brigade.jobs.price import Priced
     from brigade.jobs.request import Plan, Submitted
     from brigade.jobs.summary import Summary
     from brigade.operations.operation import Operation
@@ -25,7 +27,7 @@ class _DryRunEnds(Exception):
     """Ends a submission before anything is published."""
 
 
-def submit(session: Session, declared: "Operation", plan: "Plan", chosen: "Selection", going: "Going") -> str | None:
+def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", going: "Going") -> str | None:
     """Show what a job would do and cost, ask, submit it, print its id and give it; None after ``--dry-run``."""
     from brigade.jobs.price import prices
     from brigade.jobs.submit import submit as submit_rows
@@ -56,7 +58,7 @@ def submit(session: Session, declared: "Operation", plan: "Plan", chosen: "Selec
 
 def submit_counted(
     session: Session,
-    declared: "Operation",
+    declared: "Priced",
     plan: "Plan",
     create: "Callable[[], Submitted]",
     going: "Going",
@@ -142,6 +144,23 @@ def function(session: Session, operation: str) -> str:
     if operation not in functions:
         raise UsageError(f"operation {operation!r} is not deployed in stage {session.stage!r}: deploy the stage")
     return functions[operation]
+
+
+def work(
+    session: Session, name: str, declared: "Operation | Own", arguments: Mapping[str, str]
+) -> tuple[str, Mapping[str, Any] | None]:
+    """Give what a job is made of: the ARN of the operation's function, or what S3 itself is asked to do.
+
+    Fails with UsageError naming the argument that is wrong, or as ``function``.
+    """
+    from brigade.jobs.own import Own
+    from brigade.operations.arguments import typed
+
+    if not isinstance(declared, Own):
+        typed(declared.arguments, arguments)
+        return function(session, name), None
+    partition = session.deployment["JobRoleArn"].split(":")[1]
+    return "", declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
 
 
 def control(session: Session) -> "Control":

@@ -14,6 +14,7 @@ from brigade.errors import UsageError
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
     from brigade.jobs.manifest import Selected
+    from brigade.jobs.own import Own
     from brigade.jobs.row import Row
     from brigade.jobs.summary import Summary
     from brigade.jobs.unload import Athena, Chosen
@@ -140,6 +141,13 @@ def operation(name: str) -> "Operation":
     if name not in found:
         raise UsageError(f"no operation {name!r}; there are {', '.join(found) or 'none'}")
     return found[name]
+
+
+def submitted(name: str) -> "Operation | Own":
+    """Give what a job may run: an operation of this checkout, or one of S3's own; fails as ``operation``."""
+    from brigade.jobs.own import find
+
+    return find(name) or operation(name)
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.operations.operation import Operation
+    from brigade.jobs.price import Priced
 
 
 def estimate(
@@ -32,17 +32,18 @@ def estimate(
     """Say how many objects and bytes a selection has, and what a job over it costs, by line."""
     from brigade.jobs import price
     from brigade.jobs.sample import measure
-    from brigade.operations.arguments import typed
 
     session: Session = context.obj
-    declared, arguments, listed = selection.operation(operation), selection.pairs(argument or []), price.prices(prices)
+    declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price.prices(prices)
+    if sample and not declared.memory_mib:
+        raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
     with ExitStack() as files:
         chosen = selection.of(session, files, selecting)
         summary, rows = selection.counted(session, chosen, sample)
     trial = None
     if sample:
-        typed(declared.arguments, arguments)
-        trial = measure(session.client("lambda"), calls.function(session, operation), rows, arguments)
+        function, _ = calls.work(session, operation, declared, arguments)
+        trial = measure(session.client("lambda"), function, rows, arguments)
     session.give(*view.priced(declared, f"{operation} over {chosen.what}", summary, listed, trial))
 
 
@@ -79,18 +80,18 @@ def submit(
     """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
     from brigade.jobs.request import Plan
     from brigade.jobs.submit import passes, submit_delivery, submit_listed
-    from brigade.operations.arguments import typed
 
     session: Session = context.obj
-    arguments, declared = selection.pairs(argument or []), selection.operation(operation)
-    typed(declared.arguments, arguments)
+    arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
     _check(going)
+    function, own = calls.work(session, operation, declared, arguments)
     deployed, control = session.deployment, calls.control(session)
     plan = Plan(
         stage=session.stage,
         operation=operation,
-        function_arn=calls.function(session, operation),
+        function_arn=function,
         arguments=arguments,
+        own=own,
         what="",
         lake=deployed["LakeBucket"],
         reports=deployed["ReportsBucket"],
@@ -145,7 +146,7 @@ def retry(
         session.give({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return
     chosen = selection.Selection(plan.what, rows=itertools.chain([first], rows))
-    declared = selection.operation(plan.operation)
+    declared = selection.submitted(plan.operation)
     _follow(session, declared, calls.submit(session, declared, plan, chosen, going), going)
 
 
@@ -154,7 +155,7 @@ def _check(going: Going) -> None:
         raise UsageError("a budget is kept by who watches: add --watch")
 
 
-def _follow(session: Session, declared: "Operation", job: str | None, going: Going) -> None:
+def _follow(session: Session, declared: "Priced", job: str | None, going: Going) -> None:
     if job and going.watch:
         budget = view.Budget(declared, going.most_failures, going.most_dollars, going.prices)
         view.watch(session, calls.control(session), job, budget)

@@ -16,19 +16,18 @@ from brigade.cli.session import Session
 if TYPE_CHECKING:
     from brigade.jobs.control import Control
     from brigade.jobs.job import Job
-    from brigade.jobs.price import Prices
+    from brigade.jobs.price import Priced, Prices
     from brigade.jobs.report import Task
     from brigade.jobs.sample import Sample
     from brigade.jobs.summary import Summary
     from brigade.jobs.tally import Tally
-    from brigade.operations.operation import Operation
 
 _ROWS_SHOWN = 20
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
 def priced(
-    operation: "Operation",
+    operation: "Priced",
     what: str,
     summary: "Summary",
     price: "Prices",
@@ -106,7 +105,7 @@ def job_text(document: Mapping[str, Any]) -> str:
 class Budget:
     """What a job may cost: past so many failures, or such a price so far, it is cancelled by who watches."""
 
-    operation: "Operation"
+    operation: "Priced"
     failures: int | None
     dollars: float | None
     prices: str | None = None

@@ -11,7 +11,7 @@ import msgspec
 
 from brigade.errors import UsageError
 from brigade.operations.arguments import typed
-from brigade.operations.operation import NoArguments, Requests
+from brigade.operations.operation import NoArguments, PriceClass
 
 PREFIX = "s3:"
 """What the name of one begins with, where those of functions are named too."""
@@ -74,13 +74,14 @@ class Checksum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of S3's own, and what one object takes of S3."""
+    """One operation of S3's own: what it takes, what it costs, and how S3 is asked for it."""
 
     summary: str
     arguments: type[msgspec.Struct] = NoArguments
-    requests: Requests
-    priced_by_size: bool = False
-    """Whether S3 takes a price for the bytes that it reads besides, as for checksums."""
+    price: PriceClass
+    """What it takes of S3 for one object."""
+    memory_mib: int = 0
+    """No function runs."""
     build: Callable[[Any, str], Mapping[str, Any]]
     """Of the typed arguments and the lake's ARN, the parameters as CreateJob wants them."""
     member: str
@@ -138,62 +139,59 @@ def _given(**parameters: Any) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value is not None}
 
 
-_READ, _WRITE = Requests(reads=1, writes=0, passes=0), Requests(reads=0, writes=1, passes=0)
-
 OWN: Mapping[str, Own] = {
     "s3:copy": Own(
         member="S3PutObjectCopy",
         summary="Copy, with metadata and tags, 5 GiB an object at most.",
         arguments=Copy,
-        requests=Requests(reads=1, writes=1, passes=0),
+        price="copy",
         build=_copy,
     ),
     "s3:tag": Own(
         member="S3PutObjectTagging",
         summary="Set the tags, in place of all that there are: --argument KEY=VALUE, 10 at most.",
-        requests=_WRITE,
+        price="set",
         build=lambda tags, _: {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
     ),
     "s3:untag": Own(
         member="S3DeleteObjectTagging",
         summary="Remove the tags.",
-        requests=Requests(reads=0, writes=0, passes=0),  # S3 takes nothing for deleting
+        price="delete",
         build=lambda _, __: {},
     ),
     "s3:acl": Own(
         member="S3PutObjectAcl",
         summary="Set a canned access control list, in a bucket that takes any.",
         arguments=Acl,
-        requests=_WRITE,
+        price="set",
         build=lambda given, _: {"AccessControlPolicy": {"CannedAccessControlList": given.canned}},
     ),
     "s3:restore": Own(
         member="S3InitiateRestoreObject",
         summary="Ask for archived objects; they come hours later, and their retrieval has a price of its own.",
         arguments=Restore,
-        requests=_WRITE,
+        price="set",
         build=lambda given, _: _given(ExpirationInDays=given.days, GlacierJobTier=given.tier),
     ),
     "s3:hold": Own(
         member="S3PutObjectLegalHold",
         summary="Put a legal hold on, or take it off (Object Lock).",
         arguments=Hold,
-        requests=_WRITE,
+        price="set",
         build=lambda given, _: {"LegalHold": {"Status": given.status}},
     ),
     "s3:retain": Own(
         member="S3PutObjectRetention",
         summary="Forbid to delete until a date (Object Lock), or end that.",
         arguments=Retain,
-        requests=_WRITE,
+        price="set",
         build=_retain,
     ),
     "s3:checksum": Own(
         member="S3ComputeObjectChecksum",
         summary="Compute a checksum of the content, into the report.",
         arguments=Checksum,
-        requests=_READ,
-        priced_by_size=True,
+        price="checksum",
         build=lambda given, _: {"ChecksumAlgorithm": given.algorithm, "ChecksumType": given.type},
     ),
 }

@@ -30,6 +30,8 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gib_second: float
     thousand_reads: float
     thousand_writes: float
+    checksummed_gb: float
+    """For each GB of which S3 itself computes a checksum."""
 
 
 class Priced(Protocol):
@@ -37,7 +39,7 @@ class Priced(Protocol):
 
     @property
     def memory_mib(self) -> int:
-        """Its function's memory."""
+        """Its function's memory; 0 where no function runs."""
 
     @property
     def price(self) -> PriceClass:
@@ -94,10 +96,14 @@ def estimate(
     lines = [
         Line("the job", "1", price.job),
         Line("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
-        Line("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations),
-        Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second),
-        Line("S3 reads", f"{reads:,}", reads / 1e3 * price.thousand_reads),
     ]
+    if operation.memory_mib:
+        lines.append(Line("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations))
+        lines.append(Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second))
+    if reads:
+        lines.append(Line("S3 reads", f"{reads:,}", reads / 1e3 * price.thousand_reads))
+    if operation.price == "checksum":
+        lines.append(Line("checksums by S3", f"{size or 0:,} bytes", (size or 0) / 1e9 * price.checksummed_gb))
     if walked is not None:
         lines.insert(1, Line("the list, by S3", f"{made:,}", made / 1e6 * price.million_listed))
     if writes:
@@ -125,6 +131,8 @@ def measured(operation: Priced, sample: "Sample", price: Prices) -> str:
 def assumption(operation: Priced, objects: int, size: int | None, price: Prices) -> str:
     """Say what the estimate takes for granted, in one sentence."""
     sizes = "" if size is not None else ", sizes unknown"
+    if not operation.memory_mib:
+        return f"Prices of {price.dated}, {price.region}; S3 does it itself{sizes}."
     each = assumed_seconds(objects, size, REQUESTS[operation.price].passes)
     return (
         f"Prices of {price.dated}, {price.region}, {price.architecture}; Lambda time assumed, not measured: "

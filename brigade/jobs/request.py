@@ -34,6 +34,8 @@ class Plan:
     priority: int = 10
     parent: str | None = None
     """The job whose failed tasks these are."""
+    own: Mapping[str, Any] | None = None
+    """CreateJob's ``Operation`` where it is one of S3's own: no function runs."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Submitted:
 
 def new_run(plan: Plan) -> str:
     """Give a run's name, which no other has: it names the manifest, and is the token by which a job is made once."""
-    return f"{plan.operation}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    name, now = plan.operation.replace(":", "-"), datetime.datetime.now(datetime.UTC)
+    return f"{name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def bucket_arn(plan: Plan, bucket: str) -> str:
@@ -85,7 +88,7 @@ def request_of(plan: Plan, run: str, objects: Mapping[str, Any], *, confirm: boo
     return {
         "ConfirmationRequired": confirm,
         **objects,
-        "Operation": {"LambdaInvoke": invoke},
+        "Operation": plan.own or {"LambdaInvoke": invoke},
         "Report": {
             "Bucket": bucket_arn(plan, plan.reports),
             "Prefix": REPORTS,

@@ -5,6 +5,7 @@ from typing import Any
 
 from brigade.errors import UsageError
 from brigade.jobs.job import of
+from brigade.jobs.own import name_of
 from brigade.jobs.report import opened
 from brigade.jobs.request import Plan
 from brigade.jobs.row import NULL_VERSION, Row
@@ -25,21 +26,23 @@ def plan_again(
 ) -> Plan:
     """Give the plan of the same operation with the same arguments, as S3 describes the job.
 
-    ``functions`` are the deployed operations' by name. Fails with UsageError when the job is not over, or did not run
-    one of them.
+    ``functions`` are the deployed operations' by name. Fails with UsageError when the job is not over, or ran neither
+    one of them nor an operation of S3's own.
     """
     job = of(described)
     if not job.over:
         raise UsageError(f"job {job.id} is {job.status}; retry it when it is over (`brigade jobs watch {job.id}`)")
-    invoke = described.get("Operation", {}).get("LambdaInvoke", {})
+    ran = described.get("Operation", {})
+    own, invoke = name_of(ran), ran.get("LambdaInvoke", {})
     names = {arn: name for name, arn in functions.items()}
     arn = invoke.get("FunctionArn", "")
-    if arn not in names:
+    if not own and arn not in names:
         raise UsageError(f"job {job.id} ran {job.operation or 'no function'}, which is no operation of stage {stage!r}")
     return Plan(
         stage=stage,
-        operation=names[arn],
+        operation=own or names[arn],
         function_arn=arn,
+        own=ran if own else None,
         arguments=invoke.get("UserArguments") or {},
         what=f"what failed in {job.id}",
         lake=lake,

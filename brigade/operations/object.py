@@ -24,6 +24,7 @@ SOURCE = "brigade-source"
 """The name of the metadata entry that says from which ETag of its source an object was made."""
 
 _MIB = 1024 * 1024
+_COPIED_AT_ONCE = 5 * 1024 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _KEPT = ("CacheControl", "ContentDisposition", "ContentLanguage", "StorageClass")
 
 
@@ -38,6 +39,8 @@ class Head:
     etag: str
     size: int
     content_type: str
+    encoding: str
+    """Its Content-Encoding, empty where it has none; what is made of it may be of another."""
     metadata: dict[str, str]
     version_id: str | None
     attributes: Mapping[str, str]
@@ -70,6 +73,7 @@ class Object:
             etag=answer["ETag"].strip('"'),
             size=answer["ContentLength"],
             content_type=answer.get("ContentType", ""),
+            encoding=answer.get("ContentEncoding", ""),
             metadata=dict(answer.get("Metadata", {})),
             version_id=answer.get("VersionId"),
             attributes={name: answer[name] for name in _KEPT if answer.get(name)},
@@ -171,10 +175,14 @@ class Object:
         )
 
     def copy(self, key: str, condition: Condition) -> None:
-        """Copy this content to another key of the same bucket inside of S3, with its metadata and tags; 5 GiB at most.
+        """Copy this content to another key of the same bucket inside of S3, with its metadata and tags.
 
-        Fails with ConditionLost when the condition did not hold, RetryLater when this object changed meanwhile.
+        What is over 5 GiB is copied in parts, whole or not at all, of the current version only. Fails with
+        ConditionLost when the condition did not hold, RetryLater when this object changed meanwhile.
         """
+        if self.head.size > _COPIED_AT_ONCE:
+            self._copy_in_parts(key, condition)
+            return
         calls: Any = self._s3
         source = {"Bucket": self.bucket, "Key": self.key}
         if self.version_id is not None:
@@ -194,6 +202,29 @@ class Object:
                 if self.at(self.key).head.etag != self.head.etag and self.version_id is None:
                     raise RetryLater("the object changed while it was copied") from error
                 raise ConditionLost(f"{key} exists already; nothing was copied") from None
+
+    def _copy_in_parts(self, key: str, condition: Condition) -> None:
+        # Few objects are so large: most operations start without these.
+        from brigade.s3.concatenate import concatenate
+        from brigade.s3.list import Listed
+
+        self.must_be_current()
+        source = Listed(self.key, self.head.size, f'"{self.head.etag}"')
+        kept = {
+            **self.head.attributes,
+            **({"ContentEncoding": self.head.encoding} if self.head.encoding else {}),
+            **({"Tagging": urlencode(self.tags)} if self.tags else {}),
+        }
+        concatenate(
+            self._s3,
+            self.bucket,
+            [source],
+            key,
+            condition=condition,
+            content_type=self.head.content_type,
+            metadata=self.head.metadata,
+            attributes=kept,
+        )
 
     def delete(self) -> None:
         """Delete the current object if it is still this one; one that is gone is no error.

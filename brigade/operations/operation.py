@@ -17,7 +17,7 @@ class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _SHORTEST, _LONGEST = 64, 65_536
 
-PriceClass = Literal["look", "read", "write", "copy", "rewrite"]
+PriceClass = Literal["look", "read", "write", "copy", "rewrite", "set", "delete", "checksum"]
 """What an operation does to S3 for one object, by which its price is estimated; see ``REQUESTS``."""
 
 
@@ -35,9 +35,14 @@ REQUESTS: Mapping[PriceClass, Requests] = {
     "write": Requests(reads=1, writes=1, passes=1),
     "copy": Requests(reads=2, writes=1, passes=0),
     "rewrite": Requests(reads=4, writes=1, passes=2),
+    "set": Requests(reads=0, writes=1, passes=0),
+    "delete": Requests(reads=0, writes=0, passes=0),
+    "checksum": Requests(reads=1, writes=0, passes=0),
 }
 """Of each class: ``look`` asks for the head alone; ``read`` reads it; ``write`` reads it and writes another; ``copy``
-has S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it."""
+has S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it; ``set`` sets
+something of it, as its tags; ``delete`` deletes without a look, for which S3 takes nothing;
+``checksum`` has S3 compute one."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

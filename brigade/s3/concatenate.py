@@ -27,6 +27,7 @@ def concatenate(
     *,
     condition: Condition = None,
     content_type: str = "binary/octet-stream",
+    metadata: Mapping[str, str] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> Written:
     """Publish the bytes of ``sources``, objects of ``bucket``, as one object under ``condition``, whole or not at all.
@@ -44,7 +45,7 @@ def concatenate(
         raise NotFound(f"there is nothing to put together in s3://{bucket}/{key}")
     if len(large) + len(small) > MOST_PARTS:
         raise UsageError(f"s3://{bucket}/{key} would take {len(large) + len(small)} parts; S3 takes {MOST_PARTS}")
-    upload = Upload.create(client, bucket, key, content_type=content_type, attributes=attributes)
+    upload = Upload.create(client, bucket, key, content_type=content_type, metadata=metadata, attributes=attributes)
 
     def copied(numbered: tuple[int, _Copied]) -> Part:
         number, (source, span) = numbered

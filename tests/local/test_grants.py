@@ -80,6 +80,8 @@ NEEDED_FOR = {
     Grant("job role", "lambda:InvokeFunction", "lambda:function:brigade-dev-operation-verify"): "verify_an_object",
     Grant("job role", "s3:GetObject", "reports/inventory/*"): "verify_a_whole_delivery",
     Grant("job role", "s3:GetObject", "reports/manifests/*"): "verify_an_object",
+    Grant("job role", "s3:PutObjectTagging", "lake/*"): "tag_an_object",
+    Grant("job role", "s3:PutObjectVersionTagging", "lake/*"): "tag_a_version",
     Grant("job role", "s3:PutObject", "reports/jobs/*"): "verify_an_object",
     Grant("job role", "s3:PutObject", "reports/manifests/*"): "let_s3_list_objects",
     Grant("job role", "s3:PutInventoryConfiguration", "lake"): "let_s3_list_objects",

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +14,10 @@ from backports import zstd
 from PIL import Image
 from pyarrow import parquet
 
+from brigade.operations import object as object_module
 from brigade.operations.invocation import Result
 from brigade.operations.kit import run
+from brigade.s3 import concatenate
 from lambdas.batch_operations.operations import forget, recompress, rekey, to_parquet, verify
 from tests.local.conftest import Emulator
 
@@ -147,6 +150,26 @@ def test_rekey_copies_proves_and_moves(lake: Lake) -> None:
     assert "exists already" in refused(lake.run(rekey, "other", {"to": "a/new-b c+d.tar.gz", "delete": "true"}))
     assert "no part {nope}" in refused(lake.run(rekey, "other", {"to": "{nope}"}))
     assert "other" in lake.listed()
+
+
+def test_rekey_copies_in_parts_what_s3_does_not_copy_at_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_module, "_COPIED_AT_ONCE", 12 << 20)
+    monkeypatch.setattr(concatenate, "LARGEST_PART", 8 << 20)
+    body = random.Random(1).randbytes(13 << 20)
+    lake.put(
+        "large", body, Metadata={"owner": "me"}, Tagging="a=b%26c", ContentEncoding="gzip", CacheControl="no-store"
+    )
+    done(lake.run(rekey, "large", {"to": "moved/{name}", "delete": "true"}))
+    assert lake.listed() == {"moved/large"}
+    assert lake.get("moved/large") == body
+    head = lake.s3.head_object(Bucket=lake.name, Key="moved/large")
+    assert head["ETag"].endswith('-2"')
+    assert (head["Metadata"]["owner"], head["ContentEncoding"], head["CacheControl"]) == ("me", "gzip", "no-store")
+    tags = lake.s3.get_object_tagging(Bucket=lake.name, Key="moved/large")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b&c"}]
+    lake.put("other", body[:-1] + b"x")
+    assert "exists already" in (text := refused(lake.run(rekey, "other", {"to": "moved/large"}))) or "Precond" in text
+    assert lake.get("moved/large") == body
 
 
 def test_forget_says_first_and_deletes_when_told(lake: Lake) -> None:

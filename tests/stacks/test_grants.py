@@ -50,6 +50,8 @@ JOB = {
     "s3:PutObject on Reports/jobs/*",
     "s3:PutObject on Reports/manifests/*",
     "s3:PutInventoryConfiguration on Lake",
+    "s3:PutObjectTagging on Lake/*",
+    "s3:PutObjectVersionTagging on Lake/*",
     "lambda:InvokeFunction on OperationLookFunction",
     "lambda:InvokeFunction on OperationMakeFunction",
 }

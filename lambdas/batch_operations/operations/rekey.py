@@ -10,7 +10,6 @@ from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.s3 import Absent
 
-_LARGEST = 5 * 1024**3
 _LONGEST = 1024
 
 
@@ -26,17 +25,16 @@ def rekey(source: Object, arguments: Arguments) -> str:
     """Copy ``source`` inside of S3 to the key that the template makes, prove it, then delete the original if asked.
 
     Nothing is overwritten; metadata and tags come along. The copy is proved by its ETag, or where S3 made another of
-    the same bytes (parts, KMS) by reading both. The original is deleted only if it is unchanged. Twice is once.
+    the same bytes (parts, as over 5 GiB; KMS) by reading both. The original is deleted only if it is unchanged. Twice is
+    once.
 
-    Fails with UsageError when the template names another part; with InvalidData over 5 GiB, or when another version is
-    current by now; with ConditionLost when the new key holds something else.
+    Fails with UsageError when the template names another part; with InvalidData when another version is current
+    by now; with ConditionLost when the new key holds something else.
     """
     target = source.at(_key(source.key, arguments.to))
     if target.key == source.key:
         return "it has that key already"
     source.must_be_current()
-    if source.head.size > _LARGEST:
-        raise InvalidData(f"{source.head.size} bytes; S3 copies at most {_LARGEST} at once")
     try:
         source.copy(target.key, Absent())
     except ConditionLost:

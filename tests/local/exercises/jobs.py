@@ -25,6 +25,14 @@ class Jobs(Base):
     def verify_an_object(self) -> None:
         assert self._job("verify", "photographs/d.jpg") == [("succeeded", "")]
 
+    def tag_an_object(self) -> None:
+        self._put("tagged/a b+c")
+        assert self._job("s3:tag", "tagged/a b+c", "team=red") == [("succeeded", "")]
+
+    def tag_a_version(self) -> None:
+        self._put("tagged/d")
+        assert self._job_over_version("s3:tag", "tagged/d", "team=red") == [("succeeded", "")]
+
     def verify_a_whole_delivery(self) -> None:
         job = self._deployed.ask("jobs", "submit", "verify", "--inventory", "latest", "--yes")
         assert self._deployed.run("jobs", "cancel", job["id"]).returncode == 0

@@ -9,6 +9,9 @@ from botocore.validate import validate_parameters
 
 from brigade.errors import UsageError
 from brigade.jobs.own import OWN, PREFIX, find, name_of
+from brigade.jobs.price import assumption, estimate, prices
+from brigade.jobs.request import Plan, new_run, request_of
+from brigade.jobs.retry import plan_again
 from brigade.settings import OwnOperation
 
 LAKE = "arn:aws:s3:::lake"
@@ -78,3 +81,45 @@ def test_names_are_found_or_said() -> None:
     with pytest.raises(UsageError, match="there are s3:copy, s3:tag"):
         find("s3:delete")
     assert name_of({"LambdaInvoke": {}}) is None
+
+
+def test_a_job_of_one_runs_no_function() -> None:
+    operation = OWN["s3:tag"].request({"team": "red"}, LAKE)
+    plan = Plan("dev", "s3:tag", "", {"team": "red"}, "all", "lake", "reports", "arn:aws:iam::1:role/r", own=operation)
+    run = new_run(plan)
+    assert run.startswith("s3-tag-20")
+    request: Any = request_of(plan, run, {"Manifest": {}})
+    assert request["Operation"] == operation
+    assert {"Key": "brigade:operation", "Value": "s3:tag"} in request["Tags"]
+    assert request["ConfirmationRequired"] is False
+
+
+def test_what_failed_of_one_is_retried_as_it_was() -> None:
+    operation = OWN["s3:hold"].request({"status": "ON"}, LAKE)
+    described = {
+        "JobId": "one",
+        "Status": "Complete",
+        "CreationTime": None,
+        "Operation": operation,
+        "Report": {"Enabled": True, "Bucket": "arn:aws:s3:::reports", "Prefix": "jobs"},
+    }
+    plan = plan_again(
+        described,
+        stage="dev",
+        functions={},
+        lake="lake",
+        reports="reports",
+        role_arn="arn:aws:iam::1:role/r",
+        priority=1,
+    )
+    assert (plan.operation, plan.own, plan.parent, plan.function_arn) == ("s3:hold", operation, "one", "")
+
+
+def test_its_price_has_no_lambda() -> None:
+    def lines(name: str) -> dict[str, float]:
+        return {line.item: line.dollars for line in estimate(1_000_000, 10**12, OWN[name], price=prices())}
+
+    assert lines("s3:tag") == {"the job": 0.25, "objects": 1.0, "S3 writes": 5.0}
+    assert lines("s3:untag") == {"the job": 0.25, "objects": 1.0}
+    assert lines("s3:checksum") == {"the job": 0.25, "objects": 1.0, "S3 reads": 0.4, "checksums by S3": 4.0}
+    assert "S3 does it itself" in assumption(OWN["s3:tag"], 1, 1, prices())

@@ -26,6 +26,7 @@ def test_the_classic_example_comes_out_of_its_own_prices() -> None:
         gib_second=0.00001667,
         thousand_reads=0.0004,
         thousand_writes=0.005,
+        checksummed_gb=0,
     )
     lines = estimate(5_000_000, None, operation(price="write"), seconds=2.0, price=classic)
     by_item = {line.item: line.dollars for line in lines}
