@@ -25,8 +25,8 @@ def rekey(source: Object, arguments: Arguments) -> str:
     """Copy ``source`` inside of S3 to the key that the template makes, prove it, then delete the original if asked.
 
     Nothing is overwritten; metadata and tags come along. The copy is proved by its ETag, or where S3 made another of
-    the same bytes (parts, as over 5 GiB; KMS) by reading both. The original is deleted only if it is unchanged. Twice is
-    once.
+    the same bytes (parts, as over 5 GiB; KMS) by reading both. The original is deleted only if it is unchanged. Twice
+    is once.
 
     Fails with UsageError when the template names another part; with InvalidData when another version is current
     by now; with ConditionLost when the new key holds something else.
