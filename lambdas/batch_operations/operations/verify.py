@@ -100,7 +100,7 @@ def _check(line: bytes, number: int) -> None:
 
 OPERATION = Operation(
     run=verify,
-    summary="Read an object whole: SHA-256, soundness of gzip (.gz) and of JSON Lines (.jsonl, .jsonl.gz).",
+    summary="Read an object whole: SHA-256, and soundness of gzip, JSON Lines, pictures and Parquet by the key's end.",
     memory_mib=512,
     timeout_s=900,
     reads=("*",),

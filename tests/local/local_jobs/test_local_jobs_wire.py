@@ -83,6 +83,13 @@ def test_the_account_header_is_required_and_must_be_ones_own(batch: Batch, accou
     assert answer.findtext("Error/Code") == code
 
 
+def test_a_request_over_a_mebibyte_is_refused(batch: Batch) -> None:
+    body = create_body(batch, extra=f"<!-- {' ' * (1 << 20)} -->")
+    _, answer = send(batch, "POST", "/v20180820/jobs", body)
+    assert answer is not None
+    assert answer.findtext("Error/Code") == "EntityTooLarge"
+
+
 def test_an_unsigned_request_is_refused(batch: Batch) -> None:
     with urllib3.PoolManager() as pool:
         answer = pool.request(
