@@ -165,8 +165,8 @@ def test_a_retry_repeats_operation_and_arguments() -> None:
     [
         ({"Status": "Active"}, "job parent is Active"),
         (
-            {"Status": "Complete", "Operation": {"S3PutObjectTagging": {}}},
-            "ran S3PutObjectTagging, which is no operation",
+            {"Status": "Complete", "Operation": {"S3ReplicateObject": {}}},
+            "ran S3ReplicateObject, which is no operation",
         ),
         ({"Status": "Complete", "Operation": {"LambdaInvoke": {"FunctionArn": "arn:x:function:f"}}}, "ran f, which"),
     ],
