@@ -208,6 +208,8 @@ NEEDED_FOR |= {
     for action in ("PutTelemetryRecords", "PutTraceSegments")
     for holder, exercise in {
         "delivery arrived": "trace_a_summary",
+        "jobs ended": "trace_the_end_of_a_job",
+        "jobs recur": "trace_a_recurring_job",
         "ingest demo": "trace_an_ingest",
         "loop of demo": "trace_the_state_machine",
         "operation forget": "trace_forget",

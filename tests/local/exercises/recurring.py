@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.local.exercises.base import Base, logged
+from tests.local.exercises.base import Base, logged, traced
 
 _STATE = "recurring/verify_incoming.json"
 
@@ -42,6 +42,14 @@ class RecurringJobs(Base):
     def log_a_recurring_job(self) -> None:
         with logged(self._deployed, self._deployed.name("jobs-recur")):
             self.make_a_recurring_job()
+
+    def trace_a_recurring_job(self) -> None:
+        with traced(self._deployed, self._deployed.name("jobs-recur")):
+            self.make_a_recurring_job()
+
+    def trace_the_end_of_a_job(self) -> None:
+        with traced(self._deployed, self._deployed.name("jobs-ended")):
+            self.tell_of_a_failed_job()
 
     def tell_of_a_failed_job(self) -> None:
         job = self._deployed.ask("jobs", "submit", "verify", "--keys", "-", "--yes", given="none/at all\n")["id"]
