@@ -16,6 +16,8 @@ from brigade.errors import BrigadeError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from brigade.ingest.feed import Feed
+    from brigade.ingest.target import Target
+    from brigade.ingest.walk import Reads
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
 
@@ -175,13 +177,18 @@ def replay(context: typer.Context, name: _Name, date: _Date = None) -> None:
     """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
     import msgspec
 
+    from brigade.ingest.partitions import parts
     from brigade.ingest.replay import replay as again
     from brigade.ingest.run import now
+    from brigade.s3.head import head
+    from brigade.state import State
 
     session: Session = context.obj
-    source = at.source(name)
-    done = again(session.client("s3"), source, at.target(session, name, source, date), now())
-    session.give(msgspec.to_builtins(done))
+    source, s3 = at.source(name), session.client("s3")
+    target = at.target(session, name, source, date)
+    held = [each for each in parts(State(s3, target.state), target) if head(s3, each.lake, each.quarantine)]
+    for each in held or [target]:
+        session.give(msgspec.to_builtins(again(s3, source, each, now())))
 
 
 @app.command()
@@ -190,6 +197,7 @@ def show(context: typer.Context, name: _Name, date: _Date = None) -> None:
     import msgspec
 
     from brigade.ingest.checkpoint import Checkpoint, Receipt
+    from brigade.ingest.partitions import parts
     from brigade.state import State
 
     session: Session = context.obj
@@ -197,11 +205,18 @@ def show(context: typer.Context, name: _Name, date: _Date = None) -> None:
     target = at.target(session, name, source, date or at.last(session, name))
     state = State(session.client("s3"), target.state)
     receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
-    if receipt is None and checkpoint is None:
+    under_way = {
+        each.partition: _brief(entry.value)
+        for each in parts(state, target)
+        if each.partition and (entry := state.get(each.checkpoint, Checkpoint))
+    }
+    if receipt is None and checkpoint is None and not under_way:
         raise NotFound(f"{name} {target.date} has neither a receipt nor a checkpoint in s3://{target.state}")
     document: dict[str, Any] = {"source": name, "date": target.date}
     document["receipt"] = msgspec.to_builtins(receipt.value) if receipt else None
     document["checkpoint"] = _brief(checkpoint.value) if checkpoint else None
+    if under_way:
+        document["partitions"] = under_way
     session.give(document, json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -209,16 +224,21 @@ def show(context: typer.Context, name: _Name, date: _Date = None) -> None:
 def reset(context: typer.Context, name: _Name, date: _Date = None) -> None:
     """Forget the checkpoint of a date and abort its upload: the next run starts from the first page."""
     from brigade.ingest.checkpoint import Checkpoint
+    from brigade.ingest.partitions import parts
     from brigade.ingest.publish import discard
     from brigade.state import State
 
     session: Session = context.obj
-    target = at.target(session, name, at.source(name), date)
+    whole = at.target(session, name, at.source(name), date)
     s3 = session.client("s3")
-    entry = State(s3, target.state).get(target.checkpoint, Checkpoint)
-    if entry:
-        discard(s3, target, entry)
-    session.give({"source": name, "date": target.date, "forgotten": _brief(entry.value) if entry else None})
+    state = State(s3, whole.state)
+    for target in parts(state, whole):
+        entry = state.get(target.checkpoint, Checkpoint)
+        if entry:
+            discard(s3, target, entry)
+        which = {"partition": target.partition} if target.partition else {}
+        forgotten = _brief(entry.value) if entry else None
+        session.give({"source": name, "date": target.date, **which, "forgotten": forgotten})
 
 
 def _sure(session: Session, name: str, date: str | None, *, yes: bool) -> None:
@@ -231,19 +251,31 @@ def _sure(session: Session, name: str, date: str | None, *, yes: bool) -> None:
 def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, *, replace: bool) -> None:
     import msgspec
 
+    from brigade.ingest.partitions import Partitions
     from brigade.ingest.run import Run
 
-    target = at.target(session, name, source, date)
-    with shown(session, name, at.api(session, name, source, target.state, target.date)) as api:
-        outcome = Run(
-            source=source,
-            target=target,
-            api=api,
-            s3=session.client("s3"),
-            remaining=at.unlimited,
-            say=session.say,
-            replace=replace,
-        )()
+    target, s3 = at.target(session, name, source, date), session.client("s3")
+
+    def run(target: "Target", api: "Reads") -> Any:
+        with shown(session, name, api) as seen:
+            return Run(
+                source=source,
+                target=target,
+                api=seen,
+                s3=s3,
+                remaining=at.unlimited,
+                say=session.say,
+                replace=replace,
+            )()
+
+    api = at.api(session, name, source, target.state, target.date)
+    if source.partitions == 1 or replace:
+        outcome = run(target, api)
+    else:
+        partitions = Partitions(source, target, api, s3)
+        while (outcome := partitions()).outcome == "partitions":
+            for partition in outcome.partitions:
+                run(*partitions.part(partition))
     _finish(session, msgspec.to_builtins(outcome))
 
 

@@ -118,6 +118,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         return bool(getattr(self, "since", None))
 
     @property
+    def partitions(self) -> int:
+        """Into how many ranges of a key a date is cut, each of which is read beside the others into its own object."""
+        return 1
+
+    @property
     def single(self) -> bool:
         """Whether there is one answer of any size, which a run that was killed begins again."""
         return False

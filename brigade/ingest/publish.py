@@ -16,7 +16,7 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.objects import sweep
 from brigade.ingest.outcome import Outcome, outcome
 from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
-from brigade.ingest.profile import drift
+from brigade.ingest.profile import Profile, drift
 from brigade.ingest.target import Target
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
@@ -141,7 +141,7 @@ def _finish(
         invocations=checkpoint.invocations,
         epoch=checkpoint.lease.epoch,
         profile=checkpoint.profile,
-        drift=_drift(state, target, checkpoint),
+        drift=() if target.partition else differs(state, target, checkpoint.profile),
         broken=checkpoint.broken,
         requests=checkpoint.requests,
         retries=checkpoint.retries,
@@ -160,11 +160,11 @@ def _finish(
     return outcome("published", target, receipt)
 
 
-def _drift(state: State, target: Target, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Say how the records differ from those of the date before that was ingested, if there is one."""
+def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
+    """Say how the records of a date differ from those of the date before that was ingested, if there is one."""
     earlier = [key for key in state.list(f"receipts/{target.source}/") if key < target.receipt]
     before = state.get(earlier[-1], Receipt) if earlier else None
-    return tuple(drift(before.value.profile, checkpoint.profile)) if before else ()
+    return tuple(drift(before.value.profile, profile)) if before else ()
 
 
 def _read_again(s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, written: Written) -> Digests:

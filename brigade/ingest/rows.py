@@ -1,5 +1,6 @@
 """Read a table of PostgreSQL, or a query, as pages of JSON Lines: by its key, and on behind it after a break."""
 
+import dataclasses
 import functools
 import random
 import time
@@ -48,6 +49,9 @@ class Rows:
     remaining: Callable[[], float]
     windows: "Callable[[Callable[[str | None], str | None]], Window] | None" = None
     """Takes the run's window, of what says which is the newest row; None: all rows are read."""
+    after: str | None = None
+    """Of the key's first column: only rows behind this value are read, and up to ``until`` with it; None: no limit."""
+    until: str | None = None
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     waited_s: float = field(default=0.0, init=False)
@@ -90,6 +94,33 @@ class Rows:
             self.close()
         return Reply(body, {NEXT: last} if last is not None else {}, self.source.address)
 
+    def cuts(self, number: int) -> tuple[str, ...]:
+        """Give values of the key that cut the rows of one snapshot into up to ``number`` ranges of about equal count.
+
+        They are ascending, as text; fewer where keys are few, none of no rows. The server reads and sorts the key.
+
+        Fails as ``page`` does, with RetryLater at the first break, and when a key is null.
+        """
+        shares = [share / number for share in range(1, number)]
+        key = sql.Identifier(self.source.key[0])
+        query = sql.SQL(
+            "SELECT CAST(percentile_disc(CAST({} AS float8[])) WITHIN GROUP (ORDER BY brigade.{}) AS text[])"
+            " FROM {} AS brigade"
+        )
+        try:
+            connection, relation = self._begin()
+            self._check_nulls(connection, relation)
+            found = connection.execute(query.format(sql.Literal(shares), key, relation)).fetchone()
+        except psycopg.Error as error:
+            raise said(error, self.source.address) from error
+        finally:
+            self.close()
+        return tuple(dict.fromkeys(value for value in (found[0] if found else None) or () if value is not None))
+
+    def within(self, after: str | None, until: str | None) -> "Rows":
+        """Give a reader of the rows whose key is behind ``after`` and up to ``until`` with it; None: no limit."""
+        return dataclasses.replace(self, after=after, until=until)
+
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
         """Give all rows in blocks of some MiB. Fails as ``page`` does, with RetryLater at the first break."""
         return self._blocks(), Reply(None, {}, self.source.address)
@@ -124,18 +155,23 @@ class Rows:
 
     def _open(self, cursor: str | None) -> Iterator[Any]:
         """Begin the query behind the key."""
+        source, (connection, relation) = self.source, self._begin()
+        # A null is in no range: who reads the last, which has no end, sees to it that nothing is left.
+        if cursor is None and (source.table or (self.after is not None and self.until is None)):
+            self._check_nulls(connection, relation)
+        taken = self.windows(functools.partial(self._newest, connection, relation)) if self.windows else None
+        return rows(connection, _select(relation, source, cursor, taken, (self.after, self.until)))
+
+    def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL]":
+        """Connect, begin a transaction and look at the columns; give the connection, and what stands behind FROM."""
         self.close()
         self.requests += 1
-        source = self.source
         self._connection = connection = self.secret.connect(opened, psycopg.OperationalError)
         remaining = self.remaining()
         begin(connection, within_s=None if remaining == float("inf") else remaining)
-        relation = sql.SQL(source.relation)
+        relation = sql.SQL(self.source.relation)
         self._check(columns(connection, relation))
-        if cursor is None and source.table:
-            self._check_nulls(connection, relation)
-        taken = self.windows(functools.partial(self._newest, connection, relation)) if self.windows else None
-        return rows(connection, _select(relation, source, cursor, taken))
+        return connection, relation
 
     def _newest(self, connection: "psycopg.Connection[Any]", relation: sql.Composable, after: str | None) -> str | None:
         """Give the last value of ``since`` in the snapshot that is behind ``after`` and old enough."""
@@ -214,8 +250,14 @@ class Rows:
         time.sleep(seconds)
 
 
-def _select(relation: sql.Composable, source: TableSource, cursor: str | None, window: Window | None) -> sql.Composed:
-    """Make the query for the rows of the window behind the key, in its order, each as JSON."""
+def _select(
+    relation: sql.Composable,
+    source: TableSource,
+    cursor: str | None,
+    window: Window | None,
+    span: tuple[str | None, str | None],
+) -> sql.Composed:
+    """Make the query for the rows of the window, and of the span, behind the key, in its order, each as JSON."""
     names = sql.SQL(", ").join(sql.SQL("brigade.{}").format(sql.Identifier(name)) for name in source.order)
     since = sql.SQL("brigade.{}").format(sql.Identifier(source.since)) if source.since else names
     wanted: list[sql.Composable] = []
@@ -226,6 +268,9 @@ def _select(relation: sql.Composable, source: TableSource, cursor: str | None, w
             wanted.append(sql.SQL("{} <= {}").format(since, sql.Literal(window.until)))
         if window.after is not None:
             wanted.append(sql.SQL("{} > {}").format(since, sql.Literal(window.after)))
+    for sign, end in zip((">", "<="), span, strict=True):
+        if end is not None:
+            wanted.append(sql.SQL("{} " + sign + " {}").format(names, sql.Literal(end)))
     if cursor is not None:
         after = sql.SQL(", ").join(map(sql.Literal, msgspec.json.decode(cursor, type=list[str])))
         wanted.append(sql.SQL("({}) > ({})").format(names, after))

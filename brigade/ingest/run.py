@@ -66,7 +66,7 @@ class Run:
         with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they refuse: nothing
         is published, the checkpoint stays.
         """
-        if self.replace and self.source.objects:
+        if self.replace and (self.source.objects or self.source.partitions > 1):
             raise UsageError(f"{self.target.source} makes several objects a run, which are not replaced; delete them")
         if done := self._already():
             return done

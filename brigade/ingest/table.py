@@ -39,6 +39,9 @@ class TableSource(Feed, frozen=True, kw_only=True):
     since: str = ""
     """A column, never null and only ever growing (``updated_at``, a sequence), by which only new rows are read: those
     behind where the last published date ended. It is read in its order, before that of the key."""
+    partitions: int = 1
+    """Into how many ranges of the key, 1 to 100, a date is cut: each is read by an invocation of its own, at a snapshot
+    of its own, into an object of its own. It takes a key of one column, and neither ``since`` nor ``objects``."""
     lag_s: float = 0.0
     """How far behind the present such a run stays, where ``since`` is a time: rows that are written now, with the time
     at which their transaction began, come with the next."""
@@ -56,6 +59,9 @@ class TableSource(Feed, frozen=True, kw_only=True):
         self._check("query", not self.query.rstrip().endswith(";"), "one SELECT, no semicolon behind it")
         self._check("key", all(self.key) and len({*self.key}) == len(self.key), "names of columns, each once")
         self._check("lag_s", self.lag_s >= 0 and (self.since or not self.lag_s), "0 or more, beside since")
+        alone = len(self.key) == 1 and not self.since and not self.objects
+        most = "1 to 100, above 1 with a key of one column, without since and objects"
+        self._check("partitions", 1 <= self.partitions <= 100 and (self.partitions == 1 or alone), most)
         self._check("page_bytes", 1024 <= self.page_bytes <= 32 * 1024 * 1024, "1024 to 33554432")
         self._check("tries", self.tries >= 1, "1 or more")
 

@@ -1,7 +1,7 @@
 """Where an ingest of a date writes: the object or objects, its checkpoint and its receipt."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,18 @@ class Target:
     prefix: str = ""
     """What stands before the source's folder in the lake, without a slash at the end; ``""``: nothing."""
     suffix: str = "jsonl.gz"
+    partition: str | None = None
+    """The one partition of the date that is written; None: the whole."""
 
     @classmethod
     def of(cls, source: Feed, name: str, date: str, lake: str, state: str) -> Self:
         """Give where the source writes a date, as it is declared."""
         suffix = "jsonl.gz" if source.compression == "gzip" else "jsonl.zst"
         return cls(name, date, lake, state, source.prefix, suffix)
+
+    def part(self, partition: str) -> "Target":
+        """Give where a partition of the date is written: an object, a checkpoint and a receipt of its own."""
+        return replace(self, partition=partition)
 
     @property
     def folder(self) -> str:
@@ -43,18 +49,25 @@ class Target:
         Records of another day than the run's own are in an object named for the run too, since other runs may bring
         records of that day as well.
         """
-        name = self.source if day == self.date else f"{self.source}.{self.date}"
+        name = self._name if day == self.date else f"{self._name}.{self.date}"
         return f"{self.folder}date={day}/{name}{f'.{number:05}' if number > 1 else ''}.{self.suffix}"
 
     @property
     def quarantine(self) -> str:
         """The key of the records that broke the contract, in the lake; always gzip."""
-        return f"{self.folder}quarantine/date={self.date}/{self.source}.jsonl.gz"
+        return f"{self.folder}quarantine/date={self.date}/{self._name}.jsonl.gz"
 
     @property
     def checkpoint(self) -> str:
         """The key of what an unfinished run has done, in the state bucket."""
+        if self.partition:
+            return f"ingest/{self.source}/partitions/{self.date}/{self.partition}.json"
         return f"ingest/{self.source}/{self.date}.json"
+
+    @property
+    def cuts(self) -> str:
+        """The key of where the date is cut into partitions, in the state bucket."""
+        return f"ingest/{self.source}/partitions/{self.date}/cuts.json"
 
     @property
     def stages(self) -> str:
@@ -63,8 +76,14 @@ class Target:
 
     @property
     def receipt(self) -> str:
-        """The key of what a published run did, in the state bucket."""
+        """The key of what a published run did, in the state bucket; ``receipts/`` has those of whole dates only."""
+        if self.partition:
+            return f"ingest/{self.source}/partitions/{self.date}/{self.partition}.receipt.json"
         return f"receipts/{self.source}/{self.date}.json"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.source}-{self.partition}" if self.partition else self.source
 
     def __str__(self) -> str:
         return f"s3://{self.lake}/{self.key}"

@@ -35,6 +35,7 @@ from brigade.aws import Connection
 from brigade.errors import SettingsError, UsageError
 from brigade.ingest.feed import Feed
 from brigade.ingest.outcome import Outcome
+from brigade.ingest.partitions import Parted, Partitions
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target, date_of
 from brigade.ingest.timing import Timing
@@ -56,30 +57,35 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     8601 instant>"}`` or ``{}`` for that instant's, or this one's, day in the source's time zone; or one of these as
     ``event`` beside ``execution``, which names who holds the lease of the date: what never has two invocations at once.
     While the answer's ``outcome`` is ``more``, or ``wait`` and its ``until`` is over, invoke again with its date and
-    its ``replace``.
+    its ``replace``. Where it is ``partitions`` invoke with its date and, as ``partition``, each of those that it names,
+    in the same way; and then with its date alone.
     Fails as ``Run`` does; nothing is published then.
     """
     setup = _setup()
     holder = context.aws_request_id
     if isinstance(event, dict) and "execution" in event:  # as the state machine says it
         holder, event = event["execution"], event.get("event", {})
-    if not isinstance(event, dict) or event.keys() - {"date", "scheduled", "replace"}:
+    if not isinstance(event, dict) or event.keys() - {"date", "scheduled", "replace", "partition"}:
         raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
     replace = event.get("replace", False)
     if not isinstance(replace, bool) or (replace and "date" not in event):
         raise UsageError('"replace" takes true or false, and true only beside a date')
+    partition = event.get("partition")
+    if partition is not None and (not isinstance(partition, str) or "date" not in event):
+        raise UsageError('"partition" takes the name of a partition, beside a date')
     date = date_of(date=event.get("date"), scheduled=event.get("scheduled"), time_zone=setup.source.time_zone)
     timing = Timing()
     try:
-        outcome = setup.run(date, context, holder, timing, replace=replace)
+        outcome = setup.run(date, context, holder, timing, replace=replace, partition=partition)
     finally:
         for name, stage in timing.stages.items():
             trace.send(name, stage.began, stage.ended, source=setup.name, date=date, seconds=round(stage.seconds, 3))
             metrics.add_metric(f"{name.capitalize()}Seconds", MetricUnit.Seconds, stage.seconds)
         _measure_memory(context)
-    _measure(outcome)
-    for line in outcome.drift:
-        logger.warning("drift: %s", line)
+    if isinstance(outcome, Outcome):
+        _measure(outcome, whole=partition is None, read=partition is not None or setup.source.partitions == 1)
+        for line in outcome.drift:
+            logger.warning("drift: %s", line)
     logger.info("%s", outcome.outcome, extra=msgspec.to_builtins(outcome))
     answer: dict[str, Any] = msgspec.to_builtins(outcome)
     return answer
@@ -94,14 +100,29 @@ class _Setup:
     state: str
     reader: Callable[[Callable[[], float], str | None], Reads]
 
-    def run(self, date: str, context: LambdaContext, holder: str, timing: Timing, *, replace: bool) -> Outcome:
+    def run(
+        self,
+        date: str,
+        context: LambdaContext,
+        holder: str,
+        timing: Timing,
+        *,
+        replace: bool,
+        partition: str | None,
+    ) -> Outcome | Parted:
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000
 
+        target, api = Target.of(self.source, self.name, date, self.lake, self.state), self.reader(remaining, date)
+        if partition is not None or (self.source.partitions > 1 and not replace):
+            partitions = Partitions(self.source, target, api, self.s3)
+            if partition is None:
+                return partitions()
+            target, api = partitions.part(partition)
         return Run(
             source=self.source,
-            target=Target.of(self.source, self.name, date, self.lake, self.state),
-            api=self.reader(remaining, date),
+            target=target,
+            api=api,
             s3=self.s3,
             remaining=remaining,
             say=logger.info,
@@ -143,13 +164,15 @@ def _measure_memory(context: LambdaContext) -> None:
     metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak / int(context.memory_limit_in_mb))
 
 
-def _measure(outcome: Outcome) -> None:
-    if outcome.outcome in ("published", "already_published"):
+def _measure(outcome: Outcome, *, whole: bool, read: bool) -> None:
+    """Count a date once it is whole, and what was read where it was read, which may be its partitions."""
+    if whole and outcome.outcome in ("published", "already_published"):
         metrics.add_metric("Published", MetricUnit.Count, 1)
-    if outcome.outcome == "published":
+    if whole and outcome.outcome == "published":
+        metrics.add_metric("Drift", MetricUnit.Count, len(outcome.drift))
+    if read and outcome.outcome == "published":
         records, plain = outcome.records or 0, outcome.plain_bytes or 0
         metrics.add_metric("BytesIn", MetricUnit.Bytes, outcome.bytes_in or 0)
-        metrics.add_metric("Drift", MetricUnit.Count, len(outcome.drift))
         metrics.add_metric("Quarantined", MetricUnit.Count, outcome.broken or 0)
         metrics.add_metric("Retries", MetricUnit.Count, outcome.retries or 0)
         metrics.add_metric("WaitSeconds", MetricUnit.Seconds, outcome.waited_s or 0)

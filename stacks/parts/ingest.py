@@ -75,6 +75,7 @@ class Ingest(Construct):
             name=names.ingest(settings.stage, name),
             function=made.function,
             failures=failures,
+            partitions=source.partitions,
         ).state_machine
         scheduler.Schedule(
             self,

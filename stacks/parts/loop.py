@@ -15,6 +15,7 @@ from stacks.parts.role import allow
 # Errors of brigade.errors for which the next try would fare no better.
 FINAL_ERRORS = ("UsageError", "SettingsError", "InvalidData", "ConditionLost")
 _LONGEST = Duration.days(1)
+_WIDTH = 8  # readers of one database at once
 
 
 class Loop(Construct):
@@ -27,6 +28,10 @@ class Loop(Construct):
 
     Given ``{"dates": ["YYYY-MM-DD", …], "concurrency": N}`` it does so for each date, N at a time, each in an execution
     of its own, and answers with the outcome of each; a date that fails is kept as above, and the others go on.
+
+    Where the source has ``partitions`` the function names those of the date that are left; each is run to its end in
+    the same way, 8 at a time, and the date again, which is then whole. When one fails for good so does the date: those
+    that are published stay so, and the next execution goes on with the others.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Loop(Construct):
         name: str,
         function: lambda_.IFunction,
         failures: sqs.IQueue,
+        partitions: int = 1,
     ) -> None:
         super().__init__(scope, construct_id)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -53,7 +59,7 @@ class Loop(Construct):
         )
         because = "The executions that a map starts have names that are made up."
         allow(role, ["states:DescribeExecution", "states:StopExecution"], [each], because=because)
-        definition = _definition(function.function_arn, failures.queue_url)
+        definition = _definition(_one_date(function.function_arn, failures.queue_url, parted=partitions > 1))
         nag.accept(role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
         self.state_machine = sfn.StateMachine(
             self,
@@ -73,7 +79,7 @@ class Loop(Construct):
         )
 
 
-def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:
+def _definition(one_date: dict[str, Any]) -> dict[str, Any]:
     """The machine in Amazon States Language: https://states-language.net/spec.html"""
     return {
         "StartAt": "One date or many?",
@@ -92,11 +98,11 @@ def _definition(function_arn: str, failures_url: str) -> dict[str, Any]:
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
                     "StartAt": "Run",
-                    "States": _one_date(function_arn, failures_url) | {"Done": _DONE, "Failed": _FAILED},
+                    "States": one_date | {"Done": _DONE, "Failed": _FAILED},
                 },
                 "Next": "Done",
             },
-            **_one_date(function_arn, failures_url),
+            **one_date,
             "Done": {"Type": "Succeed"},
             "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
         },
@@ -116,29 +122,83 @@ _FAILED = {
 }
 
 
-def _one_date(function_arn: str, failures_url: str) -> dict[str, Any]:
-    """The states between ``Run`` and ``Done`` or ``Failed``."""
+_CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Keep the failure"}]
+
+
+def _invoke(function_arn: str) -> dict[str, Any]:
+    """A state that invokes the function with its input, again after what may pass."""
     return {
-        "Run": {
-            "Type": "Task",
-            "Resource": function_arn,
-            # Of an execution no two invocations run at once: it holds the lease of the date, crashed ones included.
-            "Parameters": {"execution.$": "$$.Execution.Id", "event.$": "$"},
-            "Retry": [
-                {"ErrorEquals": list(FINAL_ERRORS), "MaxAttempts": 0},
-                {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 10, "BackoffRate": 3, "MaxAttempts": 4},
-            ],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Keep the failure"}],
-            "Next": "Is there more?",
+        "Type": "Task",
+        "Resource": function_arn,
+        # Of an execution no two invocations run at once, but for other partitions: it holds the lease of the date, or
+        # of the partition, crashed ones included.
+        "Parameters": {"execution.$": "$$.Execution.Id", "event.$": "$"},
+        "Retry": [
+            {"ErrorEquals": list(FINAL_ERRORS), "MaxAttempts": 0},
+            {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 10, "BackoffRate": 3, "MaxAttempts": 4},
+        ],
+    }
+
+
+def _each_partition(function_arn: str) -> dict[str, Any]:
+    """The state that runs each partition that the function has named, and gives the date back for its end."""
+    return {
+        "Type": "Map",
+        "ItemsPath": "$.partitions",
+        "ItemSelector": {"date.$": "$.date", "partition.$": "$$.Map.Item.Value"},
+        "MaxConcurrency": _WIDTH,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": "Run the partition",
+            "States": {
+                # The input stays beside the answer, so that it can be given again.
+                "Run the partition": _invoke(function_arn)
+                | {
+                    "Parameters": {
+                        "execution.$": "$$.Execution.Id",
+                        "event": {"date.$": "$.date", "partition.$": "$.partition"},
+                    },
+                    "ResultPath": "$.answer",
+                    "Next": "Is there more of it?",
+                },
+                "Is there more of it?": {
+                    "Type": "Choice",
+                    "Choices": [
+                        {"Variable": "$.answer.outcome", "StringEquals": "more", "Next": "Run the partition"},
+                        {"Variable": "$.answer.outcome", "StringEquals": "wait", "Next": "Until it may be asked"},
+                    ],
+                    "Default": "Partition done",
+                },
+                "Until it may be asked": {
+                    "Type": "Wait",
+                    "TimestampPath": "$.answer.until",
+                    "Next": "Run the partition",
+                },
+                # Few bytes: the answers of all must fit into 256 KiB.
+                "Partition done": {"Type": "Pass", "Parameters": {"partition.$": "$.partition"}, "End": True},
+            },
         },
+        "ResultPath": "$.ended",
+        "Catch": _CATCH,
+        "Next": "Same date again",
+    }
+
+
+def _one_date(function_arn: str, failures_url: str, *, parted: bool) -> dict[str, Any]:
+    """The states between ``Run`` and ``Done`` or ``Failed``."""
+    parts = [{"Variable": "$.outcome", "StringEquals": "partitions", "Next": "Each partition"}]
+    return {
+        "Run": _invoke(function_arn) | {"Catch": _CATCH, "Next": "Is there more?"},
         "Is there more?": {
             "Type": "Choice",
             "Choices": [
                 {"Variable": "$.outcome", "StringEquals": "more", "Next": "Same date again"},
                 {"Variable": "$.outcome", "StringEquals": "wait", "Next": "Until the API may be asked"},
+                *(parts if parted else []),
             ],
             "Default": "Done",
         },
+        **({"Each partition": _each_partition(function_arn)} if parted else {}),
         "Until the API may be asked": {"Type": "Wait", "TimestampPath": "$.until", "Next": "Same date again"},
         "Same date again": {
             "Type": "Pass",

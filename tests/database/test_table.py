@@ -10,7 +10,7 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Feed
+from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.table import TableSource
 from stacks.parts.package import Package
 from tests.database.tables import source
@@ -45,6 +45,12 @@ def repository(tmp_path: Path) -> Path:
         ("key", {"table": "t", "key": ("a", "a")}),
         ("lag_s", {"table": "t", "lag_s": 5.0}),
         ("lag_s", {"table": "t", "since": "at", "lag_s": -5.0}),
+        ("partitions", {"table": "t", "key": ("id",), "partitions": 0}),
+        ("partitions", {"table": "t", "key": ("id",), "partitions": 101}),
+        ("partitions", {"table": "t", "partitions": 2}),
+        ("partitions", {"table": "t", "key": ("a", "b"), "partitions": 2}),
+        ("partitions", {"table": "t", "key": ("a",), "since": "a", "partitions": 2}),
+        ("partitions", {"table": "t", "key": ("a",), "objects": Objects(), "partitions": 2}),
         ("page_bytes", {"table": "t", "page_bytes": 10}),
         ("page_bytes", {"table": "t", "page_bytes": 2**26}),
         ("tries", {"table": "t", "tries": 0}),

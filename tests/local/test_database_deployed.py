@@ -27,6 +27,14 @@ SOURCE = TableSource(
     secret="{SECRET}", table="shop.orders", key=("id",), page_bytes=65536, schedule="cron(30 2 * * ? *)", memory_mib=512
 )
 '''
+PARTED = f'''"""The same orders, in four ranges."""
+
+from brigade.ingest.table import TableSource
+
+SOURCE = TableSource(
+    secret="{SECRET}", table="shop.orders", key=("id",), partitions=4, page_bytes=65536, schedule="cron(30 2 * * ? *)"
+)
+'''
 COUNT = 5000
 
 
@@ -68,6 +76,7 @@ def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (root / "cdk.json").write_text(json.dumps(context))
     (root / "lambdas/ingest/sources/demo.py").unlink()
     (root / "lambdas/ingest/sources/orders.py").write_text(SOURCE)
+    (root / "lambdas/ingest/sources/parted.py").write_text(PARTED)
     server = Postgres()
     emulator.root("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
     made = Shop(emulator, {**emulator.environment(), "PYTHONPATH": str(root)}, root, server)
@@ -97,8 +106,8 @@ def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         server.close()
 
 
-def invoked(shop: Shop, date: str, exits: int = 0) -> Any:
-    done = shop.brigade("ingest", "invoke", "orders", "--date", date, "--wait")
+def invoked(shop: Shop, date: str, exits: int = 0, source: str = "orders") -> Any:
+    done = shop.brigade("ingest", "invoke", source, "--date", date, "--wait")
     assert done.returncode == exits, done.stderr
     return json.loads(done.stdout) if done.stdout else done.stderr
 
@@ -116,6 +125,30 @@ def test_a_deployed_table_is_read_by_its_state_machine(shop: Shop) -> None:
     assert [row["id"] for row in found] == list(range(1, COUNT + 1))
     assert found[0] == found[0] | {"price": 0.25, "note": "no 1", "ingest_date": "2026-11-20"}
     assert answer["pages"] > 3
+
+
+def test_a_table_in_partitions_is_whole_when_its_state_machine_ends(shop: Shop) -> None:
+    answer = invoked(shop, "2026-11-20", source="parted")
+    assert (answer["outcome"], answer["records"], answer["objects"]) == ("published", COUNT, 4)
+    keys = [f"parted/date=2026-11-20/parted-{number}.jsonl.gz" for number in (1, 2, 3, 4)]
+    lake = answer["object"].removeprefix("s3://").partition("/")[0]
+    found = [[row["id"] for row in rows(shop, {"object": f"s3://{lake}/{key}"})] for key in keys]
+    assert [len(ids) for ids in found] == [COUNT // 4] * 4
+    assert [number for ids in found for number in ids] == list(range(1, COUNT + 1))
+    assert invoked(shop, "2026-11-20", exits=3, source="parted")["outcome"] == "already_published"
+    shown = json.loads(shop.brigade("ingest", "show", "parted").stdout)
+    assert [each["key"] for each in shown["receipt"]["objects"]] == keys
+    admin = replace(shop, environment={**shop.emulator.environment("root"), "PYTHONPATH": str(shop.root)})
+    ran = admin.brigade("ingest", "run", "parted", "--date", "2026-11-19")
+    assert (ran.returncode, json.loads(ran.stdout)["records"]) == (0, COUNT), ran.stderr
+    reset = admin.brigade("ingest", "reset", "parted", "--date", "2026-11-19")
+    forgotten = [json.loads(line) for line in reset.stdout.splitlines()]
+    assert [(each["partition"], each["forgotten"]) for each in forgotten] == [(str(k), None) for k in (1, 2, 3, 4)]
+    refused = admin.brigade("ingest", "run", "parted", "--date", "2026-11-19", "--replace", "--yes")
+    assert "which are not replaced" in refused.stderr
+    spanned = shop.brigade("ingest", "backfill", "parted", "--from", "2026-11-20", "--to", "2026-11-21")
+    assert spanned.returncode == 0, spanned.stderr
+    assert spanned.stdout.count(f'"records": {COUNT}') + spanned.stdout.count(f'"records":{COUNT}') == 1
 
 
 def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: Shop) -> None:
@@ -150,7 +183,7 @@ def test_no_other_secret_can_be_read(shop: Shop) -> None:
 
 
 def test_the_command_reads_what_is_declared(shop: Shop) -> None:
-    listed = json.loads(shop.brigade("ingest", "list").stdout)
+    listed, _ = map(json.loads, shop.brigade("ingest", "list").stdout.splitlines())
     assert listed["address"] == f"shop.orders by the secret {SECRET}"
     who = replace(shop, environment={**shop.emulator.environment("root"), "PYTHONPATH": str(shop.root)})
     checked = json.loads(who.brigade("ingest", "check", "orders").stdout)

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
 
 from brigade import errors
 from brigade.errors import SettingsError
 from brigade.settings import Settings
-from stacks.parts.loop import FINAL_ERRORS
+from stacks.parts.loop import FINAL_ERRORS, Loop
 from stacks.stage import add_stage
 from tests.stacks.conftest import SOURCES, Stage, Synthesized
 
@@ -125,6 +128,41 @@ def test_many_dates_are_each_an_execution_that_goes_the_same_way(stage: Stage) -
         name: machine[name] for name in machine.keys() - ends - {"One date or many?", "Each date"}
     }
     assert [inner[end]["End"] for end in sorted(ends)] == [True, True]  # one date's failure is not the others'
+
+
+def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again() -> None:
+    stack = Stack(App(), "stack")
+    function = lambda_.Function.from_function_arn(stack, "Function", "arn:aws:lambda:eu-west-1:1:function:f")
+    failures = sqs.Queue(stack, "Failures")
+    Loop(stack, "Loop", name="orders", function=function, failures=failures, partitions=4)
+    (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
+    written = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+    states = json.loads("".join(piece if isinstance(piece, str) else "<token>" for piece in written))["States"]
+    answer = {"outcome": "partitions", "date": "2026-11-22", "replace": False, "partitions": ["1", "2"]}
+    choice = next(each for each in states["Is there more?"]["Choices"] if chosen(each, answer))
+    each = states[choice["Next"]]
+    assert each["Type"] == "Map"
+    assert each["ItemsPath"] == "$.partitions"
+    assert each["ItemSelector"] == {"date.$": "$.date", "partition.$": "$$.Map.Item.Value"}
+    assert each["MaxConcurrency"] == 8
+    assert (each["ResultPath"], each["Next"]) == ("$.ended", "Same date again")
+    assert each["Catch"] == states["Run"]["Catch"]
+    inner = each["ItemProcessor"]["States"]
+    run = inner[each["ItemProcessor"]["StartAt"]]
+    assert run["Retry"] == states["Run"]["Retry"]
+    event = {"date.$": "$.date", "partition.$": "$.partition"}
+    assert run["Parameters"] == {"execution.$": "$$.Execution.Id", "event": event}
+    assert run["ResultPath"] == "$.answer", "the partition must still be there to be run again"
+    again = {choice["StringEquals"]: choice["Next"] for choice in inner[run["Next"]]["Choices"]}
+    assert again == {"more": "Run the partition", "wait": "Until it may be asked"}
+    assert inner["Until it may be asked"]["Next"] == "Run the partition"
+    assert inner[inner[run["Next"]]["Default"]]["End"] is True
+
+
+def test_a_source_of_one_partition_has_no_state_for_several(stage: Stage) -> None:
+    machine = definition(stage(), "myapi")["States"]
+    assert "Each partition" not in machine
+    assert len(machine["Is there more?"]["Choices"]) == 2
 
 
 def test_it_starts_when_its_declaration_says_with_the_instant(stage: Stage) -> None:

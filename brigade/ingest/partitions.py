@@ -1,0 +1,197 @@
+"""A date that is read as ranges of a key: where they are cut, which are left, and the receipt of the whole."""
+
+import datetime
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import msgspec
+from msgspec.structs import replace
+
+from brigade import __version__
+from brigade.errors import ConditionLost, SettingsError, UsageError
+from brigade.ingest.checkpoint import Checkpoint, Published, Receipt
+from brigade.ingest.feed import Feed
+from brigade.ingest.outcome import Outcome, outcome
+from brigade.ingest.profile import Profile
+from brigade.ingest.publish import Publishes, differs
+from brigade.ingest.target import Target
+from brigade.ingest.walk import Reads
+from brigade.s3 import Absent
+from brigade.s3.head import head
+from brigade.state import State
+
+
+class Cuts(msgspec.Struct, frozen=True):
+    """Values of the key as text, ascending; each ends a partition, with it. The last partition has no end."""
+
+    at: tuple[str, ...]
+
+    @property
+    def ranges(self) -> dict[str, tuple[str | None, str | None]]:
+        """The ranges by partition, in order: behind the first value, up to the second with it; None: no limit.
+
+        Whatever the values, each key is in exactly one range.
+        """
+        ends = (None, *self.at, None)
+        width = len(str(len(self.at) + 1))
+        return {f"{number:0{width}}": ends[number - 1 : number + 1] for number in range(1, len(ends))}  # type: ignore[misc]  # a slice of two is a pair
+
+
+class Parted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer for a date some of whose partitions are not published: run each, and then the date again."""
+
+    outcome: Literal["partitions"] = "partitions"
+    source: str
+    date: str
+    replace: bool = False
+    partitions: tuple[str, ...]
+
+
+@runtime_checkable
+class Divides(Reads, Protocol):
+    """A reader that can read a range of its key."""
+
+    def cuts(self, number: int) -> tuple[str, ...]:
+        """Give where to cut, at one snapshot, so that up to ``number`` ranges have about as many rows each."""
+
+    def within(self, after: str | None, until: str | None) -> Reads:
+        """Give a reader of the rows behind ``after`` up to ``until`` with it; None: no limit."""
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The partitions of a date, whose ``target`` is the whole."""
+
+    source: Feed
+    target: Target
+    api: Reads
+    s3: Publishes
+
+    def __call__(self) -> Outcome | Parted:
+        """Say which partitions are to be run; when all are published, write the receipt of the whole, once.
+
+        Where the key is cut is learned once a date and kept before anything else: whoever goes on, or begins again,
+        reads the same ranges. A partition counts as published when its object is the one that its receipt names.
+
+        Fails with ConditionLost when something else wrote the object of a partition; as the reader does at its first.
+        """
+        state = State(self.s3, self.target.state)
+        if there := state.get(self.target.receipt, Receipt):
+            return outcome("already_published", self.target, there.value)
+        names = [*self._learned(state).ranges]
+        done = {name: receipt for name in names if (receipt := self._published(state, name))}
+        left = tuple(name for name in names if name not in done)
+        if left:
+            return Parted(source=self.target.source, date=self.target.date, partitions=left)
+        whole = self._whole(state, done)
+        try:
+            state.put(self.target.receipt, whole, Absent())
+        except ConditionLost:  # another run was faster, with the same objects
+            return self()
+        return outcome("published", self.target, whole)
+
+    def part(self, name: str) -> tuple[Target, Reads]:
+        """Give where a partition is written and what reads it; UsageError if the date has no partition of the name."""
+        kept = State(self.s3, self.target.state).get(self.target.cuts, Cuts)
+        ranges = kept.value.ranges if kept else {}
+        if name not in ranges:
+            raise UsageError(
+                f"{self.target.source} {self.target.date} has no partition {name!r}; "
+                + (f"there are {', '.join(ranges)}" if ranges else "run the date first, without one")
+            )
+        return self.target.part(name), self._divides.within(*ranges[name])
+
+    @property
+    def _divides(self) -> Divides:
+        if not isinstance(self.api, Divides):
+            raise SettingsError(f"{self.target.source} has partitions, but what reads it knows no ranges")
+        return self.api
+
+    def _learned(self, state: State) -> Cuts:
+        kept = state.get(self.target.cuts, Cuts)
+        if kept is None:
+            with suppress(ConditionLost):  # another run cut it at the same time, maybe elsewhere
+                return state.put(self.target.cuts, Cuts(self._divides.cuts(self.source.partitions)), Absent()).value
+            kept = state.get(self.target.cuts, Cuts)
+        if kept is None:
+            raise ConditionLost(f"the cuts of {self.target.source} {self.target.date} were dropped meanwhile")
+        return kept.value
+
+    def _published(self, state: State, name: str) -> Receipt | None:
+        target = self.target.part(name)
+        found, receipt = head(self.s3, target.lake, target.key), state.get(target.receipt, Receipt)
+        if found is None:
+            return None
+        if receipt and receipt.value.etag == found.etag:
+            return receipt.value
+        if state.get(target.checkpoint, Checkpoint):  # a run of it was killed before its receipt, and is to be repeated
+            return None
+        raise ConditionLost(f"{target} was written by something else: its rows are not known to be those; delete it")
+
+    def _whole(self, state: State, done: dict[str, Receipt]) -> Receipt:
+        receipts = [*done.values()]
+        profile = merged(receipt.profile for receipt in receipts)
+        slowest = max((receipt.times for receipt in receipts), key=lambda times: times.slowest_s)
+        return Receipt(
+            source=self.target.source,
+            date=self.target.date,
+            object=f"s3://{self.target.lake}/{self.target.folder}",
+            etag=None,
+            version_id=None,
+            records=sum(receipt.records for receipt in receipts),
+            pages=sum(receipt.pages for receipt in receipts),
+            bytes=sum(receipt.bytes for receipt in receipts),
+            plain_bytes=sum(receipt.plain_bytes for receipt in receipts),
+            sha256=None,
+            objects=tuple(_object(self.target.part(name), receipt) for name, receipt in done.items()),
+            runs=tuple(dict.fromkeys(run for receipt in receipts for run in receipt.runs)),
+            times=replace(slowest, total_s=round(sum(receipt.times.total_s for receipt in receipts), 3)),
+            ingest_ts=min(receipt.ingest_ts for receipt in receipts),
+            published_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            seconds=round(sum(receipt.seconds for receipt in receipts), 3),
+            invocations=sum(receipt.invocations for receipt in receipts),
+            profile=profile,
+            drift=differs(state, self.target, profile),
+            broken=sum(receipt.broken for receipt in receipts),
+            requests=sum(receipt.requests for receipt in receipts),
+            retries=sum(receipt.retries for receipt in receipts),
+            waited_s=round(sum(receipt.waited_s for receipt in receipts), 3),
+            bytes_in=sum(receipt.bytes_in for receipt in receipts),
+            version=__version__,
+        )
+
+
+def parts(state: State, target: Target) -> tuple[Target, ...]:
+    """Give where a date is written: the targets of its partitions, in order, if it was cut, else its own."""
+    kept = state.get(target.cuts, Cuts)
+    return tuple(map(target.part, kept.value.ranges)) if kept else (target,)
+
+
+def _object(target: Target, receipt: Receipt) -> Published:
+    return Published(
+        key=target.key,
+        etag=receipt.etag or "",
+        version_id=receipt.version_id,
+        records=receipt.records,
+        bytes=receipt.bytes,
+        plain_bytes=receipt.plain_bytes,
+        sha256=receipt.sha256 or "",
+        plain_sha256=receipt.plain_sha256 or "",
+    )
+
+
+def merged(profiles: Iterable[Profile]) -> Profile:
+    """Give the profile of all records of several; how often a field had a type is the sum."""
+    whole = Profile()
+    for profile in profiles:
+        whole.records += profile.records
+        whole.plain_bytes += profile.plain_bytes
+        whole.widest = max(whole.widest, profile.widest)
+        whole.sampled += profile.sampled
+        for name, kinds in profile.fields.items():
+            counts = whole.fields.setdefault(name, {})
+            for kind, count in kinds.items():
+                counts[kind] = counts.get(kind, 0) + count
+    return whole
