@@ -11,8 +11,10 @@ import pytest
 
 from brigade.errors import ConditionLost, InvalidData, UsageError
 from brigade.ingest.checkpoint import Checkpoint, Receipt
+from brigade.ingest.contract import Contract
 from brigade.ingest.outcome import Outcome
-from brigade.ingest.partitions import Parted, Partitions
+from brigade.ingest.partitions import Parted, Partitions, parts
+from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
 from brigade.ingest.table import TableSource
 from brigade.state import State
@@ -223,6 +225,24 @@ def test_a_key_that_is_null_is_an_error_and_no_lost_row(shop: Shop) -> None:
     shop.lake.s3.delete_object(Bucket=shop.lake.state, Key=shop.lake.target.cuts)
     with pytest.raises(InvalidData, match="the key's id is null in a row"):
         shop.parted(**query)()
+
+
+def test_what_breaks_the_contract_is_put_aside_by_partition_and_replayed_beside_it(shop: Shop) -> None:
+    strict = {"contract": Contract(fields={"id": "integer", "note": "text"}, required=("note",))}
+    execute(shop.postgres, f"UPDATE {shop.table} SET note = NULL WHERE id = 2000 * 2000 - 1000")
+    for name in left(shop):
+        shop.run(name, **strict)
+    whole = shop.parted()()
+    assert isinstance(whole, Outcome)
+    assert (whole.records, whole.broken) == (COUNT - 1, 1)
+    targets = parts(State(shop.lake.s3, shop.lake.state), shop.lake.target)
+    held = [each for each in targets if each.quarantine in shop.lake.keys(shop.lake.lake)]
+    assert [each.partition for each in held] == ["2"]  # it ends with the 2000th row
+    shop.lake.s3.head_object(Bucket=shop.lake.lake, Key="numbers/quarantine/date=2026-11-22/numbers-2.jsonl.gz")
+    done = replay(shop.lake.s3, shop.source(), held[0], "2026-11-22T00:00:00.000Z")
+    assert (done.mended, len(done.objects)) == (1, 1)
+    assert "/date=2026-11-22/numbers-2." in done.objects[0]
+    assert shop.rows() == shop.kept()
 
 
 def test_what_something_else_wrote_is_no_partition(shop: Shop) -> None:
