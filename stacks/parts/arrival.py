@@ -5,16 +5,16 @@ from pathlib import Path
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from brigade.settings import Settings
 from stacks import names
+from stacks.parts.asking import allow_asking
 from stacks.parts.function import Function
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+from stacks.parts.role import allow, allow_key, allow_list, allow_objects
 
 SERVICE = "inventory"
 
@@ -38,7 +38,6 @@ class Arrival(Construct):
         """Arguments: ``tables``, the names of those that deliveries are read by; ``root``, the repository."""
         super().__init__(scope, construct_id)
         stage, prefix = settings.stage, settings.inventory.prefix
-        self._database, self._workgroup = names.database(stage), names.workgroup(stage)
         made = Function(
             self,
             "Arrived",
@@ -49,8 +48,8 @@ class Arrival(Construct):
                 "BRIGADE_STAGE": stage,
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_DATABASE": self._database,
-                "BRIGADE_WORKGROUP": self._workgroup,
+                "BRIGADE_DATABASE": names.database(stage),
+                "BRIGADE_WORKGROUP": names.workgroup(stage),
             },
             memory_mib=512,
             timeout_s=900,
@@ -59,13 +58,12 @@ class Arrival(Construct):
         )
         role = made.role
         allow_list(role, reports, state)
-        allow_objects(role, reports, [f"{prefix}/*", "queries/*"], "s3:GetObject")
-        allow_objects(role, reports, ["queries/*"], "s3:PutObject")
-        allow(role, ["s3:GetBucketLocation"], [arn(reports)])
+        allow_asking(role, stage=stage, deliveries=prefix, reports=reports, tables=tables)
         allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
-        self._allow_queries(role, tables)
-        allow(role, ["events:PutEvents"], [self._arn("events", "event-bus/default")])
+        stack = Stack.of(self)
+        bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
+        allow(role, ["events:PutEvents"], [bus])
         written = {
             "bucket": {"name": [reports.bucket_name]},
             "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},
@@ -77,15 +75,3 @@ class Arrival(Construct):
             event_pattern=events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=written),
             targets=[targets.LambdaFunction(made.function, retry_attempts=4)],
         )
-
-    def _allow_queries(self, role: iam.Role, tables: list[str]) -> None:
-        asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
-        allow(role, [f"athena:{action}" for action in asking], [self._arn("athena", f"workgroup/{self._workgroup}")])
-        above = [self._arn("glue", what) for what in ("catalog", f"database/{self._database}")]
-        allow(role, ["glue:GetDatabase"], above)
-        these = [self._arn("glue", f"table/{self._database}/{name}") for name in tables]
-        allow(role, ["glue:GetTable"], [*above, *these])
-
-    def _arn(self, service: str, resource: str) -> str:
-        stack = Stack.of(self)
-        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"

@@ -47,27 +47,20 @@ class Recurring(Construct):
         """Arguments: ``buckets``, the lake, the reports, the state; ``root``, the repository."""
         super().__init__(scope, construct_id)
         lake, reports, state = buckets
-        stage, inventory = settings.stage, settings.inventory
         used = {declared.operation: operations[declared.operation] for declared in recurring.values()}
         sizes = {name: {"memory_mib": each.memory_mib, "price": each.price} for name, each in used.items()}
         self._made = Function(
             self,
             "Recur",
-            name=names.jobs(stage, "recur"),
+            name=names.jobs(settings.stage, "recur"),
             service="jobs-recur",
             package=Package.of_jobs(root, settings.target, "recur"),
             environment={
-                "BRIGADE_STAGE": stage,
+                **self._place(settings),
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_REPORTS_BUCKET": reports.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_INVENTORY_PREFIX": inventory.prefix,
-                "BRIGADE_INVENTORY_ID": inventory.id,
-                "BRIGADE_DATABASE": names.database(stage),
-                "BRIGADE_TABLE": table(),
-                "BRIGADE_WORKGROUP": names.workgroup(stage),
                 "BRIGADE_JOB_ROLE": job_role.role_arn,
-                "BRIGADE_OPERATION_ARN": self._arn("lambda", f"function:{names.operation(stage, '')}"),
                 "BRIGADE_OPERATIONS": json.dumps(sizes),
                 "BRIGADE_ALARM_TOPIC": topic.topic_arn,
             },
@@ -76,8 +69,38 @@ class Recurring(Construct):
             concurrency=None,
             settings=settings,
         )
+        self._allow(settings, reports=reports, state=state, key=key, job_role=job_role, topic=topic)
+        self._start_with(settings.stage, lake)
+        for name, declared in recurring.items():
+            if declared.schedule:
+                self._schedule(name, declared.schedule)
+
+    def _place(self, settings: Settings) -> dict[str, str]:
+        """Where the deliveries are, what they are asked by, and what its operations' functions are called."""
+        stage, inventory = settings.stage, settings.inventory
+        return {
+            "BRIGADE_STAGE": stage,
+            "BRIGADE_INVENTORY_PREFIX": inventory.prefix,
+            "BRIGADE_INVENTORY_ID": inventory.id,
+            "BRIGADE_DATABASE": names.database(stage),
+            "BRIGADE_TABLE": table(),
+            "BRIGADE_WORKGROUP": names.workgroup(stage),
+            "BRIGADE_OPERATION_ARN": self._arn("lambda", f"function:{names.operation(stage, '')}"),
+        }
+
+    def _allow(
+        self,
+        settings: Settings,
+        *,
+        reports: s3.IBucket,
+        state: s3.IBucket,
+        key: kms.IKey | None,
+        job_role: iam.IRole,
+        topic: sns.ITopic,
+    ) -> None:
+        prefix = settings.inventory.prefix
         role = self._made.role
-        allow_asking(role, stage=stage, deliveries=inventory.prefix, reports=reports, tables=[table()])
+        allow_asking(role, stage=settings.stage, deliveries=prefix, reports=reports, tables=[table()])
         allow_list(role, reports, state)
         allow_objects(role, reports, ["manifests/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
         allow_objects(role, state, ["recurring/*"], "s3:GetObject", "s3:PutObject")
@@ -88,6 +111,9 @@ class Recurring(Construct):
         passed = {"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}}
         allow(role, ["iam:PassRole"], [job_role.role_arn], conditions=passed)
         allow(role, ["sns:Publish"], [topic.topic_arn])
+
+    def _start_with(self, stage: str, lake: s3.IBucket) -> None:
+        """With each delivery of the lake that was summarized, and with the end of each job."""
         function = targets.LambdaFunction(self._made.function, retry_attempts=4)
         events.Rule(
             self,
@@ -101,9 +127,6 @@ class Recurring(Construct):
             targets=[function],
         )
         job_ended(self, "Ended", function)
-        for name, declared in recurring.items():
-            if declared.schedule:
-                self._schedule(name, declared.schedule)
 
     def _schedule(self, name: str, expression: str) -> None:
         title = names.output("", name)
