@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.local.exercises.base import Base, logged, soon, traced
@@ -81,11 +81,10 @@ class Ingests(Base):
             assert done.returncode == 1, done.stderr
 
     def backfill_two_dates(self) -> None:
-        first = date.fromisoformat(self._day())
-        last = first + timedelta(days=1)
+        first, last = self._day(), self._day()
         with serving(_paged([[{"n": 1}]])) as api:
             self._serve(api.url)
-            done = self._deployed.ask("ingest", "backfill", "demo", "--from", str(first), "--to", str(last))
+            done = self._deployed.ask("ingest", "backfill", "demo", "--from", first, "--to", last)
         assert [each["outcome"] for each in done] == ["published", "published"]
 
     def start_by_the_schedule(self) -> None:

@@ -16,7 +16,7 @@ class RecurringJobs(Base):
 
     def make_a_recurring_job(self) -> None:
         kept = self._recur()
-        assert kept["job"] or kept["done"], kept
+        assert kept.get("job") or kept.get("done"), kept
 
     def make_a_recurring_job_that_waits(self) -> None:
         """Its price is that of a function of so much memory that the limit is passed."""
@@ -28,7 +28,7 @@ class RecurringJobs(Base):
             kept = self._recur()
         finally:
             self._lambda.update_function_configuration(FunctionName=name, Environment={"Variables": given})
-        assert kept["job"]
+        assert kept.get("job"), kept
         self._deployed.run("jobs", "watch", kept["job"])
         assert self._deployed.run("jobs", "cancel", kept["job"]).returncode == 0
 
