@@ -97,8 +97,9 @@ def _definition(one_date: dict[str, Any]) -> dict[str, Any]:
                 "MaxConcurrencyPath": "$.concurrency",
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                    "StartAt": "Run",
-                    "States": one_date | {"Done": _DONE, "Failed": _FAILED},
+                    **_named(
+                        "{}, of many", {"StartAt": "Run", "States": one_date | {"Done": _DONE, "Failed": _FAILED}}
+                    ),
                 },
                 "Next": "Done",
             },
@@ -107,6 +108,28 @@ def _definition(one_date: dict[str, Any]) -> dict[str, Any]:
             "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
         },
     }
+
+
+def _named(pattern: str, part: dict[str, Any]) -> dict[str, Any]:
+    """A part of a machine with its states named by ``pattern``: a name stands once in a whole machine."""
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list):
+            return [named(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        found: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key == "States":
+                found[key] = {pattern.format(name): named(state) for name, state in inner.items()}
+            elif key in ("StartAt", "Next", "Default"):
+                found[key] = pattern.format(inner)
+            else:
+                found[key] = named(inner)
+        return found
+
+    renamed: dict[str, Any] = named(part)
+    return renamed
 
 
 # How a date of many ends: few bytes, since the outcomes of all must fit into one answer of 256 KiB.
@@ -120,6 +143,7 @@ _FAILED = {
     "Parameters": {"date.$": "$.date", "outcome": "failed", "failure.$": "$.failure.Error"},
     "End": True,
 }
+_ENDS = {"Done": _DONE, "Failed": _FAILED}
 
 
 _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Keep the failure"}]

@@ -104,6 +104,11 @@ def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield made
     finally:
         server.close()
+        # The operator of the other tests has their stage's policy alone.
+        iam = emulator.root("iam")
+        for policy in iam.list_attached_user_policies(UserName="operator")["AttachedPolicies"]:
+            if "-shop-" in policy["PolicyName"]:
+                iam.detach_user_policy(UserName="operator", PolicyArn=policy["PolicyArn"])
 
 
 def invoked(shop: Shop, date: str, exits: int = 0, source: str = "orders") -> Any:

@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.local.conftest import Emulator, run_local
 
 _HOURS = "SELECT count(*) FROM " + ", ".join(f"UNNEST(sequence(1, 10000)) AS t{n} (n{n})" for n in range(4))
@@ -21,10 +23,13 @@ def test_a_stopped_query_ends_and_stays_cancelled(emulator: Emulator) -> None:
     time.sleep(1)
     assert _processor_s(emulator) - used > 0.3, "it does not work on the query"
     athena.stop_query_execution(QueryExecutionId=query)
-    time.sleep(0.5)
-    used = _processor_s(emulator)
-    time.sleep(1)
-    assert _processor_s(emulator) - used < 0.3, "it still works on the query"
+    for _ in range(10):  # it has other things to do now and then, and the query would take hours
+        used = _processor_s(emulator)
+        time.sleep(1)
+        if _processor_s(emulator) - used < 0.3:
+            break
+    else:
+        pytest.fail("it still works on the query")
     status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
     assert status["State"] == "CANCELLED"
 

@@ -1,6 +1,7 @@
 """A source is run on time, to its end, and what fails for good is kept."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,21 +124,29 @@ def test_many_dates_are_each_an_execution_that_goes_the_same_way(stage: Stage) -
     each = machine[choice["Next"]]
     assert each["MaxConcurrencyPath"] == "$.concurrency"
     assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    inner, ends = each["ItemProcessor"]["States"], {"Done", "Failed"}
+    processor = json.loads(json.dumps(each["ItemProcessor"]).replace(", of many", ""))
+    assert processor["StartAt"] == "Run"
+    inner, ends = processor["States"], {"Done", "Failed"}
     assert {name: inner[name] for name in inner.keys() - ends} == {
         name: machine[name] for name in machine.keys() - ends - {"One date or many?", "Each date"}
     }
     assert [inner[end]["End"] for end in sorted(ends)] == [True, True]  # one date's failure is not the others'
 
 
-def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again() -> None:
+def looped(partitions: int) -> dict[str, Any]:
+    """The machine of a source with so many partitions."""
     stack = Stack(App(), "stack")
     function = lambda_.Function.from_function_arn(stack, "Function", "arn:aws:lambda:eu-west-1:1:function:f")
     failures = sqs.Queue(stack, "Failures")
-    Loop(stack, "Loop", name="orders", function=function, failures=failures, partitions=4)
-    (machine,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
-    written = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
-    states = json.loads("".join(piece if isinstance(piece, str) else "<token>" for piece in written))["States"]
+    Loop(stack, "Loop", name="orders", function=function, failures=failures, partitions=partitions)
+    (made,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
+    written = made["Properties"]["DefinitionString"]["Fn::Join"][1]
+    machine: dict[str, Any] = json.loads("".join(piece if isinstance(piece, str) else "<token>" for piece in written))
+    return machine
+
+
+def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again() -> None:
+    states = looped(4)["States"]
     answer = {"outcome": "partitions", "date": "2026-11-22", "replace": False, "partitions": ["1", "2"]}
     choice = next(each for each in states["Is there more?"]["Choices"] if chosen(each, answer))
     each = states[choice["Next"]]
@@ -157,6 +166,21 @@ def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again()
     assert again == {"more": "Run the partition", "wait": "Until it may be asked"}
     assert inner["Until it may be asked"]["Next"] == "Run the partition"
     assert inner[inner[run["Next"]]["Default"]]["End"] is True
+
+
+def names(part: Any) -> Iterator[str]:
+    """The states of a machine, those of its maps too."""
+    if isinstance(part, dict):
+        for key, inner in part.items():
+            yield from inner if key == "States" else ()
+            yield from names(inner)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_name_of_a_state_stands_once_in_the_whole_machine(partitions: int) -> None:
+    """Else AWS refuses it: https://states-language.net/spec.html#toplevelfields"""
+    found = list(names(looped(partitions)))
+    assert len(found) == len(set(found)) > 10
 
 
 def test_a_source_of_one_partition_has_no_state_for_several(stage: Stage) -> None:
