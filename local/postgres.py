@@ -17,7 +17,6 @@ from typing import BinaryIO
 # Nothing here outlives the process that started it, so nothing waits for a disk.
 _SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "50",

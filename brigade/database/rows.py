@@ -70,11 +70,12 @@ def rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Itera
 
 def passes(error: psycopg.Error) -> bool:
     """Whether the same may work in a while: the connection broke, the server ends or begins, it has too much to do."""
-    if not isinstance(error, psycopg.OperationalError):
-        return False
-    if error.sqlstate is None:  # there is none of a login, so it is told by its text: many of them lock an account
-        return _REFUSED not in str(error)
-    return error.sqlstate.startswith(_PASSING)
+    if error.sqlstate is None:
+        # There is none of a login, so it is told by its text: many of them lock an account. There is none either where
+        # the connection breaks at the end of a COPY, which is then a plain DatabaseError.
+        broken = isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
+        return broken and _REFUSED not in str(error)
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate.startswith(_PASSING)
 
 
 def said(error: psycopg.Error, what: str) -> BrigadeError:

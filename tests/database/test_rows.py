@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
+from brigade.database.rows import said
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.extract import Extract
 from brigade.ingest.rows import Rows
@@ -285,3 +287,18 @@ def left(postgres: Postgres, at_least: int = 0) -> int:
             break
         time.sleep(0.02)
     return int(count)
+
+
+@pytest.mark.parametrize(
+    ("error", "later"),
+    [
+        (psycopg.DatabaseError("server closed the connection unexpectedly"), True),  # as at the end of a COPY
+        (psycopg.OperationalError("connection refused"), True),
+        (psycopg.OperationalError('password authentication failed for user "x"'), False),
+        (psycopg.errors.AdminShutdown("terminating connection"), True),
+        (psycopg.errors.UndefinedColumn("column x does not exist"), False),
+        (psycopg.ProgrammingError("a placeholder too many"), False),
+    ],
+)
+def test_what_breaks_off_may_work_later_and_what_is_refused_does_not(error: psycopg.Error, later: bool) -> None:
+    assert isinstance(said(error, "orders"), RetryLater) is later
