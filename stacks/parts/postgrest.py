@@ -93,31 +93,46 @@ class Postgrest(Construct):
             volumes=[ecs.Volume(name="authority")],
         )
         nag.accept(task, "ECS2", "What is written there is no secret: the URI is one, and is not written there.")
-        mount = {"source_volume": "authority", "container_path": "/authority"}
-        writer = task.add_container(
-            "authority",
-            image=ecs.ContainerImage.from_registry(_SHELL),
-            essential=False,
-            command=["sh", "-c", f'printf %s "$AUTHORITY" > {CA_FILE}'],
-            environment={"AUTHORITY": authority.file(settings.region or "us-east-1").read_text()},
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="authority", log_group=log),
-        )
-        writer.add_mount_points(ecs.MountPoint(read_only=False, **mount))
-        postgrest = task.add_container(
-            "postgrest",
-            image=ecs.ContainerImage.from_registry(_POSTGREST),
-            environment={
-                "PGRST_DB_SCHEMAS": ",".join(database.schemas),
-                "PGRST_DB_ANON_ROLE": database.anonymous_role,
-                "PGRST_SERVER_PORT": str(PORT),
-            },
-            secrets={"PGRST_DB_URI": ecs.Secret.from_secrets_manager(uri)},
-            readonly_root_filesystem=True,
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="postgrest", log_group=log),
-            port_mappings=[ecs.PortMapping(container_port=PORT)],
-        )
-        postgrest.add_mount_points(ecs.MountPoint(read_only=True, **mount))
+        writer = _writer(task, settings.region or "us-east-1", log)
+        postgrest = _postgrest(task, database, uri, log)
         postgrest.add_container_dependencies(
             ecs.ContainerDependency(container=writer, condition=ecs.ContainerDependencyCondition.SUCCESS)
         )
         return task
+
+
+def _writer(task: ecs.FargateTaskDefinition, region: str, log: logs.ILogGroup) -> ecs.ContainerDefinition:
+    writer = task.add_container(
+        "authority",
+        image=ecs.ContainerImage.from_registry(_SHELL),
+        essential=False,
+        command=["sh", "-c", f'printf %s "$AUTHORITY" > {CA_FILE}'],
+        environment={"AUTHORITY": authority.file(region).read_text()},
+        logging=ecs.LogDrivers.aws_logs(stream_prefix="authority", log_group=log),
+    )
+    writer.add_mount_points(_mount(read_only=False))
+    return writer
+
+
+def _postgrest(
+    task: ecs.FargateTaskDefinition, database: Database, uri: secretsmanager.ISecret, log: logs.ILogGroup
+) -> ecs.ContainerDefinition:
+    postgrest = task.add_container(
+        "postgrest",
+        image=ecs.ContainerImage.from_registry(_POSTGREST),
+        environment={
+            "PGRST_DB_SCHEMAS": ",".join(database.schemas),
+            "PGRST_DB_ANON_ROLE": database.anonymous_role,
+            "PGRST_SERVER_PORT": str(PORT),
+        },
+        secrets={"PGRST_DB_URI": ecs.Secret.from_secrets_manager(uri)},
+        readonly_root_filesystem=True,
+        logging=ecs.LogDrivers.aws_logs(stream_prefix="postgrest", log_group=log),
+        port_mappings=[ecs.PortMapping(container_port=PORT)],
+    )
+    postgrest.add_mount_points(_mount(read_only=True))
+    return postgrest
+
+
+def _mount(*, read_only: bool) -> ecs.MountPoint:
+    return ecs.MountPoint(source_volume="authority", container_path="/authority", read_only=read_only)

@@ -35,12 +35,12 @@ class Rotation(Construct):
     ) -> None:
         """Arguments: ``secret``, the attached one; ``uri``, the one kept in step; ``root``, the repository."""
         super().__init__(scope, construct_id)
-        stack, stage = Stack.of(self), settings.stage
-        service = f"{names.cluster(stage)}/{names.POSTGREST}"
+        stack = Stack.of(self)
+        service = f"{names.cluster(settings.stage)}/{names.POSTGREST}"
         made = Function(
             self,
             "Rotate",
-            name=names.rotation(stage),
+            name=names.rotation(settings.stage),
             service=SERVICE,
             package=Package.of_rotation(root, settings.target),
             environment={
@@ -57,25 +57,25 @@ class Rotation(Construct):
         steps = ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
         allow(made.role, [f"secretsmanager:{action}" for action in steps], [secret.secret_arn])
         allow(made.role, ["secretsmanager:PutSecretValue"], [uri.secret_arn])
-        allow(
-            made.role,
-            ["ecs:UpdateService"],
-            [f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:service/{service}"],
-        )
-        made.function.add_permission(
+        running = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:service/{service}"
+        allow(made.role, ["ecs:UpdateService"], [running])
+        self._schedule(made, secret, days)
+
+    def _schedule(self, rotate: Function, secret: secretsmanager.ISecret, days: int) -> None:
+        rotate.function.add_permission(
             "SecretsManager",
             principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
-            source_account=stack.account,
+            source_account=Stack.of(self).account,
             source_arn=secret.secret_arn,
         )
         schedule = secretsmanager.CfnRotationSchedule(
             self,
             "Schedule",
             secret_id=secret.secret_arn,
-            rotation_lambda_arn=made.function.function_arn,
+            rotation_lambda_arn=rotate.function.function_arn,
             rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
                 schedule_expression=f"rate({days} days)", duration="2h"
             ),
         )
         # The first rotation starts with it: all that the function may do and change must be there.
-        schedule.node.add_dependency(made)
+        schedule.node.add_dependency(rotate)

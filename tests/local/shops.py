@@ -1,0 +1,69 @@
+"""A shop: a database, its secret in Secrets Manager, and the lake that its table is ingested to."""
+
+import functools
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from brigade.database.secret import Secret
+from brigade.ingest.outcome import Outcome
+from brigade.ingest.rows import Rows
+from brigade.ingest.run import Run
+from brigade.ingest.target import Target
+from brigade.ingest.window import window
+from brigade.state import State
+from local.postgres import Postgres
+from tests.database.tables import execute, source
+from tests.local.ingests import PART, Lake
+
+
+@dataclass
+class Shop:
+    """A database, its secret in Secrets Manager, and a lake."""
+
+    lake: Lake
+    postgres: Postgres
+    secrets: Any
+    name: str = field(default_factory=lambda: f"shop/{uuid.uuid4()}")
+    role: str = field(default_factory=lambda: f"r{uuid.uuid4().hex}")
+
+    def rotate(self, *, first: bool = False) -> None:
+        """Give the role and the secret a new password."""
+        password = f"p@:/{uuid.uuid4()}"
+        execute(
+            self.postgres,
+            f"{'CREATE' if first else 'ALTER'} ROLE {self.role} LOGIN PASSWORD '{password}'",
+            f"GRANT pg_read_all_data TO {self.role}",
+        )
+        fields = {"engine": "postgres", "host": self.postgres.host, "port": self.postgres.port, "dbname": "postgres"}
+        value = json.dumps(fields | {"username": self.role, "password": password})
+        if first:
+            self.secrets.create_secret(Name=self.name, SecretString=value)
+        else:
+            self.secrets.put_secret_value(SecretId=self.name, SecretString=value)
+
+    def run(self, date: str = "2026-11-22", remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> Outcome:
+        usual = {"secret": self.name, "table": "events", "key": ("id",), "page_bytes": 1024 * 1024}
+        declared = source(**(usual | changes))
+        target = Target("numbers", date, self.lake.lake, self.lake.state)
+        self.said: list[str] = []
+        windows = functools.partial(window, State(self.lake.s3, self.lake.state), "numbers", date)
+        self.rows = Rows(declared, self.secret, remaining, windows if declared.since else None)
+        return Run(
+            source=declared,
+            target=target,
+            api=self.rows,
+            s3=self.lake.s3,
+            remaining=remaining,
+            say=self.said.append,
+            part_bytes=PART,
+        )()
+
+    def __post_init__(self) -> None:
+        self.rotate(first=True)
+        self.secret = Secret(self.secrets, self.name)
+
+    def ids(self) -> list[int]:
+        return [row["id"] for row in self.lake.rows()]
