@@ -26,7 +26,7 @@ def start(home: Home, port: int) -> bool:
     """
     if home.running():
         return False
-    _refuse_taken(port)
+    refuse_taken(port, "end what listens there or choose another with --port or BRIGADE_LOCAL_PORT")
     home.make()
     shutil.rmtree(home.temporary)
     home.temporary.mkdir()
@@ -71,16 +71,14 @@ def _end(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _refuse_taken(port: int) -> None:
+def refuse_taken(port: int, remedy: str) -> None:
+    """Fail with LocalError, which ends with the remedy, where a server could not listen on 127.0.0.1:``port`` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise LocalError(
-                f"port {port} of 127.0.0.1 cannot be had ({error.strerror}); end what listens there or choose another "
-                "with --port or BRIGADE_LOCAL_PORT"
-            ) from None
+            raise LocalError(f"port {port} of 127.0.0.1 cannot be had ({error.strerror}); {remedy}") from None
 
 
 def _await_answer(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

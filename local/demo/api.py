@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import csv
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.home import LocalError
+from local.process import refuse_taken
 
 PORT = 4701
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -53,14 +53,7 @@ def serving(folder: Path, port: int = PORT) -> Iterator[str]:
     Fails with LocalError, on one line, when the port is taken or the API does not answer within 30 s; its log is
     ``folder/api.log``.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LocalError(
-                f"port {port} of 127.0.0.1, for the demo's API, is in use: end what listens there"
-            ) from error
+    refuse_taken(port, "the demo's API needs it: end what listens there")
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.demo.api", "--port", str(port), "--folder", str(folder), "--tied"]
     with (folder / "api.log").open("wb") as log:

@@ -14,6 +14,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.postgres import Postgres
+
 if TYPE_CHECKING:
     from tests.local.deployment import Deployment
     from tests.local.inventory_lake import Lake
@@ -27,6 +29,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL of the module's own."""
+    server = Postgres()
+    yield server
+    server.close()
 
 
 @dataclass(frozen=True)

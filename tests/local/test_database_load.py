@@ -30,13 +30,6 @@ COLUMNS = (
 )
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    server = Postgres()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def lake(emulator: Emulator) -> Iterator[Lake]:
     with lake_of(emulator.root("s3")) as made:

@@ -26,13 +26,6 @@ from tests.local.ingests import PART, Lake, lake_of
 COUNT = 4000
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    server = Postgres()
-    yield server
-    server.close()
-
-
 @dataclass
 class Shop:
     """A table of this test's own, with keys that are far from even, and a lake."""

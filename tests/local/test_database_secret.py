@@ -1,7 +1,7 @@
 """A secret of Secrets Manager at run time, and the database that it opens: both real."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +16,6 @@ from local.postgres import Postgres
 from tests.local.conftest import Emulator
 
 Create = Callable[[str], str]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    server = Postgres()
-    yield server
-    server.close()
 
 
 @pytest.fixture
