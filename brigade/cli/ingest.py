@@ -177,9 +177,9 @@ def replay(context: typer.Context, name: _Name, date: _Date = None) -> None:
     """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
     import msgspec
 
+    from brigade.ingest.instants import now
     from brigade.ingest.partitions import parts
     from brigade.ingest.replay import replay as again
-    from brigade.ingest.run import now
     from brigade.s3.head import head
     from brigade.state import State
 

@@ -93,7 +93,7 @@ def unlimited() -> float:
 def one_pass(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
     """Give a pass over the source that writes nothing by itself."""
     from brigade.ingest.extract import Extract
-    from brigade.ingest.run import now
+    from brigade.ingest.instants import now
     from brigade.ingest.target import date_of
     from brigade.jsonl import Stamp
 

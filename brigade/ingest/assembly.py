@@ -12,6 +12,7 @@ from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.digests import Digests
 from brigade.ingest.feed import Feed
+from brigade.ingest.overlap import Overlap
 from brigade.ingest.parts import Parts
 from brigade.ingest.pour import Pour
 from brigade.ingest.stages import Stages
@@ -51,6 +52,7 @@ class Assembly:
             runs=checkpoint.runs if holder in checkpoint.runs else (*checkpoint.runs, holder),
             tail=b"",
         )
+        self._overlap = Overlap(source.tracked, state, target, checkpoint) if source.tracked else None
         self._pour = Pour(
             source,
             Stamp(target.date, checkpoint.ts),
@@ -58,6 +60,7 @@ class Assembly:
             records=checkpoint.records,
             broken=checkpoint.broken,
             quarantine=checkpoint.quarantine,
+            overlap=self._overlap,
         )
         kind = Stages if source.objects else Parts
         self._body: Parts | Stages = kind(s3, target, source, checkpoint, part_bytes)
@@ -99,10 +102,12 @@ class Assembly:
         )
         if step.done:
             self._pour.check(step.page.place)
+            if self._overlap:
+                self._overlap.end(step.page.place)
         if self._body.full:
             chunk: Any = self._body.take()
             self._wait()
-            reached = replace(self._reached, profile=self._pour.profile.copy())
+            reached = self._reached = self._counted()
             self._sending = self._pool.submit(self._store, chunk, reached)
 
     def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
@@ -110,7 +115,7 @@ class Assembly:
 
         ``wake``: until when the API wants not to be asked.
         """
-        self._reached = replace(self._reached, profile=self._pour.profile.copy(), wake=wake)
+        self._reached = replace(self._counted(), wake=wake)
         done = self._reached.done
         chunk: Any = self._body.take(last=done)
         self._wait()
@@ -143,6 +148,14 @@ class Assembly:
             # What went wrong first is what must be read; the bucket's rule clears an upload that stays.
             with suppress(BrigadeError):
                 self._body.unnamed.abort()
+
+    def _counted(self) -> Checkpoint:
+        """Give what was reached with what is known of the records until there."""
+        reached = replace(self._reached, profile=self._pour.profile.copy())
+        if not self._overlap:
+            return reached
+        overlap = self._overlap
+        return replace(reached, newest=overlap.newest, left_out=overlap.left_out, recent=overlap.recent)
 
     def _wait(self) -> None:
         sending, self._sending = self._sending, None

@@ -104,6 +104,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     profile: Profile = msgspec.field(default_factory=Profile)
     broken: int = 0
     """The records in ``quarantine``, which is gzip JSON Lines."""
+    left_out: int = 0
+    newest: str | None = None
+    """How far the records of an incremental source reach, and, packed, those that the next date shall leave out."""
+    recent: bytes = b""
     quarantine: bytes = b""
     requests: int = 0
     retries: int = 0
@@ -152,6 +156,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """How the records differ from those of the date before, a line each."""
     broken: int = 0
     """The records that broke the contract and are in the quarantine object."""
+    left_out: int = 0
+    """The records that a date before had published already."""
+    newest: str | None = None
+    """How far the records of an incremental source reached, where they say it: the next date begins there."""
     requests: int = 0
     retries: int = 0
     waited_s: float = 0.0

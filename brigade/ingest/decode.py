@@ -20,7 +20,7 @@ _RAW = msgspec.json.Decoder(msgspec.Raw)
 def decode(source: Feed, body: bytes | bytearray, place: str) -> Page:
     """Give the records of a whole answer; InvalidData, naming the place, when it is not what the source declares."""
     if source.format == "json":
-        return split(body, records=source.records, values=source.pagination.values, place=place)
+        return split(body, records=source.records, values=source.values, place=place)
     if source.format == "jsonl":
         return _of_lines(body, place)
     check_utf8(body, place)

@@ -14,6 +14,7 @@ from brigade.ingest.contract import Checks
 from brigade.ingest.pagination import Answer, Pagination
 
 if TYPE_CHECKING:
+    from brigade.ingest.since import Newest, Since
     from brigade.ingest.walk import Reads
     from brigade.state import State
 _PREFIX = r"([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?"
@@ -116,6 +117,16 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     def incremental(self) -> bool:
         """Whether a date's records begin where those of the last published date ended, so that dates go in order."""
         return bool(getattr(self, "since", None))
+
+    @property
+    def tracked(self) -> "Since | Newest | None":
+        """How the records themselves say what is new; None: they do not."""
+        return None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The paths of an answer, beside its records', that are looked at."""
+        return self.pagination.values
 
     @property
     def partitions(self) -> int:

@@ -1,6 +1,5 @@
 """A date that is read as ranges of a key: where they are cut, which are left, and the receipt of the whole."""
 
-import datetime
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from brigade import __version__
 from brigade.errors import ConditionLost, SettingsError, UsageError
 from brigade.ingest.checkpoint import Checkpoint, Published, Receipt
 from brigade.ingest.feed import Feed
+from brigade.ingest.instants import now
 from brigade.ingest.outcome import Outcome, outcome
 from brigade.ingest.profile import Profile
 from brigade.ingest.publish import Publishes, differs
@@ -149,7 +149,7 @@ class Partitions:
             runs=tuple(dict.fromkeys(run for receipt in receipts for run in receipt.runs)),
             times=replace(slowest, total_s=round(sum(receipt.times.total_s for receipt in receipts), 3)),
             ingest_ts=min(receipt.ingest_ts for receipt in receipts),
-            published_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            published_at=now(),
             seconds=round(sum(receipt.seconds for receipt in receipts), 3),
             invocations=sum(receipt.invocations for receipt in receipts),
             profile=profile,

@@ -1,6 +1,7 @@
 """Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 
 from brigade.errors import InvalidData
 from brigade.ingest.feed import Feed
+from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
 from brigade.jsonl import Gzip, Page, Stamp
 
@@ -19,7 +21,7 @@ _TOLERATED_FROM = 100
 class Pour:
     """Give the lines of pages, and count: ``records`` written, ``broken`` in ``quarantine``, ``profile`` of what came.
 
-    ``patient``: any share of the records may break the contract.
+    ``patient``: any share of the records may break the contract. ``overlap``: says which records to leave out.
 
     Memory: a block of some 128 KiB as objects, the widest record at least, and the quarantine, 4 MiB of gzip at most.
     """
@@ -34,10 +36,11 @@ class Pour:
         broken: int = 0,
         quarantine: bytes = b"",
         patient: bool = False,
+        overlap: Overlap | None = None,
     ) -> None:
         self.records, self.broken, self.quarantine = records, broken, quarantine
         self.profile = profile
-        self._source, self._stamp = source, stamp
+        self._source, self._stamp, self._overlap = source, stamp, overlap
         self._tolerated = 1.0 if patient or not source.contract else source.contract.tolerated
         self._objects = source.transforms or source.contract is not None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal if source.exact else None)
@@ -50,6 +53,8 @@ class Pour:
         more records than the contract tolerates break it.
         """
         self.profile.see(page.records)
+        if self._overlap:
+            page = replace(page, records=self._overlap.fresh(page))
         if self._objects:
             yield from self._changed(page)
         else:

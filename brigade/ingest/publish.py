@@ -1,6 +1,5 @@
 """From all pages durable to what is published, its receipt, and nothing left over."""
 
-import datetime
 import gzip
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,8 +12,10 @@ from brigade.errors import ConditionLost, InvalidData
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.digests import Chain, Digests, Running
 from brigade.ingest.feed import Feed
+from brigade.ingest.instants import now
 from brigade.ingest.objects import sweep
 from brigade.ingest.outcome import Outcome, outcome
+from brigade.ingest.overlap import remember
 from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
 from brigade.ingest.profile import Profile, drift
 from brigade.ingest.target import Target
@@ -117,6 +118,8 @@ def _finish(
     checkpoint, state = entry.value, State(s3, target.state)
     if written and not digests:
         digests = _read_again(s3, source, target, checkpoint, written)
+    if source.tracked:
+        remember(state, target, checkpoint)
     receipt = Receipt(
         source=target.source,
         date=target.date,
@@ -136,13 +139,15 @@ def _finish(
         last=checkpoint.last,
         times=checkpoint.times,
         ingest_ts=checkpoint.ts,
-        published_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        published_at=now(),
         seconds=checkpoint.seconds,
         invocations=checkpoint.invocations,
         epoch=checkpoint.lease.epoch,
         profile=checkpoint.profile,
         drift=() if target.partition else differs(state, target, checkpoint.profile),
         broken=checkpoint.broken,
+        left_out=checkpoint.left_out,
+        newest=checkpoint.newest,
         requests=checkpoint.requests,
         retries=checkpoint.retries,
         waited_s=round(checkpoint.waited_s, 3),

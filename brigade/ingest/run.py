@@ -10,9 +10,11 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
+from brigade.ingest import turn
 from brigade.ingest.assembly import Assembly
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.feed import Feed
+from brigade.ingest.instants import in_seconds, now
 from brigade.ingest.objects import publish_next
 from brigade.ingest.outcome import Kind, Outcome, outcome
 from brigade.ingest.publish import Publishes, discard, earlier, publish, set_aside
@@ -116,6 +118,8 @@ class Run:
         assembly = Assembly(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
             with assembly:
+                if self.source.incremental and not entry.value.done:
+                    turn.take(self.s3, self.target, entry.value.lease.holder or "")
                 kind = "published" if entry.value.done else self._gather(assembly, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
@@ -159,7 +163,7 @@ class Run:
                 assembly.rest()  # what came is not asked for again by the run that tries later
                 raise
             self.say(f"{self.target}: {error}")
-            assembly.rest(wake=now_after(error.after_s))
+            assembly.rest(wake=in_seconds(error.after_s))
             return "wait"
         except BrigadeError as error:
             fresh = assembly.entry.value.pages == begun.pages
@@ -259,14 +263,3 @@ class _Again(BrigadeError):
 
 class _CursorExpired(BrigadeError):
     """The API does not take the cursor that a resumed run goes on from, and the source says to start again."""
-
-
-def now() -> str:
-    """Give this instant as ISO 8601 in UTC, to the millisecond."""
-    return now_after(0)
-
-
-def now_after(seconds: float) -> str:
-    """Give the instant in so many seconds as ISO 8601 in UTC, to the millisecond."""
-    instant = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

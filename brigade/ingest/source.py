@@ -11,7 +11,7 @@ import msgspec
 from brigade.ingest.authentication import Authentication, Secret, secrets_of
 from brigade.ingest.feed import Feed
 from brigade.ingest.pagination import Pagination, Request
-from brigade.ingest.since import Since
+from brigade.ingest.since import Newest, Since
 
 if TYPE_CHECKING:
     from brigade.ingest.walk import Reads
@@ -66,7 +66,7 @@ class Source(Feed, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     """What to do with answers, the first that fits; else 401 refreshes, 429 and 5xx are retried, all but 200 fail."""
     rate: Rate | None = None
-    since: Since | None = None
+    since: Since | Newest | None = None
     """Which part of the records a run asks for; None: all."""
     tries: int = 6
     """How often a page is asked for until the run gives up."""
@@ -82,11 +82,22 @@ class Source(Feed, frozen=True, kw_only=True):
         self._check("rate", not self.rate or (self.rate.requests > 0 and self.rate.seconds > 0), "more than nothing")
         if self.format != "json" or self.single:
             self._check("pagination", not self.pagination.values, "no paths in an answer that is not one JSON document")
+            self._check("since", not self.since or not self.since.at, "no path in an answer that is not one document")
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets that its credentials are in."""
         return tuple(secrets_of(self.authentication))
+
+    @property
+    def tracked(self) -> Since | Newest | None:
+        """How the records themselves say what is new; None: they do not."""
+        return self.since if self.since and (self.since.key or not self.since.bounded) else None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The paths of an answer, beside its records', that are looked at."""
+        return tuple(dict.fromkeys((*super().values, *([self.since.at] if self.since and self.since.at else []))))
 
     @property
     def address(self) -> str:
@@ -122,7 +133,9 @@ class Source(Feed, frozen=True, kw_only=True):
         since = self.since
         if since is None:
             return self
-        taken = window(state, name, date, lambda after: since.end(after, datetime.datetime.now(datetime.UTC)))
-        begin = taken.after or since.first
-        span = {since.parameter: begin, since.until: taken.until or begin}
+        bounded = since.bounded and not since.key  # what a date left out is known of the last one only
+        taken = window(
+            state, name, date, lambda after: since.end(after, datetime.datetime.now(datetime.UTC)), bounded=bounded
+        )
+        span = since.parameters(taken.after, taken.until)
         return msgspec.structs.replace(self, parameters={**self.parameters, **span})

@@ -82,6 +82,20 @@ class Target:
         return f"receipts/{self.source}/{self.date}.json"
 
     @property
+    def window(self) -> str:
+        """The key of from where to where a date of an incremental source reads, in the state bucket."""
+        return f"ingest/{self.source}/windows/{self.date}.json"
+
+    @property
+    def turn(self) -> str:
+        """The key of which date of an incremental source is under way, in the state bucket."""
+        return f"ingest/{self.source}/turn.json"
+
+    def remembered(self, date: str) -> str:
+        """The key, in the state bucket, of what the date behind ``date`` leaves out; of ``""`` what all start with."""
+        return f"ingest/{self.source}/remembered/{date}"
+
+    @property
     def _name(self) -> str:
         return f"{self.source}-{self.partition}" if self.partition else self.source
 

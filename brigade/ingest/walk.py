@@ -76,7 +76,7 @@ def walk(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
 
 def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
     cursor, seen, mark, total, number = start.next, start.seen, start.mark, start.total, start.pages
-    reached, progress = start.records + start.broken, time.monotonic()
+    reached, progress = start.profile.records, time.monotonic()
     while True:
         number += 1
         place = f"page {number} ({api.address(cursor)})"

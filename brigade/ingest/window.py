@@ -6,39 +6,68 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from brigade.errors import ConditionLost, NotFound, UsageError
-from brigade.s3 import Absent
+from brigade.errors import ConditionLost, UsageError
+from brigade.s3 import Absent, Matches
 from brigade.state import State
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Values of the column ``since``, as text: behind ``after``, up to ``until`` with it; None before the first row."""
+    """Values of what grows, as text: behind ``after``, up to ``until`` with it; None before the first record.
+
+    Where no end is known before all records are, ``until`` is ``after`` until they are published.
+    """
 
     after: str | None
     until: str | None
 
 
-def window(state: State, source: str, date: str, newest: Callable[[str | None], str | None]) -> Window:
+def window(
+    state: State,
+    source: str,
+    date: str,
+    newest: Callable[[str | None], str | None],
+    *,
+    bounded: bool = True,
+) -> Window:
     """Give the window of a date: what an earlier run of it took, else from the end of the last published date to the
     ``newest(after)`` there is now, which is then kept: whoever goes on, or begins again, reads the same rows.
 
-    A window that is not published moves nothing: the next date begins where it began.
+    A window that is not published moves nothing: the next date begins where it began. One that began where, meanwhile,
+    no date ends any more is taken anew. Two dates at once are for ``turn`` to prevent.
 
-    Fails with UsageError when a later date was published, since its rows would come twice.
+    Fails with UsageError when a later date was published, since its rows would come twice; but a published date whose
+    window is ``bounded`` may be read again.
     """
-    key = f"ingest/{source}/windows/{{}}.json".format
-    if kept := state.get(key(date), Window):
+    key = _key(source, date)
+    dates = _published(state, source)
+    kept = state.get(key, Window)
+    if kept and date in dates and bounded:
         return kept.value
-    published = sorted(PurePosixPath(name).stem for name in state.list(f"receipts/{source}/"))
-    if published and published[-1] > date:
-        raise UsageError(f"{source} is incremental and {published[-1]} is published: {date} would bring its rows again")
-    before = state.get(key(published[-1]), Window) if published else None
-    after = before.value.until if before else None
+    if dates and dates[-1] > date:
+        raise UsageError(f"{source} is incremental and {dates[-1]} is published: {date} would bring its rows again")
+    last = before(state, source, date)
+    ended = state.get(_key(source, last), Window) if last else None
+    after = ended.value.until if ended else None
+    if kept and kept.value.after == after:
+        return kept.value
     made = Window(after=after, until=newest(after) or after)
-    with suppress(ConditionLost):  # another run took it at the same time
-        state.put(key(date), made, Absent())
+    with suppress(ConditionLost):  # another run of the date took it at the same time
+        state.put(key, made, Matches(kept.version) if kept else Absent())
         return made
-    kept = state.get(key(date), Window)
-    if kept is None:
-        raise NotFound(f"the window of {source} {date} was dropped while it was read; run it again")
-    return kept.value
+    taken = state.get(key, Window)
+    if taken is None:
+        raise ConditionLost(f"the window of {source} {date} was dropped while it was read; run it again")
+    return taken.value
+
+
+def before(state: State, source: str, date: str) -> str | None:
+    """Give the last date before this one that is published."""
+    return next((each for each in reversed(_published(state, source)) if each < date), None)
+
+
+def _published(state: State, source: str) -> list[str]:
+    return [PurePosixPath(name).stem for name in state.list(f"receipts/{source}/")]
+
+
+def _key(source: str, date: str) -> str:
+    return f"ingest/{source}/windows/{date}.json"

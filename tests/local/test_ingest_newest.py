@@ -1,0 +1,367 @@
+"""An API whose records, or answers, say how far they reach: the next date goes on there, and doubles nothing."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
+from brigade.ingest import overlap, turn
+from brigade.ingest.checkpoint import Checkpoint, Receipt
+from brigade.ingest.contract import Contract
+from brigade.ingest.outcome import Outcome
+from brigade.ingest.pagination import Cursor, Offset, Pagination
+from brigade.ingest.run import Run
+from brigade.ingest.since import Newest, Since
+from brigade.ingest.target import Target
+from brigade.state import State
+from brigade.state.lease import Lease
+from tests.local.conftest import Emulator
+from tests.local.faults import Faulty
+from tests.local.ingests import PART, Lake, lake_of, wide
+from tests.unit.ingest.api import Answer, Server, page, serving, source
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def at(hours: float) -> str:
+    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+
+
+def event(number: int, hours: float, **more: Any) -> dict[str, Any]:
+    return {"id": number, "at": at(hours), **more}
+
+
+@dataclass
+class Events:
+    """An API with events, of which it gives those from an instant on, with it, so many a page, in any order."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    size: int = 3
+
+    def __call__(self, number: int, query: dict[str, str]) -> Answer:
+        found = [row for row in self.rows if row["at"] >= query.get("from", "")]
+        start = int(query.get("after", "0"))
+        following = start + self.size
+        return page(found[start:following], str(following) if following < len(found) else None)
+
+
+@dataclass
+class Dates:
+    """Runs of the dates of one source."""
+
+    lake: Lake
+    since: Any = field(default_factory=lambda: Newest(parameter="from", field="at", key=("id",)))
+
+    def target(self, date: str) -> Target:
+        return replace(self.lake.target, date=date)
+
+    def run(self, server: Server, date: str, s3: Any = None, **changes: Any) -> Outcome:
+        remaining: Callable[[], float] = changes.pop("remaining", lambda: 900.0)
+        how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}
+        declared = source(**({"since": self.since} | changes))
+        state = State(self.lake.s3, self.lake.state)
+        read = declared.reader("numbers", url=server.url, client=lambda _: None, state=state)
+        return Run(
+            source=declared,
+            target=self.target(date),
+            api=read(remaining, date),
+            s3=s3 or self.lake.s3,
+            remaining=remaining,
+            say=lambda _: None,
+            part_bytes=PART,
+            **how,
+        )()
+
+    def ids(self, date: str) -> list[Any]:
+        return [row["id"] for row in self.lake.rows_of(self.target(date).key)]
+
+    def receipt(self, date: str) -> Receipt:
+        entry = State(self.lake.s3, self.lake.state).get(self.target(date).receipt, Receipt)
+        assert entry
+        return entry.value
+
+
+@pytest.fixture
+def dates(emulator: Emulator) -> Iterator[Dates]:
+    with lake_of(emulator.root("s3")) as lake:
+        yield Dates(lake)
+
+
+def asked(server: Server) -> list[str | None]:
+    return [query.get("from") for query in server.queries if "after" not in query]
+
+
+def test_a_date_goes_on_at_the_greatest_value_that_was_published(dates: Dates) -> None:
+    events = Events([event(1, 5), event(2, 9), event(3, 2), event(4, 7)])
+    with serving(events) as server:
+        assert dates.run(server, "2026-11-02").records == 4
+        assert dates.receipt("2026-11-02").newest == at(9)
+        events.rows.append(event(5, 12))
+        with pytest.raises(InvalidData, match="break the contract"):
+            dates.run(server, "2026-11-03", contract=Contract(fields={}, tolerated=0.0))
+        assert dates.run(server, "2026-11-03").records == 1
+        assert dates.run(server, "2026-11-04").records == 0
+        assert dates.receipt("2026-11-04").newest == at(12), "no records move nothing"
+        events.rows.append(event(6, 12))
+        assert dates.run(server, "2026-11-05").records == 1
+        assert asked(server) == [None, at(9), at(9), at(12), at(12)]
+    assert (dates.ids("2026-11-03"), dates.ids("2026-11-05")) == ([5], [6])
+    assert dates.receipt("2026-11-05").left_out == 1, "the API takes the beginning as within"
+
+
+def test_without_a_key_what_the_api_gives_twice_is_there_twice(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", field="at", first=at(1))
+    with serving(Events([event(1, 0), event(2, 3)])) as server:
+        assert dates.run(server, "2026-11-02").records == 1
+        assert dates.run(server, "2026-11-03").records == 1
+        assert asked(server) == [at(1), at(3)]
+
+
+def test_an_integer_may_be_what_grows(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", field="id", kind="integer", overlap=5, key=("id",))
+
+    def answer(_: int, query: dict[str, str]) -> Answer:
+        return page([{"id": number} for number in rows if number >= int(query.get("from", "0"))], None)
+
+    rows = [2, 9, 10]
+    with serving(answer) as server:
+        dates.run(server, "2026-11-02")
+        rows += [7, 11]
+        dates.run(server, "2026-11-03")
+        rows += [6]
+        dates.run(server, "2026-11-04")
+        assert asked(server) == [None, "5", "6"]
+    assert [dates.ids(f"2026-11-0{day}") for day in (2, 3, 4)] == [[2, 9, 10], [7, 11], [6]]
+
+
+def test_an_answer_may_say_where_the_next_run_begins(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", at="meta.sync")
+
+    def answer(number: int, query: dict[str, str]) -> Answer:
+        meta = {"sync": f"token {number}"} if number in (1, 3) else {}
+        following = str(number) if number == 1 else None
+        return Answer(json.dumps({"rows": [{"n": number}], "meta": meta, "next": following}).encode())
+
+    with serving(answer) as server:
+        dates.run(server, "2026-11-02")
+        dates.run(server, "2026-11-03")
+        with pytest.raises(InvalidData, match="no answer had a value at meta"):
+            dates.run(server, "2026-11-04")
+        assert [query.get("from") for query in server.queries] == [None, None, "token 1", "token 3"]
+        assert dates.receipt("2026-11-03").newest == "token 3"
+
+
+def test_what_comes_late_comes_once_and_what_changed_comes_again(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", field="at", overlap=6 * 3600, key=("id",))
+    events = Events([event(number, number) for number in range(10)])
+    with serving(events) as server:
+        assert dates.run(server, "2026-11-02").records == 10
+        events.rows += [event(20, 4.5), event(8, 9.5)]
+        dates.run(server, "2026-11-03")
+        dates.run(server, "2026-11-04")
+        assert asked(server)[1:] == ["2026-11-01T03:00:00.000Z", "2026-11-01T03:30:00.000Z"]
+    assert (dates.ids("2026-11-03"), dates.ids("2026-11-04")) == ([20, 8], [])
+    assert dates.receipt("2026-11-03").left_out == 7
+    kept = [key for key in dates.lake.keys(dates.lake.state) if "remembered" in key]
+    assert kept == [dates.target("").remembered(f"2026-11-0{day}") for day in (3, 4)]
+
+
+def test_a_window_leaves_out_what_the_last_one_had(dates: Dates) -> None:
+    since = Since(parameter="from", until="to", first=at(0), step_s=86400, overlap_s=7200, field="at", key=("id",))
+    dates.since = since
+    events = Events([event(1, 23), event(2, 24), event(3, 30)])
+
+    def answer(number: int, query: dict[str, str]) -> Answer:
+        within = Events([row for row in events.rows if row["at"] <= query["to"].replace(".000", "")])
+        return within(number, {**query, "from": query["from"].replace(".000", "")})
+
+    with serving(answer) as server:
+        assert dates.run(server, "2026-11-02").records == 2
+        events.rows.append(event(4, 22.5))
+        assert dates.run(server, "2026-11-03").records == 2
+        assert asked(server) == [at(0), "2026-11-01T22:00:00.000Z"]
+    assert dates.ids("2026-11-03") == [3, 4]
+    assert dates.receipt("2026-11-03").left_out == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"id": 1}, r"page 1 .*, record 2: at is no instant"),
+        ({"id": 1, "at": "yesterday"}, "at is no instant"),
+        ({"id": 1, "at": 7}, "at is no instant"),
+        ({"at": at(1)}, "record 2: id is missing, by which the source knows it again"),
+        ({"at": {}, "id": 1}, "the source tells new records by it"),
+    ],
+)
+def test_a_record_without_its_place_publishes_nothing(dates: Dates, row: dict[str, Any], said: str) -> None:
+    with serving(lambda *_: page([event(0, 0), row], None)) as server, pytest.raises(InvalidData, match=said):
+        dates.run(server, "2026-11-02")
+    assert not dates.lake.keys(dates.lake.lake)
+
+
+def test_more_than_can_be_remembered_is_said_and_publishes_nothing(dates: Dates) -> None:
+    rows = [event(number, 0) for number in range(overlap.MOST + 1)]
+    with serving(lambda *_: page(rows, None)) as server:
+        with pytest.raises(InvalidData, match="shorten the overlap of the source"):
+            dates.run(server, "2026-11-02")
+        assert not dates.lake.keys(dates.lake.lake)
+        rows[0] = event(0, -1)
+        assert dates.run(server, "2026-11-02").records == overlap.MOST + 1
+        assert dates.run(server, "2026-11-03").records == 1, "that one is asked for by this API only"
+
+
+def rows_of(day: int) -> list[dict[str, Any]]:
+    """Wide records, most of them with a part of their own, which come again on the next day."""
+    records = wide(330, seed=day) if day == 1 else [*wide(330, seed=1)[150:], *wide(240, seed=2)]
+    return [{"at": at(number / 100 if record["id"].startswith("1-") else 4), **record} for number, record in
+            enumerate(records, 0 if day == 1 else 150)]  # fmt: skip
+
+
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_a_run_that_is_killed_leaves_out_the_same(dates: Dates, nth: int) -> None:
+    """At any write: lease, turn, checkpoint of a part and of all, window, what the next date leaves out, receipt."""
+    dates.since = Newest(parameter="from", field="at", overlap=6 * 3600, key=("id",))
+    rows = rows_of(1)
+
+    def answer(_: int, query: dict[str, str]) -> Answer:
+        start = int(query.get("after", "0"))
+        return page(rows[start : start + 60], str(start + 60) if start + 60 < len(rows) else None)
+
+    def killed(call: Callable[[], Any]) -> Any:
+        call()
+        raise KeyboardInterrupt
+
+    with serving(answer) as server:
+        dates.run(server, "2026-11-02")
+        rows = rows_of(2)
+        client = Faulty(dates.lake.s3, "put_object", *[lambda call: call()] * (nth - 1), killed)
+        with pytest.raises(KeyboardInterrupt):
+            dates.run(server, "2026-11-03", s3=client, holder="execution")
+        dates.run(server, "2026-11-03", holder="execution")
+        assert dates.run(server, "2026-11-04").records == 0
+    assert dates.ids("2026-11-03") == [f"2-{number}" for number in range(240)]
+    assert dates.receipt("2026-11-03").left_out == 180
+
+
+@pytest.mark.parametrize("kind", [Offset(total="total"), Cursor(at="next", parameter="offset", total="total")])
+def test_records_that_were_left_out_count_where_pages_are_counted(dates: Dates, kind: Pagination) -> None:
+    """Also by a run that goes on: in its checkpoint are the records that came, not those that were written."""
+    rows = [event(number, 1) for number in range(8)]
+
+    def answer(_: int, query: dict[str, str]) -> Answer:
+        start = int(query.get("offset", "0"))
+        following = str(start + 3) if start + 3 < len(rows) else None
+        return Answer(json.dumps({"rows": rows[start : start + 3], "total": len(rows), "next": following}).encode())
+
+    with serving(answer) as server:
+        dates.run(server, "2026-11-02", pagination=kind)
+        rows += [event(number, 1) for number in range(8, 12)]
+        outcomes = [dates.run(server, "2026-11-03", pagination=kind, remaining=lambda: 1.0) for _ in range(4)]
+        assert [each.outcome for each in outcomes] == ["more", "more", "more", "published"]
+    assert dates.ids("2026-11-03") == [8, 9, 10, 11]
+
+
+def held(dates: Dates, date: str, **changes: Any) -> None:
+    """A date that a run has begun."""
+    lease = changes.pop("lease", Lease(1, "execution of then", 900.0))
+    checkpoint = Checkpoint(write="w", ts=at(0), pages=1, lease=lease, **changes)
+    state = State(dates.lake.s3, dates.lake.state)
+    state.put(dates.target(date).checkpoint, checkpoint)
+    turn.take(dates.lake.s3, dates.target(date), "execution of then")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "is held by execution of then"),
+        ({"lease": Lease(1)}, "run that date to its end first, or `brigade ingest reset` it"),
+    ],
+)
+def test_of_two_dates_at_once_the_second_is_told_so(dates: Dates, changes: dict[str, Any], said: str) -> None:
+    held(dates, "2026-11-02", **changes)
+    with serving(Events([event(1, 1)])) as server:
+        for date in ("2026-11-01", "2026-11-03"):
+            expected = rf"^numbers is incremental, and its 2026-11-02 is not published yet: .*{said}"
+            with pytest.raises(ConditionLost, match=expected) as raised:
+                dates.run(server, date)
+            assert raised.value.exit_status == 3
+            assert "\n" not in str(raised.value)
+        assert server.queries == []
+    assert not dates.lake.keys(dates.lake.lake)
+
+
+def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> None:
+    state = State(dates.lake.s3, dates.lake.state)
+
+    def beside(call: Callable[[], Any]) -> Any:
+        state.put(dates.target("").turn, turn.Turn(date="2026-11-09", token="theirs"))
+        return call()
+
+    with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="begun at the same moment"):
+        dates.run(server, "2026-11-02", s3=Faulty(dates.lake.s3, "put_object", lambda call: call(), beside))
+
+
+def test_a_date_that_nobody_goes_on_with_gives_way_and_can_publish_nothing(dates: Dates) -> None:
+    held(dates, "2026-11-02", lease=Lease(1))
+    turn.take(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
+    assert dates.target("2026-11-02").checkpoint not in dates.lake.keys(dates.lake.state)
+    with serving(Events([event(1, 1)])) as server:
+        assert dates.run(server, "2026-11-03").outcome == "published"
+        with pytest.raises(UsageError, match="2026-11-03 is published: 2026-11-02 would bring its rows again"):
+            dates.run(server, "2026-11-02")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"wake": "2999-01-01T00:00:00.000Z"}, "to its end first"), ({"done": True}, "all of it was read")],
+)
+def test_a_date_that_waits_or_was_all_read_does_not_give_way(dates: Dates, changes: dict[str, Any], said: str) -> None:
+    held(dates, "2026-11-02", lease=Lease(1), **changes)
+    with pytest.raises(ConditionLost, match=said):
+        turn.take(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
+
+
+def test_only_the_last_date_can_be_replaced(dates: Dates) -> None:
+    events = Events([event(1, 1)])
+    with serving(events) as server:
+        dates.run(server, "2026-11-02")
+        events.rows.append(event(2, 2))
+        dates.run(server, "2026-11-03")
+        events.rows.append(event(3, 1.5))
+        assert dates.run(server, "2026-11-03", replace=True).records == 2
+        with pytest.raises(UsageError, match="2026-11-03 is published"):
+            dates.run(server, "2026-11-02", replace=True)
+    assert (dates.ids("2026-11-02"), dates.ids("2026-11-03")) == ([1], [2, 3])
+
+
+def test_in_any_order_every_record_is_published_once(dates: Dates) -> None:
+    """Records that come late, within the overlap, are of the next date; none is there twice or lost."""
+    chance, events = random.Random(7), Events(size=20)
+    dates.since = Newest(parameter="from", field="at", overlap=24 * 3600, key=("id",))
+    number = 0
+    with serving(events) as server:
+        for day in range(2, 8):
+            for _ in range(60):
+                number += 1
+                events.rows.append(event(number, 24 * day - chance.uniform(0, 24)))
+            chance.shuffle(events.rows)
+            dates.run(server, f"2026-11-{day:02}")
+    found = [each for day in range(2, 8) for each in dates.ids(f"2026-11-{day:02}")]
+    assert sorted(found) == list(range(1, number + 1))
+
+
+def test_an_api_that_fails_moves_nothing(dates: Dates) -> None:
+    events = Events([event(1, 1)])
+    with serving(events) as server:
+        dates.run(server, "2026-11-02")
+    with serving(lambda *_: Answer(b"", status=404)) as server:
+        for _ in range(2):
+            with pytest.raises(BrigadeError, match="404"):
+                dates.run(server, "2026-11-03")
+        assert asked(server) == [at(1), at(1)]
