@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
+from brigade.jobs.alike import groups
 from brigade.jobs.report import Report, Task, task_of
 from brigade.jobs.table import records
 from brigade.jobs.tally import Tally
@@ -21,8 +20,7 @@ BLOCK = 4 << 20
 _NAMES = ["bucket", "key", "version", "status", "first", "second", "message"]
 _AT_ONCE = 2
 _TELLING = (3, 4, 5, 1, 6)  # columns: all but the bucket and the version
-_LONG_HEX = r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b"
-_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_QUOTE = ord('"')
 _Counts = list[tuple[Task, int]]
 
 
@@ -69,7 +67,7 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def _end(text: bytes) -> int:
     end = text.rfind(b"\n") + 1
-    while end and text.count(b'"', 0, end) % 2:
+    while end and np.count_nonzero(np.frombuffer(text, np.uint8, end) == _QUOTE) % 2:
         end = text.rfind(b"\n", 0, end - 1) + 1
     return end
 
@@ -86,28 +84,7 @@ def _counted(block: bytes, name: str, line: int) -> _Counts:
         rows = records([block], name)
         return [(task_of(record, f"{name}, line {line + at}"), 1) for at, record in rows]
     columns = table.combine_chunks().to_batches()[0]
-    told = pc.binary_join_element_wise(*(columns.column(at) for at in _TELLING), "\0")
-    groups = _alike(_zeroed(told), np.arange(len(columns), dtype=np.int64), np.ones(len(columns), np.int64))
-    first = told.take(groups["row_min"].combine_chunks())
-    # Only what is left is looked at more closely: digits that are a run are one, long hexadecimals are ids.
-    folded = pc.replace_substring_regex(pc.replace_substring_regex(first, _LONG_HEX, "ID"), "[0-9]+", "0")
-    groups = _alike(folded, groups["row_min"], groups["tasks_sum"])
     return [
         (task_of([field[row].as_py() for field in columns.columns], f"{name}, row {row + 1} after line {line}"), tasks)
-        for row, tasks in sorted(zip(groups["row_min"].to_pylist(), groups["tasks_sum"].to_pylist(), strict=True))
+        for row, tasks in groups([columns.column(at) for at in _TELLING])
     ]
-
-
-def _alike(told: pa.StringArray, rows: Any, tasks: Any) -> pa.Table:
-    """Give the first row of each text, and how many tasks have it."""
-    table = pa.table({"told": told, "row": rows, "tasks": tasks})
-    return table.group_by("told", use_threads=False).aggregate([("row", "min"), ("tasks", "sum")])
-
-
-def _zeroed(texts: pa.StringArray) -> pa.StringArray:
-    """Give the texts with a zero for every digit: of the same lengths, so it costs one look at each byte."""
-    validity, starts, characters = texts.buffers()
-    if not characters:
-        return texts
-    zeros = pa.py_buffer(characters.to_pybytes().translate(_ALIKE))
-    return pa.Array.from_buffers(pa.string(), len(texts), [validity, starts, zeros], offset=texts.offset)
