@@ -4,8 +4,9 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from botocore.exceptions import BotoCoreError
 
 from brigade.cli.session import Session
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from brigade.ingest.feed import Feed
     from brigade.ingest.target import Target
     from brigade.ingest.walk import Reads
+
+Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
+Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace the object of --date, if nobody changes it meanwhile; asks first.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+_ALREADY = 3
 
 
 def last(session: Session, name: str) -> str | None:
@@ -109,3 +118,18 @@ def machine(session: Session, name: str) -> str:
             f"source {name!r} is not deployed in stage {session.stage!r}; deployed: {', '.join(machines) or 'none'}"
         )
     return machines[name]
+
+
+def sure(session: Session, name: str, date: str | None, *, yes: bool) -> None:
+    """Ask before what is published is replaced; a date that nobody stated is never replaced."""
+    if date is None:
+        raise UsageError("--replace takes the --date that shall be replaced")
+    session.confirm(f"Ingest {name} of {date} anew and replace what is published?", yes=yes)
+
+
+def finish(session: Session, answer: dict[str, Any]) -> None:
+    """Give what a run came to; one that found its date published exits 3."""
+    session.give(answer)
+    if answer["outcome"] == "already_published":
+        session.say(f"{answer['object']} was published already; it is as it was")
+        raise typer.Exit(_ALREADY)

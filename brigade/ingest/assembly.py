@@ -130,6 +130,7 @@ class Assembly:
 
     @entry.setter
     def entry(self, stored: Entry[Checkpoint]) -> None:
+        """Take what somebody else stored, who had it from here, as the checkpoint that is stored now."""
         self._durable, self._version = stored.value, stored.version
 
     @property

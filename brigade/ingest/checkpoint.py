@@ -65,7 +65,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ts: str
     """When the run started: the ``ingest_ts`` of all its records, so that a resumed run writes the same bytes."""
     replaces: str | None = None
-    """The ETag of the object that this run was told to replace, and nothing else than that."""
+    """The ETag of the object that this run was told to replace, and nothing else than that; of several, of their
+    receipt."""
+    former: Mapping[str, str] = {}
+    """Where several are replaced, their keys and the ETags that were read; without ``replaces`` beside it: keys of a
+    replacement that was broken off in their midst."""
     runs: tuple[str, ...] = ()
     """Who held the lease, in order: executions, or processes."""
     upload: str | None = None

@@ -42,7 +42,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     A module ``lambdas/ingest/sources/<name>.py`` defines ``SOURCE``; the stacks, the schedule, the alarms and the
     command find it there, and the module's name is the source's name.
 
-    Fails with SettingsError, naming the field and what it takes, when a value is impossible.
+    Fails with SettingsError, naming the field and what it takes, when a value is impossible; and for a Feed by itself.
     """
 
     stall_s: float = 900.0
@@ -74,6 +74,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """True: left out of a deployment to AWS, since what it reads is on this machine."""
 
     def __post_init__(self) -> None:
+        if type(self) is Feed:
+            raise SettingsError("a Feed by itself reads nothing; declare a Source or a TableSource")
         self._check("prefix", re.fullmatch(_PREFIX, self.prefix), "names of A-Z a-z 0-9 . _ - = with / between")
         least, most = _LEVELS[self.compression]
         self._check("level", self.level is None or least <= self.level <= most, f"{least} to {most}")
@@ -91,7 +93,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """What is read, as a person names it; no secrets."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of feed has its own: nothing is a Feed alone
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -153,7 +155,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         Arguments: ``url``, of this stage, in place of the declared one; ``client`` makes a client of AWS, by service;
         ``state``, where a rotated token and the windows of an incremental source are kept. Nothing is contacted.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of feed has its own: nothing is a Feed alone
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Give the cursor of the page behind ``answer``, None at the end. A source may override it."""

@@ -1,15 +1,16 @@
 """From staged members to several published objects, each whole and once."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from brigade.ingest.checkpoint import Checkpoint, Published
+from brigade.ingest.checkpoint import Checkpoint, Published, Share
 from brigade.ingest.digests import Running
 from brigade.ingest.feed import Feed
-from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
+from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.target import Target
+from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
 from brigade.s3.put import put
 from brigade.s3.range import fill
@@ -25,7 +26,9 @@ class Puts(Writes, Stores, Protocol):
 
 
 def publish_next(s3: Puts, source: Feed, target: Target, entry: Entry[Checkpoint]) -> Entry[Checkpoint] | None:
-    """Publish the next object of a checkpoint that is done, if its key is absent, and say so in the checkpoint.
+    """Publish the next object of a checkpoint that is done, and say so in the checkpoint: if its key is absent, or, of
+    a run that replaces, has still the ETag that was read when that began. A former object that the run has nothing for
+    gives way to one without records.
 
     Gives the checkpoint as it is then, None when all are published. May be repeated wherever another process was
     killed: an object that this run wrote is known by its token. Memory: 32 MiB and the largest stage.
@@ -35,44 +38,34 @@ def publish_next(s3: Puts, source: Feed, target: Target, entry: Entry[Checkpoint
     """
     done = entry.value
     there = {published.key for published in done.published}
-    for day, number in sorted((day, int(number)) for day, number in (name.split("/") for name in done.shares)):
-        name, key = f"{day}/{number}", target.object(day, number)
+    days = sorted((day, int(number)) for day, number in (name.split("/") for name in done.shares))
+    wanted = {target.object(day, number): f"{day}/{number}" for day, number in days}
+    for key in dict.fromkeys((*wanted, *(done.former if done.replaces else ()))):
         if key not in there:
-            published = _publish(s3, source, target, done, name, key)
+            published = _publish(s3, source, target, done, wanted.get(key), key)
             changed = replace(done, published=(*done.published, published))
             return State(s3, target.state).put(target.checkpoint, changed, Matches(entry.version))
     return None
 
 
-def _publish(s3: Puts, source: Feed, target: Target, done: Checkpoint, name: str, key: str) -> Published:
-    share, running = done.shares[name], Running()
-    metadata = {RUN: done.lease.holder or "", RECORDS: str(share.records)}
-    blocks = _members(s3, target, done, name)
+def _publish(s3: Puts, source: Feed, target: Target, done: Checkpoint, name: str | None, key: str) -> Published:
+    nothing = packer(source.compression, source.level)
+    empty = nothing.compress(b"") + nothing.flush()
+    share = done.shares[name] if name else Share(bytes=len(empty))
+    blocks, running = _members(s3, target, done, name) if name else iter([empty]), Running()
+    how: dict[str, Any] = {
+        "condition": Matches(done.former[key]) if done.replaces and key in done.former else Absent(),
+        "content_type": content_type(source),
+        "token": done.write,
+    }
+    holder = done.lease.holder or ""
     if share.bytes <= _SMALL:
         body = b"".join(blocks)
-        running.take(source.compression, [body])
-        metadata[PLAIN] = running.digests.plain
-        written = put(
-            s3,
-            target.lake,
-            key,
-            body,
-            condition=Absent(),
-            metadata=metadata,
-            content_type=content_type(source),
-            token=done.write,
-        )
+        plain = running.take(source.compression, [body]).digests.plain
+        written = put(s3, target.lake, key, body, metadata=metadata(target, holder, share.records, plain), **how)
     else:
-        with Writer(
-            s3,
-            target.lake,
-            key,
-            condition=Absent(),
-            metadata=metadata,
-            content_type=content_type(source),
-            token=done.write,
-            threads=1,
-        ) as writer:
+        known = metadata(target, holder, share.records)
+        with Writer(s3, target.lake, key, metadata=known, threads=1, **how) as writer:
             running.take(source.compression, _written(writer, blocks))
         written = writer.written
     return Published(

@@ -149,9 +149,8 @@ def remember(state: State, target: Target, done: Checkpoint) -> None:
         return
     last = before(state, target.source, target.date)
     put(state.client, state.bucket, target.remembered(target.date), done.recent)
-    kept = {target.remembered(target.date), target.remembered(last or target.date)}
     for key in list(state.list(target.remembered(""))):
-        if key not in kept:
+        if key < target.remembered(last or target.date):
             state.delete(key)
 
 

@@ -81,14 +81,26 @@ class Parts:
             key,
             content_type=content_type(self._source),
             token=self._write,
-            metadata={RUN: self._run},
+            metadata=metadata(self._target, self._run),
         )
         return self.unnamed
 
 
-RUN, RECORDS, PLAIN = "brigade-run", "brigade-records", "brigade-sha256"
-"""The metadata of a published object: who wrote it; and, where all is known when it is written, how many records it has
-and the SHA-256 of its lines. A multipart upload's metadata is fixed at its beginning: there the receipt has them."""
+RUN, RECORDS, PLAIN, RECEIPT = "brigade-run", "brigade-records", "brigade-sha256", "brigade-receipt"
+
+
+def metadata(target: Target, run: str, records: int | None = None, plain: str | None = None) -> dict[str, str]:
+    """Give the metadata of an object: who wrote it, where its receipt is, and, where they are known when it is begun,
+    how many records it has and the SHA-256 of its lines.
+
+    S3 takes the metadata of a multipart upload with CreateMultipartUpload, before its first part, and changes it only
+    by a copy of the whole object, which would be a second version of what is published once: there, these two are in
+    the receipt (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+    """
+    known = {RUN: run, RECEIPT: f"s3://{target.state}/{target.receipt}"}
+    if records is not None:
+        known[RECORDS] = str(records)
+    return known if plain is None else {**known, PLAIN: plain}
 
 
 def content_type(source: Feed) -> str:

@@ -16,7 +16,7 @@ from brigade.ingest.instants import now
 from brigade.ingest.objects import sweep
 from brigade.ingest.outcome import Outcome, outcome
 from brigade.ingest.overlap import remember
-from brigade.ingest.parts import PLAIN, RECORDS, RUN, content_type
+from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.profile import Profile, drift
 from brigade.ingest.target import Target
 from brigade.s3 import Absent, Matches
@@ -66,14 +66,15 @@ def _written(
     if checkpoint.upload:
         upload = Upload(s3, target.lake, target.key, checkpoint.upload, checkpoint.write)
         return upload.complete(checkpoint.parts, condition)
-    metadata = {RUN: checkpoint.lease.holder or "", RECORDS: str(checkpoint.records)}
     return put(
         s3,
         target.lake,
         target.key,
         checkpoint.tail,
         condition=condition,
-        metadata=metadata | ({PLAIN: digests.plain} if digests else {}),
+        metadata=metadata(
+            target, checkpoint.lease.holder or "", checkpoint.records, digests.plain if digests else None
+        ),
         content_type=content_type(source),
         token=checkpoint.write,
     )
@@ -120,7 +121,23 @@ def _finish(
         digests = _read_again(s3, source, target, checkpoint, written)
     if source.tracked:
         remember(state, target, checkpoint)
-    receipt = Receipt(
+    drift = () if target.partition else differs(state, target, checkpoint.profile)
+    receipt = _receipt(target, checkpoint, written, digests, drift)
+    state.put(target.receipt, receipt)
+    # Now that the key is taken no other upload of it can be published: a killed run left it, or a rival is too late.
+    for upload in uploads(s3, target.lake, target.key):
+        Upload(s3, target.lake, target.key, upload, checkpoint.write).abort()
+    if source.objects:
+        sweep(s3, target)
+    with suppress(ConditionLost):  # another run finished it too
+        state.delete(target.checkpoint, entry.version)
+    return outcome("published", target, receipt)
+
+
+def _receipt(
+    target: Target, checkpoint: Checkpoint, written: Written | None, digests: Digests | None, drift: tuple[str, ...]
+) -> Receipt:
+    return Receipt(
         source=target.source,
         date=target.date,
         object=str(target) if written else f"s3://{target.lake}/{target.folder}",
@@ -144,7 +161,7 @@ def _finish(
         invocations=checkpoint.invocations,
         epoch=checkpoint.lease.epoch,
         profile=checkpoint.profile,
-        drift=() if target.partition else differs(state, target, checkpoint.profile),
+        drift=drift,
         broken=checkpoint.broken,
         left_out=checkpoint.left_out,
         newest=checkpoint.newest,
@@ -154,15 +171,6 @@ def _finish(
         bytes_in=checkpoint.bytes_in,
         version=__version__,
     )
-    state.put(target.receipt, receipt)
-    # Now that the key is taken no other upload of it can be published: a killed run left it, or a rival is too late.
-    for upload in uploads(s3, target.lake, target.key):
-        Upload(s3, target.lake, target.key, upload, checkpoint.write).abort()
-    if source.objects:
-        sweep(s3, target)
-    with suppress(ConditionLost):  # another run finished it too
-        state.delete(target.checkpoint, entry.version)
-    return outcome("published", target, receipt)
 
 
 def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:

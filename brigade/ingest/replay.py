@@ -7,7 +7,7 @@ import msgspec
 
 from brigade.errors import ConditionLost, NotFound
 from brigade.ingest.feed import Feed
-from brigade.ingest.parts import RECORDS, content_type
+from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.pour import Pour
 from brigade.ingest.profile import Profile
 from brigade.ingest.publish import Publishes
@@ -82,7 +82,7 @@ def _write(s3: Publishes, source: Feed, target: Target, key: str, lines: list[by
             body,
             condition=Absent(),
             content_type=content_type(source),
-            metadata={RECORDS: str(len(lines))},
+            metadata=metadata(target, "replay", len(lines)),
         )
     except ConditionLost:
         there = get(s3, target.lake, key)

@@ -18,13 +18,13 @@ from brigade.ingest.instants import in_seconds, now
 from brigade.ingest.objects import publish_next
 from brigade.ingest.outcome import Kind, Outcome, outcome
 from brigade.ingest.publish import Publishes, discard, earlier, publish, set_aside
+from brigade.ingest.replacing import broken_off, replaced, replacing
 from brigade.ingest.target import Target
 from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads, walk
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import Found, head
-from brigade.s3.list import keys
-from brigade.s3.settle import TOKEN, new_token
+from brigade.s3.head import head
+from brigade.s3.settle import new_token
 from brigade.s3.upload import SMALLEST_PART
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
@@ -54,7 +54,7 @@ class Run:
     timing: Timing = field(default_factory=Timing)
     """Counts the seconds of ``fetch``, ``write`` (waits for parts included) and ``publish``."""
     replace: bool = False
-    """Whether an object that is there shall be replaced: the one that the run finds at its start, and no other."""
+    """Whether what is there shall be replaced: the object, or objects, that the run finds at its start, no others."""
 
     def __call__(self) -> Outcome:
         """Publish the date's object, or objects, unless published, or go as far towards it as the time allows.
@@ -68,8 +68,8 @@ class Run:
         with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they refuse: nothing
         is published, the checkpoint stays.
         """
-        if self.replace and (self.source.objects or self.source.partitions > 1):
-            raise UsageError(f"{self.target.source} makes several objects a run, which are not replaced; delete them")
+        if self.replace and self.source.partitions > 1:
+            raise UsageError(f"{self.target.source} is read in partitions, which are not replaced; delete them first")
         if done := self._already():
             return done
         try:
@@ -87,21 +87,19 @@ class Run:
         """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
         state = State(self.s3, self.target.state)
         if self.source.objects:
-            receipt = state.get(self.target.receipt, Receipt)
-            if receipt and (entry := state.get(self.target.checkpoint, Checkpoint)):
-                discard(self.s3, self.target, entry)
-            return outcome("already_published", self.target, receipt.value) if receipt else None
+            receipt, entry = state.get(self.target.receipt, Receipt), state.get(self.target.checkpoint, Checkpoint)
+            if receipt is None or (self.replace and not self._replaced()):
+                return None
+            if entry and entry.value.replaces != receipt.version and (entry.value.replaces or not entry.value.former):
+                discard(self.s3, self.target, entry)  # else a run that replaces is under way, or was broken off
+            return outcome("already_published", self.target, receipt.value)
         found = head(self.s3, self.target.lake, self.target.key)
-        if found is None or (self.replace and not self._replaced(state, found)):
+        if found is None or (self.replace and not self._replaced()):
             return None
         return earlier(self.s3, self.source, self.target, found)
 
-    def _replaced(self, state: State, found: Found) -> bool:
-        """Say whether what is there is by this run already: it was killed before it could say so."""
-        entry, receipt = state.get(self.target.checkpoint, Checkpoint), state.get(self.target.receipt, Receipt)
-        if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
-            return True
-        return bool(receipt and receipt.value.etag == found.etag and self.holder in receipt.value.runs)
+    def _replaced(self) -> bool:
+        return replaced(self.s3, self.source, self.target, self.holder)
 
     def _held(self) -> Outcome:
         """Take the lease, go on, and release it, whatever comes of it."""
@@ -126,6 +124,8 @@ class Run:
                     if (kind := self._publish(assembly)) == "published":
                         return publish(self.s3, self.source, self.target, assembly.entry, assembly.digests)
         except (InvalidData, ConditionLost) as error:
+            if isinstance(error, ConditionLost) and assembly.entry.value.former and assembly.entry.value.published:
+                raise broken_off(self.s3, self.target, assembly.entry, error) from error
             # Nobody shall go on to replace what is no longer there; a checkpoint that is a rival's stays.
             if isinstance(error, InvalidData) or assembly.entry.value.replaces:
                 discard(self.s3, self.target, assembly.entry)
@@ -201,35 +201,13 @@ class Run:
         if entry and self.source.single and not begun.done:
             discard(self.s3, self.target, entry)
             entry, begun = None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease)
-        if self.replace and (found := head(self.s3, self.target.lake, self.target.key)):
-            entry, begun = self._replacing(found, entry, begun)
+        if self.replace:
+            entry, begun = replacing(self.s3, self.source, self.target, entry, begun)
         seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
         age = entry.age if entry else 0.0
         lease = taken(begun.lease, self.holder or this_process(), seconds, age=age, what=str(self.target))
         condition = Matches(entry.version) if entry else Absent()
         return state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
-
-    def _replacing(
-        self, found: Found, entry: Entry[Checkpoint] | None, begun: Checkpoint
-    ) -> tuple[Entry[Checkpoint] | None, Checkpoint]:
-        """Give the checkpoint of a run that replaces just what was found."""
-        if begun.replaces == found.etag:
-            return entry, begun
-        if entry:
-            discard(self.s3, self.target, entry)
-        if begun.replaces:
-            raise ConditionLost(
-                f"{self.target} was changed by another writer since its replacement began: it was ETag "
-                f"{begun.replaces}, it is {found.etag}; nothing was written; replace that by running it again"
-            )
-        folder = self.target.key.rpartition("/")[0] + "/"
-        beside = [key for key in keys(self.s3, self.target.lake, folder) if key != self.target.key]
-        if beside:
-            raise UsageError(
-                f"{self.target} has {beside[0]} beside it, of a replay: its records would be there twice; delete it "
-                "first"
-            )
-        return None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease, replaces=found.etag)
 
     def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
         """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""

@@ -36,38 +36,10 @@ class Ingest(Construct):
         settings: Settings,
     ) -> None:
         super().__init__(scope, construct_id)
-        url = settings.source_urls.get(name)
-        made = Function(
-            self,
-            "Function",
-            name=names.ingest(settings.stage, name),
-            service=f"ingest-{name}",
-            package=package,
-            environment={
-                "BRIGADE_SOURCE": name,
-                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
-                "BRIGADE_STATE_BUCKET": state.bucket_name,
-                **({"BRIGADE_BASE_URL": url} if url else {}),
-                # Pages and parts go back to the system when they are done with, however many there were: glibc would
-                # else keep them on its heap, full of holes (https://man7.org/linux/man-pages/man3/mallopt.3.html).
-                "MALLOC_MMAP_THRESHOLD_": str(2**20),
-            },
-            memory_mib=source.memory_mib,
-            timeout_s=source.timeout_s,
-            concurrency=None,
-            settings=settings,
-        )
-        # Which call needs which: lambdas/ingest/handler.py
-        folder = f"{source.prefix}/{name}" if source.prefix else name
-        allow_objects(made.role, lake, [f"{folder}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
-        allow_objects(made.role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
-        allow_objects(made.role, state, [f"ingest/{name}/*"], "s3:DeleteObject")
-        allow_list(made.role, lake, state)
-        allow(made.role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
-        allow_key(made.role, key, "Decrypt", "GenerateDataKey")
-
+        self._name, self._source, self._settings = name, source, settings
+        made = self._function(package, lake, state)
+        self._allow(made.role, lake, state, key)
         _allow_secrets(self, made.role, source)
-
         failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
         self.state_machine = Loop(
             self,
@@ -77,12 +49,50 @@ class Ingest(Construct):
             failures=failures,
             partitions=source.partitions,
         ).state_machine
+        self._schedule(schedules, failures)
+
+    def _function(self, package: Package, lake: s3.IBucket, state: s3.IBucket) -> Function:
+        url = self._settings.source_urls.get(self._name)
+        return Function(
+            self,
+            "Function",
+            name=names.ingest(self._settings.stage, self._name),
+            service=f"ingest-{self._name}",
+            package=package,
+            environment={
+                "BRIGADE_SOURCE": self._name,
+                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
+                "BRIGADE_STATE_BUCKET": state.bucket_name,
+                **({"BRIGADE_BASE_URL": url} if url else {}),
+                # Pages and parts go back to the system when they are done with, however many there were: glibc would
+                # else keep them on its heap, full of holes (https://man7.org/linux/man-pages/man3/mallopt.3.html).
+                "MALLOC_MMAP_THRESHOLD_": str(2**20),
+            },
+            memory_mib=self._source.memory_mib,
+            timeout_s=self._source.timeout_s,
+            concurrency=None,
+            settings=self._settings,
+        )
+
+    def _allow(self, role: iam.Role, lake: s3.IBucket, state: s3.IBucket, key: kms.IKey | None) -> None:
+        """Grant what the function calls; which call needs which: lambdas/ingest/handler.py."""
+        name, prefix = self._name, self._source.prefix
+        folder = f"{prefix}/{name}" if prefix else name
+        allow_objects(role, lake, [f"{folder}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
+        allow_objects(role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(role, state, [f"ingest/{name}/*"], "s3:DeleteObject")
+        allow_list(role, lake, state)
+        allow(role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
+        allow_key(role, key, "Decrypt", "GenerateDataKey")
+
+    def _schedule(self, schedules: scheduler.IScheduleGroup, failures: Failures) -> None:
+        expression = scheduler.ScheduleExpression.expression(self._source.schedule, TimeZone.of(self._source.time_zone))
         scheduler.Schedule(
             self,
             "Schedule",
             schedule_group=schedules,
-            description=f"Ingest of {name}",
-            schedule=scheduler.ScheduleExpression.expression(source.schedule, TimeZone.of(source.time_zone)),
+            description=f"Ingest of {self._name}",
+            schedule=expression,
             target=targets.StepFunctionsStartExecution(
                 self.state_machine,
                 input=scheduler.ScheduleTargetInput.from_object(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from brigade.errors import ConditionLost, InvalidData, RetryLater, UsageError
+from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.ingest.checkpoint import Published
 from brigade.ingest.feed import Objects
 from brigade.ingest.outcome import Outcome
@@ -200,11 +200,6 @@ def test_a_key_that_something_else_took_is_not_overwritten(lake: Lake) -> None:
         lake.s3.delete_object(Bucket=lake.lake, Key=theirs)
         assert lake.run(server, objects=BY_DAY).outcome == "published"
         assert len(server.queries) == 1
-
-
-def test_what_makes_several_objects_is_not_replaced(lake: Lake) -> None:
-    with serving(paged([[]])) as server, pytest.raises(UsageError, match="several objects"):
-        lake.run(server, objects=BY_DAY, replace=True)
 
 
 def test_memory_is_a_few_stages_however_many_days_are_open(lake: Lake, emulator: Emulator) -> None:

@@ -194,8 +194,9 @@ def test_parts_carry_the_run_and_the_receipt_what_is_known_at_the_end(lake: Lake
     with serving(paged(pages)) as server:
         lake.run(server, holder="only")
     metadata = lake.metadata(lake.target.key)
-    assert {name: metadata.get(name) for name in ("brigade-run", "brigade-sha256")} == {
+    assert {name: metadata.get(name) for name in ("brigade-run", "brigade-receipt", "brigade-sha256")} == {
         "brigade-run": "only",
+        "brigade-receipt": f"s3://{lake.state}/{lake.target.receipt}",
         "brigade-sha256": None,
     }
     assert lake.receipt().plain_sha256 == hashlib.sha256(gzip.decompress(lake.body())).hexdigest()

@@ -6,7 +6,7 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Objects
+from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.source import Rate, Rule, Source
 from tests.unit.ingest.api import source
 
@@ -41,3 +41,8 @@ def test_an_impossible_value_is_named(field: str, value: Any) -> None:
 
 def test_the_declared_sources_are_found() -> None:
     assert find("lambdas.ingest.sources", "SOURCE", Source)["demo"].local_only
+
+
+def test_a_feed_by_itself_is_refused_when_it_is_made() -> None:
+    with pytest.raises(SettingsError, match="a Feed by itself reads nothing; declare a Source or a TableSource"):
+        Feed(schedule="rate(1 day)")
