@@ -84,7 +84,7 @@ def _round(number: int, case: str, data: Path, tools: list[str], endpoint: str) 
 
 def _measured(tool: str, way: str, uri: str, data: Path, endpoint: str) -> dict[str, Any]:
     command, more = _command(tool, way, uri)
-    environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT_URL": endpoint, **more}
+    environment = _environment(endpoint, **more)
     begun = time.monotonic()
     beside: subprocess.Popen[bytes]
     if way == "up":
@@ -134,9 +134,16 @@ def _command(tool: str, way: str, uri: str) -> tuple[list[str], dict[str, str]]:
     return [str(venv / "python"), str(_ROOT / "benchmarks/pipe_peers.py"), tool, way, uri], {}
 
 
+def _environment(endpoint: str, **more: str) -> dict[str, str]:
+    """Give what every tool runs in. Python keeps what it has compiled, as it does for whoever installed a tool."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    compiled = {"PYTHONPYCACHEPREFIX": str(_DATA / "compiled")}
+    return {**kept, **KEYS, **compiled, "AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT_URL": endpoint, **more}
+
+
 def _start_ms(endpoint: str) -> float:
     make_bucket(endpoint, "bench-start")
-    environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": endpoint}
+    environment = _environment(endpoint)
     brigade, python = str(_ROOT / ".venv/bin/brigade"), str(_ROOT / ".venv/bin/python")
     subprocess.run([brigade, "--quiet", "pipe", "to", "s3://bench-start/k"], input=b"x", env=environment, check=True)
 

@@ -1,13 +1,16 @@
 """``brigade pipe from``."""
 
 import sys
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brigade.cli.session import Session
 from brigade.errors import UsageError
+
+if TYPE_CHECKING:
+    from brigade.pipe.stream import Wish
 
 Text = str | None
 
@@ -34,36 +37,13 @@ def from_(
     sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
 ) -> None:
     """Give an object to stdout; the exit status is 0 only if every byte is what S3 was given."""
-    from brigade.pipe.client import client
     from brigade.pipe.descriptor import write_out
     from brigade.pipe.pace import watched
-    from brigade.pipe.quantity import age, size
-    from brigade.pipe.read import Span
-    from brigade.pipe.stream import Wish, streams
+    from brigade.pipe.quantity import size
+    from brigade.pipe.stream import streams
 
     session: Session = context.obj
-    if tail and (offset or length):
-        raise UsageError("--tail and --offset or --length: it takes one of them")
-    ranged = any((offset, length, tail))
-    if version_id and (len(uris) > 1 or prefix):
-        raise UsageError("--version-id is of one object")
-    wish = Wish(
-        span=Span(size(offset or "0"), size(length) if length else None, size(tail) if tail else None)
-        if ranged
-        else None,
-        version_id=version_id,
-        first=verify_first,
-        unproved=unproved,
-        memory=size(memory) if memory else None,
-        threads=parallel,
-        follow=follow,
-        dead_after=age(dead_after),
-    )
-    s3 = client(session.connection)
-    if sse_c_key:
-        from brigade.pipe import attributes
-
-        s3 = attributes.Keyed(s3, attributes.customer_key(sse_c_key))
+    wish, s3 = _wish(context.params), _client(session, sse_c_key)
     shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
     between = separator.encode().decode("unicode_escape").encode("latin-1", "replace") if separator else b""
     with watched(size(throttle) if throttle else None, shown, uris[0]) as watches:
@@ -71,6 +51,39 @@ def from_(
             if number and between:
                 write_out(1, [memoryview(between)], [])
             write_out(1, _plain(blocks, name) if decompress else blocks, watches)
+
+
+def _wish(options: Mapping[str, Any]) -> "Wish":
+    """Read what is wanted from the command's options, by the names that its parameters have."""
+    from brigade.pipe.quantity import age, size
+    from brigade.pipe.read import Span
+    from brigade.pipe.stream import Wish
+
+    offset, length, tail = (size(options[name]) if options[name] else None for name in ("offset", "length", "tail"))
+    if options["tail"] and (options["offset"] or options["length"]):
+        raise UsageError("--tail and --offset or --length: it takes one of them")
+    if options["version_id"] and (len(options["uris"]) > 1 or options["prefix"]):
+        raise UsageError("--version-id is of one object")
+    return Wish(
+        span=Span(offset or 0, length, tail) if options["offset"] or options["length"] or options["tail"] else None,
+        version_id=options["version_id"],
+        first=options["verify_first"],
+        unproved=options["unproved"],
+        memory=size(options["memory"]) if options["memory"] else None,
+        threads=options["parallel"],
+        follow=options["follow"],
+        dead_after=age(options["dead_after"]),
+    )
+
+
+def _client(session: Session, key: str | None) -> Any:
+    from brigade.pipe.client import client
+
+    if not key:
+        return client(session.connection)
+    from brigade.pipe.attributes import Keyed, customer_key
+
+    return Keyed(client(session.connection), customer_key(key))
 
 
 def _plain(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":

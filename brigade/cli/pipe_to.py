@@ -65,16 +65,20 @@ def to(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and run nothing; say what would be done.")] = False,
 ) -> None:
     """Publish stdin, or the output of COMMAND, as one object: whole, or not at all."""
-    session: Session = context.obj
-    job = _job(session, uri, condition(no_overwrite, if_match), context.params)
-    if dry_run:
+    _do(context.obj, context.params)
+
+
+def _do(session: Session, options: Mapping[str, Any]) -> None:
+    """Do what the command's options say, by the names that its parameters have."""
+    job = _job(session, options["uri"], condition(options["no_overwrite"], options["if_match"]), options)
+    if options["dry_run"]:
         _would(session, job)
-    elif segments:
+    elif options["segments"]:
         from brigade.pipe.quantity import size
 
-        _segments(session, job, size(segment_size), explicit=memory is not None)
+        _segments(session, job, size(options["segment_size"]), explicit=options["memory"] is not None)
     else:
-        _publish(session, job, resume, state)
+        _publish(session, job, options["resume"], options["state"])
 
 
 def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":

@@ -73,7 +73,8 @@ class Growing(Writer):
         upload = super().open()
         if not isinstance(upload, Upload):
             raise TypeError("a growing writer writes uploads")
-        return Stages(self._client, upload, _DIRECT, self._largest)  # type: ignore[arg-type]  # pipes' clients copy too
+        attributes = self._carried["attributes"]
+        return Stages(self._client, upload, _DIRECT, self._largest, attributes)  # type: ignore[arg-type]  # pipes' clients copy too
 
     @property
     def _largest(self) -> int:

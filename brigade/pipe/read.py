@@ -63,7 +63,7 @@ class Reading:
         return cls(client, location, found, version_id, block, max(1, min(threads, room // block - 1)))
 
     def blocks(self, span: Span | None = None, *, first: bool = False, unproved: bool = False) -> Iterator[memoryview]:
-        """Give the bytes in order; the end comes only when they are proved to be those that S3 was given.
+        """Give the bytes in order; the last block comes only when all are proved to be those that S3 was given.
 
         With ``first`` they are proved before the first one is given: by reading the object twice, unless it fits the
         memory. S3 keeps no checksum of a ``span``: the whole object is read to prove it, and the span given of that.
@@ -102,13 +102,15 @@ class Reading:
 
         position = start
         for block in ordered(fetch, start, end, block=self.block, threads=self.threads):
-            yield block
             if crc:
                 crc.add(sums.pop(position), len(block))
             elif check:
                 check.update(block)
             position += len(block)
-        if check:
+            if check and position == end:
+                self._compare(check)  # before the last block is given: who reads on sees a stream that is cut, at least
+            yield block
+        if check and start == end:
             self._compare(check)
 
     def whole(self) -> memoryview:
@@ -184,7 +186,7 @@ class Reading:
 
 
 class File(io.RawIOBase):
-    """The bytes of an object as a file that is read once; its end comes only when all were proved."""
+    """The bytes of an object as a file that is read once; its last block comes only when all were proved."""
 
     def __init__(self, blocks: Iterator[memoryview]) -> None:
         self._blocks, self._rest = blocks, memoryview(b"")
@@ -215,9 +217,14 @@ class File(io.RawIOBase):
 def open_read(
     client: Any, uri: str, *, version_id: str | None = None, memory: int = MEMORY, first: bool = False
 ) -> io.BufferedReader:
-    """Open one version of an object as a file; its end comes only when every byte is proved, else InvalidData.
+    """Read one version of an object as a file, whose last block of 8 MiB comes only when every byte is proved.
 
-    With ``first`` the bytes are proved before the first is given. Memory: as the process's ceiling, in bytes.
+    ``with open_read(client, "s3://bucket/key") as file: file.read()``; ``version_id`` for another version than the
+    current one. With ``first`` all is proved before the first byte is given. ``memory`` is the process's ceiling in
+    bytes, 58 MiB or more. An exception in the block ends the reading; what was not read to its end is not proved.
+
+    Fails with NotFound when there is no such object, and while reading as ``Reading.blocks`` does: InvalidData for
+    wrong bytes, ConditionLost when the object was changed, RetryLater when S3 does not give it now.
     """
     reading = Reading.open(client, Location.parse(uri), version_id=version_id, memory=memory)
     return io.BufferedReader(File(reading.blocks(first=first)), MIB)

@@ -38,8 +38,14 @@ class Sent:
 def open_write(client: Writes, uri: str, **options: Any) -> Iterator[Writer]:
     """Publish what is written into the file object when the block ends well, whole; nothing after an exception.
 
-    ``with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)``; options as in
-    ``writer``. After the block S3's checksum of the object has been compared. Fails as ``brigade.s3.Writer`` does.
+    ``with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)``. After the block S3's
+    checksum of the object has been compared with that of what was written, and ``file.written`` tells the version.
+
+    Options: ``condition`` of ``brigade.s3``; ``attributes`` by boto3's names (``ContentType``, ``Metadata``, ``ACL``
+    …); ``memory``, the process's ceiling in bytes (128 MiB; 67 MiB or more); ``threads``, parts sent at a time (6).
+
+    Fails with ConditionLost when another write won, RetryLater when S3 does not take it now, InvalidData when S3 says
+    that it has other bytes, BrigadeError when not allowed. Blocks of any size; of no object more than 46 TiB.
     """
     location = Location.parse(uri)
     with writer(client, location, **options) as file:

@@ -14,12 +14,17 @@ class Deletes(Protocol):
         """DeleteObject."""
 
 
-def delete(client: Deletes, bucket: str, key: str, *, condition: Matches | None = None) -> None:
+def delete(
+    client: Deletes, bucket: str, key: str, *, condition: Matches | None = None, version_id: str | None = None
+) -> None:
     """Delete the current version, if ``condition`` holds; an absent object is no error.
 
+    With ``version_id`` that version, for good: without it a bucket with versions keeps the bytes, and bills them.
     Fails with ConditionLost when the object has another ETag.
     """
     arguments = {"IfMatch": condition.etag} if condition else {}
+    if version_id is not None:
+        arguments["VersionId"] = version_id
     try:
         client.delete_object(Bucket=bucket, Key=key, **arguments)
     except failures() as error:

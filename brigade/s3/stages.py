@@ -5,9 +5,9 @@ gathers 5 GiB of such pieces into an object of its own first, and copies that in
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from brigade.errors import InvalidData
 from brigade.s3.condition import Condition
@@ -18,6 +18,8 @@ from brigade.s3.location import Location
 from brigade.s3.settle import Written
 from brigade.s3.upload import LARGEST_PART, MOST_PARTS, Part, Upload, Uploads
 
+_ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId")
+
 
 class Stageable(Uploads, Deletes, Protocol):
     """The calls that staging needs, ``upload_part_copy`` besides."""
@@ -27,18 +29,29 @@ class Stageable(Uploads, Deletes, Protocol):
 class _Stage:
     upload: Upload
     parts: dict[int, Part] = field(default_factory=dict)
+    closing: bool = False
+    written: Written | None = None
 
 
 class Stages:
     """A writer's destination whose first ``direct`` parts go to ``upload``, and all behind them through stages.
 
-    They have ``piece`` bytes each, a stage 5 GiB: ``<key>.brigade-stage/<token>-<number>``, deleted once it is copied.
+    They have ``piece`` bytes each, a stage 5 GiB: ``<key>.brigade-stage/<token>-<number>``, deleted once it is copied,
+    and encrypted as ``attributes``, those of the object, say.
 
     Nothing is under the key before ``complete``. A killed process leaves one stage at most, beside the upload.
     """
 
-    def __init__(self, client: Stageable, upload: Upload, direct: int, piece: int) -> None:
+    def __init__(
+        self,
+        client: Stageable,
+        upload: Upload,
+        direct: int,
+        piece: int,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client, self._upload, self._direct = client, upload, direct
+        self._encryption = {name: value for name, value in (attributes or {}).items() if name in _ENCRYPTION}
         self._pieces = LARGEST_PART // piece
         self._lock = threading.Lock()
         self._stages: dict[int, _Stage] = {}
@@ -75,14 +88,16 @@ class Stages:
         """Drop the upload and the stages that are open."""
         for index, stage in list(self._stages.items()):
             stage.upload.abort()
-            delete(self._client, self._upload.bucket, self._key(index))
+            if stage.closing:
+                self._delete(index, stage)
         self._upload.abort()
 
     def _close(self, index: int) -> None:
         stage = self._stages[index]
         bucket, key = self._upload.bucket, self._key(index)
         parts = [stage.parts[number] for number in sorted(stage.parts)]
-        written = stage.upload.complete(parts)
+        stage.closing = True
+        written = stage.written = stage.upload.complete(parts)
         meant = self._upload.checksum.whole((part.checksum, part.size) for part in parts)
         found = head(self._client, bucket, key)
         if found is None or found.etag != written.etag:
@@ -92,11 +107,17 @@ class Stages:
             raise InvalidData(f"S3 copied s3://{bucket}/{key} as {copied.checksum}, not {meant}: nothing was published")
         self._copied[index] = Part(copied.number, copied.etag, copied.size, meant)
         del self._stages[index]
-        delete(self._client, bucket, key)
+        self._delete(index, stage)
+
+    def _delete(self, index: int, stage: _Stage) -> None:
+        version = stage.written.version_id if stage.written else None
+        delete(self._client, self._upload.bucket, self._key(index), version_id=version)
 
     def _open(self, index: int) -> Upload:
         upload = self._upload
-        return Upload.create(self._client, upload.bucket, self._key(index), checksum=upload.checksum)
+        return Upload.create(
+            self._client, upload.bucket, self._key(index), checksum=upload.checksum, attributes=self._encryption
+        )
 
     def _key(self, index: int) -> str:
         return f"{self._upload.key}.brigade-stage/{self._upload.token}-{index + 1:05d}"

@@ -64,6 +64,27 @@ def test_what_an_object_carries_by_one_put_and_by_parts(emulator: Emulator) -> N
     s3.close()
 
 
+def test_who_may_read_is_said_when_it_is_written(emulator: Emulator) -> None:
+    """By one PutObject and by parts alike, and nobody else where it is not said."""
+    s3 = emulator.root("s3")
+    bucket = f"pipe-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket, ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=bucket)
+    everybody: dict[str, list[str]] = {}
+    for name, data, options in (
+        ("own", DATA, []),
+        ("put", DATA[:10], ["--acl", "public-read"]),
+        ("parts", DATA, ["--acl", "public-read"]),
+    ):
+        command: list[Path | str] = [BRIGADE, "pipe", "to", f"s3://{bucket}/{name}", *options]
+        done = subprocess.run(command, input=data, env=emulator.environment("root"), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        grants = s3.get_object_acl(Bucket=bucket, Key=name)["Grants"]
+        everybody[name] = [each["Permission"] for each in grants if "AllUsers" in each["Grantee"].get("URI", "")]
+    s3.close()
+    assert everybody == {"own": [], "put": ["READ"], "parts": ["READ"]}
+
+
 def test_an_old_version_is_read(emulator: Emulator) -> None:
     s3 = emulator.root("s3")
     bucket = f"pipe-{uuid.uuid4().hex[:12]}"

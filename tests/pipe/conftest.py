@@ -72,7 +72,9 @@ class Weed:
             f"-s3.port.lance=0 -master.telemetry=false -s3.config={self.home / 's3.json'} {self.more}"
         )
         with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen([BIN / "weed", *arguments.split()], stdout=log, stderr=log)
+            environment = {**os.environ, "WEED_S3_SSE_KEK": "ab" * 32}  # what it encrypts by itself with
+            command = [BIN / "weed", *arguments.split()]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self._wait()
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Tags of multipart uploads in S3 of ministack 1.5.33."""
+"""Tags and ACLs of multipart uploads in S3 of ministack 1.5.33."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,11 +10,11 @@ from local.replacing import replacing
 
 def apply() -> None:
     """Apply the patches of this module."""
-    tag_what_is_uploaded_in_parts()
+    keep_what_an_upload_began_with()
 
 
-def tag_what_is_uploaded_in_parts() -> None:
-    """Symptom: ``Tagging`` of CreateMultipartUpload is lost: the object has no tags.
+def keep_what_an_upload_began_with() -> None:
+    """Symptom: ``Tagging`` and ``ACL`` of CreateMultipartUpload are lost: the object has no tags, and is private.
 
     Mends (1.5.33): the object has them from the moment that the upload is completed.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
@@ -24,18 +24,24 @@ def tag_what_is_uploaded_in_parts() -> None:
     def create(original: Any, bucket: str, key: str, headers: Any) -> Any:
         before = set(s3._multipart_uploads)
         answer = original(bucket, key, headers)
-        if tagging := headers.get("x-amz-tagging"):
-            for upload in set(s3._multipart_uploads) - before:
-                s3._multipart_uploads[upload]["tags"] = dict(parse_qsl(tagging, keep_blank_values=True))
+        for upload in set(s3._multipart_uploads) - before:
+            tagging = headers.get("x-amz-tagging", "")
+            s3._multipart_uploads[upload]["tags"] = dict(parse_qsl(tagging, keep_blank_values=True))
+            s3._multipart_uploads[upload]["acl"] = headers.get("x-amz-acl")
         return answer
 
     @replacing(s3, "_complete_multipart_upload")
     def complete(original: Any, bucket: str, key: str, body: bytes, query: Any, headers: Any = None) -> Any:
-        tags = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {}).get("tags")
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {})
+        tags, acl = upload.get("tags"), upload.get("acl")
         answer = original(bucket, key, body, query, headers)
-        if tags and answer[0] == 200:
+        if (tags or acl) and answer[0] == 200:
             found = s3._buckets[bucket]["objects"][key]
-            s3._object_tags[(bucket, key, found.get("version_id"))] = tags
+            version = (bucket, key, found.get("version_id"))
+            if tags:
+                s3._object_tags[version] = tags
+            if acl:
+                s3._object_acl[version] = s3._canned_acl_policy_xml(acl, s3._canonical_owner_id())
             if s3.S3_PERSIST:
                 s3._persist_object(bucket, key, found)
         return answer
