@@ -1,4 +1,4 @@
-"""Tags and ACLs of multipart uploads in S3 of ministack 1.5.33."""
+"""Tags, ACLs and copied parts of multipart uploads in S3 of ministack 1.5.33."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +11,7 @@ from local.replacing import replacing
 def apply() -> None:
     """Apply the patches of this module."""
     keep_what_an_upload_began_with()
+    check_copied_parts()
 
 
 def keep_what_an_upload_began_with() -> None:
@@ -45,3 +46,24 @@ def keep_what_an_upload_began_with() -> None:
             if s3.S3_PERSIST:
                 s3._persist_object(bucket, key, found)
         return answer
+
+
+def check_copied_parts() -> None:
+    """Symptom: a part that is copied has no checksum, so an upload with checksums is not completed: InvalidPart.
+
+    Mends (1.5.33): it has one by the upload's algorithm, which the answer tells.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+    """
+
+    @replacing(s3, "_upload_part_copy")
+    def copy(original: Any, bucket: str, key: str, query: Any, headers: Any) -> Any:
+        status, sent, body = original(bucket, key, query, headers)
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"), {})
+        algorithm = upload.get("checksum_algorithm")
+        if status != 200 or not algorithm:
+            return status, sent, body
+        part = upload["parts"][int(s3._qp(query, "partNumber"))]
+        value = s3._compute_s3_checksum(algorithm.lower(), part["body"])
+        part["checksums"] = {algorithm.upper(): value}
+        told = f"<Checksum{algorithm.upper()}>{value}</Checksum{algorithm.upper()}></CopyPartResult>"
+        return status, sent, body.replace(b"</CopyPartResult>", told.encode())

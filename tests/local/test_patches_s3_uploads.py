@@ -23,3 +23,17 @@ def test_what_is_uploaded_in_parts_has_its_tags_and_acl(emulator: Emulator, vers
     assert tags == [{"Key": "team", "Value": "a&b"}, {"Key": "empty", "Value": ""}]
     grants = s3.get_object_acl(**named)["Grants"]
     assert [each["Permission"] for each in grants if "AllUsers" in each["Grantee"].get("URI", "")] == ["READ"]
+
+
+def test_a_part_that_is_copied_has_the_checksum_of_its_upload(emulator: Emulator) -> None:
+    s3, bucket = emulator.root("s3"), f"copied-{uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="source", Body=b"123456789")
+    named = {"Bucket": bucket, "Key": "k"}
+    upload = s3.create_multipart_upload(**named, ChecksumAlgorithm="CRC64NVME")["UploadId"]
+    source = {"Bucket": bucket, "Key": "source"}
+    part = s3.upload_part_copy(**named, UploadId=upload, PartNumber=1, CopySource=source)["CopyPartResult"]
+    assert part["ChecksumCRC64NVME"] == "rosUhgp5mIg="
+    listed = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": part["ChecksumCRC64NVME"]}
+    s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": [listed]})
+    s3.close()

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from brigade.errors import BrigadeError
+from brigade.pipe import growing, open_read, open_write
+from brigade.pipe.attributes import Keyed
+from brigade.s3 import stages
 from tests.local.conftest import Emulator
 
 BRIGADE = Path(sys.executable).with_name("brigade")
@@ -83,6 +87,27 @@ def test_who_may_read_is_said_when_it_is_written(emulator: Emulator) -> None:
         everybody[name] = [each["Permission"] for each in grants if "AllUsers" in each["Grantee"].get("URI", "")]
     s3.close()
     assert everybody == {"own": [], "put": ["READ"], "parts": ["READ"]}
+
+
+def test_stages_of_a_key_of_ones_own(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key goes with every piece, and with the copy twice: to read the stage with, and to write the part with."""
+    monkeypatch.setattr(growing, "_DIRECT", 1)
+    monkeypatch.setattr(stages, "LARGEST_PART", 10 * 2**20)
+    monkeypatch.setattr(growing.Growing, "_largest", property(lambda _: 5 * 2**20))
+    s3 = emulator.root("s3")
+    bucket = f"pipe-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    own = Keyed(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(range(32))})
+    with open_write(own, f"s3://{bucket}/k") as file:
+        file.write(DATA * 3)
+    with open_read(own, f"s3://{bucket}/k") as back:
+        assert back.read() == DATA * 3
+    other = Keyed(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(32)})
+    for client in (s3, other):
+        with pytest.raises(BrigadeError):
+            open_read(client, f"s3://{bucket}/k")
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+    s3.close()
 
 
 def test_an_old_version_is_read(emulator: Emulator) -> None:

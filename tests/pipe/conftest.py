@@ -73,7 +73,7 @@ class Weed:
         )
         with (self.home / "log").open("ab") as log:
             environment = {**os.environ, "WEED_S3_SSE_KEK": "ab" * 32}  # what it encrypts by itself with
-            command = [BIN / "weed", *arguments.split()]
+            command = [str(BIN / "weed"), *arguments.split()]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self._wait()
 

@@ -1,4 +1,4 @@
-"""A proxy that breaks answers to ranged reads, or loses that to Complete.
+"""A proxy that breaks answers to ranged reads, loses that to Complete, or changes a part on its way up.
 
 microburst leaves no Content-Length on the answer to HEAD, which both need.
 """
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-REFUSAL = b"HTTP/1.1 %d Fault\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+REFUSAL = b"HTTP/1.1 %d Fault\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 
 
 class Cutting(socketserver.ThreadingTCPServer):
@@ -45,11 +46,14 @@ class _Handler(socketserver.BaseRequestHandler):
         fault = ""
         with self.server.lock:
             ranged = head.startswith(b"GET") and b"\r\nrange:" in head.lower()
-            ending = self.server.faults[:1] == ["lost"] and b"x-amz-mp-object-size" in head
-            if self.server.faults and (ending or (ranged and self.server.faults[0] != "lost")):
+            next_fault = self.server.faults[0] if self.server.faults else ""
+            meant = {"lost": b"x-amz-mp-object-size" in head, "up": b"partnumber=" in head.lower()}
+            if next_fault and meant.get(next_fault, ranged):
                 fault = self.server.faults.pop(0)
         if fault.isdigit():
-            self.request.sendall(REFUSAL % int(fault))
+            self.request.sendall(REFUSAL % (int(fault), 0, b""))
+        elif fault == "expired":
+            self.request.sendall(REFUSAL % (400, len(EXPIRED), EXPIRED))
         elif fault == "reset":
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
@@ -59,7 +63,7 @@ class _Handler(socketserver.BaseRequestHandler):
         with socket.create_connection(self.server.upstream) as upstream:
             line, _, rest = head.partition(b"\r\n")
             upstream.sendall(line + b"\r\nConnection: close\r\n" + rest)
-            threading.Thread(target=self._up, args=(upstream,), daemon=True).start()
+            threading.Thread(target=self._up, args=(upstream, fault == "up"), daemon=True).start()
             sent = 0
             while got := upstream.recv(65536):
                 if fault == "lost":
@@ -75,10 +79,11 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.request.sendall(data)
                 sent += len(data)
 
-    def _up(self, upstream: socket.socket) -> None:
+    def _up(self, upstream: socket.socket, wrong: bool) -> None:
         try:
             while got := self.request.recv(65536):
-                upstream.sendall(got)
+                upstream.sendall(bytes([got[0] ^ 1]) + got[1:] if wrong else got)
+                wrong = False
         except OSError:
             return
 

@@ -56,6 +56,27 @@ def test_a_killed_run_is_taken_up(bucket: Bucket, ending: signal.Signals) -> Non
     assert bucket.keys() == ["k"]
 
 
+def test_killed_at_random_moments_it_goes_on_and_ends(bucket: Bucket) -> None:
+    """A sample of ``make chaos-pipe``: whenever it is killed there is no object, and the last run makes it whole."""
+    moments = random.Random(13)
+    for _ in range(5):
+        running = bucket.start("to", bucket.uri(), "--resume", "n", "--state", bucket.uri("state"))
+        assert running.stdin
+        with suppress(BrokenPipeError):
+            running.stdin.write(DATA[: moments.randrange(len(DATA))])
+            running.stdin.flush()
+        time.sleep(moments.uniform(0.0, 0.4))
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        assert set(bucket.keys()) <= {"state/n.json"}
+    left = bucket.uploads()
+    listed = bucket.run("uploads", bucket.uri(""), options=["--json"]).stdout.splitlines()
+    assert sorted(json.loads(line)["upload"] for line in listed) == sorted(each["UploadId"] for each in left)
+    bucket.to("--resume", "n", "--state", bucket.uri("state"), stdin=DATA)
+    assert bucket.body() == DATA
+    assert bucket.keys() == ["k"]
+
+
 def test_parts_that_are_up_are_not_sent_again(bucket: Bucket) -> None:
     begin(bucket, ending=signal.SIGTERM)
     before = {part["PartNumber"]: part["LastModified"] for part in parts(bucket)}

@@ -2,14 +2,14 @@
 
 import base64
 import random
+from typing import Any
 
 import pytest
 from awscrt.checksums import crc64nvme
 
 from brigade.errors import BrigadeError, ConditionLost
-from brigade.pipe import growing
+from brigade.pipe import growing, open_write
 from brigade.pipe.growing import Growing, part_plan
-from brigade.pipe.write import open_write
 from brigade.s3 import Absent, stages
 from brigade.s3.location import Location
 from brigade.s3.stages import Stages
@@ -36,6 +36,45 @@ def test_what_goes_through_stages_is_one_object(bucket: Bucket, size: int) -> No
     assert bucket.head()["ChecksumCRC64NVME"] == base64.b64encode(crc64nvme(DATA[:size]).to_bytes(8, "big")).decode()
     assert bucket.keys() == ["k"]
     assert bucket.uploads() == []
+
+
+class Watching:
+    """A client that keeps what opens uploads and what deletes are asked for."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.opened: list[dict[str, Any]] = []
+        self.deleted: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def create_multipart_upload(self, **arguments: Any) -> Any:
+        self.opened.append(arguments)
+        return self._client.create_multipart_upload(**arguments)
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:
+        version = {"VersionId": "v-" + arguments["Key"][-5:]}
+        return {**self._client.complete_multipart_upload(**arguments), **version}
+
+    def delete_object(self, **arguments: Any) -> Any:
+        self.deleted.append(arguments)
+        return self._client.delete_object(Bucket=arguments["Bucket"], Key=arguments["Key"])
+
+
+@pytest.mark.usefixtures("small")
+def test_a_stage_is_encrypted_as_the_object_and_deleted_for_good(bucket: Bucket) -> None:
+    client = Watching(bucket.client)
+    attributes = {"ServerSideEncryption": "AES256", "CacheControl": "no-store", "Tagging": "a=b"}
+    with open_write(client, bucket.uri(), attributes=attributes) as file:
+        file.write(DATA[: 40 * MIB])
+    object_, *stages = client.opened
+    assert object_ | attributes == object_
+    assert len(stages) == 2
+    for stage in stages:
+        assert (stage["ServerSideEncryption"], "CacheControl" in stage, "Tagging" in stage) == ("AES256", False, False)
+    assert [each["VersionId"] for each in client.deleted] == ["v-00001", "v-00002"]
+    assert bucket.keys() == ["k"]
 
 
 @pytest.mark.usefixtures("small")
