@@ -65,7 +65,11 @@ class Api:
         return self._url(self._declared.request(cursor))
 
     def page(self, cursor: str | None) -> Reply:
-        """Give the page, whole: a shorter one than the answer's Content-Length says is asked for again.
+        """Give the page, as the source asks for it."""
+        return self._declared.page(self.ask, cursor)
+
+    def ask(self, request: Request) -> Reply:
+        """Give the answer, whole: a shorter one than its Content-Length says is asked for again.
 
         What becomes of an answer is said by the rules of the source. Connections that fail, 429 and 5xx are tried
         again as often as the source says, after Retry-After or the reset header if the API says it, else with doubling
@@ -75,25 +79,25 @@ class Api:
         ``after_s`` says how long. With InvalidData when the page is larger than allowed, with BrigadeError (the status,
         the start of the body) on any other answer.
         """
-        return self._ask(cursor, self._whole)
+        return self._ask(request, self._whole)
 
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
         """Give an answer of any size, in blocks of some MiB, unpacked; what came with it has no body.
 
-        Tried again as ``page`` is, until the first block. Behind it, fails with RetryLater when the answer breaks off.
+        Tried again as ``ask`` does, until the first block. Behind it, fails with RetryLater when the answer breaks off.
         """
-        reply = self._ask(cursor, self._blocks)
+        reply = self._ask(self._declared.request(cursor), self._blocks)
         return iter(reply.body), reply
 
     def close(self) -> None:
         """Give back the connections; the next request makes new ones."""
         self._pool.clear()
 
-    def _ask(self, cursor: str | None, take: "Callable[[urllib3.BaseHTTPResponse, str], Any]") -> Reply:
-        url, renewed = self.address(cursor), False
+    def _ask(self, asked: Request, take: "Callable[[urllib3.BaseHTTPResponse, str], Any]") -> Reply:
+        url, renewed = self._url(asked), False
         for attempt in range(1, self.source.tries + 1):
             self._keep_the_rate()
-            request = self.credentials.on(self._declared.request(cursor))
+            request = self.credentials.on(asked)
             wait = None
             try:
                 answer = self._send(request)

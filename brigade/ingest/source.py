@@ -14,6 +14,7 @@ from brigade.ingest.pagination import Pagination, Request
 from brigade.ingest.since import Newest, Since
 
 if TYPE_CHECKING:
+    from brigade.ingest.fetch import Reply
     from brigade.ingest.walk import Reads
     from brigade.state import State
 
@@ -109,6 +110,12 @@ class Source(Feed, frozen=True, kw_only=True):
         url = self.path
         first = Request(url=url, parameters=self.parameters, headers=self.headers, body=self.body)
         return self.pagination.ask(first, cursor)
+
+    def page(self, ask: "Callable[[Request], Reply]", cursor: str | None) -> "Reply":
+        """Give the page at ``cursor``, by ``ask``, which has the patience, the credentials and the limits that are
+        declared. A source may override it, to ask for a page in more than one request, or to mend what comes.
+        """
+        return ask(self.request(cursor))
 
     def reader(
         self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from local.postgres import Postgres
 from tests.database.tables import execute, given
 from tests.local.conftest import REPOSITORY, Emulator
+from tests.unit.ingest.api import Answer, page, serving
 
 SECRET = "shop/reader"
 SOURCE = f'''"""The orders of the shop."""
@@ -35,6 +37,24 @@ SOURCE = TableSource(
     secret="{SECRET}", table="shop.orders", key=("id",), partitions=4, page_bytes=65536, schedule="cron(30 2 * * ? *)"
 )
 '''
+SIGNED = '''"""An API that asks who reads it, by a secret of either store."""
+
+from brigade.ingest.authentication import Basic, Secret
+from brigade.ingest.source import Source
+
+SOURCE = Source(
+    base_url="http://127.0.0.1:1",
+    path="/records",
+    records="rows",
+    authentication=Basic(user=Secret("shop/user"), password=Secret("/shop/password", store="ssm")),
+    schedule="cron(30 2 * * ? *)",
+)
+'''
+SECRETS = {
+    "secretsmanager:GetSecretValue": "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop/user-??????",
+    "ssm:GetParameter": "arn:aws:ssm:us-east-1:000000000000:parameter/shop/password",
+}
+SECRETS_NAMED = {"secretsmanager:GetSecretValue": "shop/user", "ssm:GetParameter": "/shop/password"}
 COUNT = 5000
 
 
@@ -77,8 +97,11 @@ def shop(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (root / "lambdas/ingest/sources/demo.py").unlink()
     (root / "lambdas/ingest/sources/orders.py").write_text(SOURCE)
     (root / "lambdas/ingest/sources/parted.py").write_text(PARTED)
+    (root / "lambdas/ingest/sources/signed.py").write_text(SIGNED)
     server = Postgres()
     emulator.root("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
+    emulator.root("secretsmanager").create_secret(Name="shop/user", SecretString="reader")
+    emulator.root("ssm").put_parameter(Name="/shop/password", Type="SecureString", Value="hush")
     made = Shop(emulator, {**emulator.environment(), "PYTHONPATH": str(root)}, root, server)
     try:
         execute(
@@ -161,34 +184,80 @@ def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: S
     assert invoked(shop, "2026-11-21")["records"] == COUNT
 
 
-def test_no_other_secret_can_be_read(shop: Shop) -> None:
-    """Without its one grant the function reads nothing, so it is the grant that lets it."""
+def secret_grants(shop: Shop, source: str) -> dict[str, str]:
+    """What the role of a source's function may read beside S3: the resource of each action."""
+    _, _, policy = policy_of(shop, source)
+    found = {str(each["Action"]): each["Resource"] for each in policy["Statement"]}
+    return {action: place for action, place in found.items() if action.startswith(("secretsmanager:", "ssm:"))}
+
+
+def policy_of(shop: Shop, source: str) -> tuple[str, str, dict[str, Any]]:
     iam = shop.emulator.root("iam")
     (role,) = (
         role["RoleName"]
         for role in iam.list_roles()["Roles"]
-        if "shop" in role["RoleName"] and "ordersFunction" in role["RoleName"]
+        if "shop" in role["RoleName"] and f"{source}Function" in role["RoleName"]
     )
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    reads = [each for each in policy["Statement"] if "secretsmanager" in str(each["Action"])]
-    assert [each["Resource"].rpartition(":secret:")[2] for each in reads] == [f"{SECRET}-??????"]
-    assert [each["Action"] for each in reads] == ["secretsmanager:GetSecretValue"]
-    rest = {**policy, "Statement": [each for each in policy["Statement"] if each not in reads]}
+    return role, name, iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+
+
+@contextmanager
+def without(shop: Shop, source: str, action: str) -> Iterator[None]:
+    """Take one action away from the role of a source's function while the block runs."""
+    role, name, policy = policy_of(shop, source)
+    rest = {**policy, "Statement": [each for each in policy["Statement"] if each["Action"] != action]}
+    assert rest != policy, f"nobody holds {action}"
+    iam = shop.emulator.root("iam")
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(rest))
     try:
-        shop.rotate()  # so that what a warm function keeps of the secret does not open
-        function = "brigade-shop-ingest-orders"
-        called = shop.emulator.root("lambda").invoke(FunctionName=function, Payload=b'{"date": "2026-11-22"}')
-        said = json.loads(called["Payload"].read())
-        assert "AccessDenied" in said["errorMessage"], said
+        yield
     finally:
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def called(shop: Shop, source: str, date: str) -> Any:
+    function = shop.emulator.root("lambda")
+    event = json.dumps({"date": date})
+    return json.load(function.invoke(FunctionName=f"brigade-shop-ingest-{source}", Payload=event)["Payload"])
+
+
+def test_no_other_secret_can_be_read(shop: Shop) -> None:
+    """Without its one grant the function reads nothing, so it is the grant that lets it."""
+    place = f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{SECRET}-??????"
+    assert secret_grants(shop, "orders") == {"secretsmanager:GetSecretValue": place}
+    with without(shop, "orders", "secretsmanager:GetSecretValue"):
+        shop.rotate()  # so that what a warm function keeps of the secret does not open
+        said = called(shop, "orders", "2026-11-22")
+        assert "AccessDenied" in said["errorMessage"], said
     assert invoked(shop, "2026-11-22")["records"] == COUNT
 
 
+def test_an_api_is_asked_with_its_secrets_and_each_of_their_grants_is_needed(shop: Shop) -> None:
+    assert secret_grants(shop, "signed") == SECRETS
+    functions, name = shop.emulator.root("lambda"), "brigade-shop-ingest-signed"
+    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def answer(number: int, _: dict[str, str]) -> Answer:
+        right = server.requests[-1].headers.get("Authorization") == "Basic cmVhZGVyOmh1c2g="  # reader:hush
+        return page([{"n": number}], None) if right else Answer(b"", status=403)
+
+    with serving(answer) as server:
+        for number, action in enumerate(SECRETS):
+            # Whatever is configured anew starts cold: what a warm function read of a secret it keeps for a while.
+            changed = {**known, "BRIGADE_BASE_URL": server.url, "TRY": str(number)}
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+            with without(shop, "signed", action):
+                said = called(shop, "signed", "2026-11-22")
+                assert f"cannot read the secret {SECRETS_NAMED[action]}" in said["errorMessage"], said
+            assert server.queries == []
+        changed = {**known, "BRIGADE_BASE_URL": server.url}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+        assert invoked(shop, "2026-11-22", source="signed")["records"] == 1
+
+
 def test_the_command_reads_what_is_declared(shop: Shop) -> None:
-    listed, _ = map(json.loads, shop.brigade("ingest", "list").stdout.splitlines())
+    listed, *_ = map(json.loads, shop.brigade("ingest", "list").stdout.splitlines())
     assert listed["address"] == f"shop.orders by the secret {SECRET}"
     who = replace(shop, environment={**shop.emulator.environment("root"), "PYTHONPATH": str(shop.root)})
     checked = json.loads(who.brigade("ingest", "check", "orders").stdout)

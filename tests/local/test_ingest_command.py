@@ -119,6 +119,20 @@ def test_replay_without_a_quarantine_says_so(place: Place) -> None:
     assert b"no record of 2026-11-22 is quarantined" in done.stderr
 
 
+def test_replay_puts_what_was_quarantined_beside_the_object(place: Place) -> None:
+    aside = [{"reason": "then", "page": "page 1", "number": number, "record": {"n": number}} for number in (1, 2)]
+    body = gzip.compress("".join(json.dumps(each) + "\n" for each in aside).encode())
+    key = f"demo/quarantine/date={DATE}/demo.jsonl.gz"
+    place.s3.put_object(Bucket=place.lake, Key=key, Body=body)
+    done = place.brigade("replay", "demo", "--date", DATE)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["mended"], answer["broken"]) == (2, 0)
+    (beside,) = (each.removeprefix(f"s3://{place.lake}/") for each in answer["objects"])
+    assert [row["n"] for row in rows(place.s3.get_object(Bucket=place.lake, Key=beside)["Body"].read())] == [1, 2]
+    assert rows(place.s3.get_object(Bucket=place.lake, Key=key)["Body"].read()) == []
+
+
 def test_replace_is_explicit_and_of_a_stated_date(place: Place) -> None:
     assert place.brigade("run", "demo", "--date", DATE).returncode == 0
     first = json.loads(place.brigade("show", "demo").stdout)["receipt"]
@@ -186,9 +200,12 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
 
+    said: list[str] = []
+
     def handle(event: dict[str, Any], milliseconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
         command = [sys.executable, "-c", HANDLE, json.dumps(event), str(milliseconds)]
         ended = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        said.append(ended.stdout + ended.stderr)
         *_, answer = (line for line in ended.stdout.splitlines() if line.startswith("ANSWER "))
         *_, measured = (line for line in ended.stdout.splitlines() if '"_aws"' in line)
         return json.loads(answer.removeprefix("ANSWER ")), json.loads(measured)
@@ -207,5 +224,13 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))
     answer, measured = handle({"date": answer["date"]}, 900_000)
     assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
+    receipt = json.loads(place.s3.get_object(Bucket=place.state, Key="receipts/demo/2026-11-21.json")["Body"].read())
+    del receipt["profile"]["fields"]["city"]
+    place.s3.put_object(Bucket=place.state, Key="receipts/demo/2026-11-20.json", Body=json.dumps(receipt))
     answer, measured = handle({"execution": "new", "event": {"date": answer["date"], "replace": True}}, 900_000)
     assert (answer["outcome"], answer["replace"]) == ("published", True)
+    assert (answer["drift"], measured["Drift"]) == (["field city came"], [1.0])
+    (warned,) = (json.loads(line) for line in said[-1].splitlines() if '"WARNING"' in line)
+    assert warned["message"] == "drift: field city came"
+    body = place.s3.get_object(Bucket=place.lake, Key="demo/date=2026-11-21/demo.jsonl.gz")["Body"].read()
+    assert not any(rows(body)[0]["name"] in each for each in said), "no record is in a log"

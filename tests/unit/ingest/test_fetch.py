@@ -1,6 +1,7 @@
 """Asking a real HTTP server for pages, through every fault it can show."""
 
 import gzip
+import json
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -149,3 +150,18 @@ def test_a_gzip_file_is_unpacked_whatever_its_members(members: int) -> None:
         assert b"".join(blocks) == b"".join(lines)
     with serving(lambda *_: Answer(packed[:-9])) as server, pytest.raises(InvalidData, match="ends before its end"):
         api(server).page(None)
+
+
+def test_an_api_that_does_not_answer_in_time_is_asked_again_and_then_given_up() -> None:
+    def answer(number: int, _: dict[str, str]) -> Answer:
+        if number == 1:
+            time.sleep(0.6)
+        return page([{"n": number}], None)
+
+    with serving(answer) as server:
+        patient = api(server, source(read_timeout_s=0.2))
+        assert json.loads(patient.page(None).body)["rows"] == [{"n": 2}]
+        assert patient.retries == 1
+    with serving(answer) as server, pytest.raises(RetryLater, match="Timeout"):
+        api(server, source(read_timeout_s=0.1, tries=1)).page(None)
+    assert (source().connect_timeout_s, source().read_timeout_s) == (10.0, 60.0)

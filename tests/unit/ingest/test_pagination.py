@@ -8,7 +8,8 @@ import pytest
 
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
+from brigade.ingest.fetch import Reply
+from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination, Request
 from brigade.ingest.walk import walk
 from tests.unit.ingest.api import Answer, Server, api, serving, source
 
@@ -177,6 +178,26 @@ def test_a_source_may_say_itself_what_comes_next() -> None:
         steps = list(walk(declared, api(server, declared), START))
     assert [query["month"] for query in server.queries] == ["1", "2", "3"]
     assert [step.next for step in steps] == ["2", "3", None]
+
+
+def test_a_source_may_fetch_a_page_itself_by_several_requests() -> None:
+    from brigade.ingest.source import Source
+
+    class Details(Source, frozen=True, kw_only=True):
+        def page(self, ask: Callable[[Request], Reply], cursor: str | None) -> Reply:
+            ids = json.loads(ask(self.request(cursor)).body)["ids"]
+            rows = [json.loads(ask(Request(url=f"/records/{each}")).body) for each in ids]
+            return Reply(json.dumps({"rows": rows}).encode(), {}, self.path)
+
+    def answer(number: int, query: dict[str, str]) -> Answer:
+        return body(ids=[1, 2]) if server.requests[-1].path == "/records" else body(path=server.requests[-1].path)
+
+    declared = Details(base_url="http://h", path="/records", records="rows", schedule="rate(1 day)")
+    with serving(answer) as server:
+        asker = api(server, declared)
+        (step,) = walk(declared, asker, START)
+    assert [json.loads(bytes(raw))["path"] for raw in step.page.records] == ["/records/1", "/records/2"]
+    assert asker.requests == 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """What a source may declare."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ from brigade.errors import SettingsError
 from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.source import Rate, Rule, Source
 from tests.unit.ingest.api import source
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -46,3 +51,13 @@ def test_the_declared_sources_are_found() -> None:
 def test_a_feed_by_itself_is_refused_when_it_is_made() -> None:
     with pytest.raises(SettingsError, match="a Feed by itself reads nothing; declare a Source or a TableSource"):
         Feed(schedule="rate(1 day)")
+
+
+def test_declaring_a_source_loads_no_client_and_reads_nothing() -> None:
+    code = (
+        "import sys; sys.addaudithook(lambda event, _: event.startswith('socket.') and sys.exit(event));"
+        "import lambdas.ingest.sources.demo, brigade.ingest.since, brigade.ingest.contract;"
+        "print([name for name in ('boto3', 'botocore', 'urllib3', 'aws_lambda_powertools') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={})
+    assert said.stdout == "[]\n"
