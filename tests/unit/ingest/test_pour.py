@@ -111,6 +111,35 @@ def test_drift_tells_what_came_went_changed_and_grew() -> None:
     assert before.fields == {"a": {"number": 10}, "b": {"text": 10}, "c": {"null": 10}}
 
 
+def test_counts_of_fields_are_exact_where_all_records_were_looked_at() -> None:
+    found = profile([{"a": 1}] * 15 + [{"a": None, "b": 2}])
+    assert (found.sampled, found.records) == (16, 16)
+    assert found.fields == {"a": {"number": 15, "null": 1}, "b": {"number": 1}}
+    assert (profile([{"a": 1}] * 170).sampled, profile([{"a": 1}] * 17).sampled) == (16, 9)
+
+
+@pytest.mark.parametrize(
+    ("seen", "of", "looked", "records", "said"),
+    [
+        (1, 100, 100, 5000, False),
+        (5, 100, 100, 5000, True),
+        (100, 100, 1, 5000, True),
+        (1, 100, 400, 5000, False),
+        (2, 100, 400, 5000, True),
+        (1, 100, 100, 100, True),
+    ],
+)
+def test_a_rare_field_that_a_sample_may_miss_neither_comes_nor_goes(
+    seen: int, of: int, looked: int, records: int, said: bool
+) -> None:
+    has = Profile(records=5000, sampled=of, fields={"a": {"number": of}, "rare": {"text": seen}})
+    lacks = Profile(records=records, sampled=looked, fields={"a": {"number": looked}})
+    assert drift(lacks, has) == (["field rare came"] if said else [])
+    assert drift(has, lacks) == (["field rare went"] if said else [])
+    typed = Profile(records=5000, sampled=of, fields={"a": {"number": of, "text": seen}})
+    assert drift(lacks, typed) == (["field a is text, it was number"] if said else [])
+
+
 ROWS = [{"n": 1, "t": "a,b"}, {"n": 2, "t": 'é"\n'}, {"n": 3, "t": ""}]
 LINES = b"\n".join(json.dumps(row).encode() for row in ROWS) + b"\n"
 CSV = 'n,t\n1,"a,b"\n2,"é""\n"\n3,\n'.encode("utf-8-sig")
