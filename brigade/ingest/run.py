@@ -39,7 +39,8 @@ _LEASE_MARGIN_S = 30.0
 class Run:
     """One invocation. ``remaining`` gives the seconds it may still take; ``say`` hears what a person should know.
 
-    Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB.
+    Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB; and what
+    ``Overlap`` remembers of a source that leaves out what was published, 20 MiB at most.
     """
 
     source: Feed

@@ -219,6 +219,9 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert (measured["Published"], measured["Records"], measured["Pages"]) == ([1.0], [RECORDS], [7.0])
     assert measured["BytesOut"] == [answer["bytes"]]
     assert 150 < measured["RecordBytes"][0] < 300
+    assert 150 < measured["WidestRecord"][0] < 300, "as it came, without the stamp"
+    assert measured["BytesIn"][0] > RECORDS * 100
+    assert [measured[name] for name in ("Retries", "WaitSeconds", "Quarantined", "Drift")] == [[0.0]] * 4
     assert 0 < measured["MemoryUsedPercent"][0] < 50
     assert measured["MemoryPeak"][0] == pytest.approx(measured["MemoryUsedPercent"][0] * 2.56)
     assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))

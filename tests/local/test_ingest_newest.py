@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from brigade.ingest.pagination import Cursor, Offset, Pagination
 from brigade.ingest.run import Run
 from brigade.ingest.since import Newest, Since
 from brigade.ingest.target import Target
+from brigade.jsonl import split
+from brigade.s3.put import put
 from brigade.state import State
 from brigade.state.lease import Lease
 from tests.local.conftest import Emulator
@@ -365,3 +368,21 @@ def test_an_api_that_fails_moves_nothing(dates: Dates) -> None:
             with pytest.raises(BrigadeError, match="404"):
                 dates.run(server, "2026-11-03")
         assert asked(server) == [at(1), at(1)]
+
+
+def test_what_is_remembered_takes_no_more_memory_than_said(dates: Dates) -> None:
+    state, target = State(dates.lake.s3, dates.lake.state), dates.target("2026-11-03")
+    state.put(dates.target("2026-11-02").receipt, {})
+    known = b"".join(number.to_bytes(8) + number.to_bytes(16) for number in range(overlap.MOST))
+    put(state.client, state.bucket, target.remembered("2026-11-02"), known)
+    rows = [{"id": number, "at": at(number / 3600)} for number in range(overlap.MOST // 2)]
+    came = split(json.dumps(rows).encode(), records="", place="page 1")
+    remembering = overlap.Overlap(dates.since, state, target, Checkpoint(write="w", ts=at(0)))
+    tracemalloc.start()
+    try:
+        assert len(remembering.fresh(came)) == len(rows)
+        assert len(remembering.recent) == 24, "of all but the last the next run asks for none again"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * overlap.MOST * 200

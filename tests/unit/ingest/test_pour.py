@@ -1,7 +1,9 @@
 """What is decoded, changed, checked and counted between the answer and the lines."""
 
 import gzip
+import itertools
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,6 +149,24 @@ CSV = 'n,t\n1,"a,b"\n2,"é""\n"\n3,\n'.encode("utf-8-sig")
 
 def declared(kind: str, single: bool = False) -> Source:
     return source(format=kind, single=single, pagination=Pagination(), records="rows" if kind == "json" else "")
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None:
+    mib, count = 1024 * 1024, 2000
+    text = "x" * 33_000
+    row = f"{text}\r\n" if kind == "csv" else f'{{"t":"{text}"}}' + ("\n" if kind == "jsonl" else ",")
+    block = (row * (mib // len(row) + 1)).encode()
+    ends = {"json": (b'{"rows":[', b'{"t":""}]}'), "jsonl": (b"", b""), "csv": (b"t\r\n", b"")}[kind]
+    blocks = itertools.chain([ends[0]], itertools.repeat(block, count * len(row) // len(block)), [ends[1]])
+    tracemalloc.start()
+    try:
+        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, "it"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert records > 1900
+    assert peak < 8 * mib, "of 63 MiB"
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
