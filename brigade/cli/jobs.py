@@ -107,12 +107,10 @@ def report(
 ) -> None:
     """Count a job's tasks by result and by reason, and give their rows; exit 1 if any failed."""
     from brigade.jobs.counting import count
-    from brigade.jobs.report import opened
 
     session: Session = context.obj
     s3 = session.client("s3")
-    uri, patience = calls.report_place(session, job)
-    found = opened(s3, uri, patience_s=patience)
+    found = calls.report(session, job)
     tally = count(found, s3)
     view.report(session, job, tally, found.tasks(s3, failed=failed), form)
     if tally.failed:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` m
     from brigade.jobs.control import Control
     from brigade.jobs.own import Own
     from brigade.jobs.price import Priced
+    from brigade.jobs.report import Report
     from brigade.jobs.request import Plan, Submitted
     from brigade.jobs.summary import Summary
     from brigade.operations.operation import Operation
@@ -170,11 +171,31 @@ def control(session: Session) -> "Control":
     return Control(session.client("s3control"), session.connection.account())
 
 
-def report_place(session: Session, job: str) -> tuple[str, float]:
-    """Say where a job's report lies and how long to wait for it: S3 writes it after the end, if any task was run.
+def report(session: Session, job: str) -> "Report":
+    """Open a job's report, which S3 writes some time after the job's end: wait for it, and say so.
 
-    S3 forgets a job after 90 days; its report stays where those of this stage always are.
+    S3 forgets a job after 90 days; its report stays where those of this stage always are. Fails with UsageError while
+    the job is not over, NotFound when it has no report, or S3 has not written one within ``REPORT_PATIENCE_S``.
     """
+    import time
+
+    from brigade.jobs.report import opened
+
+    uri, patience_s = _report_place(session, job)
+    told = False
+
+    def pause(seconds: float) -> None:
+        nonlocal told
+        if not told:
+            session.say(f"S3 has not written the report of job {job} yet: waiting for it, at most {patience_s:.0f} s")
+            told = True
+        time.sleep(seconds)
+
+    return opened(session.client("s3"), uri, patience_s=patience_s, pause=pause)
+
+
+def _report_place(session: Session, job: str) -> tuple[str, float]:
+    """Say where a job's report lies, and how long to wait for it: there is none where no task was run."""
     from brigade.errors import NotFound
     from brigade.jobs.job import of, report_key
     from brigade.jobs.request import REPORTS

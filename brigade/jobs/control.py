@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 
@@ -74,10 +74,12 @@ def _id(job: str) -> str:
 
 @contextmanager
 def _refused(act: str, job: str = "") -> Iterator[None]:
+    what = f"{act} {job}".strip()
     try:
         yield
+    except ParamValidationError as error:  # which boto3 refuses before S3 could
+        raise UsageError(f"cannot {what}: {' '.join(str(error).split())}") from error
     except ClientError as error:
-        what = f"{act} {job}".strip()
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         if code in _NO_SUCH_JOB:
             raise NotFound(f"there is no job {job}; S3 forgets a job 90 days after its end") from error

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.local.deployment import BRIGADE, Deployment
+from tests.local.jobs import finished, put_manifest, reported
 
 KEYS = [
     "plain.txt",
@@ -33,43 +32,6 @@ def folder(deployed: Deployment) -> str:
     for key in KEYS:
         s3.put_object(Bucket=deployed.outputs["LakeBucket"], Key=folder + key, Body=key.encode())
     return folder
-
-
-@pytest.fixture
-def nothing_new(deployed: Deployment) -> Iterator[None]:
-    """What the test does leaves no job, no manifest and no open upload behind."""
-
-    def traces() -> tuple[int, ...]:
-        s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]
-        listed = s3.list_objects_v2(Bucket=reports, Prefix="manifests/").get("Contents", [])
-        # What is kept of a job that an earlier test made may come only now.
-        manifests = sum(not item["Key"].startswith("manifests/job-") for item in listed)
-        uploads = len(s3.list_multipart_uploads(Bucket=reports).get("Uploads", []))
-        jobs = len(deployed.emulator.root("s3control").list_jobs(AccountId="000000000000", MaxResults=1000)["Jobs"])
-        return manifests, uploads, jobs
-
-    before = traces()
-    yield
-    assert traces() == before
-
-
-def finished(deployed: Deployment, *arguments: str, given: str | None = None, exits: int = 0) -> str:
-    """Submit and follow to the end; give the job's id."""
-    job = str(deployed.ask("jobs", "submit", *arguments, "--yes", given=given)["id"])
-    assert deployed.run("jobs", "watch", job).returncode == exits
-    return job
-
-
-def rows(deployed: Deployment, job: str, *options: str) -> dict[str, dict[str, Any]]:
-    done = deployed.run("jobs", "report", job, "--format", "jsonl", *options)
-    return {row["key"]: row for row in map(json.loads, done.stdout.splitlines())}
-
-
-def manifest(deployed: Deployment, content: bytes) -> str:
-    """Put a manifest as a user would who made it by hand."""
-    bucket, key = deployed.outputs["LakeBucket"], f"by-hand/{uuid.uuid4().hex}.csv"
-    deployed.emulator.root("s3").put_object(Bucket=bucket, Key=key, Body=content)
-    return f"s3://{bucket}/{key}"
 
 
 def suspended(deployed: Deployment, content: bytes, **changes: Any) -> str:
@@ -106,8 +68,8 @@ def suspended(deployed: Deployment, content: bytes, **changes: Any) -> str:
 def test_every_key_goes_through_a_job_and_back_exactly(deployed: Deployment, folder: str) -> None:
     """By a manifest that another tool wrote: %20 for a space, everything else quoted as URLs are."""
     lake = deployed.outputs["LakeBucket"]
-    address = manifest(deployed, "".join(f"{lake},{quote(folder + key)}\n" for key in KEYS).encode())
-    found = rows(deployed, finished(deployed, "verify", "--manifest", address))
+    address = put_manifest(deployed, "".join(f"{lake},{quote(folder + key)}\n" for key in KEYS).encode())
+    found = reported(deployed, finished(deployed, "verify", "--manifest", address))
     assert set(found) == {folder + key for key in KEYS}
     assert {row["status"] for row in found.values()} == {"succeeded"}
     for key in KEYS:
@@ -120,7 +82,7 @@ def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployme
     s3.put_object(Bucket=lake, Key=folder + "not gzip +%.gz", Body=b"plain")
     keys = [folder + "plain.txt", folder + "missing +%.txt", folder + "not gzip +%.gz"]
     job = finished(deployed, "verify", "--keys", "-", given="".join(f"{lake}\t{key}\n" for key in keys), exits=1)
-    found = rows(deployed, job, "--failed")
+    found = reported(deployed, job, "--failed")
     assert set(found) == set(keys[1:])
     assert found[keys[1]]["code"] == found[keys[2]]["code"] == "PermanentFailure"
     assert found[keys[1]]["message"].startswith("NoSuchKey: ")
@@ -135,7 +97,7 @@ def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployme
     retried = deployed.ask("jobs", "retry", job, "--all", "--yes")
     assert (retried["objects"], retried["parent"]) == (2, job)
     assert deployed.run("jobs", "watch", retried["id"]).returncode == 1
-    again = rows(deployed, retried["id"])
+    again = reported(deployed, retried["id"])
     assert {key: row["status"] for key, row in again.items()} == {keys[1]: "succeeded", keys[2]: "failed"}
 
     done = deployed.run("jobs", "report", job, "--format", "csv", "--failed")
@@ -150,9 +112,9 @@ def test_a_manifest_with_versions_reads_those_versions(deployed: Deployment, fol
     s3, lake, key = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"], folder + "versions +.txt"
     old = s3.put_object(Bucket=lake, Key=key, Body=b"old")["VersionId"]
     s3.put_object(Bucket=lake, Key=key, Body=b"the new one")
-    address = manifest(deployed, f"{lake},{quote(key)},{old}\n{lake},{quote(key)},no-such-version\n".encode())
+    address = put_manifest(deployed, f"{lake},{quote(key)},{old}\n{lake},{quote(key)},no-such-version\n".encode())
     job = finished(deployed, "verify", "--manifest", address, exits=1)
-    (failed,) = rows(deployed, job, "--failed").values()
+    (failed,) = reported(deployed, job, "--failed").values()
     assert failed["version_id"] == "no-such-version"
     done = deployed.run("jobs", "report", job, "--format", "jsonl").stdout.splitlines()
     (succeeded,) = [row for row in map(json.loads, done) if row["status"] == "succeeded"]
@@ -162,7 +124,7 @@ def test_a_manifest_with_versions_reads_those_versions(deployed: Deployment, fol
 
 def test_an_operation_reaches_what_it_declares_and_nothing_else(deployed: Deployment, folder: str) -> None:
     job = finished(deployed, "thumbnail", "--keys", "-", given=folder + "plain.txt\n", exits=1)
-    (row,) = rows(deployed, job).values()
+    (row,) = reported(deployed, job).values()
     assert row["message"].startswith("AccessDenied: ")
 
 
@@ -197,7 +159,7 @@ def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Dep
     job = deployed.ask("jobs", "submit", *chosen, "--yes")
     assert job["objects"] >= sum(key.endswith(".txt") for key in KEYS)
     assert deployed.run("jobs", "watch", job["id"]).returncode in {0, 1}
-    assert {folder + key for key in KEYS if key.endswith(".txt")} <= set(rows(deployed, job["id"]))
+    assert {folder + key for key in KEYS if key.endswith(".txt")} <= set(reported(deployed, job["id"]))
     both = deployed.run("jobs", "submit", *chosen, "--where", "1=1")
     assert (both.returncode, "no other way" in both.stderr) == (2, True)
     nothing = deployed.run("jobs", "submit", "verify", "--prefix", "none/at/all", "--yes")
@@ -260,60 +222,3 @@ def test_an_interrupt_leaves_the_job_running(deployed: Deployment, folder: str) 
     assert "Traceback" not in said
     assert deployed.ask("jobs", "show", job)["status"] in {"New", "Preparing", "Ready", "Active"}
     assert deployed.run("jobs", "cancel", job).returncode == 0
-
-
-@pytest.mark.usefixtures("nothing_new")
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("Bucket,Key\n{lake},a\n", "line 1: a header"),
-        ("\ufeff{lake},a\n", "line 1: a byte order mark"),
-        ("{lake},a\n\n{lake},b\n", "line 2: a blank line"),
-        ("{lake},a\nanother,b\n", "object 2 is in bucket 'another'"),
-        ("", "nothing is selected"),
-    ],
-)
-def test_a_bad_manifest_is_refused_before_anything_is_made(deployed: Deployment, content: str, said: str) -> None:
-    address = manifest(deployed, content.format(lake=deployed.outputs["LakeBucket"]).encode())
-    done = deployed.run("jobs", "submit", "verify", "--manifest", address, "--yes")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.usefixtures("nothing_new")
-@pytest.mark.parametrize(
-    ("arguments", "exits", "said"),
-    [
-        (["submit", "nonesuch", "--keys", "-"], 2, "no operation 'nonesuch'; there are forget, recompress"),
-        (["submit", "verify"], 2, "in one way"),
-        (["submit", "verify", "--keys", "-", "--where", "1=1"], 2, "in one way"),
-        (["submit", "verify", "--keys", "/no/such/file"], 2, "--keys /no/such/file: No such file"),
-        (["submit", "verify", "--keys", "-", "--argument", "size=1"], 2, "no argument 'size'; it takes none"),
-        (["submit", "thumbnail", "--keys", "-", "--argument", "size=5"], 2, "argument size: expected `int` >= 16"),
-        (["submit", "thumbnail", "--keys", "-", "--argument", "size"], 2, "it takes NAME=VALUE"),
-        (["submit", "verify", "--manifest", "s3://no-such-bucket-at-all/m.csv"], 1, "no such bucket"),
-        (["submit", "verify", "--keys", "-"], 2, "add --yes"),
-        (["show", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
-        (["report", "00000000-0000-0000-0000-000000000000"], 1, "there is no report"),
-        (["retry", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
-        (["cancel", "no job/id"], 2, "is no job id"),
-    ],
-)
-def test_wrong_usage_is_one_line(deployed: Deployment, arguments: list[str], exits: int, said: str) -> None:
-    done = deployed.run("--quiet", "jobs", *arguments, given="some/key\n")
-    assert (done.returncode, done.stdout) == (exits, "")
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.usefixtures("nothing_new")
-def test_a_dry_run_and_an_estimate_make_nothing(deployed: Deployment, folder: str, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text(folder + "plain.txt\n" + folder + "🪣 x\n")
-    dry = deployed.run("jobs", "submit", "verify", "--keys", str(keys), "--dry-run")
-    assert (dry.returncode, dry.stdout) == (0, "")
-    assert folder + "🪣 x" in dry.stderr
-    estimated = deployed.ask("jobs", "estimate", "verify", "--keys", str(keys))
-    assert (estimated["objects"], estimated["bytes"]) == (2, None)
-    assert estimated["dollars"] == pytest.approx(sum(line["dollars"] for line in estimated["lines"]))

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from tests.local.deployment import Deployment
+from tests.local.jobs import reported
 
 KEYS = ["plain.txt", "a b+c%20d%=e&f.txt", "\"quoted\", 'and' commas.txt", "new\nline\rand\ttab", "🪣/日本/Ωмега~*.txt"]
 
@@ -24,11 +25,6 @@ def folder(deployed: Deployment) -> str:
         )
     deployed.ask("local", "deliver-inventory", deployed.outputs["LakeBucket"])
     return folder
-
-
-def reported(deployed: Deployment, job: str) -> dict[str, str]:
-    done = deployed.run("jobs", "report", job, "--format", "jsonl")
-    return {row["key"]: row["status"] for row in map(json.loads, done.stdout.splitlines())}
 
 
 def delivery(deployed: Deployment, keys: list[str], **changes: Any) -> str:

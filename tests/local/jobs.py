@@ -1,0 +1,26 @@
+"""Jobs as a person makes and reads them, by the real command, for tests."""
+
+import json
+import uuid
+from typing import Any
+
+from tests.local.deployment import Deployment
+
+
+def finished(deployed: Deployment, *arguments: str, given: str | None = None, exits: int = 0) -> str:
+    """Submit and follow to the end; give the job's id."""
+    job = str(deployed.ask("jobs", "submit", *arguments, "--yes", given=given)["id"])
+    assert deployed.run("jobs", "watch", job).returncode == exits
+    return job
+
+
+def reported(deployed: Deployment, job: str, *options: str) -> dict[str, dict[str, Any]]:
+    done = deployed.run("jobs", "report", job, "--format", "jsonl", *options)
+    return {row["key"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def put_manifest(deployed: Deployment, content: bytes) -> str:
+    """Put a manifest as a user would who made it by hand."""
+    bucket, key = deployed.outputs["LakeBucket"], f"by-hand/{uuid.uuid4().hex}.csv"
+    deployed.emulator.root("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    return f"s3://{bucket}/{key}"
