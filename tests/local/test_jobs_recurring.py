@@ -4,6 +4,8 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +74,63 @@ def soon(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
         time.sleep(0.5)
 
 
+def measured(deployed: Deployment) -> dict[str, float]:
+    """What the ends of jobs have been counted to, by the name of the metric."""
+    now, dimensions = datetime.now(UTC), [{"Name": "service", "Value": "jobs"}]
+    return {
+        name: sum(
+            point["Sum"]
+            for point in deployed.emulator.root("cloudwatch").get_metric_statistics(
+                Namespace="Brigade/dev",
+                MetricName=name,
+                Dimensions=dimensions,
+                StartTime=now - timedelta(days=1),
+                EndTime=now + timedelta(minutes=1),
+                Period=86400,
+                Statistics=["Sum"],
+            )["Datapoints"]
+        )
+        for name in ("JobsEnded", "JobsFailed", "TasksSucceeded", "TasksFailed")
+    }
+
+
+def since(deployed: Deployment, before: dict[str, float]) -> dict[str, float]:
+    return {name: value - before[name] for name, value in measured(deployed).items()}
+
+
+@contextmanager
+def deliveries_unheard(deployed: Deployment) -> Iterator[None]:
+    """As long as the block runs, a delivery sets off no recurring job."""
+    events = deployed.emulator.root("events")
+    rules = [rule for rule in events.list_rules()["Rules"] if "Inventory Summarized" in rule.get("EventPattern", "")]
+    for rule in rules:
+        events.disable_rule(Name=rule["Name"])
+    assert rules
+    try:
+        yield
+    finally:
+        for rule in rules:
+            events.enable_rule(Name=rule["Name"])
+
+
+def scheduled(deployed: Deployment) -> None:
+    """A schedule that is due, as ``stacks/parts/recurring.py`` makes one, with a role that may do just that."""
+    iam, name = deployed.emulator.root("iam"), f"due-{uuid.uuid4().hex[:8]}"
+    function = f"arn:aws:lambda:us-east-1:000000000000:function:{RECUR}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    allowed = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName=name, PolicyName="invokes", PolicyDocument=document)
+    deployed.emulator.root("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": function, "RoleArn": role, "Input": json.dumps({"recurring": "verify_incoming"})},
+    )
+
+
 def jobs(deployed: Deployment) -> dict[str, dict[str, Any]]:
     """The recurring jobs there are, by id."""
     listed = deployed.ask("jobs", "list")
@@ -114,12 +173,30 @@ def test_a_delivery_has_one_job_over_what_is_new_or_changed(deployed: Deployment
     assert jobs(deployed).keys() == before.keys() | {first, second}
 
 
+def test_a_schedule_makes_a_job_over_the_newest_delivery_and_its_end_is_measured(deployed: Deployment) -> None:
+    """Scheduler, function, job, event of its end, function, metrics: all as deployed."""
+    delivered(deployed)  # what other tests put is done with
+    folder = f"incoming/{uuid.uuid4().hex[:8]}"
+    put(deployed, f"{folder}/by the clock +%")
+    before, counted = jobs(deployed), measured(deployed)
+    with deliveries_unheard(deployed):
+        deployed.ask("local", "deliver-inventory", deployed.outputs["LakeBucket"])
+        newest = str(deployed.ask("inventory", "deliveries")[0]["manifest"])
+        assert kept(deployed)["done"] < newest
+        scheduled(deployed)
+        soon(lambda: settled(kept(deployed), newest), lambda: f"{newest} is not settled: {kept(deployed)}")
+    (job,) = jobs(deployed).keys() - before.keys()
+    assert keys(deployed, job) == {f"{folder}/by the clock +%"}
+    wanted = {"JobsEnded": 1, "JobsFailed": 0, "TasksSucceeded": 1, "TasksFailed": 0}
+    soon(lambda: since(deployed, counted) == wanted, lambda: f"measured {since(deployed, counted)}")
+
+
 def test_a_failed_job_is_told_once_and_done_again_with_what_is_new(
     deployed: Deployment, told: Callable[[], list[dict[str, Any]]]
 ) -> None:
     folder = f"incoming/{uuid.uuid4().hex[:8]}"
     put(deployed, f"{folder}/broken.gz", f"{folder}/sound")
-    before = jobs(deployed)
+    before, counted = jobs(deployed), measured(deployed)
     delivered(deployed)
     (job,) = jobs(deployed).keys() - before.keys()
     messages: list[dict[str, Any]] = []
@@ -133,6 +210,8 @@ def test_a_failed_job_is_told_once_and_done_again_with_what_is_new(
     assert (message["Subject"], job in message["Message"]) == (f"Job {job} is Complete, 1 tasks failed", True)
     assert f"brigade --stage dev jobs retry {job} --all" in message["Message"]
     assert "1 × PermanentFailure: InvalidData: gzip ends in the middle" in message["Message"]
+    wanted = {"JobsEnded": 1, "JobsFailed": 1, "TasksSucceeded": 1, "TasksFailed": 1}
+    soon(lambda: since(deployed, counted) == wanted, lambda: f"measured {since(deployed, counted)}")
     again = invoke(deployed, ENDED, {"detail": {"serviceEventDetails": {"jobId": job}}})
     assert (again["told"], told()) == (False, [])
 

@@ -92,6 +92,20 @@ def test_what_athena_cannot_choose_is_one_line_and_leaves_nothing(
     assert s3.list_objects_v2(Bucket=reports, Prefix="queries/unload/").get("KeyCount", 0) == unloaded
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("key = 'none at all'", "nothing is selected"), ("no_such_column = 1", "no_such_column"), ("key LIKE", "does not parse")],
+)
+def test_what_a_condition_cannot_choose_here_is_one_line(
+    deployed: Deployment, folder: str, where: str, said: str
+) -> None:
+    """``folder``: there is a delivery."""
+    done = deployed.run("--quiet", "jobs", "submit", "verify", "--where", where, "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_delivery_without_a_filter_is_the_manifest_itself(deployed: Deployment, folder: str) -> None:
     address = delivery(deployed, [folder + key for key in KEYS])
     job = deployed.ask("jobs", "submit", "verify", "--inventory", address, "--yes")
