@@ -37,7 +37,6 @@ class ExistingStack(Stack):
             environment={},
             memory_mib=256,
             timeout_s=_TIMEOUT_S,
-            concurrency=None,
             settings=settings,
         )
         arns = [f"arn:{self.partition}:s3:::{bucket.name}" for bucket in settings.buckets]

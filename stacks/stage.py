@@ -38,23 +38,11 @@ def add_stage(
     machine only is left out of a deployment to AWS. ``root``, the repository, of which the functions' packages are
     made.
 
-    Fails with SettingsError when the settings name a source that is not declared.
+    Fails with SettingsError when the settings name a source or an operation that is not declared.
     """
     env = Environment(account=settings.account, region=settings.region)
     here = {name: source for name, source in sources.items() if settings.target == "local" or not source.local_only}
-    unknown = sorted(settings.source_urls.keys() - sources.keys())
-    if unknown:
-        raise SettingsError(
-            f"cdk.json: context.stages.{settings.stage}.source_urls.{unknown[0]}: no such source; "
-            f"there are {', '.join(sources) or 'none'}"
-        )
-    for bucket in settings.buckets:
-        strange = sorted(bucket.operations.keys() - operations.keys())
-        if strange:
-            raise SettingsError(
-                f"cdk.json: context.stages.{settings.stage}.buckets: {bucket.name}: no operation {strange[0]}; "
-                f"there are {', '.join(operations) or 'none'}"
-            )
+    _refuse_strangers(settings, sources, operations)
     storage = StorageStack(app, settings=settings, env=env)
     CatalogStack(app, settings=settings, storage=storage, env=env)
     IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)
@@ -78,3 +66,20 @@ def add_stage(
         env=env,
     )
     nag.check(app)
+
+
+def _refuse_strangers(settings: Settings, sources: Mapping[str, Feed], operations: Mapping[str, Operation]) -> None:
+    """Fail with SettingsError where the settings name what is not declared."""
+    unknown = sorted(settings.source_urls.keys() - sources.keys())
+    if unknown:
+        raise SettingsError(
+            f"cdk.json: context.stages.{settings.stage}.source_urls.{unknown[0]}: no such source; "
+            f"there are {', '.join(sources) or 'none'}"
+        )
+    for bucket in settings.buckets:
+        strange = sorted(bucket.operations.keys() - operations.keys())
+        if strange:
+            raise SettingsError(
+                f"cdk.json: context.stages.{settings.stage}.buckets: {bucket.name}: no operation {strange[0]}; "
+                f"there are {', '.join(operations) or 'none'}"
+            )

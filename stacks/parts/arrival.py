@@ -51,9 +51,6 @@ class Arrival(Construct):
                 "BRIGADE_DATABASE": names.database(stage),
                 "BRIGADE_WORKGROUP": names.workgroup(stage),
             },
-            memory_mib=512,
-            timeout_s=900,
-            concurrency=None,
             settings=settings,
         )
         role = made.role

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -12,10 +11,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from brigade.settings import Settings
-from stacks import names
-from stacks.parts.function import Function
-from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects
+from stacks.parts.about_jobs import about_jobs
+from stacks.parts.role import allow_objects
 
 
 class Ended(Construct):
@@ -35,31 +32,20 @@ class Ended(Construct):
     ) -> None:
         """Arguments: ``job_role``, that of the jobs which it tells of; ``root``, the repository."""
         super().__init__(scope, construct_id)
-        stack = Stack.of(self)
-        made = Function(
+        made = about_jobs(
             self,
-            "Ended",
-            name=names.jobs(settings.stage, "ended"),
+            "ended",
             service="jobs",
-            package=Package.of_jobs(root, settings.target, "ended"),
-            environment={
-                "BRIGADE_STAGE": settings.stage,
-                "BRIGADE_REPORTS_BUCKET": reports.bucket_name,
-                "BRIGADE_JOB_ROLE": job_role.role_arn,
-                "BRIGADE_ALARM_TOPIC": topic.topic_arn,
-            },
-            memory_mib=512,
-            timeout_s=900,
-            concurrency=None,
             settings=settings,
+            reports=reports,
+            key=key,
+            job_role=job_role,
+            topic=topic,
+            environment={},
+            root=root,
         )
-        allow_list(made.role, reports)
         allow_objects(made.role, reports, ["jobs/*", "manifests/job-*"], "s3:GetObject")
         allow_objects(made.role, reports, ["manifests/job-*"], "s3:PutObject")
-        allow_key(made.role, key, "Decrypt", "GenerateDataKey")
-        jobs = f"arn:{stack.partition}:s3:{stack.region}:{stack.account}:job/*"
-        allow(made.role, ["s3:DescribeJob"], [jobs], because="A job's id is made when it is created.")
-        allow(made.role, ["sns:Publish"], [topic.topic_arn])
         job_ended(self, "AnyEnded", targets.LambdaFunction(made.function, retry_attempts=4))
 
 

@@ -31,9 +31,9 @@ class Function(Construct):
         service: str,
         package: Package,
         environment: Mapping[str, str],
-        memory_mib: int,
-        timeout_s: int,
-        concurrency: int | None,
+        memory_mib: int = 512,
+        timeout_s: int = 900,
+        concurrency: int | None = None,
         settings: Settings,
         network: Network | None = None,
     ) -> None:
@@ -43,16 +43,12 @@ class Function(Construct):
         """
         super().__init__(scope, construct_id)
         log = self._log(settings)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
+        self.role = self._role(log, network)
         nag.accept(
             self,
             "L1",
             "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own.",
         )
-        if network:
-            allow_interfaces(self.role)
-        nag.accept(self.role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
         with package.assembled() as folder:
             self.function = lambda_.Function(
                 self,
@@ -81,6 +77,14 @@ class Function(Construct):
                 security_groups=[network.clients] if network else None,
                 tracing=lambda_.Tracing.ACTIVE,
             )
+
+    def _role(self, log: logs.LogGroup, network: Network | None) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
+        if network:
+            allow_interfaces(role)
+        nag.accept(role, "IAM5[Resource::*]", "X-Ray takes segments for no resource in particular.")
+        return role
 
     def _log(self, settings: Settings) -> logs.LogGroup:
         keep = RemovalPolicy.DESTROY if settings.removal == "destroy" else RemovalPolicy.RETAIN

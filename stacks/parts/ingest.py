@@ -70,7 +70,6 @@ class Ingest(Construct):
             },
             memory_mib=self._source.memory_mib,
             timeout_s=self._source.timeout_s,
-            concurrency=None,
             settings=self._settings,
         )
 

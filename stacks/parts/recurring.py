@@ -20,11 +20,10 @@ from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring as Declared
 from brigade.settings import Settings
 from stacks import names
+from stacks.parts.about_jobs import about_jobs
 from stacks.parts.asking import allow_asking
 from stacks.parts.ended import job_ended
-from stacks.parts.function import Function
-from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects
+from stacks.parts.role import allow, allow_list, allow_objects
 
 
 class Recurring(Construct):
@@ -49,27 +48,24 @@ class Recurring(Construct):
         lake, reports, state = buckets
         used = {declared.operation: operations[declared.operation] for declared in recurring.values()}
         sizes = {name: {"memory_mib": each.memory_mib, "price": each.price} for name, each in used.items()}
-        self._made = Function(
+        self._made = about_jobs(
             self,
-            "Recur",
-            name=names.jobs(settings.stage, "recur"),
+            "recur",
             service="jobs-recur",
-            package=Package.of_jobs(root, settings.target, "recur"),
+            settings=settings,
+            reports=reports,
+            key=key,
+            job_role=job_role,
+            topic=topic,
             environment={
                 **self._place(settings),
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
-                "BRIGADE_REPORTS_BUCKET": reports.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_JOB_ROLE": job_role.role_arn,
                 "BRIGADE_OPERATIONS": json.dumps(sizes),
-                "BRIGADE_ALARM_TOPIC": topic.topic_arn,
             },
-            memory_mib=512,
-            timeout_s=900,
-            concurrency=None,
-            settings=settings,
+            root=root,
         )
-        self._allow(settings, reports=reports, state=state, key=key, job_role=job_role, topic=topic)
+        self._allow(settings, reports=reports, state=state, job_role=job_role)
         self._start_with(settings.stage, lake)
         for name, declared in recurring.items():
             if declared.schedule:
@@ -79,7 +75,6 @@ class Recurring(Construct):
         """Where the deliveries are, what they are asked by, and what its operations' functions are called."""
         stage, inventory = settings.stage, settings.inventory
         return {
-            "BRIGADE_STAGE": stage,
             "BRIGADE_INVENTORY_PREFIX": inventory.prefix,
             "BRIGADE_INVENTORY_ID": inventory.id,
             "BRIGADE_DATABASE": names.database(stage),
@@ -88,29 +83,18 @@ class Recurring(Construct):
             "BRIGADE_OPERATION_ARN": self._arn("lambda", f"function:{names.operation(stage, '')}"),
         }
 
-    def _allow(
-        self,
-        settings: Settings,
-        *,
-        reports: s3.IBucket,
-        state: s3.IBucket,
-        key: kms.IKey | None,
-        job_role: iam.IRole,
-        topic: sns.ITopic,
-    ) -> None:
+    def _allow(self, settings: Settings, *, reports: s3.IBucket, state: s3.IBucket, job_role: iam.IRole) -> None:
         prefix = settings.inventory.prefix
         role = self._made.role
         allow_asking(role, stage=settings.stage, deliveries=prefix, reports=reports, tables=[table()])
-        allow_list(role, reports, state)
+        allow_list(role, state)
         allow_objects(role, reports, ["manifests/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
         allow_objects(role, state, ["recurring/*"], "s3:GetObject", "s3:PutObject")
-        allow_key(role, key, "Decrypt", "GenerateDataKey")
         allow(role, ["s3:CreateJob"], ["*"], because="IAM knows no resource for it.")
         because = "A job's id is made when it is created; what it may touch is bounded by the one role it can have."
-        allow(role, ["s3:DescribeJob", "s3:PutJobTagging"], [self._arn("s3", "job/*")], because=because)
+        allow(role, ["s3:PutJobTagging"], [self._arn("s3", "job/*")], because=because)
         passed = {"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}}
         allow(role, ["iam:PassRole"], [job_role.role_arn], conditions=passed)
-        allow(role, ["sns:Publish"], [topic.topic_arn])
 
     def _start_with(self, stage: str, lake: s3.IBucket) -> None:
         """With each delivery of the lake that was summarized, and with the end of each job."""

@@ -50,7 +50,6 @@ class Rotation(Construct):
             },
             memory_mib=256,
             timeout_s=60,
-            concurrency=None,
             settings=settings,
             network=network,
         )

@@ -16,7 +16,8 @@ def finished(deployed: Deployment, *arguments: str, given: str | None = None, ex
 
 def reported(deployed: Deployment, job: str, *options: str) -> dict[str, dict[str, Any]]:
     done = deployed.run("jobs", "report", job, "--format", "jsonl", *options)
-    return {row["key"]: row for row in map(json.loads, done.stdout.splitlines())}
+    # Not splitlines: keys hold characters that it takes for the ends of lines.
+    return {row["key"]: row for row in map(json.loads, done.stdout.split("\n")[:-1])}
 
 
 def put_manifest(deployed: Deployment, content: bytes) -> str:

@@ -141,7 +141,7 @@ def test_a_file_that_the_report_lacks_is_named(deployed: Deployment, over: str) 
     body = deployed.emulator.root("s3").get_object(
         Bucket=deployed.outputs["ReportsBucket"], Key=f"jobs/job-{over}/manifest.json"
     )["Body"]
-    absent = [file["Key"] for file in json.load(body)["Results"] if file["TaskExecutionStatus"] == "failed"][0]
+    absent = next(file["Key"] for file in json.load(body)["Results"] if file["TaskExecutionStatus"] == "failed")
     put_in(deployed, over, absent, None)
     for command in (("report", over), ("retry", over, "--all", "--yes")):
         done = deployed.run("--quiet", "jobs", *command)

@@ -26,6 +26,7 @@ def lake(deployed: Deployment) -> Iterator[Deployment]:
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     owner = {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}  # else a bucket takes no ACLs
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=owner)
+    s3.delete_public_access_block(Bucket=bucket)  # nor public ones
     role, arn = deployed.outputs["JobRoleArn"].rpartition("/")[2], f"arn:aws:s3:::{bucket}"
     objects = sorted({action for needs in NEEDS.values() for action in needs.objects})
     buckets = sorted({action for needs in NEEDS.values() for action in needs.bucket})

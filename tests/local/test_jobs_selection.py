@@ -94,7 +94,11 @@ def test_what_athena_cannot_choose_is_one_line_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("where", "said"),
-    [("key = 'none at all'", "nothing is selected"), ("no_such_column = 1", "no_such_column"), ("key LIKE", "does not parse")],
+    [
+        ("key = 'none at all'", "nothing is selected"),
+        ("no_such_column = 1", "no_such_column"),
+        ("key LIKE", "does not parse"),
+    ],
 )
 def test_what_a_condition_cannot_choose_here_is_one_line(
     deployed: Deployment, folder: str, where: str, said: str
