@@ -51,3 +51,23 @@ class Faulty:
             return real(**arguments)
 
         return call
+
+
+class Dying:
+    """A client of a process that is killed behind the ``nth`` call of ``operation``: it calls nothing any more."""
+
+    def __init__(self, client: Any, operation: str, nth: int) -> None:
+        self._client, self._operation, self._left = client, operation, nth
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._client, name)
+
+        def call(**arguments: Any) -> Any:
+            if self._left:
+                answer = real(**arguments)
+                self._left -= name == self._operation
+            if not self._left:
+                raise KeyboardInterrupt
+            return answer
+
+        return call

@@ -24,7 +24,7 @@ from brigade.s3.put import put
 from brigade.state import State
 from brigade.state.lease import Lease
 from tests.local.conftest import Emulator
-from tests.local.faults import Faulty
+from tests.local.faults import Dying, Faulty
 from tests.local.ingests import PART, Lake, lake_of, wide
 from tests.unit.ingest.api import Answer, Server, page, serving, source
 
@@ -236,16 +236,11 @@ def test_a_run_that_is_killed_leaves_out_the_same(dates: Dates, nth: int) -> Non
         start = int(query.get("after", "0"))
         return page(rows[start : start + 60], str(start + 60) if start + 60 < len(rows) else None)
 
-    def killed(call: Callable[[], Any]) -> Any:
-        call()
-        raise KeyboardInterrupt
-
     with serving(answer) as server:
         dates.run(server, "2026-11-02")
         rows = rows_of(2)
-        client = Faulty(dates.lake.s3, "put_object", *[lambda call: call()] * (nth - 1), killed)
         with pytest.raises(KeyboardInterrupt):
-            dates.run(server, "2026-11-03", s3=client, holder="execution")
+            dates.run(server, "2026-11-03", s3=Dying(dates.lake.s3, "put_object", nth), holder="execution")
         dates.run(server, "2026-11-03", holder="execution")
         assert dates.run(server, "2026-11-04").records == 0
     assert dates.ids("2026-11-03") == [f"2-{number}" for number in range(240)]

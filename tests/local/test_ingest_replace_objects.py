@@ -14,7 +14,7 @@ from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
 from brigade.ingest.table import TableSource
 from tests.local.conftest import Emulator
-from tests.local.faults import Faulty
+from tests.local.faults import Dying, Faulty
 from tests.local.ingests import Lake, lake_of
 from tests.unit.ingest.api import paged, serving, source
 
@@ -112,14 +112,8 @@ def test_another_writer_in_their_midst_is_said_with_how_many_were_replaced_and_t
 @pytest.mark.parametrize("nth", range(1, 13))
 def test_killed_at_any_write_it_replaces_once(lake: Lake, nth: int) -> None:
     """They are: the lease, a stage, the checkpoint, four objects with the checkpoint behind each, the receipt."""
-
-    def killed(call: Callable[[], Any]) -> Any:
-        call()
-        raise KeyboardInterrupt
-
-    client = Faulty(lake.s3, "put_object", *[lambda call: call()] * (nth - 1), killed)
     with pytest.raises(KeyboardInterrupt):
-        replacing(lake, s3=client, holder="execution")
+        replacing(lake, s3=Dying(lake.s3, "put_object", nth), holder="execution")
     replacing(lake, holder="execution")
     assert ids(lake) == DONE
     assert len(lake.s3.list_object_versions(Bucket=lake.lake)["Versions"]) == 3 + 4, "one was written twice"
