@@ -1,6 +1,6 @@
 """Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
 from brigade.jsonl import Gzip, Page, Stamp
 
-_BLOCK = 128 * 1024
+_BLOCK = 64 * 1024
 _QUARANTINE = 4 * 1024 * 1024
 _TOLERATED_FROM = 100
 
@@ -23,7 +23,7 @@ class Pour:
 
     ``patient``: any share of the records may break the contract. ``overlap``: says which records to leave out.
 
-    Memory: a block of some 128 KiB as objects, the widest record at least, and the quarantine, 4 MiB of gzip at most.
+    Memory: a block of 64 KiB, or a wider record, as objects, and the quarantine, 4 MiB of gzip at most.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Pour:
         Fails with InvalidData, naming the page and the record: one that is no object, one whose change fails; and when
         more records than the contract tolerates break it.
         """
-        self.profile.see(page.records)
+        self.profile.see(page.widths)
         if self._overlap:
             page = replace(page, records=self._overlap.fresh(page))
         if self._objects:
@@ -63,34 +63,39 @@ class Pour:
         self.profile.sample(page.records)
 
     def _changed(self, page: Page) -> Iterator[bytes]:
-        contract, transform, ready, width, size = self._source.contract, self._source.transform, [], 0, 0
+        broken: list[dict[str, Any]] = []
+        written = 0
+        for start, records in page.blocks(_BLOCK):
+            ready = [*self._ready(page.place, start, records, broken)]
+            written += len(ready)
+            lines = self._encoder.encode_lines(ready)
+            del ready  # before the objects of the next block come
+            if lines:
+                yield lines
+        self.records += written
+        if broken:
+            self._set_aside(broken, page.place)
+
+    def _ready(
+        self, place: str, start: int, records: Sequence[msgspec.Raw], broken: list[dict[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
+        """Give records as they shall be written; those that break the contract are told to ``broken``."""
+        contract, transform = self._source.contract, self._source.transform
         date, ts = self._stamp.date, self._stamp.ts
-        broken, decode, encode = [], self._decoder.decode, self._encoder.encode_lines
-        for number, raw in enumerate(page.records, 1):
-            record: Any = decode(raw)
+        for number, record in enumerate(map(self._decoder.decode, records), start + 1):
             if type(record) is not dict:
-                raise InvalidData(f"{page.place}, record {number}: it must be an object, not {type(record).__name__}")
+                raise InvalidData(f"{place}, record {number}: it must be an object, not {type(record).__name__}")
             if contract and (reason := contract.broken(record)):
-                broken.append({"reason": reason, "page": page.place, "number": number, "record": raw})
+                raw = records[number - start - 1]
+                broken.append({"reason": reason, "page": place, "number": number, "record": raw})
                 continue
             try:
                 changed = transform(record)
             except InvalidData as error:
-                raise InvalidData(f"{page.place}, record {number}: {error}") from error
-            if changed is None:
-                continue
-            changed["ingest_date"], changed["ingest_ts"] = date, ts
-            ready.append(changed)
-            width += len(memoryview(raw))
-            if width >= _BLOCK:
-                yield encode(ready)
-                size, width = size + len(ready), 0
-                ready.clear()
-        if ready:
-            yield encode(ready)
-        self.records += size + len(ready)
-        if broken:
-            self._set_aside(broken, page.place)
+                raise InvalidData(f"{place}, record {number}: {error}") from error
+            if changed is not None:
+                changed["ingest_date"], changed["ingest_ts"] = date, ts
+                yield changed
 
     def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
         gzip = Gzip()

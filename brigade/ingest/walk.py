@@ -2,10 +2,11 @@
 
 import hashlib
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from isal import isal_zlib
 
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
@@ -90,7 +91,7 @@ def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
             progress = time.monotonic()
         elif time.monotonic() - progress > source.stall_s:
             raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
-        fresh = zlib.crc32(page.data)
+        fresh = isal_zlib.crc32(page.data)
         if fresh == mark and page.records:
             raise InvalidData(f"{place}: it is the same as the page before, byte for byte")
         mark, total = fresh, _total(source, page, total)

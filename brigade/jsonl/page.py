@@ -2,8 +2,10 @@
 
 import codecs
 import functools
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,6 +13,7 @@ import msgspec
 from brigade.errors import InvalidData
 
 _BLOCK = 1024 * 1024
+_view: Callable[[msgspec.Raw], memoryview] = memoryview
 Scalar: TypeAlias = str | int | float | bool | None
 
 
@@ -25,6 +28,19 @@ class Page:
     records: Sequence[msgspec.Raw]
     place: str
     values: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @functools.cached_property
+    def widths(self) -> Sequence[int]:
+        """The bytes that each record has."""
+        return [*map(len, map(_view, self.records))]
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Sequence[msgspec.Raw]]]:
+        """Give all records in blocks, each with the index of its first: ``size`` bytes at most, or one wider record."""
+        ends, start, before = [*accumulate(self.widths)], 0, 0
+        while start < len(ends):
+            end = max(start + 1, bisect_right(ends, before + size))
+            yield start, self.records[start:end]
+            start, before = end, ends[end - 1]
 
 
 def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[str, ...] = ()) -> Page:

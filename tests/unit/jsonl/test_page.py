@@ -46,3 +46,14 @@ def test_what_is_no_page_is_named(data: bytes, said: str) -> None:
     with pytest.raises(InvalidData) as raised:
         split(data, records="rows", values=("next",), place="page 3")
     assert str(raised.value).startswith(said)
+
+
+def test_a_block_has_at_most_its_size_or_one_record_however_uneven_they_are() -> None:
+    records = [b'{"a":"%b"}' % (b"x" * width) for width in (1, 2, 5000, 3, 4, 90, 7000, 8000, 0, 80)]
+    page = split(b"[" + b",".join(records) + b"]", records="", place="page 1")
+    assert page.widths == [len(record) for record in records]
+    blocks = [(start, [bytes(raw) for raw in taken]) for start, taken in page.blocks(200)]
+    assert [record for _, taken in blocks for record in taken] == records
+    assert [start for start, _ in blocks] == [0, 2, 3, 6, 7, 8]
+    assert all(len(taken) == 1 or sum(map(len, taken)) <= 200 for _, taken in blocks)
+    assert [*split(b"[]", records="", place="page 1").blocks(200)] == []
