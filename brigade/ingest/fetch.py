@@ -118,7 +118,7 @@ class Api:
             elif act != "retry":
                 raise BrigadeError(f"{url}: {said}")
             elif attempt == self.source.tries:
-                raise RetryLater(f"{url}: no good answer {attempt} times: {said}", after_s=wait)
+                break
             else:
                 self._wait(attempt, wait)
             self.retries += 1

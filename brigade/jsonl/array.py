@@ -8,8 +8,10 @@ import msgspec
 from brigade.errors import InvalidData
 
 LARGEST_RECORD = 64 * 1024 * 1024
-# A quote of which no string comes is one that ends in a later block.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\],:]', re.DOTALL)
+# Possessive (*+), so that nothing is kept to go back to: a string of many MiB then takes no memory. A quote of which no
+# string comes is one that ends in a later block.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\],:]', re.DOTALL)
+_TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
@@ -42,19 +44,23 @@ class _Scan:
         """The objects and arrays that are open around what is scanned: the name that each has in the one above it."""
         self.inside = self.met = False
         self._path, self._at, self._depth = path, 0, 0
+        self._searched = 0
+        """Up to where the string that is open at the end was looked through; 0: none is."""
         self._name: str | None = None
         self._last: bytes = b""
 
     def take(self, block: bytes) -> bytes | None:
         """Go on through a block; give the elements that are whole by its end as an array, if there are any."""
         self.rest += block
+        if self._in_text():
+            return None
         start, end = (0, 0) if self.inside else (-1, -1)
         self._at, position = 0, self._at
         for found in _TOKEN.finditer(self.rest, position):
             token = found[0]
             position = found.end()
             if token == b'"':
-                position = found.start()
+                position, self._searched = found.start(), found.end()
                 break
             if not self.inside:
                 if self._enter(token):
@@ -72,7 +78,17 @@ class _Scan:
         kept = end if self.inside and end >= 0 else 0 if self.inside else position
         del self.rest[:kept]
         self._at = max(0, position - kept)
+        self._searched = max(0, self._searched - kept)
         return b"[" + whole + b"]" if whole else None
+
+    def _in_text(self) -> bool:
+        """Say whether the string that was open goes on behind this block; no byte of it is looked at twice for that."""
+        if self._searched and (found := _TEXT.match(self.rest, self._searched)):
+            self._searched = found.end()
+            if self.rest[found.end() : found.end() + 1] != b'"':
+                return True
+        self._searched = 0
+        return False
 
     def _enter(self, token: bytes) -> bool:
         """Follow a token outside of the array; say whether the array begins with it."""

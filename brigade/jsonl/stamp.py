@@ -14,9 +14,10 @@ FIELDS = ("ingest_date", "ingest_ts")
 
 _EMPTY = re.compile(rb"\{[ \t\r\n]*\}")
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive (++, *+), so that nothing is kept to go back to: a string of many MiB then takes no memory.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,}\] \t\r\n]+")
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
 _OPEN, _CLOSE, _QUOTE, _COMMA = b'{}",'
 _BLOCK = 128 * 1024
 _ESCAPES = (rb"\u006", rb"\u007", rb"\u005")

@@ -21,6 +21,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
     """What Content-Length says, if not the truth."""
+    closes: bool = False
+    """The connection is closed without an answer."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             server.requests.append(Asked(urlsplit(self.path).path, dict(self.headers.items()), body))
             given = server.answer(len(server.queries), query)
+            if given.closes:
+                self.close_connection = True
+                return
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)

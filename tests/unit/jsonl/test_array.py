@@ -1,6 +1,8 @@
 """The array of a document that comes in blocks, cut anywhere."""
 
 import json
+import time
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,3 +63,19 @@ def test_a_record_that_is_too_wide_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(array, "LARGEST_RECORD", 1000)
     with pytest.raises(InvalidData, match="wider than 1000 bytes"):
         elements(b'["' + b"x" * 5000, "", 100)
+
+
+def test_a_text_of_many_mib_is_looked_through_once_however_small_the_blocks() -> None:
+    text = "\\n" * 4_000_000
+    began = time.monotonic()
+    assert elements(json.dumps({"rows": [text, 1]}).encode(), "rows", 2048) == [text, 1]
+    assert time.monotonic() - began < 10  # again from its start in each block: minutes
+
+
+def test_a_text_of_many_escapes_takes_no_memory_beside_itself() -> None:
+    data = b'["' + b"\\n" * 1_000_000 + b'"]'
+    tracemalloc.start()
+    assert [len(piece) for piece in array.arrays(iter([data]), "", "page 1")] == [len(data)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * len(data)

@@ -1,6 +1,7 @@
 """Splicing the stamp into records: checked against what a JSON parser makes of both sides."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -133,3 +134,15 @@ def test_among_many_small_records_one_that_is_none_is_named(place: int) -> None:
     rows[place] = b"7"
     with pytest.raises(InvalidData, match=f"page 7, record {place + 1}: it must be an object, not 7"):
         lines(b"[" + b",".join(rows) + b"]")
+
+
+@pytest.mark.parametrize("text", [b"x", b"\\n"])
+def test_a_wide_record_with_a_stamp_of_its_own_takes_a_few_times_its_width(text: bytes) -> None:
+    wide = b'{"ingest_ts":0,"a":["' + text * 1_000_000 + b'"],"b":"' + text * 1_000_000 + b'"}'
+    page = split(b"[" + wide + b"]", records="", place="page 1")
+    tracemalloc.start()
+    (line,) = STAMP.lines(page)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert line == b"{" + wide.removeprefix(b'{"ingest_ts":0,').removesuffix(b"}") + b"," + END
+    assert peak < 6 * len(wide)

@@ -1,0 +1,155 @@
+"""Dates that are ingested by processes that are killed, and what came of it."""
+
+import collections
+import multiprocessing
+import os
+import random
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from brigade.aws import Connection
+from brigade.ingest.feed import Objects
+from brigade.ingest.run import Run
+from brigade.ingest.target import Target
+from tests.local.ingest_chaos.left import Left, left
+from tests.local.ingest_chaos.moments import MOMENTS, Moments, Watched
+from tests.local.ingest_process import Memory
+from tests.unit.ingest.api import source
+
+PAGES, SIZE = 9, 3 * 1024 * 1024
+WAYS: dict[str, Objects | None] = {
+    "one object": None,
+    "by date": Objects(date_field="day"),
+    "by bytes": Objects(bytes=9 * 1024 * 1024),
+    "replaced": None,
+}
+"""How dates are ingested, in turn: the second has nine small objects, the third one in parts and a small one."""
+
+
+def ingest(environment: dict[str, str], endpoint: str, target: Target, way: str, moments: Any) -> None:
+    """Run one ingest in this process, which tells where it is."""
+    os.environ.update(environment)
+    at = Moments(moments)
+    s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
+    Run(
+        source=source(objects=WAYS[way]),
+        target=target,
+        api=Watched(Memory(PAGES, SIZE), at, target),
+        s3=Watched(s3, at, target),
+        remaining=lambda: 900.0,
+        say=lambda _: None,
+        part_bytes=5 * 1024 * 1024,
+        holder="execution",
+        replace=way == "replaced",
+    )()
+
+
+@dataclass
+class Chaos:
+    """One place in which dates are ingested and killed, and what came of it."""
+
+    s3: Any
+    environment: dict[str, str]
+    endpoint: str
+    target: Target
+    chance: random.Random
+    processes: Any
+    kills: collections.Counter[str] = field(default_factory=collections.Counter)
+    """By the moment that the process was in."""
+    runs: dict[str, list[int]] = field(default_factory=dict)
+    """How many runs each date took, by its way."""
+    failed: int = 0
+    found: Left = field(default_factory=Left)
+    longest: dict[str, float] = field(default_factory=dict)
+
+    def date(self, way: str, most: int) -> None:
+        """Ingest the date, killed ``most`` times at most, and see what there is."""
+        before = self._put_old() if way == "replaced" else None
+        killed = 0
+        while killed < most and self._killed(way, self.chance.uniform(0, self.longest[way])):
+            killed += 1
+        self._finish(way)
+        self.runs.setdefault(way, []).append(killed + 1)
+        self.found += left(self.s3, self.target, Memory(PAGES, SIZE), replaced=before)
+
+    def measure(self) -> None:
+        """Learn how long a run of each way takes that nobody kills."""
+        for way in [next(iter(WAYS)), *WAYS]:  # the first also starts the server that the others are forked from
+            before = self._put_old() if way == "replaced" else None
+            began = time.monotonic()
+            self._finish(way)
+            self.longest[way] = time.monotonic() - began
+            self.found += left(self.s3, self.target, Memory(PAGES, SIZE), replaced=before)
+
+    @property
+    def good(self) -> bool:
+        """Whether every date is whole, once, with nothing left."""
+        return not self.failed and self.found == Left()
+
+    def table(self) -> str:
+        """What was done and what came of it, a line each."""
+        kills = [(f"kills in {name}", self.kills[name]) for name in MOMENTS]
+        runs = [
+            (f"{way}: dates, runs a date (mean, most)", f"{len(runs)}, {sum(runs) / len(runs):.1f}, {max(runs)}")
+            for way, runs in self.runs.items()
+        ]
+        ends = [
+            ("lines lost", self.found.lost),
+            ("lines doubled", self.found.doubled),
+            ("objects or versions too many", self.found.objects),
+            ("uploads left", self.found.uploads),
+            ("leases held", self.found.leases),
+            ("other state left", self.found.state),
+            ("runs that failed by themselves", self.failed),
+        ]
+        rows: list[tuple[str, object]] = [*kills, ("kills", self.kills.total()), *runs, *ends]
+        return "\n".join(f"{name:48}{value!s:>16}" for name, value in rows)
+
+    def _killed(self, way: str, after: float) -> bool:
+        """Run and kill; say whether the kill came before the end."""
+        process, moments = self._start(way)
+        process.join(after)
+        process.kill()
+        process.join()
+        if process.exitcode == -9:
+            self.kills[Moments(moments).now] += 1
+            return True
+        self.failed += process.exitcode != 0
+        return False
+
+    def _finish(self, way: str) -> None:
+        process, _ = self._start(way)
+        process.join()
+        self.failed += process.exitcode != 0
+
+    def _start(self, way: str) -> tuple[Any, Any]:
+        moments = self.processes.RawArray("b", 2)
+        given = (self.environment, self.endpoint, self.target, way, moments)
+        process = self.processes.Process(target=ingest, args=given)
+        process.start()
+        return process, moments
+
+    def _put_old(self) -> str:
+        answer = self.s3.put_object(Bucket=self.target.lake, Key=self.target.key, Body=b"old")
+        return str(answer["VersionId"])
+
+
+def chaos(s3: Any, environment: dict[str, str], endpoint: str, seed: int) -> Chaos:
+    """Make a place of its own."""
+    name = uuid.uuid4().hex[:8]
+    made = Chaos(
+        s3,
+        os.environ | environment,
+        endpoint,
+        Target("numbers", "2026-11-22", f"lake-{name}", f"state-{name}"),
+        random.Random(seed),
+        multiprocessing.get_context("forkserver"),
+    )
+    made.processes.set_forkserver_preload([__name__, "boto3.session"])
+    for bucket in (made.target.lake, made.target.state):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=made.target.lake, VersioningConfiguration={"Status": "Enabled"})
+    made.measure()
+    return made
