@@ -145,7 +145,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     plain_sha256: str | None = None
     objects: tuple[Published, ...] = ()
     replaced: str | None = None
-    """The ETag of the object that this one replaced."""
+    """The ETag of the object that this one replaced; of several, of the receipt of those that they replaced."""
     runs: tuple[str, ...] = ()
     first: str | None = None
     last: str | None = None

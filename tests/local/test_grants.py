@@ -224,6 +224,7 @@ NEEDED_FOR |= {
     Grant("loop of demo", "xray:GetSamplingTargets", "*"): "trace_the_state_machine",
 }
 
+# No source of this repository has a secret; what those grant is shown by tests/local/test_database_deployed.py.
 # Each takes seconds: `make grants` takes all of them away in turn, `make test` one of eight.
 TAKEN = list(NEEDED_FOR) if os.environ.get("BRIGADE_EVERY_GRANT") else list(NEEDED_FOR)[::8]
 

@@ -3,10 +3,13 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ import pytest
 
 from local.demo.api import serving
 from tests.local.conftest import REPOSITORY, Emulator, free_port
+from tests.unit.ingest.api import Answer, page
+from tests.unit.ingest.api import serving as serving_pages
 
 DATE = "2026-11-22"
 RECORDS = 3376
@@ -177,6 +182,43 @@ def test_an_api_that_refuses_publishes_nothing_and_there_is_nothing_to_reset(pla
     assert b"/moved/data/airports.json?_shape=objects&_size=500: status 404: " in ended.stderr
     assert place.keys(place.lake) == place.keys(place.state) == []
     assert json.loads(place.brigade("reset", "demo", "--date", DATE).stdout)["forgotten"] is None
+
+
+EVENTS = """
+from brigade.ingest.since import Newest
+from brigade.ingest.source import Source
+
+SOURCE = Source(
+    base_url="http://127.0.0.1:1", path="/events", records="rows", schedule="rate(1 day)",
+    since=Newest(parameter="from", field="n", kind="integer", key=("n",)),
+)
+"""
+
+
+def test_of_two_dates_of_an_incremental_source_at_once_the_second_exits_3(place: Place, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "lambdas", tmp_path / "lambdas")
+    (tmp_path / "lambdas/ingest/sources/events.py").write_text(EVENTS)
+    asked, go = threading.Event(), threading.Event()
+
+    def answer(number: int, query: dict[str, str]) -> Answer:
+        asked.set()
+        go.wait(60)
+        return page([{"n": each} for each in range(int(query.get("from", "1")), number + 5)], None)
+
+    with serving_pages(answer) as server:
+        place.environment |= {"BRIGADE_BASE_URL": server.url, "PYTHONPATH": str(tmp_path)}
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(place.brigade, "run", "events", "--date", "2026-11-21")
+            assert asked.wait(60)
+            second = place.brigade("run", "events", "--date", DATE)
+            go.set()
+            assert first.result().returncode == 0, first.result().stderr
+        assert second.returncode == 3
+        assert second.stderr.count(b"\n") == 1
+        assert b"events is incremental, and its 2026-11-21 is not published yet: " in second.stderr
+        third = place.brigade("run", "events", "--date", DATE)
+        assert json.loads(third.stdout)["records"] == 1
+        assert [query.get("from") for query in server.queries] == [None, "5"]
 
 
 HANDLE = """
