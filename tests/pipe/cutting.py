@@ -3,6 +3,7 @@
 microburst leaves no Content-Length on the answer to HEAD, which both need.
 """
 
+import re
 import socket
 import socketserver
 import struct
@@ -12,11 +13,15 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 REFUSAL = b"HTTP/1.1 %d Fault\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+RANGE = re.compile(rb"(?i)\r\nrange: bytes=(\d+)-")
 EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 
 
 class Cutting(socketserver.ThreadingTCPServer):
-    """Forward each request on a connection of its own; the next ``faults`` go to the ranged reads that come."""
+    """Forward each request on a connection of its own; the next ``faults`` go to the ranged reads that come.
+
+    ``ranges`` are where those began.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -26,6 +31,7 @@ class Cutting(socketserver.ThreadingTCPServer):
         parts = urlsplit(upstream)
         self.upstream = (parts.hostname or "", parts.port or 80)
         self.faults: list[str] = []
+        self.ranges: list[int] = []
         self.lock = threading.Lock()
 
     @property
@@ -46,6 +52,8 @@ class _Handler(socketserver.BaseRequestHandler):
         fault = ""
         with self.server.lock:
             ranged = head.startswith(b"GET") and b"\r\nrange:" in head.lower()
+            if ranged:
+                self.server.ranges.append(int(RANGE.findall(head)[0]))
             next_fault = self.server.faults[0] if self.server.faults else ""
             meant = {"lost": b"x-amz-mp-object-size" in head, "up": b"partnumber=" in head.lower()}
             if next_fault and meant.get(next_fault, ranged):

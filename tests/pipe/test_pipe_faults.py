@@ -61,6 +61,8 @@ def test_a_download_gets_over_it(bucket: Bucket, fault: str) -> None:
         assert proxy.faults == []
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == DATA
+    again = [start for start in proxy.ranges if start % (8 * MIB)]  # where a range stopped that was broken off
+    assert (len(again), all(start % (8 * MIB) > 900_000 for start in again)) == (3 if fault == "cut" else 0, True)
 
 
 @pytest.mark.parametrize("span", [[], ["--length", "8MiB"], ["--tail", "1MiB"]])

@@ -3,13 +3,15 @@
 import base64
 import random
 import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from awscrt.checksums import crc64nvme
 
-from brigade.errors import ConditionLost, NotFound, UsageError
+from brigade.errors import ConditionLost, InvalidData, NotFound, UsageError
 from brigade.pipe import open_read, open_write
 from brigade.s3 import Absent, Matches
 from tests.pipe.conftest import MIB, Bucket
@@ -42,6 +44,53 @@ def test_an_exception_publishes_nothing(bucket: Bucket, size: int, error: type[B
     with pytest.raises(error):
         fail()
     assert (bucket.keys(), bucket.uploads()) == ([], [])
+
+
+class Odd:
+    """A client whose parts take their time, and that may say of what it has published that it has other bytes."""
+
+    def __init__(self, client: Any, *, wrong: bool = False) -> None:
+        self._client, self._wrong, self._lock = client, wrong, threading.Lock()
+        self.side_by_side = self._going = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def upload_part(self, **arguments: Any) -> Any:
+        with self._lock:
+            self._going += 1
+            self.side_by_side = max(self.side_by_side, self._going)
+        time.sleep(0.1)
+        answer = self._client.upload_part(**arguments)
+        with self._lock:
+            self._going -= 1
+        return answer
+
+    def put_object(self, **arguments: Any) -> Any:
+        return self._told(self._client.put_object(**arguments))
+
+    def complete_multipart_upload(self, **arguments: Any) -> Any:
+        return self._told(self._client.complete_multipart_upload(**arguments))
+
+    def _told(self, answer: Any) -> Any:
+        return {**answer, "ChecksumCRC64NVME": "AAAAAAAAAAA="} if self._wrong else answer
+
+
+def test_parts_go_up_side_by_side(bucket: Bucket) -> None:
+    client = Odd(bucket.client)
+    with open_write(client, bucket.uri(), threads=3) as file:
+        file.write(LARGE * 3)
+    assert client.side_by_side == 3
+    assert bucket.body() == LARGE * 3
+
+
+@pytest.mark.parametrize("size", [3, len(LARGE)])
+def test_what_s3_says_after_the_end_is_compared(bucket: Bucket, size: int) -> None:
+    with (
+        pytest.raises(InvalidData, match="do not use it"),
+        open_write(Odd(bucket.client, wrong=True), bucket.uri()) as file,
+    ):
+        file.write(LARGE[:size])
 
 
 @pytest.mark.parametrize("size", [3, len(LARGE)])

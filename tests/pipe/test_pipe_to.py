@@ -30,6 +30,10 @@ def test_what_goes_in_is_what_is_there_and_s3_says_so(bucket: Bucket, size: int)
     assert bucket.body() == LARGE[:size]
     assert (result["bytes"], result["crc64nvme"]) == (size, crc(LARGE[:size]))
     assert result["etag"] == bucket.head()["ETag"]
+    assert ("-" in result["etag"], result["parts"]) == (
+        size >= 8 * MIB,
+        -(-size // (8 * MIB)) if size >= 8 * MIB else 0,
+    )
     assert bucket.head()["ChecksumCRC64NVME"] == result["crc64nvme"]
     assert bucket.uploads() == []
 
@@ -131,8 +135,9 @@ def test_a_missed_expectation_publishes_nothing(bucket: Bucket, option: str, rig
     assert b"nothing was published" in missed.stderr
     assert bucket.keys() == []
     assert bucket.uploads() == []
-    bucket.to(option, right, stdin=data)
+    result = bucket.to(option, right, "--sha256", stdin=data)
     assert bucket.body() == data
+    assert result["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_reading_that_fails_publishes_nothing(bucket: Bucket, tmp_path: Path) -> None:
@@ -177,6 +182,9 @@ def test_a_throttle_holds(bucket: Bucket) -> None:
     begun = time.monotonic()
     bucket.to("--throttle", "8MiB/s", stdin=LARGE[: 16 * MIB])
     assert time.monotonic() - begun > 1.4
+    begun = time.monotonic()
+    assert len(bucket.run("from", bucket.uri(), "--throttle", "8MiB/s").stdout) == 16 * MIB
+    assert time.monotonic() - begun > 0.9  # a second's worth may be ahead
 
 
 def test_a_dry_run_reads_and_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
