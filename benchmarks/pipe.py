@@ -25,10 +25,7 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))
 
-from rich.console import Console  # noqa: E402 - behind the path to the repository
-from rich.table import Table  # noqa: E402 - as above
-
-from tests.pipe.conftest import KEYS, Weed, make_bucket  # noqa: E402 - the server is that of the tests
+from tests.pipe.conftest import KEYS, Weed, make_bucket  # noqa: E402 - the tests' server, behind the path to them
 
 _OUT = _ROOT / ".brigade/bench/pipe.json"
 _DATA = _ROOT / ".brigade/bench/pipe"
@@ -215,17 +212,17 @@ def _median(runs: list[dict[str, Any]], way: str, tool: str, what: str) -> float
 
 
 def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    table = Table("case", "tool", "cpu_s", "wall_s", "peak_mib", title="medians")
-    for case in sorted({run["case"] for run in runs}):
-        for tool in _TOOLS:
-            found = [run for run in runs if (run["case"], run["tool"]) == (case, tool)]
-            if found:
-                cells = (statistics.median(run[name] for run in found) for name in ("cpu_s", "wall_s", "peak_mib"))
-                table.add_row(case, tool, *(f"{cell:.2f}" for cell in cells))
-    console = Console()
-    console.print(table)
+    """Print a row a tool as docs/pipe.md has it: medians over both inputs, the peak of all."""
+    print("| | CPU up | CPU down | time up | time down | peak |\n|---|---|---|---|---|---|")
+    for tool in _TOOLS:
+        found = [run for run in runs if run["tool"] == tool]
+        if found:
+            cells = [
+                f"{_median(runs, way, tool, what):.2f} s" for what in ("cpu_s", "wall_s") for way in ("up", "down")
+            ]
+            print(f"| {tool} | {' | '.join(cells)} | {max(run['peak_mib'] for run in found):.0f} MiB |")
     for name, value in ratios.items():
-        console.print(f"{name}: {value}")
+        print(f"{name}: {value}")
 
 
 if __name__ == "__main__":

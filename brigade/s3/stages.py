@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from brigade.errors import InvalidData
+from brigade.errors import BrigadeError, InvalidData
 from brigade.s3.condition import Condition
 from brigade.s3.copy import copy_part
 from brigade.s3.delete import Deletes, delete
@@ -110,8 +110,15 @@ class Stages:
         self._delete(index, stage)
 
     def _delete(self, index: int, stage: _Stage) -> None:
+        place = self._upload.bucket, self._key(index)
         version = stage.written.version_id if stage.written else None
-        delete(self._client, self._upload.bucket, self._key(index), version_id=version)
+        try:
+            delete(self._client, *place, version_id=version)
+        except BrigadeError:
+            if version is None:
+                raise
+            # Who writes backups is often not let delete versions: the bucket's rule for old ones does it then.
+            delete(self._client, *place)
 
     def _open(self, index: int) -> Upload:
         upload = self._upload

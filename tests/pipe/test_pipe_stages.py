@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from awscrt.checksums import crc64nvme
+from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, ConditionLost
 from brigade.pipe import growing, open_write
@@ -41,8 +42,8 @@ def test_what_goes_through_stages_is_one_object(bucket: Bucket, size: int) -> No
 class Watching:
     """A client that keeps what opens uploads and what deletes are asked for."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, *, keeps_versions: bool = False) -> None:
+        self._client, self._keeps_versions = client, keeps_versions
         self.opened: list[dict[str, Any]] = []
         self.deleted: list[dict[str, Any]] = []
 
@@ -59,6 +60,9 @@ class Watching:
 
     def delete_object(self, **arguments: Any) -> Any:
         self.deleted.append(arguments)
+        if self._keeps_versions and "VersionId" in arguments:
+            answer = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+            raise ClientError(answer, "DeleteObject")
         return self._client.delete_object(Bucket=arguments["Bucket"], Key=arguments["Key"])
 
 
@@ -73,8 +77,18 @@ def test_a_stage_is_encrypted_as_the_object_and_deleted_for_good(bucket: Bucket)
     assert len(stages) == 2
     for stage in stages:
         assert (stage["ServerSideEncryption"], "CacheControl" in stage, "Tagging" in stage) == ("AES256", False, False)
-    assert [each["VersionId"] for each in client.deleted] == ["v-00001", "v-00002"]
+    assert sorted(each["VersionId"] for each in client.deleted) == ["v-00001", "v-00002"]
     assert bucket.keys() == ["k"]
+
+
+@pytest.mark.usefixtures("small")
+def test_who_may_not_delete_versions_publishes_all_the_same(bucket: Bucket) -> None:
+    client = Watching(bucket.client, keeps_versions=True)
+    with open_write(client, bucket.uri()) as file:
+        file.write(DATA[: 20 * MIB])
+    assert ["VersionId" in each for each in client.deleted] == [True, False]
+    assert bucket.keys() == ["k"]
+    assert bucket.body() == DATA[: 20 * MIB]
 
 
 @pytest.mark.usefixtures("small")
