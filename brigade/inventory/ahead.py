@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import closing
 from queue import SimpleQueue
 from typing import TypeVar
@@ -79,14 +79,15 @@ def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[
             lane.close()
 
 
-def at_once(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
-    """Give ``do(item)`` for each item, in their order, worked out by threads, at most one more ahead than there are.
+def at_once(items: Iterable[T], do: Callable[[T], R], workers: Executor, most: int) -> Generator[R, None, None]:
+    """Give ``do(item)`` for each item, in their order, worked out by ``workers``, at most ``most`` ahead.
 
-    What the items or ``do`` raise is raised here, after the results of the items before.
+    What the items or ``do`` raise is raised here, after the results of the items before. Closed, it leaves nothing to
+    the workers but what they are at.
     """
     coming, running = iter(items), deque[Future[R]]()
     failure: Exception | None = None
-    with ThreadPoolExecutor(threads, thread_name_prefix="inventory") as workers:
+    try:
         while True:
             try:
                 item = next(coming)
@@ -96,9 +97,12 @@ def at_once(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator
                 failure = error
                 break
             running.append(workers.submit(do, item))
-            if len(running) > threads:
+            if len(running) > most:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
     if failure is not None:
         raise failure

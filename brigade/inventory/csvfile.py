@@ -16,7 +16,7 @@ _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'
 
 
-def batch(block: bytes, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -> pa.RecordBatch:
+def batch(block: pa.Buffer, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -> pa.RecordBatch:
     """Parse a block of whole lines, of any of its columns those that are ``wanted``.
 
     Arguments: ``columns``, all that a line has, in order.
@@ -24,7 +24,7 @@ def batch(block: bytes, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -
     Fails with BadRow when a row is longer than a block, has too few or too many fields, or one that is not of its type,
     and when a key is not encoded as S3 does it.
     """
-    if len(block) > BLOCK and block[-1] != _NEWLINE:
+    if block.size > BLOCK and block[block.size - 1] != _NEWLINE:
         raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
     # Keys come as bytes, for it is decoded that they have to be UTF-8.
     types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
@@ -37,7 +37,7 @@ def batch(block: bytes, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -
     return pa.record_batch(arrays, schema=wanted)
 
 
-def _quoted(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:
+def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:
     """Parse the way S3 writes: fields in quotes and no quote in a field. None if it is anything else, or a mistake.
 
     The quotes are the fields' begins and ends, so that just the wanted fields are copied: this is what makes reading
@@ -54,10 +54,10 @@ def _quoted(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -
         return None
     if (quotes[2::2] - quotes[1:-1:2] != 2).any():
         return None
-    held, places = pa.py_buffer(block), list(types)
+    places = list(types)
     try:
         return [
-            _column(held, quotes[2 * at :: 2 * width] + 1, quotes[2 * at + 1 :: 2 * width], types[column])
+            _column(block, quotes[2 * at :: 2 * width] + 1, quotes[2 * at + 1 :: 2 * width], types[column])
             for column in wanted
             for at in (places.index(column),)
         ]
@@ -82,13 +82,13 @@ def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Ar
     return texts if pa.types.is_string(kind) else texts.cast(kind)
 
 
-def _any(block: bytes, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
+def _any(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
     """Parse any CSV, or say which row is wrong."""
     try:
         table = csv.read_csv(
             pa.BufferReader(block),
             # One thread, for only so does an error know its row; S3 encodes newlines, so that a line is a row.
-            read_options=csv.ReadOptions(column_names=list(types), block_size=len(block) + 1, use_threads=False),
+            read_options=csv.ReadOptions(column_names=list(types), block_size=block.size + 1, use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=False, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types=types,

@@ -1,6 +1,7 @@
 """The rows of a delivery as Arrow record batches, the same typed columns whichever format S3 wrote."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -25,12 +26,13 @@ TYPES: Mapping[Kind, pa.DataType] = {
     "timestamp": pa.timestamp("ms", tz="UTC"),
 }
 FILES_AT_ONCE = {"CSV": 4, "ORC": 2, "Parquet": 2}
-"""Data files read at the same time: of CSV one thread fetches and inflates, two parse; else one proves, one decodes."""
+"""Data files read at the same time, by two threads each: one fetches and proves, the other inflates or decodes."""
 
 ORDER = 1
 """Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
 
-_PARSERS = 2
+_PARSERS = 4  # threads that parse the blocks of all CSV files that are read: each holds a few times a block
+_AHEAD = 2  # blocks of a file
 _CELLS = 1 << 16  # of a batch of the columnar formats: 2 MiB about
 
 Batches = Generator[pa.RecordBatch, None, None]
@@ -68,30 +70,47 @@ def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, en
     read = schema(
         delivery.manifest, [*wanted.names, *sorted((pushed.columns if pushed else set()) - set(wanted.names))]
     )
-    batches = _csv if delivery.manifest.format == "CSV" else _columnar
+    return _scanned(delivery, wanted, read, pushed, ended)
+
+
+def _scanned(
+    delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: Pushed | None, ended: Watch | None
+) -> Batches:
+    form, files = delivery.manifest.format, delivery.manifest.files
 
     def lane(file: DataFile) -> Batches:
-        with closing(batches(delivery, file, read, pushed)) as found:
+        csv = form == "CSV"
+        lane = _csv(delivery, file, read, pushed, parsers) if csv else _columnar(delivery, file, read, pushed)
+        with closing(lane) as found:
             for batch in found:
                 if batch.num_rows:
-                    yield batch if read is wanted else batch.select(wanted.names)
+                    yield batch if len(read) == len(wanted) else batch.select(wanted.names)
         if ended is not None:
             ended(file)
 
-    return in_turn((lane(file) for file in delivery.manifest.files), FILES_AT_ONCE[delivery.manifest.format])
+    with (
+        ThreadPoolExecutor(_PARSERS, thread_name_prefix="inventory") as parsers,
+        closing(in_turn((lane(file) for file in files), FILES_AT_ONCE[form])) as batches,
+    ):
+        yield from batches
 
 
-def _csv(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+def _csv(
+    delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None, parsers: ThreadPoolExecutor
+) -> Batches:
     columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
 
-    def parsed(block: bytes) -> tuple[int, pa.RecordBatch]:
+    def parsed(block: pa.Buffer) -> tuple[int, pa.RecordBatch]:
         batch = csvfile.batch(block, columns, wanted)
         return batch.num_rows, _kept(batch, pushed)
 
     row = 1
-    with closing(ahead(lambda: blocks(stored(delivery, file), file.key))) as text:
+    with (
+        closing(ahead(lambda: stored(delivery, file))) as chunks,
+        closing(ahead(lambda: blocks(chunks, file.key))) as text,
+    ):
         try:
-            for count, batch in at_once(text, parsed, _PARSERS):
+            for count, batch in at_once(text, parsed, parsers, _AHEAD):
                 yield batch
                 row += count
         except BadRow as bad:
