@@ -43,6 +43,11 @@ def table(bucket: str | None = None) -> str:
     return "inventory" + ("_" + re.sub(r"[^a-z0-9]", "_", bucket) if bucket else "")
 
 
+def view(table: str) -> str:
+    """Give the name of the view over a Glue table; no table has it, for a table's begins with ``inventory``."""
+    return f"typed_{table}"
+
+
 def typed(name: str, declared: str, *, encoded: bool) -> str:
     """Give the expression, in Athena's SQL, that makes of a column of a Glue table the column of ``inventory``.
 

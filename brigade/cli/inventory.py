@@ -121,7 +121,7 @@ def enable(
         "bucket": bucket,
         "configuration": planned.configuration,
         f"statement in the policy of {planned.reports}": planned.statement,
-        "table": f"{database}.{planned.table['Name']}",
+        "tables": [f"{database}.{each['Name']}" for each in planned.tables],
     }
     if dry_run:
         session.give(shown)

@@ -1,13 +1,24 @@
 """An inventory configuration for a bucket that exists, once, by API: what the stacks do for the settings' list."""
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from brigade.catalog import table
+from brigade.catalog import table, view
 from brigade.errors import BrigadeError, UsageError
+
+_TAKEN = (
+    "Description",
+    "TableType",
+    "Parameters",
+    "PartitionKeys",
+    "StorageDescriptor",
+    "ViewOriginalText",
+    "ViewExpandedText",
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,8 @@ class Plan:
     statement: dict[str, Any]
     policy: dict[str, Any]
     """The reports bucket's whole policy, with the statement in it."""
-    table: dict[str, Any]
+    tables: tuple[dict[str, Any], ...]
+    """The Glue table over its deliveries, and the view over that, as the stacks make them."""
 
 
 def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, str, str], bucket: str) -> Plan:
@@ -35,7 +47,7 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
         like = s3.get_bucket_inventory_configuration(Bucket=source, Id=name)["InventoryConfiguration"]
         listed = s3.list_bucket_inventory_configurations(Bucket=bucket)
         policy = json.loads(s3.get_bucket_policy(Bucket=reports)["Policy"])
-        made = glue.get_table(DatabaseName=database, Name=table())["Table"]
+        made, over = (glue.get_table(DatabaseName=database, Name=name)["Table"] for name in (table(), view(table())))
     except ClientError as error:
         raise _refusal(error, bucket) from error
     for each in listed.get("InventoryConfigurationList", []):
@@ -52,25 +64,18 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
         "Condition": {"ArnLike": {"aws:SourceArn": arn}, "StringEquals": conditions},
     }
     others = [each for each in policy["Statement"] if each.get("Sid") != statement["Sid"]]
-    described = {
-        key: made[key]
-        for key in ("Description", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
-        if key in made
-    }
-    place = f"s3://{reports}/{prefix}/{bucket}/{name}/hive/"
-    described["StorageDescriptor"] = {**described["StorageDescriptor"], "Location": place}
     return Plan(
         bucket,
         reports,
         {key: value for key, value in like.items() if key != "Filter"},
         statement,
         {**policy, "Statement": [*others, statement]},
-        {"Name": table(bucket), **described},
+        (_table(made, f"s3://{reports}/{prefix}/{bucket}/{name}/hive/", bucket), _view(over, database, bucket)),
     )
 
 
 def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
-    """Put the destination's consent, then the configuration, then the table. Done twice, it is the same.
+    """Put the destination's consent, then the configuration, then the tables. Done twice, it is the same.
 
     Fails with BrigadeError when AWS refuses; what was put before stays, and doing it again goes on.
     """
@@ -81,14 +86,36 @@ def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
             Id=planned.configuration["Id"],
             InventoryConfiguration=planned.configuration,
         )
-        try:
-            glue.create_table(DatabaseName=database, TableInput=planned.table)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "AlreadyExistsException":
-                raise
-            glue.update_table(DatabaseName=database, TableInput=planned.table)
+        for each in planned.tables:
+            try:
+                glue.create_table(DatabaseName=database, TableInput=each)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AlreadyExistsException":
+                    raise
+                glue.update_table(DatabaseName=database, TableInput=each)
     except ClientError as error:
         raise _refusal(error, planned.bucket) from error
+
+
+def _table(lakes: dict[str, Any], location: str, bucket: str) -> dict[str, Any]:
+    """Give the lake's table over the deliveries at ``location``."""
+    described = {**lakes["StorageDescriptor"], "Location": location}
+    return {**_described(lakes), "Name": table(bucket), "StorageDescriptor": described}
+
+
+def _view(lakes: dict[str, Any], database: str, bucket: str) -> dict[str, Any]:
+    """Give the lake's view over the table of ``bucket``; what it selects is in it as Athena keeps it, in base64."""
+    before, after = "/* Presto View: ", " */"
+    definition = json.loads(base64.b64decode(lakes["ViewOriginalText"].removeprefix(before).removesuffix(after)))
+    read, instead = (f'"{database}"."{name}"' for name in (table(), table(bucket)))
+    definition["originalSql"] = definition["originalSql"].replace(read, instead)
+    text = base64.b64encode(json.dumps(definition).encode()).decode()
+    return {**_described(lakes), "Name": view(table(bucket)), "ViewOriginalText": f"{before}{text}{after}"}
+
+
+def _described(made: dict[str, Any]) -> dict[str, Any]:
+    """Give of a table what a new one takes: Glue adds what it knows of it, and refuses that in turn."""
+    return {key: made[key] for key in _TAKEN if key in made}
 
 
 def _refusal(error: ClientError, bucket: str) -> BrigadeError:

@@ -6,17 +6,12 @@ import json
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
-from brigade.catalog import KINDS, typed
+from brigade.catalog import KINDS, typed, view
 from brigade.settings import Inventory
 from stacks.parts.inventory import columns
 
 _TYPES = {"string": "varchar", "bigint": "bigint", "boolean": "boolean", "timestamp": "timestamp(3)"}
 """Glue's types as Athena's engine calls them."""
-
-
-def name_of(table: str) -> str:
-    """Give the name of the view over a table; no table has it, for a table's begins with ``inventory``."""
-    return f"typed_{table}"
 
 
 class TypedView(glue.CfnTable):
@@ -54,7 +49,7 @@ class TypedView(glue.CfnTable):
             catalog_id=catalog,
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
-                name=name_of(table),
+                name=view(table),
                 description=f"{table} with the types that it has in every format; dt is the delivery",
                 table_type="VIRTUAL_VIEW",
                 parameters={"presto_view": "true", "comment": "Presto View"},

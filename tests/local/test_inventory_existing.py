@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from brigade.inventory import latest, read
+from brigade.inventory import athena, latest, read
 from lambdas.inventory import configure
 from tests.local.conftest import Emulator, run_local
 from tests.local.inventories import Inventory
@@ -134,7 +134,7 @@ def test_a_bucket_that_is_not_there_fails_the_create_with_its_reason(bucket: Inv
     assert "NoSuchBucket" in failed["Reason"]
 
 
-@pytest.mark.parametrize("lake", ["Parquet"], indirect=True)
+@pytest.mark.parametrize("lake", ["Parquet", "CSV"], indirect=True)
 def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> None:
     s3, bucket = lake.client("s3"), f"old.bucket-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
@@ -144,7 +144,8 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     s3.put_bucket_inventory_configuration(Bucket=bucket, Id="theirs", InventoryConfiguration=theirs)
     policy = s3.get_bucket_policy(Bucket=lake.reports)["Policy"]
     shown = json.loads(lake.run("--json", "inventory", "enable", bucket, "--dry-run").stdout)
-    assert shown["table"] == f"{lake.database}.inventory_{bucket.replace('.', '_').replace('-', '_')}"
+    named = f"inventory_{bucket.replace('.', '_').replace('-', '_')}"
+    assert shown["tables"] == [f"{lake.database}.{named}", f"{lake.database}.typed_{named}"]
     assert s3.get_bucket_policy(Bucket=lake.reports)["Policy"] == policy
     asked = lake.run("inventory", "enable", bucket, check=False)
     assert (asked.returncode, b"add --yes" in asked.stderr) == (2, True)
@@ -162,3 +163,7 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
     assert json.loads(here.stdout) == {"key": "old/a b+c", "size": 5}
     assert lake.run("--json", "inventory", "sql", sql, "--bucket", bucket, "--engine", "athena").stdout == here.stdout
+    partition = latest(s3, lake.reports, "inventory", bucket, "all").partition
+    viewed = f"SELECT key, size FROM typed_{named} WHERE dt = '{partition}'"
+    answer = athena.query(lake.client("athena"), lake.database, lake.database, viewed)
+    assert list(answer.rows) == [("old/a b+c", 5)]
