@@ -29,26 +29,8 @@ class CatalogStack(Stack):
                 name=names.database(settings.stage), description="What is in the lake"
             ),
         )
-        lake = (table.NAME, storage.lake.bucket_name)
-        for name, bucket in [lake, *((table_name(each.name), each.name) for each in settings.buckets)]:
-            suffix = "" if name == table.NAME else f"-{bucket}"
-            table.InventoryTable(
-                self,
-                f"Table{suffix}",
-                catalog=self.account,
-                database=database.ref,
-                name=name,
-                deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
-                inventory=inventory,
-            )
-            view.TypedView(
-                self,
-                f"View{suffix}",
-                catalog=self.account,
-                database=names.database(settings.stage),
-                table=name,
-                inventory=inventory,
-            ).add_dependency(database)
+        for each in [None, *(bucket.name for bucket in settings.buckets)]:
+            self._table(database, each, storage, settings)
         workgroup = Workgroup(
             self,
             "Queries",
@@ -70,3 +52,27 @@ class CatalogStack(Stack):
         CfnOutput(self, "Database", value=database.ref)
         CfnOutput(self, "InventoryTable", value=table.NAME)
         CfnOutput(self, "Workgroup", value=workgroup.ref)
+
+    def _table(
+        self, database: glue.CfnDatabase, existing: str | None, storage: StorageStack, settings: Settings
+    ) -> None:
+        """Make the table over the inventory of the lake, or of a bucket that is ``existing``, and the view over it."""
+        inventory, name = settings.inventory, table_name(existing)
+        bucket, suffix = existing or storage.lake.bucket_name, f"-{existing}" if existing else ""
+        table.InventoryTable(
+            self,
+            f"Table{suffix}",
+            catalog=self.account,
+            database=database.ref,
+            name=name,
+            deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
+            inventory=inventory,
+        )
+        view.TypedView(
+            self,
+            f"View{suffix}",
+            catalog=self.account,
+            database=names.database(settings.stage),
+            table=name,
+            inventory=inventory,
+        ).add_dependency(database)

@@ -1,13 +1,17 @@
 """``brigade inventory to-queue``: a message a key."""
 
 import hashlib
-from contextlib import nullcontext
-from typing import Annotated
+import itertools
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brigade.cli.inventory_delivery import Bucket, opened
 from brigade.cli.session import Session
+
+if TYPE_CHECKING:
+    from brigade.inventory import Checkpoint, Delivery
 
 
 def to_queue(
@@ -25,19 +29,12 @@ def to_queue(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Send a message for each current object, at least once; stopped and started again, it goes on where it was."""
-    from brigade.inventory import read
-    from brigade.inventory.queue import DOLLARS_PER_MILLION, Body, send
-    from brigade.inventory.walk import Checkpoint
-    from brigade.state import State
+    from brigade.inventory.queue import DOLLARS_PER_MILLION, send
 
     session: Session = context.obj
-    s3, chosen = session.client("s3"), opened(session, delivery, bucket)
-    text = Body(body, chosen)
+    chosen = opened(session, delivery, bucket)
     if dry_run:
-        for batch in read(chosen, text.columns, where):
-            for row in batch.slice(0, 3).to_pylist():
-                print(text.of(row))
-            break
+        _show(chosen, where, body)
         return
     price = DOLLARS_PER_MILLION[queue_url.endswith(".fifo")]
     session.confirm(
@@ -45,11 +42,9 @@ def to_queue(
         f"at least once: about ${price / 10:.2f} a million, ten a request. Send?",
         yes=yes,
     )
-    walked = "\0".join([queue_url, chosen.uri, where or "", body or ""])
-    key = f"inventory/to-queue/{hashlib.sha256(walked.encode()).hexdigest()[:24]}.json"
-    checkpoint = Checkpoint(State(s3, session.deployment["StateBucket"]), key)
+    checkpoint = _checkpoint(session, queue_url, chosen.uri, where or "", body or "")
     if (before := checkpoint.reached(chosen)) and not session.json:
-        session.say(f"Goes on after {before:,} messages that went before (state {key}).")
+        session.say(f"Goes on after {before:,} messages that went before (state {checkpoint.key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
         sent = send(
             session.client("sqs"),
@@ -69,3 +64,23 @@ def to_queue(
         "before": before,
     }
     session.give(document, f"{sent.messages:,} messages in {sent.requests:,} requests for about ${sent.dollars:.5f}")
+
+
+def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
+    from brigade.inventory import read
+    from brigade.inventory.queue import Body
+
+    text = Body(body, chosen)
+    with closing(read(chosen, text.columns, where)) as batches:
+        for row in itertools.islice((row for batch in batches for row in batch.slice(0, 3).to_pylist()), 3):
+            print(text.of(row))
+
+
+def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
+    """Give where this walk is kept: another queue, delivery, condition or body is another one."""
+    from brigade.inventory.walk import Checkpoint
+    from brigade.state import State
+
+    name = hashlib.sha256("\0".join(walk).encode()).hexdigest()[:24]
+    state = State(session.client("s3"), session.deployment["StateBucket"])
+    return Checkpoint(state, f"inventory/to-queue/{name}.json")

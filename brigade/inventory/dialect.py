@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import sqlglot
 from sqlglot import exp
 
-from brigade.errors import UsageError
+from brigade.errors import BrigadeError, UsageError
 
 _WRITES = (
     exp.Insert,
@@ -25,10 +25,13 @@ _WRITES = (
 def parsed(sql: str) -> exp.Query:
     """Read one SELECT (or WITH … SELECT, UNION …) over ``inventory``, and nothing else.
 
-    Fails with UsageError when it does not parse, is several statements, writes, or names another table or a file.
+    Fails with BrigadeError when it writes, with UsageError when it does not parse, is several statements, no SELECT, or
+    names another table or a file.
     """
     statement = _one(sql)
-    if not isinstance(statement, exp.Query) or statement.find(*_WRITES):
+    if statement.find(*_WRITES):
+        raise BrigadeError("the query is not just a SELECT: an inventory is only read, nothing is written")
+    if not isinstance(statement, exp.Query):
         raise UsageError("the query is not a SELECT: an inventory is only read")
     own = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
     if "inventory" in own:

@@ -61,6 +61,10 @@ class Arrival(Construct):
         stack = Stack.of(self)
         bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
         allow(role, ["events:PutEvents"], [bus])
+        self._start(made, reports, prefix)
+
+    def _start(self, made: Function, reports: s3.IBucket, prefix: str) -> None:
+        """Have EventBridge start the function with each ``manifest.checksum`` below ``prefix``."""
         written = {
             "bucket": {"name": [reports.bucket_name]},
             "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},

@@ -30,6 +30,9 @@ FIELDS = [
 ]
 
 
+OLD_KEYS = ["old/a b+c", "old/日本.jpg"]
+
+
 class Inventory:
     """A source and a destination bucket of one test."""
 
@@ -126,3 +129,18 @@ class Inventory:
                 return execution
             time.sleep(0.02)
         raise TimeoutError(sql)
+
+    def configurations(self) -> dict[str, Any]:
+        """Give the source's inventory configurations by their ids."""
+        listed = self.s3.list_bucket_inventory_configurations(Bucket=self.source)
+        return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
+
+
+def existing(emulator: Emulator) -> Inventory:
+    """Make a bucket outside of any stack, with ``OLD_KEYS``, and an inventory configuration of somebody else's."""
+    made = Inventory(emulator)
+    made.allow()
+    for key in OLD_KEYS:
+        made.s3.put_object(Bucket=made.source, Key=key, Body=b"x")
+    made.configure("theirs", "ORC", Filter={"Prefix": "old/"})
+    return made

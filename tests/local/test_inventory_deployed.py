@@ -3,21 +3,20 @@
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from brigade.inventory import latest, read
 from brigade.settings import load
 from tests.local.conftest import REPOSITORY, Emulator
-from tests.local.inventories import Inventory
+from tests.local.inventories import OLD_KEYS as KEYS
+from tests.local.inventories import Inventory, existing
 from tests.stacks.conftest import CONTEXT, ROOT
 
 from aws_cdk import App  # isort: skip - conftest names Node before CDK is imported
 
 from stacks.stage import add_stage  # isort: skip - as above
 
-KEYS = ["old/a b+c", "old/日本.jpg"]
 STAGE = "old"
 
 
@@ -56,41 +55,30 @@ class Stage:
 
 @pytest.fixture
 def bucket(emulator: Emulator) -> Inventory:
-    """A bucket made outside of any stack, with objects, and an inventory configuration of somebody else's."""
-    made = Inventory(emulator)
-    made.allow()
-    for key in KEYS:
-        made.s3.put_object(Bucket=made.source, Key=key, Body=b"x")
-    made.configure("theirs", "ORC", Filter={"Prefix": "old/"})
-    return made
-
-
-def configurations(made: Inventory) -> dict[str, Any]:
-    listed = made.s3.list_bucket_inventory_configurations(Bucket=made.source)
-    return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
+    return existing(emulator)
 
 
 def test_somebody_elses_configuration_survives_deploy_update_and_destroy(
     emulator: Emulator, bucket: Inventory, tmp_path: Path
 ) -> None:
-    stage, theirs = Stage(emulator, tmp_path), configurations(bucket)["theirs"]
+    stage, theirs = Stage(emulator, tmp_path), bucket.configurations()["theirs"]
     stacks, always = [f"brigade-{STAGE}-storage", f"brigade-{STAGE}-existing"], ("--require-approval", "never")
     first = stage.assembly("first", "CSV", bucket.source)
     stage.cdk("bootstrap", "aws://000000000000/us-east-1", "--app", first)
 
     stage.cdk("deploy", *stacks, *always, "--app", first)
-    assert configurations(bucket).keys() == {"theirs", "lake"}
-    assert configurations(bucket)["theirs"] == theirs
+    assert bucket.configurations().keys() == {"theirs", "lake"}
+    assert bucket.configurations()["theirs"] == theirs
     bucket.deliver()
     reports = stage.outputs()["ReportsBucket"]
     delivery = latest(bucket.s3, reports, "inventory", bucket.source, "lake")
     assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     stage.cdk("deploy", *stacks, *always, "--app", stage.assembly("second", "Parquet", bucket.source))
-    assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
-    assert configurations(bucket)["theirs"] == theirs
+    assert bucket.configurations()["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
+    assert bucket.configurations()["theirs"] == theirs
 
     stage.cdk("destroy", f"brigade-{STAGE}-existing", "--force", "--app", first)
-    assert configurations(bucket) == {"theirs": theirs}
+    assert bucket.configurations() == {"theirs": theirs}
     assert sorted(item["Key"] for item in bucket.s3.list_objects_v2(Bucket=bucket.source)["Contents"]) == KEYS
     emulator.root("s3").head_bucket(Bucket=reports)

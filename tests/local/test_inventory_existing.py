@@ -14,21 +14,14 @@ import pytest
 from brigade.inventory import athena, latest, read
 from lambdas.inventory import configure
 from tests.local.conftest import Emulator, run_local
-from tests.local.inventories import Inventory
+from tests.local.inventories import OLD_KEYS as KEYS
+from tests.local.inventories import Inventory, existing
 from tests.local.inventory_lake import Lake
-
-KEYS = ["old/a b+c", "old/日本.jpg"]
 
 
 @pytest.fixture
 def bucket(emulator: Emulator) -> Inventory:
-    """A bucket made outside of any stack, with objects, and an inventory configuration of somebody else's."""
-    made = Inventory(emulator)
-    made.allow()
-    for key in KEYS:
-        made.s3.put_object(Bucket=made.source, Key=key, Body=b"x")
-    made.configure("theirs", "ORC", Filter={"Prefix": "old/"})
-    return made
+    return existing(emulator)
 
 
 @pytest.fixture(autouse=True)
@@ -86,25 +79,20 @@ def asked(made: Inventory, kind: str, physical: str | None = None, **changed: st
     return answers[0]
 
 
-def configurations(made: Inventory) -> dict[str, Any]:
-    listed = made.s3.list_bucket_inventory_configurations(Bucket=made.source)
-    return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
-
-
 def test_deploy_update_and_destroy_leave_the_others_as_they_are(bucket: Inventory) -> None:
-    theirs = configurations(bucket)["theirs"]
+    theirs = bucket.configurations()["theirs"]
     created = asked(bucket, "Create")
     assert (created["Status"], created["PhysicalResourceId"]) == ("SUCCESS", f"{bucket.source}/lake")
-    assert configurations(bucket).keys() == {"theirs", "lake"}
+    assert bucket.configurations().keys() == {"theirs", "lake"}
     bucket.deliver()
     delivery = latest(bucket.s3, bucket.destination, "inventory", bucket.source, "lake")
     assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     assert asked(bucket, "Update", created["PhysicalResourceId"], Format="Parquet")["Status"] == "SUCCESS"
-    assert configurations(bucket)["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
+    assert bucket.configurations()["lake"]["Destination"]["S3BucketDestination"]["Format"] == "Parquet"
 
     assert asked(bucket, "Delete", created["PhysicalResourceId"])["Status"] == "SUCCESS"
-    assert configurations(bucket) == {"theirs": theirs}
+    assert bucket.configurations() == {"theirs": theirs}
     listed = bucket.s3.list_objects_v2(Bucket=bucket.source)["Contents"]
     assert sorted(item["Key"] for item in listed) == KEYS
 
@@ -114,12 +102,12 @@ def test_a_create_that_is_asked_twice_is_one(bucket: Inventory) -> None:
 
 
 def test_somebody_elses_configuration_of_the_same_name_is_neither_replaced_nor_deleted(bucket: Inventory) -> None:
-    before = configurations(bucket)
+    before = bucket.configurations()
     failed = asked(bucket, "Create", Id="theirs")
     assert failed["Status"] == "FAILED"
     assert "has an inventory configuration 'theirs' already" in failed["Reason"]
     assert asked(bucket, "Delete", failed["PhysicalResourceId"], Id="theirs")["Status"] == "SUCCESS"
-    assert configurations(bucket) == before
+    assert bucket.configurations() == before
 
 
 def test_what_is_gone_is_deleted_without_an_error(bucket: Inventory) -> None:
