@@ -38,7 +38,7 @@ bench-jobs: setup  ## jobs beside plain csv loops: manifests, reports, handler
 bench: bench-ingest bench-inventory bench-jobs bench-pipe bench-database  ## every benchmark there is, with its table
 
 grants: setup  ## take every grant away in turn and show what fails
-	@BRIGADE_EVERY_GRANT=1 scripts/test tests/local/test_grants.py tests/local/test_grants_key.py -v
+	@BRIGADE_EVERY_GRANT=1 scripts/test tests/local/test_grants.py tests/local/test_grants_key.py tests/local/test_inventory_deployed.py -v
 
 clean:  ## stop the local AWS and remove everything that was made here
 	@[ ! -x .venv/bin/brigade ] || .venv/bin/brigade local down >/dev/null 2>&1 || true

@@ -1,11 +1,7 @@
 """An inventory configuration on a bucket that exists: by the stack's function and by the command, others untouched."""
 
 import json
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +9,7 @@ import pytest
 
 from brigade.inventory import athena, latest, read
 from lambdas.inventory import configure
+from tests.local.configuring import cloudformation, wanted
 from tests.local.conftest import Emulator, run_local
 from tests.local.inventories import OLD_KEYS as KEYS
 from tests.local.inventories import Inventory, existing
@@ -29,52 +26,10 @@ def client(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configure, "_client", lambda: emulator.root("s3"))
 
 
-@contextmanager
-def cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Where the function answers, as CloudFormation listens."""
-    answers: list[dict[str, Any]] = []
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Listener) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", answers
-        server.shutdown()
-        thread.join()
-
-
 def asked(made: Inventory, kind: str, physical: str | None = None, **changed: str) -> dict[str, Any]:
     """What the function answers CloudFormation."""
-    properties = {
-        "Bucket": made.source,
-        "Id": "lake",
-        "Versions": "Current",
-        "Frequency": "Daily",
-        "Fields": ["Size", "LastModifiedDate"],
-        "Format": "CSV",
-        "Prefix": "inventory",
-        "Destination": f"arn:aws:s3:::{made.destination}",
-        "Account": "000000000000",
-        **changed,
-    }
-    with cloudformation() as (url, answers):
-        event = {
-            "RequestType": kind,
-            "ResponseURL": url,
-            "StackId": "stack",
-            "RequestId": uuid.uuid4().hex,
-            "LogicalResourceId": "Inventory",
-            "ResourceProperties": properties,
-            **({"PhysicalResourceId": physical} if physical else {}),
-        }
+    properties = {**wanted(made), **changed}
+    with cloudformation(kind, properties, physical) as (event, answers):
         configure.handler(event, SimpleNamespace())  # type: ignore[arg-type]  # the context is not looked at
     return answers[0]
 

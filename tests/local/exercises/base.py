@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
+from tests.local.conftest import Emulator
 from tests.local.deployment import Deployment
 
 PATIENCE_S = 10
@@ -52,8 +54,16 @@ def _photograph() -> bytes:
     return buffer.getvalue()
 
 
+class Emulated(Protocol):
+    """Whatever is deployed on an emulator."""
+
+    @property
+    def emulator(self) -> Emulator:
+        """Where it is."""
+
+
 @contextmanager
-def logged(deployed: Deployment, function: str) -> Iterator[None]:
+def logged(deployed: Emulated, function: str) -> Iterator[None]:
     """What the block does appears in the function's log group, in a stream of its own."""
     logs = deployed.emulator.root("logs")
     settings = deployed.emulator.root("lambda").get_function_configuration(FunctionName=function)
@@ -75,7 +85,7 @@ def soon(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 @contextmanager
-def traced(deployed: Deployment, name: str, kind: str = "AWS::Lambda::Function") -> Iterator[None]:
+def traced(deployed: Emulated, name: str, kind: str = "AWS::Lambda::Function") -> Iterator[None]:
     """What the block does leaves a trace of the function, or of what else is of this kind and name."""
     xray, begun = deployed.emulator.root("xray"), datetime.now(UTC)
 
