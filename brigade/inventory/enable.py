@@ -70,7 +70,7 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
         {key: value for key, value in like.items() if key != "Filter"},
         statement,
         {**policy, "Statement": [*others, statement]},
-        (_table(made, f"s3://{reports}/{prefix}/{bucket}/{name}/hive/", bucket), _view(over, database, bucket)),
+        (_table(made, f"s3://{reports}/{prefix}/{bucket}/{name}/", bucket), _view(over, database, bucket)),
     )
 
 
@@ -100,7 +100,8 @@ def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
 def _table(lakes: dict[str, Any], location: str, bucket: str) -> dict[str, Any]:
     """Give the lake's table over the deliveries at ``location``."""
     described = {**lakes["StorageDescriptor"], "Location": location}
-    return {**_described(lakes), "Name": table(bucket), "StorageDescriptor": described}
+    parameters = {**lakes["Parameters"], "storage.location.template": f"{location}hive/dt=${{dt}}/"}
+    return {**_described(lakes), "Name": table(bucket), "StorageDescriptor": described, "Parameters": parameters}
 
 
 def _view(lakes: dict[str, Any], database: str, bucket: str) -> dict[str, Any]:

@@ -31,12 +31,12 @@ class Partition:
 def of(name: str, table: Table) -> list[Partition]:
     """Give the partitions of ``name`` (``database/table``).
 
-    With projection: the folders ``k=v/`` under the table's location whose value lies in the projected range and on its
-    interval; registered partitions are ignored, as Athena ignores them. Without: the registered ones, wherever they
-    lie.
+    With projection: the folders ``k=v/`` under the table's location, or those of its ``storage.location.template``
+    wherever it lies, whose value lies in the projected range and on its interval; registered partitions are ignored, as
+    Athena ignores them. Without: the registered ones, wherever they lie.
 
     Raises:
-        Mistake: projection is on and a key has no usable projection.
+        Mistake: projection is on and a key has no usable projection, or the template lacks it.
     """
     keys = [key["Name"] for key in table.get("PartitionKeys") or []]
     bucket, prefix = _place(table)
@@ -44,10 +44,11 @@ def of(name: str, table: Table) -> list[Partition]:
         return [Partition((), bucket, prefix)]
     if registered(table):
         return [Partition(tuple(known["Values"]), *_place(known)) for known in glue._partitions.get(name, [])]
+    bucket, prefix, rest = _template(table, keys)
     fits = [_projection(table["Parameters"], key, bucket, prefix) for key in keys]
     return [
         found
-        for found in _folders(bucket, prefix, keys)
+        for found in _folders(bucket, prefix, rest, keys)
         if all(fit(value) for fit, value in zip(fits, found.values, strict=True))
     ]
 
@@ -76,10 +77,27 @@ def _place(described: Mapping[str, Any]) -> tuple[str, str]:
     return location.netloc, f"{prefix}/" if prefix else ""
 
 
-def _folders(bucket: str, prefix: str, keys: Sequence[str]) -> Iterator[Partition]:
-    pattern = re.compile("".join(f"{re.escape(key)}=([^/]*)/" for key in keys))
+def _template(table: Table, keys: Sequence[str]) -> tuple[str, str, str]:
+    """Give where projected partitions lie: bucket, the folder of them all, and what follows, with ``${k}`` for a value.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html
+    """
+    given = urlsplit(table["Parameters"].get("storage.location.template", ""))
+    if not given.path:
+        return *_place(table), "".join(f"{key}=${{{key}}}/" for key in keys)
+    path = given.path.strip("/") + "/"
+    if lacking := [key for key in keys if f"${{{key}}}" not in path]:
+        raise Mistake(f"HIVE_METASTORE_ERROR: storage.location.template has no placeholder for {lacking[0]}")
+    folder = path[: path.index("${")].rpartition("/")[0] + "/"
+    return given.netloc, folder, path.removeprefix(folder)
+
+
+def _folders(bucket: str, prefix: str, rest: str, keys: Sequence[str]) -> Iterator[Partition]:
+    pattern = re.compile(re.sub(r"\\\$\\\{(\w+)\\\}", r"(?P<\1>[^/]*)", re.escape(rest)))
     found = {
-        match[0]: match.groups() for key in keys_under(bucket, prefix) if (match := pattern.match(key, len(prefix)))
+        match[0]: [match[key] for key in keys]
+        for key in keys_under(bucket, prefix)
+        if (match := pattern.match(key, len(prefix)))
     }
     for folder, values in sorted(found.items()):
         yield Partition(tuple(values), bucket, prefix + folder)

@@ -18,7 +18,8 @@ class InventoryTable(glue.CfnTable):
     """A table whose partition ``dt`` is a delivery; which files belong to it is read from the delivery's symlink.txt.
 
     Partitions are projected, so nothing has to be registered: each hour from ``inventory.since`` on is one, and a query
-    without ``dt`` lists every one of them. https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-athena-query.html
+    without ``dt`` lists every one of them. Where they are says the template; the location holds ``data/`` too.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-athena-query.html
     """
 
     def __init__(
@@ -52,10 +53,13 @@ class InventoryTable(glue.CfnTable):
                     "projection.dt.range": f"{inventory.since},NOW",
                     "projection.dt.interval": "1",
                     "projection.dt.interval.unit": "HOURS",
+                    "storage.location.template": f"{deliveries}/hive/dt=${{dt}}/",
                 },
                 partition_keys=[glue.CfnTable.ColumnProperty(name="dt", type="string")],
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=f"{deliveries}/hive/",
+                    # Lake Formation lets Athena read no further than a table's location, and the data that hive/
+                    # points to is beside it: so both. (AdditionalLocations is Glue's alone, not CloudFormation's.)
+                    location=f"{deliveries}/",
                     columns=[
                         glue.CfnTable.ColumnProperty(name=column.name, type=column.text if csv else column.typed)
                         for column in columns(inventory.versions)

@@ -127,14 +127,18 @@ def test_partitions_are_the_hours_since_the_first_deployment(buckets: Buckets) -
     assert "Parameters" not in described["StorageDescriptor"], "Athena looks for projection in the table's own alone"
 
 
-def test_lake_formation_cannot_be_told_by_a_template() -> None:
-    """Why docs/inventory.md has a command for AdditionalLocations: what CloudFormation's table takes lacks it.
+def test_what_lake_formation_lets_athena_read_holds_the_data_too(buckets: Buckets) -> None:
+    """The table's location, and no more: its symlinks in hive/ and what they point to in data/ are both below it.
 
-    CDK's class is generated of CloudFormation's own schema: when this fails, set it in stacks/parts/table.py instead.
+    CDK's class is generated of CloudFormation's own schema, which lacks AdditionalLocations, what Glue has for this.
     """
     taken = inspect.signature(glue.CfnTable.StorageDescriptorProperty.__init__).parameters
     assert {"location", "columns", "serde_info"} <= taken.keys()
     assert "additional_locations" not in taken
+    described = table(buckets())
+    location = described["StorageDescriptor"]["Location"]["Fn::Join"][1]
+    template = described["Parameters"]["storage.location.template"]["Fn::Join"][1]
+    assert template == [*location[:-1], f"{location[-1]}hive/dt=${{dt}}/"]
 
 
 def test_the_table_looks_where_s3_delivers(buckets: Buckets) -> None:
@@ -144,7 +148,7 @@ def test_the_table_looks_where_s3_delivers(buckets: Buckets) -> None:
     assert "Reports" in parts[1]
     assert parts[2] == "/a/b/"
     assert "Lake" in parts[3]
-    assert parts[4:] == ["/mine/hive/"]
+    assert parts[4:] == ["/mine/"]
 
 
 @pytest.mark.parametrize(("which", "option"), [("dev", "SSE_S3"), ("prod", "SSE_KMS")])

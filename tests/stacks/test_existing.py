@@ -63,7 +63,7 @@ def test_s3_may_deliver_its_inventory_and_it_has_a_table(made: Synthesized) -> N
     old = "inventory_a_bucket_of_old"
     assert tables == {"inventory", "typed_inventory", old, f"typed_{old}"}
     place = made.one("catalog", "AWS::Glue::Table", "Tableabucket")["TableInput"]["StorageDescriptor"]["Location"]
-    assert place["Fn::Join"][1][-1] == f"/inventory/{NAME}/lake/hive/"
+    assert place["Fn::Join"][1][-1] == f"/inventory/{NAME}/lake/"
     assert "table/brigade_dev/inventory_a_bucket_of_old" in json.dumps(made.template("operator"))
 
 
