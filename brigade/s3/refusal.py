@@ -40,12 +40,15 @@ def absent(error: Exception) -> bool:
 
 
 def unheard(error: Exception) -> bool:
-    """Say whether no usable answer came, so that a write may have happened or not: lost, 5xx, or an error in a 200."""
+    """Say whether no usable answer came, so that a write may have happened or not: lost, 5xx, or an error in a 200.
+
+    501 is an answer: S3 will not do it later either.
+    """
     from botocore.exceptions import ClientError, HTTPClientError
     from botocore.exceptions import ConnectionError as NoConnection
 
     if isinstance(error, ClientError):
-        return status(error) >= 500 or status(error) == 200
+        return (status(error) >= 500 and status(error) != 501) or status(error) == 200
     return isinstance(error, (NoConnection, HTTPClientError, *_unreadable()))
 
 

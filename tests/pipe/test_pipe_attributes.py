@@ -52,6 +52,14 @@ def test_compression(bucket: Bucket, option: str, key: str, content: str, encodi
     assert bucket.run("from", bucket.uri(key), "--decompress").stdout == text
 
 
+@pytest.mark.parametrize(("option", "low", "high"), [("--gzip", "0", "3"), ("--zstd", "1", "19")])
+def test_a_level_is_how_small_it_gets(bucket: Bucket, option: str, low: str, high: str) -> None:
+    text = b"".join(b'{"row": %d, "square": %d}\n' % (number, number * number) for number in range(40_000))
+    sizes = [bucket.to(option, "--level", level, stdin=text)["bytes"] for level in (low, high)]
+    assert sizes[1] < sizes[0]
+    assert bucket.run("from", bucket.uri(), "--decompress").stdout == text
+
+
 def test_a_compressed_stream_of_a_failed_producer_is_not_published(bucket: Bucket) -> None:
     for option in ("--gzip", "--zstd"):
         done = bucket.run("to", bucket.uri(), option, "--", "sh", "-c", "cat; exit 9", stdin=LARGE)
