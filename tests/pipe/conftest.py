@@ -165,6 +165,21 @@ class Bucket:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         return subprocess.Popen([BRIGADE, "pipe", *arguments], env=self.environment(), **pipes)
 
+    def peak(self, *arguments: str, zeros: int) -> float:
+        """Run ``brigade pipe ARGUMENTS`` with so many zeros on stdin, well, and give its peak memory in MiB."""
+        # By a small process between: until it runs the command, a child counts as large as who started it.
+        script = (
+            "import resource, subprocess, sys\n"
+            "subprocess.run(sys.argv[1:], stdin=0, stdout=subprocess.DEVNULL, check=True)\n"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        with subprocess.Popen(["head", "-c", str(zeros), "/dev/zero"], stdout=subprocess.PIPE) as source:
+            command = [sys.executable, "-c", script, str(BRIGADE), "pipe", *arguments]
+            done = subprocess.run(
+                command, stdin=source.stdout, stdout=subprocess.PIPE, env=self.environment(), check=True
+            )
+        return int(done.stdout) / 1024
+
     def to(self, *arguments: str, stdin: bytes = b"", key: str = "k") -> dict[str, Any]:
         """Run ``pipe to`` and give its result."""
         done = self.run("to", self.uri(key), *arguments, stdin=stdin, options=["--json"])
