@@ -14,7 +14,7 @@ from brigade.jobs.table import records
 from brigade.jobs.tally import Tally
 from brigade.s3.get import Gets
 
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 """Bytes of a report that are counted at once."""
 
 _NAMES = ["bucket", "key", "version", "status", "first", "second", "message"]
@@ -29,7 +29,8 @@ def count(report: Report, s3: Gets) -> Tally:
 
     Rows alike in key and message but for numbers and ids are one to it, and ``Tally.add`` gets the first; so a message
     that names another object than its own, of a key that is alike, counts as if it named its own.
-    Memory: ``BLOCK`` × 20. Fails with InvalidData, naming the file, as ``Report.tasks`` does.
+    Memory: ``BLOCK`` × 48, most of it where messages are full of ids. Fails with InvalidData, naming the file, as
+    ``Report.tasks`` does.
     """
     tally, running = Tally(), deque[Future[_Counts]]()
 

@@ -166,21 +166,34 @@ def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Dep
     assert (nothing.returncode, "found no keys matching" in nothing.stderr) == (1, True)
 
 
-def test_a_job_past_its_budget_is_cancelled_and_stays_described(deployed: Deployment, folder: str) -> None:
+@pytest.mark.parametrize("budget", [("--most-failures", "3"), ("--most-dollars", "0.2")])
+def test_a_job_past_its_budget_is_cancelled(deployed: Deployment, folder: str, budget: tuple[str, str]) -> None:
     lines = "".join(f"{folder}absent-{number}\n" for number in range(3000))
-    done = deployed.run(
-        "jobs", "submit", "verify", "--keys", "-", "--yes", "--watch", "--most-failures", "3", given=lines
-    )
+    done = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", "--watch", *budget, given=lines)
     assert done.returncode == 1
     assert "is cancelled: " in done.stderr
-    job = done.stdout.splitlines()[0]
-    assert deployed.ask("jobs", "show", job)["status"] == "Cancelled"
-    kept = deployed.emulator.root("s3").list_objects_v2(
-        Bucket=deployed.outputs["ReportsBucket"], Prefix=f"manifests/job-{job}/"
-    )
-    assert {item["Key"].rpartition("/")[2] for item in kept["Contents"]} >= {"request.json", "description.json"}
-    cheap = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", "--most-dollars", "1", given=lines)
-    assert (cheap.returncode, "add --watch" in cheap.stderr) == (2, True)
+    assert deployed.ask("jobs", "show", done.stdout.splitlines()[0])["status"] == "Cancelled"
+    alone = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", *budget, given=lines)
+    assert (alone.returncode, "add --watch" in alone.stderr) == (2, True)
+
+
+def test_a_job_that_s3_has_forgotten_is_still_described_and_reported(deployed: Deployment, folder: str) -> None:
+    """90 days after its end: what is kept of it, here under an id that S3 does not know."""
+    s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]
+    job, forgotten = finished(deployed, "verify", "--keys", "-", given=folder + "plain.txt\n"), str(uuid.uuid4())
+    shown = deployed.ask("jobs", "show", job)
+    names = [
+        f"manifests/job-{job}/request.json",
+        f"manifests/job-{job}/description.json",
+        f"jobs/job-{job}/manifest.json",
+    ]
+    for name in names:
+        s3.copy_object(Bucket=reports, Key=name.replace(job, forgotten), CopySource={"Bucket": reports, "Key": name})
+    assert deployed.ask("jobs", "show", forgotten) == shown
+    assert reported(deployed, forgotten) == reported(deployed, job)
+    (listed,) = [each for each in deployed.ask("jobs", "list") if each["id"] == job]
+    assert (listed["fee"], listed["status"]) == (0.250001, "Complete")
+    assert listed["age"]
 
 
 def test_a_sample_measures_what_an_object_takes(deployed: Deployment, folder: str) -> None:

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import random
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +21,7 @@ from brigade.operations.invocation import Result
 from brigade.operations.kit import run
 from brigade.s3 import concatenate
 from lambdas.batch_operations.operations import forget, recompress, rekey, to_parquet, verify
-from tests.local.conftest import Emulator
+from tests.local.conftest import REPOSITORY, Emulator
 
 LINES = b"".join(json.dumps({"n": n, "text": "ü" * (n % 7), "price": n / 4}).encode() + b"\n" for n in range(5000))
 
@@ -134,6 +136,26 @@ def test_to_parquet_takes_columns_and_names_what_is_wrong(lake: Lake) -> None:
     assert "no line" in refused(lake.run(to_parquet, "empty.jsonl"))
     assert "is no name:type" in refused(lake.run(to_parquet, "x.jsonl", {"columns": "n:int"}))
     assert "bad.parquet" not in lake.listed()
+
+
+def test_to_parquet_takes_so_much_memory_whatever_the_size(lake: Lake, emulator: Emulator) -> None:
+    """In a process of its own: a small file, then one of 90 MB, 40 of which without an end of line are refused."""
+    lake.put("small.jsonl", LINES)
+    lake.put("large.jsonl.gz", gzip.compress(LINES * 400, 1))
+    lake.put("endless.jsonl.gz", gzip.compress(b"[" * 40_000_000, 1))
+    script = (
+        "import boto3\nfrom lambdas.batch_operations.operations.to_parquet import OPERATION\n"
+        "from brigade.operations.kit import run\nfrom lambdas.memory import peak_mib\ns3 = boto3.client('s3')\n"
+        "for key in ('small.jsonl', 'large.jsonl.gz', 'endless.jsonl.gz'):\n"
+        f"    print(peak_mib(), run(OPERATION, s3, '{lake.name}', key).text)\nprint(peak_mib())"
+    )
+    environment = {**emulator.environment("root"), "PYTHONPATH": str(REPOSITORY)}
+    told = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    start, small, large, end = told.stdout.splitlines()
+    assert "rows=5000 " in start
+    assert "rows=2000000 " in small
+    assert "InvalidData: a line is longer than 8,388,608 bytes" in large
+    assert float(end) - float(start.split()[0]) < 150
 
 
 def test_rekey_copies_proves_and_moves(lake: Lake) -> None:

@@ -37,8 +37,8 @@ def to_parquet(source: Object, arguments: Arguments) -> str:
     numbers are numbers), then to write. With them, other fields are left out and absent ones null. Memory: about 150
     MiB, whatever the size: 8 MiB of lines at a time, a row group each.
 
-    Fails with InvalidData when the key ends otherwise, a line is no JSON object, or a field has types that do not go
-    together; with UsageError when ``columns`` is none.
+    Fails with InvalidData when the key ends otherwise, a line is no JSON object or longer than 8 MiB, or a field has
+    types that do not go together; with UsageError when ``columns`` is none.
     """
     stem = source.key.removesuffix(".gz")
     if not stem.endswith(".jsonl"):
@@ -100,7 +100,10 @@ def _blocks(source: Object) -> Iterator[bytes]:
     rest = b""
     for piece in gunzip(pieces) if source.key.endswith(".gz") else pieces:
         rest += piece
-        if len(rest) >= _BLOCK and (end := rest.rfind(b"\n") + 1):
+        if len(rest) >= _BLOCK:
+            end = rest.rfind(b"\n") + 1
+            if not end:
+                raise InvalidData(f"a line is longer than {_BLOCK:,} bytes")
             yield rest[:end]
             rest = rest[end:]
     if rest.strip():
