@@ -133,7 +133,8 @@ def describe(session: Session, job: str) -> Mapping[str, Any]:
         found = kept(s3, reports, job)
         if found is None:
             raise
-        return {**found, "CreationTime": datetime.fromisoformat(found["CreationTime"])}
+        dates = {name: found[name] for name in ("CreationTime", "TerminationDate") if found.get(name)}
+        return {**found, **{name: datetime.fromisoformat(text) for name, text in dates.items()}}
     if described["Status"] in ENDED:
         keep(s3, reports, job, "description", described)
     return described
