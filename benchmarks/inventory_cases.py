@@ -41,7 +41,7 @@ def _chosen(case: str, tool: str, delivery: Path) -> Callable[[], tuple[int, int
     if tool == "duckdb":
         return _duckdb(paths[0])
     if tool == "pyarrow":
-        return _pyarrow(delivery.parents[1].name.partition("-")[0], paths)
+        return _pyarrow(delivery.parents[1].name.partition("-")[0], paths, _columns(case))
     return _ours(case, delivery)
 
 
@@ -67,7 +67,7 @@ def _ours(case: str, delivery: Path) -> Callable[[], tuple[int, int]]:
     def batches() -> Iterator[Any]:
         if case.startswith("sql"):
             return query(opened, "SELECT key, max(size) AS size FROM inventory GROUP BY key").batches
-        return read(opened, None if case.endswith("all columns") else ["key", "size"])
+        return read(opened, _columns(case))
 
     def work() -> tuple[int, int]:
         rows = size = 0
@@ -79,7 +79,11 @@ def _ours(case: str, delivery: Path) -> Callable[[], tuple[int, int]]:
     return work
 
 
-def _pyarrow(form: str, paths: list[Path]) -> Callable[[], tuple[int, int]]:
+def _columns(case: str) -> list[str] | None:
+    return None if case.endswith("all columns") else ["key", "size"]
+
+
+def _pyarrow(form: str, paths: list[Path], columns: list[str] | None) -> Callable[[], tuple[int, int]]:
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
@@ -88,9 +92,9 @@ def _pyarrow(form: str, paths: list[Path]) -> Callable[[], tuple[int, int]]:
     def tables() -> Iterator[Any]:
         for path in paths:
             if form == "Parquet":
-                yield from parquet.ParquetFile(path).iter_batches(columns=["key", "size"])
+                yield from parquet.ParquetFile(path).iter_batches(columns=columns)
             elif form == "ORC":
-                yield from dataset.dataset(path, format="orc").to_batches(columns=["key", "size"])
+                yield from dataset.dataset(path, format="orc").to_batches(columns=columns)
             else:
                 names = [f"c{at}" for at in range(20)]
                 wanted = arrow_csv.ConvertOptions(include_columns=["c1", "c5"], column_types={"c5": pa.int64()})
