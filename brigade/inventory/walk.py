@@ -93,7 +93,7 @@ def walk(
     before = checkpoint.reached(delivery) if checkpoint else 0
     count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
     with (
-        closing(read(delivery, columns, _current(delivery, where))) as batches,
+        closing(read(delivery, columns, current(delivery, where))) as batches,
         ThreadPoolExecutor(parallel, thread_name_prefix="inventory-walk") as threads,
     ):
         try:
@@ -148,7 +148,11 @@ class Rate:
         time.sleep(start - now)
 
 
-def _current(delivery: Delivery, where: str | None) -> str | None:
+def current(delivery: Delivery, where: str | None) -> str | None:
+    """Give the condition for the rows that match ``where`` and are current objects: no old version, no delete marker.
+
+    None when that is every row. A delivery of current versions has no other rows.
+    """
     marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
-    current = [term for name, term in marks.items() if name in delivery.manifest.columns]
-    return " AND ".join([*([f"({where})"] if where else []), *current]) or None
+    terms = [term for name, term in marks.items() if name in delivery.manifest.columns]
+    return " AND ".join([*([f"({where})"] if where else []), *terms]) or None

@@ -19,6 +19,9 @@ def test_the_command_sends_each_key_to_a_queue_and_goes_on_where_it_stopped(lake
         url = sqs.create_queue(QueueName=f"{uuid.uuid4().hex[:8]}-{name}", Attributes=attributes)["QueueUrl"]
         shown = lake.run("inventory", "to-queue", url, "--dry-run", "--body", "{key}")
         assert len(shown.stdout.splitlines()) >= 3
+        old = "key = 'delete/me.txt' OR key = 'plain/one.txt'"  # a delete marker, and two versions
+        shown = lake.run("inventory", "to-queue", url, "--dry-run", "--body", "{key}", "--where", old)
+        assert shown.stdout == b"plain/one.txt\n", "what would not be sent is not shown"
         sent = lake.run("--json", "inventory", "to-queue", url, "--yes", "--where", "key <> 'plain/two.txt'")
         assert json.loads(sent.stdout)["messages"] == len(KEYS) - 2
         found = []
