@@ -64,7 +64,9 @@ class Memory:
 
 
 def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
-    """Pages in memory to compressed bytes, by all that a run does to a page between fetching and storing."""
+    """Pages in memory to compressed bytes, by all that a run does to a page between fetching and storing, but for the
+    digests, of which the others make none: those are in ``end_to_end``.
+    """
     pages = list(ingest_data.pages(kind, count))
     source = (Labelled if function else Source)(**_DECLARED)
     before, out = time.process_time(), 0

@@ -20,7 +20,7 @@ def delete(
     """Delete the current version, if ``condition`` holds; an absent object is no error.
 
     With ``version_id`` that version, for good: without it a bucket with versions keeps the bytes, and bills them.
-    Fails with ConditionLost when the object has another ETag.
+    Fails with ConditionLost when the object has another ETag, with NotFound when there is no such bucket.
     """
     arguments = {"IfMatch": condition.etag} if condition else {}
     if version_id is not None:
@@ -28,7 +28,7 @@ def delete(
     try:
         client.delete_object(Bucket=bucket, Key=key, **arguments)
     except failures() as error:
-        if absent(error):
+        if absent(error) and code(error) != "NoSuchBucket":
             return
         if code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
             raise ConditionLost(f"s3://{bucket}/{key} was changed by another writer; it was not deleted") from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from brigade.errors import InvalidData
-from brigade.s3.refusal import absent, failures, refusal, refused
+from brigade.s3.refusal import absent, code, failures, refusal, refused
 
 
 class Gets(Protocol):
@@ -33,13 +33,13 @@ def get(
     """Give the object whole, or what it was as ``version_id``; None if there is none.
 
     Memory: the object, ``limit`` bytes at most; a larger one is InvalidData and is not read. Absent is known only to
-    who may ``s3:ListBucket``; see ``head``.
+    who may ``s3:ListBucket``; see ``head``. Fails with NotFound when there is no such bucket.
     """
     try:
         asked = {"VersionId": version_id} if version_id is not None else {}
         answer = client.get_object(Bucket=bucket, Key=key, **asked)
     except failures() as error:
-        if absent(error):
+        if absent(error) and code(error) != "NoSuchBucket":
             return None
         raise refusal(error, "read", bucket, key) from error
     with answer["Body"] as stream, refused("read", bucket, key):

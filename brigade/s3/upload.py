@@ -148,7 +148,9 @@ class Upload:
                         f"S3 dropped the upload of s3://{self.bucket}/{self.key} (409): start again"
                     ) from error
                 pause(attempt)
-        raise RetryLater(f"not known whether s3://{self.bucket}/{self.key} was published: S3 gave no clear answer")
+        raise RetryLater(
+            f"not known whether s3://{self.bucket}/{self.key} was published: S3 gave no clear answer; try again later"
+        )
 
     def abort(self) -> None:
         """Drop the upload and its parts; one that is gone already, completed or aborted, is no error."""

@@ -11,6 +11,7 @@ from brigade.errors import ConditionLost, InvalidData
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.delete import Deletes, delete
 from brigade.s3.get import Gets, get
+from brigade.s3.head import head
 from brigade.s3.list import Lists, keys
 from brigade.s3.put import Puts, put
 from brigade.s3.settle import pause
@@ -39,7 +40,8 @@ class Entry(Generic[T]):
 class State:
     """The documents of one bucket. A key is the object's key; a value is what msgspec makes JSON of.
 
-    Memory: one document, 64 MiB at most.
+    Memory: one document, 64 MiB at most. Every call fails with NotFound when there is no such bucket, with BrigadeError
+    when it is not allowed, with RetryLater when S3 does not answer now.
     """
 
     client: Stores
@@ -96,9 +98,16 @@ class State:
     def delete(self, key: str, version: str | None = None) -> None:
         """Delete the document, if it still has ``version``; a missing one is no error.
 
-        Fails with ConditionLost when it has another version.
+        Fails with ConditionLost, naming the key and both versions, when it has another.
         """
-        delete(self.client, self.bucket, key, condition=Matches(version) if version else None)
+        try:
+            delete(self.client, self.bucket, key, condition=Matches(version) if version else None)
+        except ConditionLost as error:
+            found = head(self.client, self.bucket, key)
+            raise ConditionLost(
+                f"s3://{self.bucket}/{key} was changed by another writer: expected ETag {version}, it is "
+                f"{f'ETag {found.etag}' if found else 'deleted'}; it was not deleted"
+            ) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Give the keys of the documents that start with ``prefix``, in order."""

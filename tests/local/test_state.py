@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from brigade.errors import ConditionLost, InvalidData
+from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.s3 import Absent, Matches
 from brigade.state import State
 from brigade.state.lease import Lease, released, taken, this_process
@@ -55,8 +55,10 @@ def test_a_conflict_names_the_key_and_both_versions(state: State) -> None:
         assert part in str(raised.value)
     with pytest.raises(ConditionLost, match="exists already"):
         state.put(KEY, Cursor(3), Absent())
-    with pytest.raises(ConditionLost, match="not deleted"):
+    with pytest.raises(ConditionLost, match="not deleted") as raised:
         state.delete(KEY, first.version)
+    for part in (KEY, first.version, second.version):
+        assert part in str(raised.value)
     state.delete(KEY, second.version)
     state.delete(KEY)
     assert state.get(KEY, Cursor) is None
@@ -102,6 +104,46 @@ def test_a_pickle_of_an_older_script_is_read_by_name_and_moved_over(state: State
     state.client.put_object(Bucket=state.bucket, Key="state.pkl", Body=body[:-3])
     with pytest.raises(InvalidData, match="cannot be unpickled"):
         old.get("state.pkl", dict)
+
+
+def test_the_first_run_gets_the_default_and_the_next_what_was_stored(state: State) -> None:
+    for page in (18, 19):
+        entry = state.update(KEY, lambda now: Cursor(now.page + 1), default=Cursor(17, "new"), kind=Cursor)
+        assert entry.value.page == page
+    assert state.get(KEY, Cursor) == entry
+
+
+def test_keys_are_listed_in_order_and_a_history_has_every_version(state: State) -> None:
+    client: Any = state.client
+    client.put_bucket_versioning(Bucket=state.bucket, VersioningConfiguration={"Status": "Enabled"})
+    stored = [state.put(KEY, Cursor(page)).version for page in range(3)]
+    for key in ("b", KEY + "/2", "a"):
+        state.put(key, Cursor(0))
+    state.delete(KEY)
+    assert [*state.list()] == sorted(("a", "b", KEY + "/2"), key=str.encode)
+    assert [*state.list("script/")] == [KEY + "/2"]
+    deleted, *versions = state.history(KEY)
+    assert (deleted.etag, deleted.latest) == (None, True)
+    assert [version.etag for version in versions] == stored[::-1]
+    assert [(entry := state.get(KEY, Cursor, version_id=each.id)) and entry.value.page for each in versions] == [
+        2,
+        1,
+        0,
+    ]
+
+
+def test_a_bucket_that_is_not_there_is_no_first_run(state: State) -> None:
+    nowhere = State(state.client, f"{state.bucket}-not")
+    for call in (
+        lambda: nowhere.get(KEY, Cursor),
+        lambda: nowhere.put(KEY, Cursor(1)),
+        lambda: nowhere.update(KEY, lambda now: now, default=Cursor(0), kind=Cursor),
+        lambda: nowhere.delete(KEY),
+        lambda: list(nowhere.list()),
+        lambda: list(nowhere.history(KEY)),
+    ):
+        with pytest.raises(NotFound, match=r"-not/.*: there is no such bucket"):
+            call()
 
 
 def test_a_lease_is_held_until_released_or_over_by_the_clock_of_s3(state: State) -> None:
