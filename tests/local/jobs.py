@@ -1,17 +1,34 @@
 """Jobs as a person makes and reads them, by the real command, for tests."""
 
+import dataclasses
 import json
 import uuid
 from typing import Any
 
+from brigade.jobs.request import Plan
 from tests.local.deployment import Deployment
+
+
+def plan_of(deployed: Deployment, **changes: Any) -> Plan:
+    """What a job of ``verify`` is made of, to be made in this process."""
+    given = deployed.outputs
+    made = Plan(
+        stage=deployed.stage,
+        operation="verify",
+        function_arn=given["OperationVerify"],
+        arguments={},
+        what="a test",
+        lake=given["LakeBucket"],
+        reports=given["ReportsBucket"],
+        role_arn=given["JobRoleArn"],
+    )
+    return dataclasses.replace(made, **changes)
 
 
 def finished(deployed: Deployment, *arguments: str, given: str | None = None, exits: int = 0) -> str:
     """Submit and follow to the end; give the job's id."""
-    job = str(deployed.ask("jobs", "submit", *arguments, "--yes", given=given)["id"])
-    assert deployed.run("jobs", "watch", job).returncode == exits
-    return job
+    made, _ = deployed.ask("jobs", "submit", *arguments, "--yes", "--watch", given=given, exits=exits)
+    return str(made["id"])
 
 
 def reported(deployed: Deployment, job: str, *options: str) -> dict[str, dict[str, Any]]:

@@ -16,11 +16,10 @@ import pytest
 
 from brigade.errors import BrigadeError
 from brigade.jobs.control import Control
-from brigade.jobs.request import Plan
 from brigade.jobs.row import Row
 from brigade.jobs.submit import submit
 from tests.local.deployment import BRIGADE, Deployment
-from tests.local.jobs import finished, reported
+from tests.local.jobs import finished, plan_of, reported
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +38,6 @@ def over(deployed: Deployment, folder: str) -> str:
 
 def changed(deployed: Deployment, **variables: str) -> Deployment:
     return dataclasses.replace(deployed, environment={**deployed.environment, **variables})
-
-
-def plan(deployed: Deployment, **changes: Any) -> Plan:
-    given = deployed.outputs
-    made = Plan(
-        stage="dev",
-        operation="verify",
-        function_arn=given["OperationVerify"],
-        arguments={},
-        what="a test",
-        lake=given["LakeBucket"],
-        reports=given["ReportsBucket"],
-        role_arn=given["JobRoleArn"],
-    )
-    return dataclasses.replace(made, **changes)
 
 
 def put_in(deployed: Deployment, job: str, name: str, body: bytes | None) -> bytes:
@@ -98,7 +82,7 @@ def test_a_role_that_may_not_be_passed_is_one_line(deployed: Deployment, folder:
 )
 def test_a_job_that_s3_refuses_is_one_line(deployed: Deployment, changes: dict[str, Any], said: str) -> None:
     control = Control(deployed.emulator.operator("s3control"), "000000000000")
-    asked, s3 = plan(deployed, **changes), deployed.emulator.operator("s3")
+    asked, s3 = plan_of(deployed, **changes), deployed.emulator.operator("s3")
     with pytest.raises(BrigadeError) as refused:
         submit(control, s3, asked, [Row(asked.lake, "a+b")], lambda _: None)
     assert said in str(refused.value)
@@ -116,7 +100,7 @@ def test_a_manifest_that_changes_after_the_submit_fails_the_job_and_says_why(dep
             return super().create(request)
 
     control, s3 = Tampered(deployed.emulator.operator("s3control"), "000000000000"), deployed.emulator.operator("s3")
-    job = submit(control, s3, plan(deployed), [Row(plan(deployed).lake, "a+b")], lambda _: None).id
+    job = submit(control, s3, plan_of(deployed), [Row(plan_of(deployed).lake, "a+b")], lambda _: None).id
     assert deployed.run("jobs", "watch", job).returncode == 1
     shown = deployed.ask("jobs", "show", job)
     assert (shown["status"], shown["total"]) == ("Failed", 0)

@@ -10,11 +10,11 @@ import pytest
 from brigade.errors import RetryLater
 from brigade.jobs.control import Control
 from brigade.jobs.recur import Recurrence
-from brigade.jobs.request import Plan
 from brigade.jobs.unload import Athena
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from tests.local.deployment import Deployment
+from tests.local.jobs import plan_of
 
 
 @dataclasses.dataclass
@@ -51,16 +51,6 @@ def recurrence(deployed: Deployment, folder: str, **changes: Any) -> Recurrence:
     operator, given = deployed.emulator.operator, deployed.outputs
     limits = {"most_objects": 100, "most_dollars": 1.0}
     declared = {name: changes.pop(name) for name in limits if name in changes}
-    plan = Plan(
-        stage="dev",
-        operation="verify",
-        function_arn=given["OperationVerify"],
-        arguments={},
-        what="",
-        lake=given["LakeBucket"],
-        reports=given["ReportsBucket"],
-        role_arn=given["JobRoleArn"],
-    )
     athena = Athena(
         operator("athena"), operator("glue"), given["Workgroup"], given["Database"], given["InventoryTable"]
     )
@@ -68,7 +58,7 @@ def recurrence(deployed: Deployment, folder: str, **changes: Any) -> Recurrence:
         name=f"test_{uuid.uuid4().hex[:8]}",
         declared=Recurring(operation="verify", where=f"key LIKE '{folder}%'", **{**limits, **declared}),
         size=Size(),  # type: ignore[arg-type]  # a class of its price is text here
-        plan=plan,
+        plan=plan_of(deployed),
         control=Control(operator("s3control"), "000000000000"),
         s3=operator("s3"),
         state=State(operator("s3"), given["StateBucket"]),
