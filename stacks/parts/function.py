@@ -1,7 +1,7 @@
 """A Lambda function as every function here is."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,8 @@ from stacks.parts.package import Package
 from stacks.parts.role import allow, allow_interfaces
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+_RUNTIME = "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own."
 
 
 class Function(Construct):
@@ -44,11 +46,7 @@ class Function(Construct):
         super().__init__(scope, construct_id)
         log = self._log(settings)
         self.role = self._role(log, network)
-        nag.accept(
-            self,
-            "L1",
-            "Python 3.13, the version for which the locked wheels are chosen; a newer runtime is a change of its own.",
-        )
+        nag.accept(self, "L1", _RUNTIME)
         with package.assembled() as folder:
             self.function = lambda_.Function(
                 self,
@@ -72,10 +70,8 @@ class Function(Construct):
                 reserved_concurrent_executions=concurrency,
                 logging_format=lambda_.LoggingFormat.JSON,
                 log_group=log,
-                vpc=network.vpc if network else None,
-                vpc_subnets=network.inside if network else None,
-                security_groups=[network.clients] if network else None,
                 tracing=lambda_.Tracing.ACTIVE,
+                **_placed(network),
             )
 
     def _role(self, log: logs.LogGroup, network: Network | None) -> iam.Role:
@@ -92,3 +88,9 @@ class Function(Construct):
         # CDK's own parameter is a list of names for the numbers; the settings hold the number.
         cast(logs.CfnLogGroup, log.node.default_child).retention_in_days = settings.retention.logs
         return log
+
+
+def _placed(network: Network | None) -> dict[str, Any]:
+    if network is None:
+        return {}
+    return {"vpc": network.vpc, "vpc_subnets": network.inside, "security_groups": [network.clients]}
