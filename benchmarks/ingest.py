@@ -94,6 +94,7 @@ def _imports(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
         "BRIGADE_STATE_BUCKET": "state",
         "POWERTOOLS_SERVICE_NAME": "ingest-demo",
         "AWS_REGION": "us-east-1",
+        "PYTHONSAFEPATH": "1",  # what is imported is the package, not the folder that this runs in
     }
     measured = "import time, json; print(json.dumps({'cpu_s': time.process_time()}))"
     for _ in range(9):

@@ -54,7 +54,7 @@ class Stamp:
         All are joined at once, and then the brace that closes each becomes the comma before its stamp.
         """
         behind = self._end[1:]
-        block, start = bytearray(behind.join([*records, b""])), 0
+        block, start = bytearray(behind).join([*records, b""]), 0
         for width in widths:
             if block[start] != _OPEN or block[start + 1] != _QUOTE:
                 return None
