@@ -103,7 +103,7 @@ def _imports(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
-    case, kind, count = "end to end", "wide", 80
+    case, kind, count = "end to end", "wide", 160
     for tool in ("brigade", "file", "smart_open", "s3fs", "dlt"):
         program = [*_OURS, case] if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
         with api(kind, count) as url:

@@ -153,27 +153,41 @@ class Api:
         query = urlencode(request.parameters)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
-    def _whole(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytearray:
+    def _whole(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytes | bytearray:
+        size = answer.length_remaining
+        if size and size <= PAGE_LIMIT and "Content-Encoding" not in answer.headers:
+            with answer:
+                block = answer.read(decode_content=False)  # at once: a third of the time that pieces take
+            if not block.startswith(_GZIP):
+                self.bytes_in += len(block)
+                return block
+            blocks = self._unpacked(iter([block]), url)
+        else:
+            blocks = self._blocks(answer, url)
         body = bytearray()
-        for block in self._blocks(answer, url):
+        for block in blocks:
             body += block
             if len(body) > PAGE_LIMIT:
                 raise InvalidData(f"{url}: the page is larger than {PAGE_LIMIT} bytes; ask for smaller pages")
         return body
 
     def _blocks(self, answer: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
+        with answer:
+            pieces = iter(lambda: answer.read(_BLOCK, decode_content=True), b"")
+            yield from self._unpacked(pieces, url)
+
+    def _unpacked(self, pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
         """Give the body unpacked, also when it is a gzip file that nobody declared to be one, of one member or more."""
         unpack: _Gunzip | None = None
-        with answer:
-            first = True
-            while block := answer.read(_BLOCK, decode_content=True):
-                self.bytes_in += len(block)
-                if first and block.startswith(_GZIP):
-                    unpack = _Gunzip(url)
-                first = False
-                yield from unpack(block) if unpack else (block,)
-            if unpack and not unpack.member.eof:
-                raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
+        first = True
+        for block in pieces:
+            self.bytes_in += len(block)
+            if first and block.startswith(_GZIP):
+                unpack = _Gunzip(url)
+            first = False
+            yield from unpack(block) if unpack else (block,)
+        if unpack and not unpack.member.eof:
+            raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
 
     def _keep_the_rate(self) -> None:
         rate = self.source.rate
