@@ -63,6 +63,7 @@ class Chaos:
     failed: int = 0
     found: Left = field(default_factory=Left)
     longest: dict[str, float] = field(default_factory=dict)
+    api: Memory = field(default_factory=lambda: Memory(PAGES, SIZE))
 
     def date(self, way: str, most: int) -> None:
         """Ingest the date, killed ``most`` times at most, and see what there is."""
@@ -72,7 +73,7 @@ class Chaos:
             killed += 1
         self._finish(way)
         self.runs.setdefault(way, []).append(killed + 1)
-        self.found += left(self.s3, self.target, Memory(PAGES, SIZE), replaced=before)
+        self.found += left(self.s3, self.target, self.api, replaced=before)
 
     def measure(self) -> None:
         """Learn how long a run of each way takes that nobody kills."""
@@ -81,7 +82,7 @@ class Chaos:
             began = time.monotonic()
             self._finish(way)
             self.longest[way] = time.monotonic() - began
-            self.found += left(self.s3, self.target, Memory(PAGES, SIZE), replaced=before)
+            self.found += left(self.s3, self.target, self.api, replaced=before)
 
     @property
     def good(self) -> bool:

@@ -1,6 +1,7 @@
 """What a date left behind, against what it should."""
 
 import collections
+import functools
 import gzip
 from dataclasses import astuple, dataclass
 from typing import Any, Self
@@ -39,7 +40,7 @@ def left(s3: Any, target: Target, api: Memory, *, replaced: str | None = None) -
     keys = [each.key for each in receipt.objects] or [target.key] if receipt else []
     found, expected = _lines(s3, target, keys, receipt.ingest_ts if receipt else ""), _expected(api, target)
     lost = doubled = 0
-    if b"".join(found) != b"".join(expected):
+    if found != expected:
         have, want = collections.Counter(found), collections.Counter(expected)
         lost, doubled = (want - have).total(), (have - want).total()
         assert lost or doubled, "the lines are in another order"
@@ -73,6 +74,7 @@ def _lines(s3: Any, target: Target, keys: list[str], ts: str) -> list[bytes]:
     return [line.replace(ts.encode(), b"") for line in lines]
 
 
+@functools.lru_cache(maxsize=1)
 def _expected(api: Memory, target: Target) -> list[bytes]:
     stamp = Stamp(target.date, "")
     pages = (split(api.page(str(number)).body, records="rows", place="page") for number in range(api.pages))
