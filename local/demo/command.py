@@ -39,7 +39,7 @@ def asked(*arguments: str) -> Any:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode not in _EXPECTED or not done.stdout.strip():
         raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
-    documents = [json.loads(line) for line in done.stdout.splitlines()]
+    documents = [json.loads(line) for line in done.stdout.split("\n") if line]
     return documents if len(documents) > 1 else documents[0]
 
 

@@ -42,7 +42,7 @@ class Deployment:
         """Run ``brigade --json`` and give its document, or the list of them; it must exit with ``exits``."""
         done = self.run("--json", *arguments, given=given)
         assert done.returncode == exits, f"brigade {arguments} exited {done.returncode}: {done.stderr}{done.stdout}"
-        documents = [json.loads(line) for line in done.stdout.splitlines()]
+        documents = [json.loads(line) for line in done.stdout.split("\n") if line]
         return documents[0] if len(documents) == 1 else documents
 
     def name(self, what: str) -> str:
