@@ -1,15 +1,13 @@
-"""Work done ahead of whoever takes it: an iterator run by a thread, several taken in turn, items worked on at once."""
+"""Work done ahead of whoever takes it: an iterator run by a thread, several taken in turn."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future
 from contextlib import closing
 from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class _Ended:
@@ -77,32 +75,3 @@ def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[
     finally:
         for lane in running:
             lane.close()
-
-
-def at_once(items: Iterable[T], do: Callable[[T], R], workers: Executor, most: int) -> Generator[R, None, None]:
-    """Give ``do(item)`` for each item, in their order, worked out by ``workers``, at most ``most`` ahead.
-
-    What the items or ``do`` raise is raised here, after the results of the items before. Closed, it leaves nothing to
-    the workers but what they are at.
-    """
-    coming, running = iter(items), deque[Future[R]]()
-    failure: Exception | None = None
-    try:
-        while True:
-            try:
-                item = next(coming)
-            except StopIteration:
-                break
-            except Exception as error:  # noqa: BLE001 - raised below, in its turn
-                failure = error
-                break
-            running.append(workers.submit(do, item))
-            if len(running) > most:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        for future in running:
-            future.cancel()
-    if failure is not None:
-        raise failure

@@ -1,7 +1,6 @@
 """The rows of a delivery as Arrow record batches, the same typed columns whichever format S3 wrote."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pyarrow import dataset, fs, parquet
 from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import csvfile
-from brigade.inventory.ahead import ahead, at_once, in_turn
+from brigade.inventory.ahead import ahead, in_turn
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery
@@ -25,14 +24,13 @@ TYPES: Mapping[Kind, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("ms", tz="UTC"),
 }
-FILES_AT_ONCE = {"CSV": 4, "ORC": 2, "Parquet": 2}
-"""Data files read at the same time, by two threads each: one fetches and proves, the other inflates or decodes."""
+FILES_AT_ONCE = 2
+"""Data files read at the same time, by two threads each: of CSV one inflates and proves what the other parses, of the
+other formats one decodes what the other proves. More of them share the caches of the cores and take longer."""
 
-ORDER = 1
+ORDER = 2
 """Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
 
-_PARSERS = 4  # threads that parse the blocks of all CSV files that are read: each holds a few times a block
-_AHEAD = 2  # blocks of a file
 _CELLS = 1 << 16  # of a batch of the columnar formats: 2 MiB about
 
 Batches = Generator[pa.RecordBatch, None, None]
@@ -76,49 +74,35 @@ def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, en
 def _scanned(
     delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: Pushed | None, ended: Watch | None
 ) -> Batches:
-    form, files = delivery.manifest.format, delivery.manifest.files
-
     def lane(file: DataFile) -> Batches:
-        csv = form == "CSV"
-        lane = _csv(delivery, file, read, pushed, parsers) if csv else _columnar(delivery, file, read, pushed)
-        with closing(lane) as found:
+        decode = _parsed if delivery.manifest.format == "CSV" else _decoded
+        with closing(ahead(lambda: decode(delivery, file, read, pushed))) as found:
             for batch in found:
                 if batch.num_rows:
                     yield batch if len(read) == len(wanted) else batch.select(wanted.names)
         if ended is not None:
             ended(file)
 
-    with (
-        ThreadPoolExecutor(_PARSERS, thread_name_prefix="inventory") as parsers,
-        closing(in_turn((lane(file) for file in files), FILES_AT_ONCE[form])) as batches,
-    ):
+    with closing(in_turn(map(lane, delivery.manifest.files), FILES_AT_ONCE)) as batches:
         yield from batches
 
 
-def _csv(
-    delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None, parsers: ThreadPoolExecutor
-) -> Batches:
+def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
     columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
-
-    def parsed(block: pa.Buffer) -> tuple[int, pa.RecordBatch]:
-        batch = csvfile.batch(block, columns, wanted)
-        return batch.num_rows, _kept(batch, pushed)
-
     row = 1
-    with (
-        closing(ahead(lambda: stored(delivery, file))) as chunks,
-        closing(ahead(lambda: blocks(chunks, file.key))) as text,
-    ):
+    with closing(ahead(lambda: _text(delivery, file))) as text:
         try:
-            for count, batch in at_once(text, parsed, parsers, _AHEAD):
-                yield batch
-                row += count
+            for block in text:
+                batch = csvfile.batch(block, columns, wanted)
+                yield _kept(batch, pushed)
+                row += batch.num_rows
         except BadRow as bad:
             raise InvalidData(f"{file.key} row {row + bad.row}: {bad}") from bad
 
 
-def _columnar(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
-    yield from ahead(lambda: _decoded(delivery, file, wanted, pushed))
+def _text(delivery: Delivery, file: DataFile) -> Generator[pa.Buffer, None, None]:
+    with closing(stored(delivery, file)) as chunks:
+        yield from blocks(chunks, file.key)
 
 
 def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
