@@ -55,7 +55,7 @@ def with_a_row_that_never_ends(manifest: Path) -> None:
         (with_another_checksum, "but manifest.checksum says '00000000000000000000000000000000': damaged"),
         (without_a_file, "000000.csv.gz is not beside"),
         (in_another_format, "manifest.json: the format is 'Avro', not CSV, ORC or Parquet"),
-        (with_a_row_that_never_ends, "000000.csv.gz row 1: the row is longer than 1048576 bytes"),
+        (with_a_row_that_never_ends, "000000.csv.gz row 1: the row is longer than 2097152 bytes"),
     ],
 )
 def test_it_is_one_line_with_the_file_and_exit_1(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:

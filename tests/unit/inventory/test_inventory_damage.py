@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
 
-ROWS = 15_000  # several blocks, so that rows go out before the damage is met
+ROWS = 40_000  # several blocks, so that rows go out before the damage is met
 
 
 def row(number: int, size: str = "1") -> tuple[str, ...]:
