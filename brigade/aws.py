@@ -3,8 +3,7 @@
 import functools
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import boto3
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 _ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """Where AWS is and who calls it; ``client`` answers the same client for the same service each time.
 
     ``profile``, ``region`` and ``endpoint_url`` left None follow boto3's own chain (environment, files, role).

@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from brigade.jsonl import Compression, unpacked
 
 _PIECE = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Digests:
+class Digests(Struct, frozen=True):
     """SHA-256 in hexadecimal: of an object's ``packed`` bytes, and of the ``plain`` lines in it."""
 
     packed: str

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import urllib3
+from msgspec import Struct
 from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
@@ -32,8 +33,7 @@ _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining
 _GZIP = b"\x1f\x8b"
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The body of a page, unpacked, and what came with it. ``ignored``: a rule says that it is empty and the last."""
 
     body: Any

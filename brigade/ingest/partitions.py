@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -60,8 +59,7 @@ class Divides(Reads, Protocol):
         """Give a reader of the rows behind ``after`` up to ``until`` with it; None: no limit."""
 
 
-@dataclass(frozen=True)
-class Partitions:
+class Partitions(msgspec.Struct, frozen=True):
     """The partitions of a date, whose ``target`` is the whole."""
 
     source: Feed

@@ -1,11 +1,11 @@
 """Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from brigade.errors import InvalidData
 from brigade.ingest.feed import Feed

@@ -4,9 +4,9 @@ import contextlib
 import datetime
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NoReturn
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
@@ -35,8 +35,7 @@ _LONGEST_LEASE_S = 3600.0
 _LEASE_MARGIN_S = 30.0
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True):
     """One invocation. ``remaining`` gives the seconds it may still take; ``say`` hears what a person should know.
 
     Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB; and what

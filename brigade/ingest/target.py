@@ -1,16 +1,17 @@
 """Where an ingest of a date writes: the object or objects, its checkpoint and its receipt."""
 
 import datetime
-from dataclasses import dataclass, replace
 from typing import Self
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from brigade.errors import UsageError
 from brigade.ingest.feed import Feed
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """The date of a source, in a lake and a state bucket."""
 
     source: str

@@ -1,8 +1,7 @@
 """One writer of an incremental source's position: of its dates only one is under way."""
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from brigade.errors import ConditionLost
 from brigade.ingest.checkpoint import Checkpoint, Receipt

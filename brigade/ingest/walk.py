@@ -3,10 +3,10 @@
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from isal import isal_zlib
+from msgspec import Struct
 
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
@@ -41,8 +41,7 @@ class Reads(Asks, Protocol):
     bytes_in: int
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """A page, and what a checkpoint must know to go on behind it."""
 
     page: Page
@@ -53,8 +52,7 @@ class Step:
     total: int | None
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     count: int
     reached: int
     values: Mapping[str, Any]

@@ -4,7 +4,6 @@ import codecs
 import functools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -17,8 +16,7 @@ _view: Callable[[msgspec.Raw], memoryview] = memoryview
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, dict=True):
     """An answer's bytes, the records in them (views, not copies), and what was asked for beside them, by its path.
 
     ``place`` names the page in errors.
@@ -27,7 +25,7 @@ class Page:
     data: bytes | bytearray
     records: Sequence[msgspec.Raw]
     place: str
-    values: Mapping[str, Scalar] = field(default_factory=dict)
+    values: Mapping[str, Scalar] = msgspec.field(default_factory=dict)
 
     @functools.cached_property
     def widths(self) -> Sequence[int]:

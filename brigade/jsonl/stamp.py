@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
@@ -23,8 +22,7 @@ _BLOCK = 128 * 1024
 _ESCAPES = (rb"\u006", rb"\u007", rb"\u005")
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True, dict=True):
     """``ingest_date`` (the date that the data is for) and ``ingest_ts`` (when the run started), both ISO 8601 text."""
 
     date: str

@@ -8,14 +8,12 @@ import functools
 import sys
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True)
-class Checksum:
+class Checksum(NamedTuple):
     """A CRC by its name at S3. ``full`` says whether parts' values are combined to that of the whole object.
 
     ``update(bytes, value)`` goes on from ``value``, 0 at first.

@@ -1,16 +1,13 @@
 """The condition of a write, as a value: only if absent, only if unchanged, or none."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True)
 class Absent:
     """Write only if no current object has the key (``If-None-Match: *``)."""
 
 
-@dataclass(frozen=True)
-class Matches:
+class Matches(NamedTuple):
     """Write only if the current object has this ETag (``If-Match``)."""
 
     etag: str

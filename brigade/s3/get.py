@@ -1,8 +1,7 @@
 """Read a small object whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from brigade.errors import InvalidData
 from brigade.s3.refusal import absent, code, failures, refusal, refused
@@ -15,8 +14,7 @@ class Gets(Protocol):
         """GetObject."""
 
 
-@dataclass(frozen=True)
-class Got:
+class Got(NamedTuple):
     """An object's bytes, and which version they are."""
 
     body: bytes

@@ -1,9 +1,9 @@
 """Look at an object without reading it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from brigade.s3.refusal import absent, failures, refusal
 
@@ -17,8 +17,7 @@ class Heads(Protocol):
         """HeadObject."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The current version of an object. ``etag`` as S3 gives it, quoted; ``checksums`` by name, if they were asked for.
 
     ``whole`` says whether they are of the whole object, rather than of its parts' checksums.
@@ -29,7 +28,7 @@ class Found:
     version_id: str | None
     modified: datetime
     metadata: Mapping[str, str]
-    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = MappingProxyType({})
     whole: bool = False
     encryption: str | None = None
 

@@ -7,7 +7,7 @@ and a look at the object says whose write is there.
 
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from brigade.errors import ConditionLost
 from brigade.s3.condition import Absent, Condition, Matches
@@ -18,8 +18,7 @@ TOKEN = "brigade-write"  # noqa: S105 - the name of a metadata entry
 TRIES = 4
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A write that is known to have happened: the version it made, and its checksum where S3's answer told it."""
 
     etag: str

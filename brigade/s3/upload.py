@@ -1,8 +1,7 @@
 """A multipart upload, part by part, in this process or taken up in another: it is only an id and a list of parts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from brigade.errors import BrigadeError, NotFound, RetryLater
 from brigade.s3.checksum import CRC32, Checksum
@@ -33,8 +32,7 @@ class Uploads(Heads, Protocol):
         """AbortMultipartUpload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part that S3 has: durable until the upload is completed or aborted."""
 
     number: int
@@ -53,8 +51,7 @@ def part_size(number: int, first: int) -> int:
     return min(first << ((number - 1) // _PARTS_A_SIZE), LARGEST_PART)
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """An open multipart upload of one key; nothing is visible under the key until ``complete`` returns."""
 
     client: Uploads

@@ -1,9 +1,8 @@
 """The versions of an object in a versioned bucket."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from brigade.s3.refusal import refused
 
@@ -15,8 +14,7 @@ class ListsVersions(Protocol):
         """ListObjectVersions."""
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """A version of an object, or the mark of its deletion, which has no ETag."""
 
     id: str

@@ -2,7 +2,6 @@
 
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -26,18 +25,16 @@ class Stores(Puts, Gets, Deletes, Lists, ListsVersions, Protocol):
     """The calls that state needs."""
 
 
-@dataclass(frozen=True)
-class Entry(Generic[T]):
+class Entry(msgspec.Struct, Generic[T], frozen=True):
     """A document as it was read or written, and its version (ETag)."""
 
     value: T
     version: str
-    age: float = field(default=0.0, compare=False)
+    age: float = 0.0
     """The seconds between its writing and its reading, by S3's clock."""
 
 
-@dataclass(frozen=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """The documents of one bucket. A key is the object's key; a value is what msgspec makes JSON of.
 
     Memory: one document, 64 MiB at most. Every call fails with NotFound when there is no such bucket, with BrigadeError

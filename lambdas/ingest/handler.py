@@ -24,7 +24,6 @@ import functools
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -92,8 +91,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
-@dataclass(frozen=True)
-class _Setup:
+class _Setup(msgspec.Struct, frozen=True):
     name: str
     source: Feed
     s3: Any

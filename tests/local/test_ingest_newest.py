@@ -4,11 +4,12 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.ingest import overlap, turn

@@ -1,10 +1,10 @@
 """An API is asked only for what is new: from where the last published date ended, which a failure does not move."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.ingest.outcome import Outcome
