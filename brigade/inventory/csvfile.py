@@ -71,7 +71,9 @@ def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Ar
     cuts = np.empty(2 * count, np.int32)
     cuts[0::2], cuts[1::2] = begins, ends
     pieces = pa.Array.from_buffers(pa.binary(), 2 * count - 1, [None, pa.py_buffer(cuts), held])
-    fields = pieces.take(pa.array(np.arange(0, 2 * count, 2, dtype=np.int32)))
+    even = np.arange(0, 2 * count, 2, dtype=np.int32)
+    # Not ``pa.array``: it loads numpy's masked arrays, 20 ms.
+    fields = pieces.take(pa.Array.from_buffers(pa.int32(), count, [None, pa.py_buffer(even)]))
     filled = begins != ends
     if not filled.all():
         valid = pa.py_buffer(np.packbits(filled, bitorder="little"))
