@@ -15,7 +15,7 @@ from brigade.s3.get import Gets
 from brigade.s3.head import head
 from brigade.s3.put import Puts, put
 from brigade.s3.read import stream
-from brigade.s3.refusal import refused
+from brigade.s3.refusal import complete, refused
 
 if TYPE_CHECKING:
     from brigade.s3 import Writer
@@ -67,17 +67,17 @@ class Object:
     def head(self) -> Head:
         """Size, ETag, type and metadata, by one HeadObject, asked when first looked at. Fails with NotFound."""
         version = {} if self.version_id is None else {"VersionId": self.version_id}
-        with refused("look at", self.bucket, self.key):
+        with refused("look at", self.bucket, self.key), complete("look at", self.bucket, self.key):
             answer: Any = self._s3.head_object(Bucket=self.bucket, Key=self.key, **version)
-        return Head(
-            etag=answer["ETag"].strip('"'),
-            size=answer["ContentLength"],
-            content_type=answer.get("ContentType", ""),
-            encoding=answer.get("ContentEncoding", ""),
-            metadata=dict(answer.get("Metadata", {})),
-            version_id=answer.get("VersionId"),
-            attributes={name: answer[name] for name in _KEPT if answer.get(name)},
-        )
+            return Head(
+                etag=answer["ETag"].strip('"'),
+                size=answer["ContentLength"],
+                content_type=answer.get("ContentType", ""),
+                encoding=answer.get("ContentEncoding", ""),
+                metadata=dict(answer.get("Metadata", {})),
+                version_id=answer.get("VersionId"),
+                attributes={name: answer[name] for name in _KEPT if answer.get(name)},
+            )
 
     @cached_property
     def tags(self) -> dict[str, str]:

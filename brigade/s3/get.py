@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from brigade.errors import InvalidData
-from brigade.s3.refusal import absent, code, failures, refusal, refused
+from brigade.s3.refusal import absent, code, complete, failures, refusal, refused
 
 
 class Gets(Protocol):
@@ -40,11 +40,11 @@ def get(
         if absent(error) and code(error) != "NoSuchBucket":
             return None
         raise refusal(error, "read", bucket, key) from error
-    with answer["Body"] as stream, refused("read", bucket, key):
+    with answer["Body"] as stream, refused("read", bucket, key), complete("read", bucket, key):
         if answer["ContentLength"] > limit:
             raise InvalidData(f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, more than the {limit} allowed")
         body = stream.read()
-    return Got(body, answer["ETag"], answer.get("VersionId"), answer.get("Metadata", {}), _age(answer))
+        return Got(body, answer["ETag"], answer.get("VersionId"), answer.get("Metadata", {}), _age(answer))
 
 
 def _age(answer: Any) -> float:

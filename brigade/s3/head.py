@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from brigade.s3.refusal import absent, failures, refusal
+from brigade.s3.refusal import absent, complete, failures, refusal
 
 _FIELD, _TYPE = "Checksum", "ChecksumType"
 
@@ -56,13 +56,14 @@ def head(
             return None
         raise refusal(error, "look at", bucket, key) from error
     kept = {name[len(_FIELD) :]: answer[name] for name in answer if name.startswith(_FIELD) and name != _TYPE}
-    return Found(
-        etag=answer["ETag"],
-        size=answer["ContentLength"],
-        version_id=answer.get("VersionId"),
-        modified=answer["LastModified"],
-        metadata=answer.get("Metadata", {}),
-        checksums=kept,
-        whole=answer.get(_TYPE) != "COMPOSITE" and not any("-" in value for value in kept.values()),
-        encryption="SSE-C" if "SSECustomerAlgorithm" in answer else answer.get("ServerSideEncryption"),
-    )
+    with complete("look at", bucket, key):
+        return Found(
+            etag=answer["ETag"],
+            size=answer["ContentLength"],
+            version_id=answer.get("VersionId"),
+            modified=answer["LastModified"],
+            metadata=answer.get("Metadata", {}),
+            checksums=kept,
+            whole=answer.get(_TYPE) != "COMPOSITE" and not any("-" in value for value in kept.values()),
+            encryption="SSE-C" if "SSECustomerAlgorithm" in answer else answer.get("ServerSideEncryption"),
+        )

@@ -8,7 +8,7 @@ from urllib3.exceptions import HTTPError
 
 from brigade.errors import ConditionLost, RetryLater
 from brigade.s3.get import Gets
-from brigade.s3.refusal import code, failures, refusal
+from brigade.s3.refusal import code, complete, failures, refusal
 from brigade.s3.settle import TRIES, pause
 
 _BROKEN = (BotoCoreError, IncompleteReadError, HTTPError, OSError)
@@ -33,7 +33,8 @@ def stream(
     position, etag, broken = 0, if_match, 0
     while True:
         answer = _open(client, bucket, key, version_id, etag, position)
-        etag, end = answer["ETag"], position + answer["ContentLength"]
+        with complete("read", bucket, key):
+            etag, end = answer["ETag"], position + answer["ContentLength"]
         with answer["Body"] as body:
             while position < end:
                 try:

@@ -80,6 +80,18 @@ def refused(act: str, bucket: str, key: str = "") -> Iterator[None]:
         raise refusal(error, act, bucket, key) from error
 
 
+@contextmanager
+def complete(act: str, bucket: str, key: str) -> Iterator[None]:
+    """Turn an answer that lacks what each of S3's has into RetryLater: something between cut it, or made it up."""
+    try:
+        yield
+    except KeyError as lacking:
+        field = lacking.args[0]
+        raise RetryLater(
+            f"cannot {act} s3://{bucket}/{key} now: the answer lacks {field}; try again later"
+        ) from lacking
+
+
 def _unreadable() -> tuple[type[Exception], ...]:
     """Give what an answer that cannot be read raises: only where boto3 is loaded, which takes its time, can it be."""
     parsers = sys.modules.get("botocore.parsers")
