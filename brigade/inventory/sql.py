@@ -90,7 +90,8 @@ def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
         reader = relation.to_arrow_reader(_BATCH)
     except duckdb.Error as error:
         connection.close()
-        raise _failure(tables) or UsageError(f"the query cannot run: {_line(error)}") from error
+        kind = BrigadeError if isinstance(error, duckdb.OperationalError) else UsageError  # no memory, no disk
+        raise _failure(tables) or kind(f"the query cannot run: {_line(error)}") from error
     return Result(reader.schema, _batches(connection, reader, tables))
 
 

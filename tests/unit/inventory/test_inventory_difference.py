@@ -1,12 +1,14 @@
 """What changed between two deliveries, whatever their formats."""
 
+import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brigade.errors import UsageError
-from brigade.inventory import open_delivery
+from brigade.errors import BrigadeError, UsageError
+from brigade.inventory import open_delivery, sql
 from brigade.inventory.difference import difference
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
@@ -48,3 +50,26 @@ def test_two_buckets_have_no_difference(tmp_path: Path) -> None:
     other = open_delivery(NO_S3, str(write(tmp_path / "two", "CSV", SCHEMAS["CSV"], [], sourceBucket="c")))
     with pytest.raises(UsageError, match="a difference is of one bucket"):
         difference(one, other)
+
+
+def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(1)
+    keys = [f"{chance.randbytes(60).hex()}/{number}" for number in range(400_000)]  # 51 MB
+    before, after = (of_keys(tmp_path / name, "Parquet", found) for name, found in (("1", keys), ("2", keys[::-1])))
+    spilled = tmp_path / "spilled"
+    spilled.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spilled))
+    monkeypatch.setattr(sql, "MEMORY", "64MiB")
+    batches = difference(before, after).batches
+    found = next(batches).num_rows
+    assert sum(file.stat().st_size for file in spilled.rglob("*") if file.is_file()) > 1 << 20
+    assert found + sum(batch.num_rows for batch in batches) == 400_000, "each key has another size"
+    assert not list(spilled.iterdir())
+
+
+def test_no_room_for_what_outgrows_the_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = of_keys(tmp_path / "1", "Parquet", [f"{number:0200}" for number in range(50_000)])
+    monkeypatch.setattr(sql, "MEMORY", "4MiB")
+    with pytest.raises(BrigadeError, match="the query cannot run: Out of Memory") as raised:
+        sum(batch.num_rows for batch in difference(found, found).batches)
+    assert raised.value.exit_status == 1
