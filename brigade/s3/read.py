@@ -33,9 +33,9 @@ def stream(
     position, etag, broken = 0, if_match, 0
     while True:
         answer = _open(client, bucket, key, version_id, etag, position)
-        with complete("read", bucket, key):
-            etag, end = answer["ETag"], position + answer["ContentLength"]
         with answer["Body"] as body:
+            with complete("read", bucket, key):
+                etag, end = answer["ETag"], position + answer["ContentLength"]
             while position < end:
                 try:
                     block = body.read(min(chunk, end - position))

@@ -33,7 +33,7 @@ def client() -> Iterator[Any]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield boto3.client(
+        made = boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{server.server_port}",
             region_name="us-east-1",
@@ -41,6 +41,8 @@ def client() -> Iterator[Any]:
             aws_secret_access_key="b",
             config=Config(retries={"max_attempts": 1}),
         )
+        yield made
+        made.close()
         server.shutdown()
         thread.join()
 
