@@ -29,8 +29,8 @@ def count(report: Report, s3: Gets) -> Tally:
 
     Rows alike in key and message but for numbers and ids are one to it, and ``Tally.add`` gets the first; so a message
     that names another object than its own, of a key that is alike, counts as if it named its own.
-    Memory: ``BLOCK`` × 48 in the command, most of it where messages are full of ids; × 80 where Arrow does not allocate
-    by the system's means. Fails with InvalidData, naming the file, as ``Report.tasks`` does.
+    Memory: ``BLOCK`` × 48 where Arrow allocates by the system's means, as in the command; most of it where messages are
+    full of ids. Fails with InvalidData, naming the file, as ``Report.tasks`` does.
     """
     tally, running = Tally(), deque[Future[_Counts]]()
 

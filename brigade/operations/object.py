@@ -67,8 +67,9 @@ class Object:
     def head(self) -> Head:
         """Size, ETag, type and metadata, by one HeadObject, asked when first looked at. Fails with NotFound."""
         version = {} if self.version_id is None else {"VersionId": self.version_id}
-        with refused("look at", self.bucket, self.key), complete("look at", self.bucket, self.key):
+        with refused("look at", self.bucket, self.key):
             answer: Any = self._s3.head_object(Bucket=self.bucket, Key=self.key, **version)
+        with complete("look at", self.bucket, self.key):
             return Head(
                 etag=answer["ETag"].strip('"'),
                 size=answer["ContentLength"],
