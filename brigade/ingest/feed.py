@@ -59,7 +59,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """None: one object a run. Else several, which are staged in the state bucket until the last page is there."""
     compression: Literal["gzip", "zstd"] = "gzip"
     level: int | None = None
-    """How hard to compress: gzip 0 to 3, 2 unless said; zstd 1 to 19, 3 unless said."""
+    """How hard to compress: gzip 0 to 3, 1 unless said; zstd 1 to 19, 3 unless said."""
     page_limit: int = 450
     """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
     schedule: str

@@ -12,10 +12,11 @@ _GZIP_WRAPPER = 31
 class Gzip:
     """Compress what is written; ``flush`` ends a member, after which what came before stands on its own.
 
-    ``level``: 0 to 3. Memory: a fixed window of some 100 KiB. A member that got no bytes is not written.
+    ``level``: 0 to 3; unless said 1, whose bytes are as few as those of 2 and come sooner. Memory: a fixed window of
+    some 100 KiB. A member that got no bytes is not written.
     """
 
-    _level = 2
+    _level = 1
 
     def __init__(self, level: int | None = None) -> None:
         self._level = self._level if level is None else level
@@ -55,7 +56,7 @@ class Zstd(Gzip):
 
 
 def packer(compression: Compression, level: int | None = None) -> Gzip:
-    """Give what compresses so; ``level`` None: 2 of gzip, 3 of zstd."""
+    """Give what compresses so; ``level`` None: 1 of gzip, 3 of zstd."""
     return Gzip(level) if compression == "gzip" else Zstd(level)
 
 

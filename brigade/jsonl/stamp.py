@@ -38,19 +38,18 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
         Memory: a block and the widest record. Fails with InvalidData, naming the page and the record's number, when a
         record is no object.
         """
-        foreign = _may_be_stamped(page.data)
-        broken = b"\n" in page.data or b"\r" in page.data
         for start, records in page.blocks(_BLOCK):
-            block = None if foreign else self._at_once(records, page.widths[start : start + len(records)])
-            if block is None or (broken and (block.count(b"\n") != len(records) or b"\r" in block)):
-                block = bytearray().join(self._carefully(records, page.place, start))
-            yield bytes(block)
+            block = self._at_once(records, page.widths[start : start + len(records)])
+            yield block or b"".join(self._carefully(records, page.place, start))
 
-    def _at_once(self, records: Sequence[msgspec.Raw], widths: Sequence[int]) -> bytearray | None:
-        """Stamp objects that have members, or give None if some record is none.
+    def _at_once(self, records: Sequence[msgspec.Raw], widths: Sequence[int]) -> bytes | None:
+        """Stamp records, or give None if one is no object, or has no members, a newline, or a stamp of its own.
 
-        All are joined at once, and then the brace that closes each becomes the comma before its stamp.
+        They are looked through a block at a time, while the processor still has them at hand. All are joined at once,
+        and then the brace that closes each becomes the comma before its stamp.
         """
+        if not _is_plain(b"".join(records)):
+            return None
         behind = self._end[1:]
         block, start = bytearray(behind).join([*records, b""]), 0
         for width in widths:
@@ -58,7 +57,7 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
                 return None
             block[start + width - 1] = _COMMA
             start += width + len(behind)
-        return block
+        return bytes(block)
 
     def _carefully(self, records: Sequence[msgspec.Raw], place: str, start: int) -> Iterator[bytes | memoryview]:
         for number, raw in enumerate(records, start + 1):
@@ -73,7 +72,7 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
         return record[:-1], self._end
 
     def _rewritten(self, record: bytes) -> tuple[bytes | memoryview, bytes]:
-        """Stamp a record of a page in which some record has a newline or a stamp of its own, or is empty."""
+        """Stamp a record of a block in which some record has a newline or a stamp of its own, or is empty."""
         # JSON allows a newline only between tokens, so a space means the same there.
         record = record.replace(b"\n", b" ").replace(b"\r", b" ")
         if not _may_be_stamped(record):
@@ -85,6 +84,10 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
     def _end(self) -> bytes:
         stamp = msgspec.json.encode(dict(zip(FIELDS, (self.date, self.ts), strict=True)))
         return b"," + stamp[1:] + b"\n"
+
+
+def _is_plain(data: bytes) -> bool:
+    return b"\n" not in data and b"\r" not in data and not _may_be_stamped(data)
 
 
 def _may_be_stamped(data: bytes | bytearray) -> bool:
