@@ -34,7 +34,7 @@ _PEERS = str(_VENV / "bin/python")
 LAMBDA = str(ROOT / ".brigade/lambda-runtime/bin/python")
 _OURS = (LAMBDA, "-m", "benchmarks.ingest_cases")
 _MIB = 1024 * 1024
-_ROUNDS = 3
+_ROUNDS, _STARTS = 9, 60
 _CLIENT = "import boto3; boto3.client('s3', region_name='us-east-1')"
 _HANDLER = "import lambdas.ingest.handler as handler; handler._setup()"
 _QUOTED = {
@@ -97,14 +97,14 @@ def _imports(ours: dict[str, str]) -> Iterator[dict[str, Any]]:
         "PYTHONSAFEPATH": "1",  # what is imported is the package, not the folder that this runs in
     }
     measured = "import time, json; print(json.dumps({'cpu_s': time.process_time()}))"
-    for _ in range(25):  # each takes what another guest of the machine leaves: the least of few is no measure
+    for _ in range(_STARTS):  # each takes what another guest of the machine leaves: the least of few is no measure
         for tool, code, path in (("boto3 + S3 client", _CLIENT, {}), ("brigade", _HANDLER, ours)):
             yield _run("import", tool, 0, [LAMBDA, "-c", f"{code}; {measured}"], os.environ | environment | path)
 
 
 def _ends(environment: dict[str, str], endpoint: str, bucket: str) -> Iterator[dict[str, Any]]:
     case, kind, count = "end to end", "wide", 160
-    for tool in ("brigade", "file", "smart_open", "s3fs", "dlt"):
+    for tool in (*("brigade", "file") * 3, "smart_open", "s3fs", "dlt"):
         program = [*_OURS, case] if tool == "brigade" else [_PEERS, "benchmarks/ingest_peers.py", tool]
         with api(kind, count) as url:
             yield _run(case, tool, count, [*program, kind, str(count), url, endpoint, bucket], environment)

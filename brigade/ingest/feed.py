@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -11,6 +10,7 @@ from brigade.errors import SettingsError
 from brigade.ingest.authentication import Secret
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Checks
+from brigade.ingest.instants import zone
 from brigade.ingest.pagination import Answer, Pagination
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         self._check("memory_mib", 128 <= self.memory_mib <= 10240, "128 to 10240")
         self._check("timeout_s", 30 <= self.timeout_s <= 900, "30 to 900")
         try:
-            ZoneInfo(self.time_zone)
+            zone(self.time_zone)
         except (KeyError, OSError, ValueError):  # what zoneinfo raises: unknown key, a folder, a path
             self._check("time_zone", False, "an IANA zone such as Europe/Berlin")
 

@@ -2,13 +2,13 @@
 
 import datetime
 from typing import Self
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from brigade.errors import UsageError
 from brigade.ingest.feed import Feed
+from brigade.ingest.instants import zone
 
 
 class Target(Struct, frozen=True):
@@ -121,13 +121,13 @@ def date_of(*, date: str | None = None, scheduled: str | None = None, time_zone:
         if is_date(date):
             return date
         raise UsageError(f"{date!r} is no date; it takes YYYY-MM-DD")
-    zone = ZoneInfo(time_zone)
+    there = zone(time_zone)
     if scheduled is None:
-        return datetime.datetime.now(zone).date().isoformat()
+        return datetime.datetime.now(there).date().isoformat()
     try:
         instant = datetime.datetime.fromisoformat(scheduled)
     except (TypeError, ValueError):
         instant = datetime.datetime.min
     if instant.tzinfo is None:
         raise UsageError(f"{scheduled!r} is no instant; it takes ISO 8601 with an offset, as 2026-11-22T05:30:00Z")
-    return instant.astimezone(zone).date().isoformat()
+    return instant.astimezone(there).date().isoformat()
