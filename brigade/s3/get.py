@@ -31,7 +31,10 @@ def get(
     """Give the object whole, or what it was as ``version_id``; None if there is none.
 
     Memory: the object, ``limit`` bytes at most; a larger one is InvalidData and is not read. Absent is known only to
-    who may ``s3:ListBucket``; see ``head``. Fails with NotFound when there is no such bucket.
+    who may ``s3:ListBucket``; see ``head``.
+
+    Fails with NotFound when there is no such bucket, with RetryLater when S3 does not answer now or the answer is not
+    whole, with BrigadeError when not allowed.
     """
     try:
         asked = {"VersionId": version_id} if version_id is not None else {}

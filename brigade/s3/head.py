@@ -44,7 +44,8 @@ def head(
     """Give what the key holds now, or held as ``version_id``; None if nothing.
 
     Absent is known only to who may ``s3:ListBucket``: without it S3 answers 403 for an absent key, which fails here
-    as not allowed (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    as not allowed (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). Fails with RetryLater when S3
+    does not answer now, or its answer is not whole.
     """
     asked = {"ChecksumMode": "ENABLED"} if checksum else {}
     if version_id is not None:
