@@ -1,9 +1,10 @@
 """SIGKILL of an ingest at seeded random moments, across fetch, write, part, checkpoint and publication.
 
 ``python -m tests.local.ingest_chaos --kills N [--seed S]``: runs of date after date are killed until N kills are done:
-of sources with one object, of one a day of the records, of one after so many bytes, and of replacements. Each date ends
-with a run that nobody kills. Then its objects must have exactly the lines of a run that was never killed, once, with no
-upload left open, no checkpoint and so no lease. Ends with a table; exit 1 if anything is lost, doubled or left.
+of sources with one object, of one a day of the records, of one after so many bytes, and of replacements of one object
+and of several. Each date ends with a run that nobody kills. Then its objects must have exactly the lines of a run that
+was never killed, once, with no upload left open, no checkpoint and so no lease, and what was replaced as the version
+before. Ends with a table; exit 1 if anything is lost, doubled or left.
 """
 
 import argparse

@@ -13,36 +13,45 @@ from brigade.aws import Connection
 from brigade.ingest.feed import Objects
 from brigade.ingest.run import Run
 from brigade.ingest.target import Target
+from brigade.s3.list import keys
 from tests.local.ingest_chaos.left import Left, left
 from tests.local.ingest_chaos.moments import MOMENTS, Moments, Watched
 from tests.local.ingest_process import Memory
 from tests.unit.ingest.api import source
 
 PAGES, SIZE = 9, 3 * 1024 * 1024
+FORMER_PAGES, FORMER_SIZE = 10, 64 * 1024
 WAYS: dict[str, Objects | None] = {
     "one object": None,
     "by date": Objects(date_field="day"),
     "by bytes": Objects(bytes=9 * 1024 * 1024),
     "replaced": None,
+    "by date, replaced": Objects(date_field="day"),
 }
-"""How dates are ingested, in turn: the second has nine small objects, the third one in parts and a small one."""
+"""How dates are ingested, in turn: the second has nine small objects, the third one in parts and a small one.
+
+What is replaced was published by a run before, of one page more: the last of its objects has to be emptied.
+"""
 
 
-def ingest(environment: dict[str, str], endpoint: str, target: Target, way: str, moments: Any) -> None:
-    """Run one ingest in this process, which tells where it is."""
+def ingest(
+    environment: dict[str, str], endpoint: str, target: Target, way: str, moments: Any, *, former: bool = False
+) -> None:
+    """Run one ingest in this process, which tells where it is; ``former``: the one whose objects are replaced."""
     os.environ.update(environment)
     at = Moments(moments)
     s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
+    api = Memory(FORMER_PAGES, FORMER_SIZE) if former else Memory(PAGES, SIZE)
     Run(
         source=source(objects=WAYS[way]),
         target=target,
-        api=Watched(Memory(PAGES, SIZE), at, target),
+        api=Watched(api, at, target),
         s3=Watched(s3, at, target),
         remaining=lambda: 900.0,
         say=lambda _: None,
         part_bytes=5 * 1024 * 1024,
-        holder="execution",
-        replace=way == "replaced",
+        holder="former" if former else "execution",
+        replace=way.endswith("replaced") and not former,
     )()
 
 
@@ -67,22 +76,22 @@ class Chaos:
 
     def date(self, way: str, most: int) -> None:
         """Ingest the date, killed ``most`` times at most, and see what there is."""
-        before = self._put_old() if way == "replaced" else None
+        before = self._publish_former(way)
         killed = 0
         while killed < most and self._killed(way, self.chance.uniform(0, self.longest[way])):
             killed += 1
         self._finish(way)
         self.runs.setdefault(way, []).append(killed + 1)
-        self.found += left(self.s3, self.target, self.api, replaced=before)
+        self.found += left(self.s3, self.target, self.api, former=before)
 
     def measure(self) -> None:
         """Learn how long a run of each way takes that nobody kills."""
         for way in [next(iter(WAYS)), *WAYS]:  # the first also starts the server that the others are forked from
-            before = self._put_old() if way == "replaced" else None
+            before = self._publish_former(way)
             began = time.monotonic()
             self._finish(way)
             self.longest[way] = time.monotonic() - began
-            self.found += left(self.s3, self.target, self.api, replaced=before)
+            self.found += left(self.s3, self.target, self.api, former=before)
 
     @property
     def good(self) -> bool:
@@ -120,21 +129,24 @@ class Chaos:
         self.failed += process.exitcode != 0
         return False
 
-    def _finish(self, way: str) -> None:
-        process, _ = self._start(way)
+    def _finish(self, way: str, *, former: bool = False) -> None:
+        process, _ = self._start(way, former=former)
         process.join()
         self.failed += process.exitcode != 0
 
-    def _start(self, way: str) -> tuple[Any, Any]:
+    def _start(self, way: str, *, former: bool = False) -> tuple[Any, Any]:
         moments = self.processes.RawArray("b", 2)
         given = (self.environment, self.endpoint, self.target, way, moments)
-        process = self.processes.Process(target=ingest, args=given)
+        process = self.processes.Process(target=ingest, args=given, kwargs={"former": former})
         process.start()
         return process, moments
 
-    def _put_old(self) -> str:
-        answer = self.s3.put_object(Bucket=self.target.lake, Key=self.target.key, Body=b"old")
-        return str(answer["VersionId"])
+    def _publish_former(self, way: str) -> list[str]:
+        """Publish what the date is to replace, and give the keys of it; none, if it replaces nothing."""
+        if not way.endswith("replaced"):
+            return []
+        self._finish(way, former=True)
+        return [*keys(self.s3, self.target.lake, "")]
 
 
 def chaos(s3: Any, environment: dict[str, str], endpoint: str, seed: int) -> Chaos:

@@ -3,6 +3,7 @@
 import collections
 import functools
 import gzip
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Self
 
@@ -28,10 +29,10 @@ class Left:
         return type(self)(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
-def left(s3: Any, target: Target, api: Memory, *, replaced: str | None = None) -> Left:
+def left(s3: Any, target: Target, api: Memory, *, former: Sequence[str] = ()) -> Left:
     """Compare what a date left with all lines of the API, and clear it away.
 
-    ``replaced``: the id of the version that had to be replaced, and to stay as the one before. A line that is not the
+    ``former``: the keys whose objects had to be replaced, and to stay as the versions before. A line that is not the
     API's counts as doubled.
     """
     state = State(s3, target.state)
@@ -46,7 +47,7 @@ def left(s3: Any, target: Target, api: Memory, *, replaced: str | None = None) -
         assert lost or doubled, "the lines are in another order"
     versions = s3.list_object_versions(Bucket=target.lake)
     there = [(each["Key"], each["VersionId"]) for each in versions.get("Versions", [])]
-    good = collections.Counter([*keys, *([target.key] if replaced else [])])
+    good = collections.Counter([*keys, *former])
     uploads = s3.list_multipart_uploads(Bucket=target.lake).get("Uploads", [])
     names = [*state.list()]
     answer = Left(
