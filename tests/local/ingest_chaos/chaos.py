@@ -108,7 +108,7 @@ class Chaos:
         ends = [
             ("lines lost", self.found.lost),
             ("lines doubled", self.found.doubled),
-            ("objects or versions too many", self.found.objects),
+            ("objects or versions too many or few", self.found.objects),
             ("uploads left", self.found.uploads),
             ("leases held", self.found.leases),
             ("other state left", self.found.state),

@@ -42,18 +42,18 @@ def left(s3: Any, target: Target, api: Memory, *, former: Sequence[str] = ()) ->
     found, expected = _lines(s3, target, keys, receipt.ingest_ts if receipt else ""), _expected(api, target)
     lost = doubled = 0
     if found != expected:
-        have, want = collections.Counter(found), collections.Counter(expected)
-        lost, doubled = (want - have).total(), (have - want).total()
+        got, want = collections.Counter(found), collections.Counter(expected)
+        lost, doubled = (want - got).total(), (got - want).total()
         assert lost or doubled, "the lines are in another order"
     versions = s3.list_object_versions(Bucket=target.lake)
     there = [(each["Key"], each["VersionId"]) for each in versions.get("Versions", [])]
-    good = collections.Counter([*keys, *former])
+    have, good = collections.Counter(key for key, _ in there), collections.Counter([*keys, *former])
     uploads = s3.list_multipart_uploads(Bucket=target.lake).get("Uploads", [])
     names = [*state.list()]
     answer = Left(
         lost,
         doubled,
-        (collections.Counter(key for key, _ in there) - good).total() + len(versions.get("DeleteMarkers", [])),
+        ((have - good) + (good - have)).total() + len(versions.get("DeleteMarkers", [])),
         len(uploads),
         int(bool(checkpoint and checkpoint.value.lease.holder)),
         len({*names} - {target.receipt}),
