@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _OUT = ROOT / ".brigade/bench/ingest.json"
 _VENV = ROOT / ".brigade/bench-ingest"
 _LOCK = ROOT / "benchmarks/requirements-ingest.txt"
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**22)}
+"""As the stacks set it for each function that ingests."""
 _PEERS = str(_VENV / "bin/python")
 LAMBDA = str(ROOT / ".brigade/lambda-runtime/bin/python")
 _OURS = (LAMBDA, "-m", "benchmarks.ingest_cases")
@@ -57,7 +59,7 @@ def main() -> None:
     """Run every case, print a table, write the figures."""
     _make_venv()
     with Package.of_source(ROOT, "local", "demo").assembled() as package:
-        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
+        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **ALLOCATION}
         runs = [*_pipelines(ours), *_imports(ours | {"PYTHONPATH": str(package)})]
         with aws() as (environment, endpoint, bucket):
             runs += _ends(environment | ours, endpoint, bucket)

@@ -216,6 +216,7 @@ def test_the_function_is_what_its_declaration_says(stage: Stage) -> None:
         "BRIGADE_LAKE_BUCKET": "",
         "BRIGADE_STATE_BUCKET": "",
         "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_TRIM_THRESHOLD_": "4194304",
         "POWERTOOLS_SERVICE_NAME": "ingest-my_api",
         "POWERTOOLS_METRICS_NAMESPACE": "Brigade/dev",
     }
