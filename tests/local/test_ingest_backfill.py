@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 
 from tests.local.deployment import Deployment
 from tests.unit.ingest.api import Answer, page, serving
@@ -10,14 +11,16 @@ from tests.unit.ingest.api import Answer, page, serving
 def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -> None:
     states, machine = deployed.emulator.root("stepfunctions"), deployed.outputs["IngestDemo"]
     span = ("--from", "2019-03-01", "--to", "2019-03-06")
-    asking, most, lock, served = 0, 0, threading.Lock(), 0
+    asking, most, lock, served, both = 0, 0, threading.Lock(), 0, threading.Barrier(2)
 
     def answer(*_: object) -> Answer:
         nonlocal asking, most, served
         with lock:
             asking, served = asking + 1, served + 1
             most, mine = max(most, asking), served
-        time.sleep(0.3)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(60)  # the other function may take its time to start
+        time.sleep(0.3)  # a third at once would be seen
         with lock:
             asking -= 1
         return Answer(b"<html>", headers={"Content-Type": "text/html"}) if mine == 2 else page([{"n": mine}], None)
@@ -33,6 +36,7 @@ def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -
         assert done.stdout.count('"failure":"InvalidData"') + done.stdout.count('"failure": "InvalidData"') == 1
         assert len(after) == len(before) + 1
         assert most == 2
+        both.abort()  # the last date is asked for alone
         again = deployed.ask("ingest", "backfill", "demo", *span)
     assert [each["outcome"] for each in again].count("skipped") == 5
     assert [each["outcome"] for each in again].count("published") == 1
