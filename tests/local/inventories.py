@@ -122,7 +122,7 @@ class Inventory:
             **more,
         }
         name = athena.start_query_execution(**asked)["QueryExecutionId"]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):

@@ -8,7 +8,7 @@ from tests.local.deployment import Deployment
 
 
 def ended(states: Any, execution: str) -> dict[str, Any]:
-    for _ in range(300):
+    for _ in range(1200):
         described: dict[str, Any] = states.describe_execution(executionArn=execution)
         if described["status"] != "RUNNING":
             return described

@@ -205,7 +205,7 @@ def test_parts_carry_the_run_and_the_receipt_what_is_known_at_the_end(lake: Lake
 def test_a_receipt_says_what_the_run_spanned_and_how_long_pages_took(lake: Lake) -> None:
     def slow(number: int, query: dict[str, str]) -> Answer:
         if query.get("after") == "1":
-            time.sleep(0.3)
+            time.sleep(1)
         return paged([[{"n": 1}], [{"n": 2}], [{"n": 3}]])(number, query)
 
     with serving(slow) as server:
@@ -213,7 +213,7 @@ def test_a_receipt_says_what_the_run_spanned_and_how_long_pages_took(lake: Lake)
         lake.run(server)
     receipt = lake.receipt()
     assert (receipt.first, receipt.last) == ("1", "2")
-    assert (receipt.times.slowest, receipt.times.slowest_s >= 0.3) == (2, True)
+    assert (receipt.times.slowest, receipt.times.slowest_s >= 1) == (2, True)
     assert receipt.times.slowest_s <= receipt.times.total_s <= receipt.seconds + 0.1
     assert (receipt.requests, receipt.retries, receipt.version) == (3, 0, __version__)
 

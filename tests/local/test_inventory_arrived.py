@@ -21,7 +21,7 @@ def delivered(deployed: Deployment) -> str:
 def summary(deployed: Deployment, delivery: str) -> dict[str, Any]:
     """What is kept of the newest delivery once it is ``delivery``."""
     s3, lake = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"]
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     kept: dict[str, Any] = {}
     while kept.get("delivery") != delivery:
         assert time.monotonic() < deadline, f"{delivery} was not summarized: {kept}"

@@ -52,7 +52,7 @@ def function(emulator: Emulator) -> Iterator[tuple[Any, str]]:
 
 def segments(emulator: Emulator, trace: str, least: int) -> list[Any]:
     """The segments of a trace, once there are so many; the SDK's come by another way."""
-    xray, end = emulator.root("xray"), time.monotonic() + 5
+    xray, end = emulator.root("xray"), time.monotonic() + 30
     while True:
         found = xray.batch_get_traces(TraceIds=[trace])["Traces"]
         kept = [json.loads(segment["Document"]) for each in found for segment in each["Segments"]]

@@ -151,7 +151,7 @@ def test_a_schedule_starts_what_its_role_allows_and_says_when(world: World) -> N
     client = world.emulator.root("stepfunctions")
     before = datetime.now(UTC).replace(microsecond=0)
     schedule(world, role, machine)
-    [execution] = until(lambda: client.list_executions(stateMachineArn=machine)["executions"], len, seconds=5)
+    [execution] = until(lambda: client.list_executions(stateMachineArn=machine)["executions"], len, seconds=30)
     given = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
     assert before <= datetime.fromisoformat(given["scheduled"]) <= datetime.now(UTC)
 

@@ -19,7 +19,7 @@ def begin(bucket: Bucket, *options: str, ending: signal.Signals = signal.SIGKILL
     assert running.stdin
     running.stdin.write(DATA[:sent])
     running.stdin.flush()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while sum(part["Size"] for part in parts(bucket)) < sent // (8 * MIB) * 8 * MIB:
         assert time.monotonic() < deadline
         time.sleep(0.05)

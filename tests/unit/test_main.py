@@ -96,10 +96,10 @@ def test_a_signal_is_kept_in_the_exit_status(sent: signal.Signals, status: int) 
             stderr=subprocess.PIPE,
             env={**os.environ, **CALLER, "AWS_ENDPOINT_URL": endpoint},
         )
-        silent.settimeout(20)
+        silent.settimeout(60)
         connection, _ = silent.accept()  # the command has asked, and waits for an answer that never comes
         with connection:
             waiting.send_signal(sent)
-            _, stderr = waiting.communicate(timeout=10)
+            _, stderr = waiting.communicate(timeout=60)
     assert waiting.returncode == status
     assert b"Traceback" not in stderr

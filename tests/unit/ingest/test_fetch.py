@@ -155,11 +155,11 @@ def test_a_gzip_file_is_unpacked_whatever_its_members(members: int) -> None:
 def test_an_api_that_does_not_answer_in_time_is_asked_again_and_then_given_up() -> None:
     def answer(number: int, _: dict[str, str]) -> Answer:
         if number == 1:
-            time.sleep(0.6)
+            time.sleep(2)
         return page([{"n": number}], None)
 
     with serving(answer) as server:
-        patient = api(server, source(read_timeout_s=0.2))
+        patient = api(server, source(read_timeout_s=1.0))
         assert json.loads(patient.page(None).body)["rows"] == [{"n": 2}]
         assert patient.retries == 1
     with serving(answer) as server, pytest.raises(RetryLater, match="Timeout"):
