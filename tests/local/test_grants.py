@@ -1,6 +1,7 @@
 """Every grant of the stacks is needed: take any one away, and something that people or services do fails."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -230,8 +231,10 @@ TAKEN = list(NEEDED_FOR) if os.environ.get("BRIGADE_EVERY_GRANT") else list(NEED
 
 
 @pytest.fixture(scope="module")
-def exercises(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Exercises:
-    return Exercises(deployed, tmp_path_factory.mktemp("exercises"))
+def exercises(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exercises]:
+    made = Exercises(deployed, tmp_path_factory.mktemp("exercises"))
+    yield made
+    made.let_all_end()
 
 
 @pytest.fixture(scope="module")

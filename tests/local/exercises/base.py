@@ -14,7 +14,7 @@ from PIL import Image
 from tests.local.conftest import Emulator
 from tests.local.deployment import Deployment
 
-PATIENCE_S = 10
+PATIENCE_S = 20
 
 
 class Base:
@@ -77,8 +77,8 @@ def logged(deployed: Emulated, function: str) -> Iterator[None]:
     soon(lambda: lines() > before, f"nothing was logged to {group}")
 
 
-def soon(holds: Callable[[], bool], otherwise: str) -> None:
-    end = time.monotonic() + PATIENCE_S
+def soon(holds: Callable[[], bool], otherwise: str, patience_s: float = PATIENCE_S) -> None:
+    end = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < end, otherwise
         time.sleep(0.1)

@@ -101,7 +101,7 @@ def test_a_key_that_is_not_utf8_is_permanent() -> None:
 
 
 def test_a_task_that_would_outlive_the_function_is_stopped_in_time_and_cleaned_up() -> None:
-    undone = []
+    stopped_after = []
 
     def run(*_: Any) -> str:
         try:
@@ -109,15 +109,14 @@ def test_a_task_that_would_outlive_the_function_is_stopped_in_time_and_cleaned_u
         except Exception:  # noqa: BLE001 - what a careless operation does; it must not swallow the deadline
             return "swallowed"
         finally:
-            undone.append(True)
+            stopped_after.append(time.monotonic() - began)
         return "done"
 
     began = time.monotonic()
-    results = perform(operation(run), invocation("first", "second"), Lake(), 0.5)
-    assert time.monotonic() - began < 10, "of the 30 that it would have taken"
+    results = perform(operation(run), invocation("first", "second"), Lake(), 3)
+    assert stopped_after[0] < 3, "its result would come too late"
     assert [result.code for result in results] == ["TemporaryFailure", "TemporaryFailure"]
     assert "OutOfTime" in results[0].text
-    assert undone[0]
 
 
 def test_a_task_that_the_time_does_not_allow_is_not_begun() -> None:
