@@ -231,8 +231,14 @@ def test_a_connection_that_an_administrator_ends_is_made_anew(postgres: Postgres
 def test_a_query_that_is_cancelled_is_not_tried_again(postgres: Postgres, table: str) -> None:
     slow = f"SELECT n AS k, v, pg_sleep(0.01)::text AS s FROM {table}"
     rows = reader(postgres, source(query=f"{slow} ORDER BY n OFFSET 0", key=("k",), page_bytes=SMALL))
-    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'brigade'"
-    threading.Timer(1.0, execute, (postgres, cancel)).start()
+    ours = "application_name = 'brigade' AND query ~ 'pg_sleep'"
+    cancel = f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {ours}"
+
+    def cancelled() -> None:
+        while not execute(postgres, cancel):
+            time.sleep(0.1)
+
+    threading.Thread(target=cancelled, daemon=True).start()
     with pytest.raises(RetryLater, match=r"ended the query: canceling statement due to user request \(57014\)"):
         list(pages(rows))
     assert rows.requests == 1
@@ -240,7 +246,7 @@ def test_a_query_that_is_cancelled_is_not_tried_again(postgres: Postgres, table:
 
 
 def test_a_query_does_not_outlast_the_run(postgres: Postgres) -> None:
-    rows = reader(postgres, source(query="SELECT pg_sleep(20)::text AS k", key=("k",)), remaining=0.3)
+    rows = reader(postgres, source(query="SELECT pg_sleep(20)::text AS k", key=("k",)), remaining=2.0)
     with pytest.raises(RetryLater, match="statement timeout"):
         rows.page(None)
 

@@ -229,7 +229,7 @@ def test_an_interrupt_leaves_the_job_running(deployed: Deployment, folder: str) 
         assert watching.stderr is not None
         assert job in watching.stderr.readline()
         os.kill(watching.pid, signal.SIGINT)
-        _, said = watching.communicate(timeout=20)
+        _, said = watching.communicate(timeout=60)
     assert watching.returncode == 130
     assert f"brigade jobs watch {job}" in said
     assert "Traceback" not in said

@@ -81,7 +81,7 @@ def test_a_closed_stdout_is_no_error(bucket: Bucket) -> None:
     assert running.stdout.read(10) == LARGE[:10]
     running.stdout.close()
     running.stdout = None
-    _, stderr = running.communicate(timeout=20)
+    _, stderr = running.communicate(timeout=60)
     assert (running.returncode, stderr) == (0, b"")
 
 
@@ -92,7 +92,7 @@ def test_an_object_that_changes_meanwhile_is_an_error_and_not_a_mixture(bucket: 
     assert running.stdout
     head = running.stdout.read(MIB)
     bucket.put(b"other")
-    out, stderr = running.communicate(timeout=30)
+    out, stderr = running.communicate(timeout=60)
     assert running.returncode == 3, stderr
     assert b"was changed while it was read" in stderr
     assert data.startswith(head + out)

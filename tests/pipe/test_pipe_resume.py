@@ -116,8 +116,8 @@ def test_two_runs_of_one_name_do_not_mix(bucket: Bucket) -> None:
     time.sleep(1.5)
     for run in runs:
         with suppress(BrokenPipeError):
-            run.communicate(DATA[20 * MIB :], timeout=30)
-        run.communicate(timeout=30)
+            run.communicate(DATA[20 * MIB :], timeout=60)
+        run.communicate(timeout=60)
     assert sorted(run.returncode for run in runs) == [0, 3]
     assert bucket.body() == DATA
 

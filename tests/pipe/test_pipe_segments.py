@@ -69,9 +69,9 @@ def test_readers_follow_a_running_upload(bucket: Bucket) -> None:
     unfinished = bucket.run("from", bucket.uri("f"))
     assert unfinished.returncode == 1
     assert b"--follow" in unfinished.stderr
-    _, _ = writer.communicate(DATA[13 * MIB :], timeout=30)
+    _, _ = writer.communicate(DATA[13 * MIB :], timeout=60)
     assert writer.returncode == 0
-    got = [reader.communicate(timeout=30)[0] for reader in readers]
+    got = [reader.communicate(timeout=60)[0] for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0]
     assert (DATA[:SIZE] + got[0], got[1]) == (DATA, DATA)
 
@@ -102,10 +102,10 @@ def test_a_dead_writer_ends_the_readers_in_the_stated_time(bucket: Bucket) -> No
     writer.send_signal(signal.SIGKILL)
     writer.communicate()
     killed = time.monotonic()
-    rest, stderr = reader.communicate(timeout=30)
+    rest, stderr = reader.communicate(timeout=60)
     assert (reader.returncode, rest) == (1, b"")
     assert b"taken for dead" in stderr
-    assert time.monotonic() - killed < 12
+    assert time.monotonic() - killed < 20
 
 
 def test_a_path_that_holds_something_is_left_alone(bucket: Bucket) -> None:

@@ -108,7 +108,7 @@ def test_a_signal_publishes_nothing_and_ends_the_producer(
     while not bucket.uploads():
         time.sleep(0.02)
     running.send_signal(sent)
-    _, stderr = running.communicate(timeout=20)
+    _, stderr = running.communicate(timeout=60)
     assert running.returncode == 128 + sent
     assert b"Traceback" not in stderr
     assert bucket.keys() == []
@@ -158,7 +158,7 @@ def test_no_overwrite_and_if_match_hold_on_the_write_itself(bucket: Bucket, data
     waiting.stdin.flush()
     time.sleep(0.8)
     first = bucket.put(b"rival")
-    _, stderr = waiting.communicate(timeout=20)
+    _, stderr = waiting.communicate(timeout=60)
     assert waiting.returncode == 3, stderr
     assert b"exists already" in stderr
     assert bucket.body() == b"rival"
