@@ -25,14 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ingest_data
+from stacks.parts.heap import HEAP
 from stacks.parts.package import Package
 
 ROOT = Path(__file__).resolve().parents[1]
 _OUT = ROOT / ".brigade/bench/ingest.json"
 _VENV = ROOT / ".brigade/bench-ingest"
 _LOCK = ROOT / "benchmarks/requirements-ingest.txt"
-ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**22)}
-"""As the stacks set it for each function that ingests."""
 _PEERS = str(_VENV / "bin/python")
 LAMBDA = str(ROOT / ".brigade/lambda-runtime/bin/python")
 _OURS = (LAMBDA, "-m", "benchmarks.ingest_cases")
@@ -59,7 +58,7 @@ def main() -> None:
     """Run every case, print a table, write the figures."""
     _make_venv()
     with Package.of_source(ROOT, "local", "demo").assembled() as package:
-        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **ALLOCATION}
+        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **HEAP}
         runs = [*_pipelines(ours), *_imports(ours | {"PYTHONPATH": str(package)})]
         with aws() as (environment, endpoint, bucket):
             runs += _ends(environment | ours, endpoint, bucket)

@@ -13,6 +13,7 @@ from brigade.settings import Settings
 from stacks import names
 from stacks.parts.failures import Failures
 from stacks.parts.function import Function
+from stacks.parts.heap import HEAP
 from stacks.parts.loop import Loop
 from stacks.parts.package import Package
 from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
@@ -64,11 +65,7 @@ class Ingest(Construct):
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
                 **({"BRIGADE_BASE_URL": url} if url else {}),
-                # Pages and parts go back to the system when they are done with, however many there were: glibc would
-                # else keep them on its heap, full of holes (https://man7.org/linux/man-pages/man3/mallopt.3.html). Said
-                # so, it would give back each block of lines, too, and take it again a page at a time: 4 MiB stay.
-                "MALLOC_MMAP_THRESHOLD_": str(2**20),
-                "MALLOC_TRIM_THRESHOLD_": str(2**22),
+                **HEAP,
             },
             memory_mib=self._source.memory_mib,
             timeout_s=self._source.timeout_s,
