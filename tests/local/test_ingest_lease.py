@@ -109,7 +109,7 @@ def test_out_of_time_the_lease_is_released_and_its_epoch_stays(lake: Lake) -> No
 def test_a_long_wait_is_stored_and_nobody_asks_before_it_is_over(lake: Lake) -> None:
     def answer(number: int, query: dict[str, str]) -> Answer:
         if number == 2:
-            return Answer(b"", 429, {"Retry-After": "2"})
+            return Answer(b"", 429, {"Retry-After": "4"})
         return paged([[{"n": 1}], [{"n": 2}]])(number, query)
 
     with serving(answer) as server:
@@ -117,10 +117,10 @@ def test_a_long_wait_is_stored_and_nobody_asks_before_it_is_over(lake: Lake) -> 
         assert (waiting.outcome, waiting.pages) == ("wait", 1)
         assert waiting.until
         until = datetime.datetime.fromisoformat(waiting.until)
-        assert 0 < (until - datetime.datetime.now(datetime.UTC)).total_seconds() <= 2
+        assert 0 < (until - datetime.datetime.now(datetime.UTC)).total_seconds() <= 4
         again = run(lake, server, "one", remaining=6.0)()
         assert (again.outcome, again.until, len(server.queries)) == ("wait", waiting.until, 2)
-        time.sleep(2)
+        time.sleep(4)
         outcome = run(lake, server, "one")()
     assert (outcome.outcome, outcome.records, len(server.queries)) == ("published", 2, 3)
 
