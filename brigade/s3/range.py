@@ -8,7 +8,7 @@ from brigade.s3.get import Gets
 from brigade.s3.refusal import code, failures, refusal
 from brigade.s3.settle import TRIES, pause
 
-_PIECE = 1024 * 1024
+_PIECE = 512 * 1024  # which the cache of a core holds until its checksum is known
 
 
 def fill(

@@ -2,11 +2,13 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from brigade.s3.wire import connection as wire
 from brigade.s3.wire.connection import Broken, Connection
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -94,4 +96,37 @@ def test_what_is_cut_or_no_http_is_broken_and_never_an_end(listener: socket.sock
     connection = answering(listener, answer)
     with pytest.raises(Broken, match=told):
         connection.exchange("GET", "/", {"host": "h"}).read()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"), [(b"", "nothing came for 1 s"), (bytes(64 << 20), "nothing was taken for 1 s")]
+)
+def test_who_says_or_takes_nothing_is_not_waited_for(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, body: bytes, told: str
+) -> None:
+    monkeypatch.setattr(wire, "READ_S", 1.0)
+    connection = Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+    with pytest.raises(TimeoutError, match=told):
+        connection.exchange("PUT", "/", {"host": "h"}, body)
+    connection.close()
+
+
+def test_who_is_slow_is_waited_for(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the whole takes, as long as something comes in each of the given times."""
+    monkeypatch.setattr(wire, "READ_S", 3.0)
+
+    def serve() -> None:
+        taken, _ = listener.accept()
+        with taken:
+            taken.recv(4096)
+            for byte in OK + b"Content-Length: 6\r\n\r\n", *(bytes([each]) for each in b"slowly"):
+                taken.sendall(byte)
+                time.sleep(0.7)
+
+    threading.Thread(target=serve, daemon=True).start()
+    connection = Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+    began = time.monotonic()
+    assert connection.exchange("GET", "/", {"host": "h"}).read() == b"slowly"
+    assert time.monotonic() - began > 3
     connection.close()
