@@ -26,22 +26,15 @@ class Crc:
     """A running CRC."""
 
     def __init__(self, checksum: Checksum) -> None:
-        self.checksum, self._value, self._any = checksum, 0, False
+        self._checksum, self._value = checksum, 0
 
     def update(self, block: memoryview) -> None:
         """Take the next bytes."""
-        self._value, self._any = self.checksum.update(block, self._value), True
-
-    def add(self, value: int, size: int) -> None:
-        """Take the next ``size`` bytes by their own checksum, not by themselves."""
-        if self.checksum.combine is None:
-            raise TypeError(f"{self.checksum.name} is not combined")
-        self._value = self.checksum.combine(self._value, value, size) if self._any else value
-        self._any = True
+        self._value = self._checksum.update(block, self._value)
 
     def digest(self) -> bytes:
         """Give the checksum of what came."""
-        return self._value.to_bytes(self.checksum.size, "big")
+        return self._value.to_bytes(self._checksum.size, "big")
 
 
 class Parts:
@@ -78,11 +71,6 @@ class Proof:
     def update(self, block: memoryview) -> None:
         """Take the next bytes."""
         self._running.update(block)
-
-    @property
-    def crc(self) -> Crc | None:
-        """The running CRC, where the proof is one of the whole object that parts' values combine to."""
-        return self._running if isinstance(self._running, Crc) and self._running.checksum.full else None
 
     def mismatch(self) -> str | None:
         """Say how what came differs from what S3 keeps, or None if it does not."""

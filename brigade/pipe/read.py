@@ -1,7 +1,7 @@
 """From one version of an object to a stream, every byte of it proved."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.pipe.proof import Proof, proof
 from brigade.pipe.quantity import MIB
 from brigade.pipe.window import ordered
-from brigade.s3.checksum import Checksum, crc64nvme
+from brigade.s3.checksum import crc64nvme
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
 from brigade.s3.range import fill
@@ -19,6 +19,7 @@ BLOCK = 8 * MIB
 MEMORY = 128 * MIB
 PROCESS = 56 * MIB
 _TRIES = 3
+_PIECE = 512 * 1024  # which the cache of a core holds, while it is proved and while it goes out
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Reading:
         return cls(client, location, found, version_id, block, max(1, min(threads, room // block - 1)))
 
     def blocks(self, span: Span | None = None, *, first: bool = False, unproved: bool = False) -> Iterator[memoryview]:
-        """Give the bytes in order; the last block comes only when all are proved to be those that S3 was given.
+        """Give the bytes in order; the last ``block`` of them come only when all are proved to be what S3 was given.
 
         With ``first`` they are proved before the first one is given: by reading the object twice, unless it fits the
         memory. S3 keeps no checksum of a ``span``: the whole object is read to prove it, and the span given of that.
@@ -94,22 +95,18 @@ class Reading:
             position += len(block)
 
     def _once(self, check: Proof | None, start: int, end: int) -> Iterator[memoryview]:
-        crc = check.crc if check else None
-        sums: dict[int, int] = {}
-
-        def fetch(position: int, buffer: memoryview) -> None:
-            sums[position] = self._fill(position, buffer, crc.checksum if crc else None)
-
         position = start
-        for block in ordered(fetch, start, end, block=self.block, threads=self.threads):
-            if crc:
-                crc.add(sums.pop(position), len(block))
-            elif check:
-                check.update(block)
+        for block in self._ordered(self._fill, start, end):
             position += len(block)
-            if check and position == end:
-                self._compare(check)  # before the last block is given: who reads on sees a stream that is cut, at least
-            yield block
+            last = position == end
+            if check and last:  # proved before it is given: who reads on sees a stream that is cut, at least
+                check.update(block)
+                self._compare(check)
+            for begin in range(0, len(block), _PIECE):
+                piece = block[begin : begin + _PIECE]
+                if check and not last:
+                    check.update(piece)
+                yield piece
         if check and start == end:
             self._compare(check)
 
@@ -133,7 +130,11 @@ class Reading:
         if self.found.size <= self.block * self.threads:
             yield self.whole()[start:end]
             return
-        sums = [update(block, 0) for block in self._once(check, 0, self.found.size)]
+        sums = []
+        for block in self._ordered(self._fill, 0, self.found.size):
+            check.update(block)
+            sums.append(update(block, 0))
+        self._compare(check)
 
         def fetch(position: int, buffer: memoryview) -> None:
             for _ in range(_TRIES):
@@ -144,26 +145,15 @@ class Reading:
 
         aligned = start // self.block * self.block
         position = aligned
-        for block in ordered(
-            fetch,
-            aligned,
-            min(self.found.size, -(-end // self.block) * self.block),
-            block=self.block,
-            threads=self.threads,
-        ):
+        for block in self._ordered(fetch, aligned, min(self.found.size, -(-end // self.block) * self.block)):
             yield block[max(0, start - position) : end - position]
             position += len(block)
 
-    def _fill(self, position: int, buffer: memoryview, checksum: Checksum | None = None) -> int:
-        return fill(
-            self.client,
-            *self.location,
-            position,
-            buffer,
-            etag=self.found.etag,
-            version_id=self.version_id,
-            checksum=checksum,
-        )
+    def _ordered(self, fetch: Callable[[int, memoryview], None], start: int, end: int) -> Iterator[memoryview]:
+        return ordered(fetch, start, end, block=self.block, threads=self.threads)
+
+    def _fill(self, position: int, buffer: memoryview) -> None:
+        fill(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)
 
     def _part_sizes(self, count: int) -> Iterator[int]:
         pinned = {"VersionId": self.version_id} if self.version_id is not None else {}

@@ -3,12 +3,11 @@
 from typing import Any
 
 from brigade.errors import ConditionLost, RetryLater
-from brigade.s3.checksum import Checksum
 from brigade.s3.get import Gets
 from brigade.s3.refusal import code, failures, refusal
 from brigade.s3.settle import TRIES, pause
 
-_PIECE = 512 * 1024  # which the cache of a core holds until its checksum is known
+_PIECE = 1024 * 1024  # boto3's body holds it once more
 
 
 def fill(
@@ -20,36 +19,30 @@ def fill(
     *,
     etag: str,
     version_id: str | None = None,
-    checksum: Checksum | None = None,
-) -> int:
+) -> None:
     """Fill the buffer with the bytes from ``start`` of the version with this ETag, all of them.
-
-    Gives their ``checksum``, if one is asked for: computed piece by piece, as they come and lie in the cache still.
 
     A range that breaks off is opened again where it stopped, under ``If-Match``. Fails with ConditionLost when the
     object is another by now, NotFound when it is gone, RetryLater when it broke four times without a byte of progress.
     """
-    done, broken, failure, value = 0, 0, None, 0
+    done, broken, failure = 0, 0, None
     while done < len(buffer):
         body = _open(client, bucket, key, f"bytes={start + done}-{start + len(buffer) - 1}", etag, version_id)
         before = done
         try:
             with body:
                 while done < len(buffer) and (count := body.readinto(buffer[done : done + _PIECE])):
-                    if checksum:
-                        value = checksum.update(buffer[done : done + count], value)
                     done += count
         except _breaks() as error:
             failure = error
         if done == len(buffer):
-            return value
+            return
         broken = broken + 1 if done == before else 1
         if broken >= TRIES:
             raise RetryLater(
                 f"reading s3://{bucket}/{key} broke off at byte {start + done}, again and again"
             ) from failure
         pause(broken)
-    return value
 
 
 def _breaks() -> tuple[type[Exception], ...]:
