@@ -87,6 +87,8 @@ class Http:
             except OSError as lost:
                 failure = _lost(lost, request)
                 self.close()  # a server that broke one connection has broken, or will break, the others
+                if getattr(lost, "verify_code", 0):  # ssl.SSLCertVerificationError: trying again changes no certificate
+                    break
             attempt += 1
         raise failure
 
