@@ -1,13 +1,15 @@
 """The data files of a delivery: their bytes, proved by size and MD5 as they pass."""
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from isal import igzip_lib
+from isal import igzip, isal_zlib
 
 from brigade.errors import InvalidData
 from brigade.inventory.ahead import ahead
@@ -20,7 +22,7 @@ BLOCK = 2 << 20
 larger ones leave the caches of a core: both take longer."""
 
 _CHUNK = 1 << 18
-_MAGIC = b"\x1f\x8b"
+_LINE = 1 << 16  # more than a row of S3's has
 
 
 def stored(delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
@@ -71,46 +73,66 @@ def blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer, None, Non
     A line longer than ``BLOCK`` is given as far as it is that long, and nothing after it: who parses it says which row
     it is. Fails with InvalidData, naming the file, when it is no gzip, ends before its end, or has something after it.
     """
-    rest = b""
-    for text in _inflated(chunks, name):
-        end = text.rfind(b"\n") + 1
-        if end:
-            yield _joined(rest, memoryview(text)[:end])
-            rest = text[end:]
-        else:
-            rest += text
-        if len(rest) > BLOCK:
-            break
+    rest, ended = b"", False
+    with igzip.IGzipFile(fileobj=_Stream(chunks)) as inside:  # type: ignore[no-untyped-call]  # it has no stub
+        while not ended and len(rest) <= BLOCK:
+            # Memory that Arrow keeps, for fresh memory costs a fault a page; filled in place, for a copy costs more.
+            whole = pa.allocate_buffer(len(rest) + BLOCK)
+            with memoryview(whole).cast("B") as view:
+                view[: len(rest)] = rest
+                size = len(rest) + _filled(inside, view[len(rest) :], name)
+                ended = size < len(view)
+                end = _lines_end(view[:size])
+                rest = bytes(view[end:size])
+            if end:
+                yield whole.slice(0, end)
     if rest:
         yield pa.py_buffer(rest)
 
 
-def _joined(rest: bytes, text: memoryview) -> pa.Buffer:
-    """Put two pieces together, in memory that Arrow keeps: fresh memory costs a fault a page."""
-    whole = pa.allocate_buffer(len(rest) + len(text))
-    with memoryview(whole).cast("B") as view:
-        view[: len(rest)], view[len(rest) :] = rest, text
-    return whole
+class _Stream(io.RawIOBase):
+    """Chunks as a file that is read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the current chunk reaches; 0 is the end."""
+        self._rest = self._rest or memoryview(next(self._chunks, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
 
-def _inflated(chunks: Iterator[bytes], name: str) -> Generator[bytes, None, None]:
-    """Give the text of members that follow each other, which gzip defines to be one text, in bounded pieces."""
-    member, inside, pending = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), False, b""
-    while not member.needs_input or (pending := pending or next(chunks, b"")):
-        try:
-            text = member.decompress(pending, BLOCK)
-        except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub says a value, it is a class
-            raise InvalidData(f"{name} is no gzip, or a damaged one: {error}") from error
-        inside, pending = not member.eof, b""  # what it did not come to, it keeps
-        if not inside:
-            pending = member.unused_data
-            member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-            if not _MAGIC.startswith(pending[:2]):
-                raise InvalidData(f"{name} has something after the end of its gzip")
-        if text:
-            yield text
-    if inside:
-        raise InvalidData(f"{name} is a torn gzip: it ends in the middle")
+def _filled(inside: io.BufferedIOBase, view: memoryview, name: str) -> int:
+    """Fill the view with what is inside of a gzip file, as far as there is something, and say how far.
+
+    Members that follow each other are one text, as gzip defines it.
+    """
+    done = 0
+    try:
+        while done < len(view) and (count := inside.readinto(view[done:])):
+            done += count
+    except EOFError as error:
+        raise InvalidData(f"{name} is a torn gzip, or has something after the end of its gzip") from error
+    except (igzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # its stub says a value, it is a class
+        raise InvalidData(
+            f"{name} is no gzip, a damaged one, or has something after the end of its gzip: {error}"
+        ) from error
+    return done
+
+
+def _lines_end(text: memoryview) -> int:
+    """Where the last whole line ends; 0 if there is none."""
+    for looked in (_LINE, len(text)):
+        tail = bytes(text[-looked:])
+        if found := tail.rfind(b"\n") + 1:
+            return len(text) - len(tail) + found
+    return 0
 
 
 def _proof(delivery: Delivery, file: DataFile) -> Generator[None, None, None]:

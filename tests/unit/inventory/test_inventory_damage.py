@@ -22,7 +22,7 @@ def damaged(kind: str) -> tuple[bytes, str]:
     if kind == "torn":
         return csv_file(sound)[:-20], "000000.csv.gz is a torn gzip"
     if kind == "rubbish behind":
-        return csv_file(sound) + b"rubbish", "000000.csv.gz has something after the end of its gzip"
+        return csv_file(sound) + b"rubbish", "has something after the end of its gzip"
     if kind == "a field too few":
         return csv_file([*sound, row(ROWS)[:-1]]), f"000000.csv.gz row {ROWS + 1}: "
     if kind == "a field too many":

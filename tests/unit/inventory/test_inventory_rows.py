@@ -198,7 +198,7 @@ def row_of(**changes: str) -> tuple[str, ...]:
     ("body", "said"),
     [
         (csv_file([row_of()])[:-9], r"000000\.csv\.gz is a torn gzip"),
-        (csv_file([row_of()]) + b"rubbish", r"000000\.csv\.gz has something after"),
+        (csv_file([row_of()]) + b"rubbish", r"has something after the end of its gzip"),
         (b"Bucket,Key\n", r"000000\.csv\.gz is no gzip"),
         (csv_file([row_of(), row_of()[:-1]]), r"000000\.csv\.gz row 2: .*Expected 7 columns, got 6"),
         (csv_file([row_of(), (*row_of(), "more")]), r"000000\.csv\.gz row 2: .*Expected 7 columns, got 8"),
