@@ -1,9 +1,9 @@
 """Write an object of any size from a stream of bytes, without a disk, in bounded memory."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -15,6 +15,7 @@ from brigade.s3.settle import Written
 from brigade.s3.upload import SMALLEST_PART, Part, Upload, Uploads, part_size
 
 MIB = 1024 * 1024
+_AHEAD = 64  # parts begun behind one that is not sent: what is known of them waits in memory, stages stay open
 
 
 class Writes(Puts, Uploads, Protocol):
@@ -89,9 +90,10 @@ class Writer:
         self._buffer, self._filled = bytearray(), 0
         self._spare: list[bytearray] = []
         self._upload: Destination | None = None
-        self._sending: deque[tuple[Future[Part], bytearray]] = deque()
+        self._sending: dict[Future[Part], bytearray] = {}
+        self._early: dict[int, Part] = {}
         self._parts: list[Part] = []
-        self._sent = 0
+        self._begun = self._sent = 0
         self._pool: ThreadPoolExecutor | None = None
         self._written: Written | None = None
 
@@ -166,7 +168,7 @@ class Writer:
         return size if self._memory is None else min(size, self._memory // 3)
 
     def _next(self) -> int:
-        return self._sent + len(self._sending) + 1
+        return self._begun + 1
 
     def _new_buffer(self) -> bytearray:
         size = self._size()
@@ -178,13 +180,18 @@ class Writer:
         return bytearray(size)
 
     def _over(self, size: int) -> bool:
-        return self._memory is not None and sum(len(each) for _, each in self._sending) + size > self._memory
+        return self._memory is not None and sum(map(len, self._sending.values())) + size > self._memory
 
     def _collect(self) -> None:
-        future, buffer = self._sending.popleft()
-        self._take(future.result())
-        self._sent += 1
-        self._spare.append(buffer)
+        """Wait until a part is sent, whichever is first: a slow one must not keep the threads of the others idle."""
+        late = self._begun - self._sent >= _AHEAD
+        for future in wait(islice(self._sending, 1) if late else self._sending, return_when=FIRST_COMPLETED).done:
+            part = future.result()
+            self._early[part.number] = part
+            self._spare.append(self._sending.pop(future))
+        while part_in_turn := self._early.pop(self._sent + 1, None):
+            self._take(part_in_turn)
+            self._sent += 1
 
     def _take(self, part: Part) -> None:
         self._parts.append(part)
@@ -193,9 +200,9 @@ class Writer:
         upload = self._begin()
         while len(self._sending) >= self._threads:
             self._collect()
-        number = self._next()
         del self._buffer[self._filled :]
-        self._sending.append((self._threads_pool().submit(upload.part, number, self._buffer), self._buffer))
+        self._begun += 1
+        self._sending[self._threads_pool().submit(upload.part, self._begun, self._buffer)] = self._buffer
         self._buffer, self._filled = bytearray(), 0
 
     def _begin(self) -> Destination:

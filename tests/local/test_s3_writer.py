@@ -90,6 +90,42 @@ def test_a_part_that_fails_fails_the_writer_and_leaves_no_upload(bucket: Bucket)
     assert bucket.is_clean()
 
 
+@dataclass
+class SlowFirst:
+    """S3, but that the first part waits for the third, ``wait_s`` at most."""
+
+    s3: Any
+    wait_s: float
+    third: threading.Event
+    came: bool | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    def upload_part(self, **arguments: Any) -> Any:
+        if arguments["PartNumber"] == 1:
+            self.came = self.third.wait(self.wait_s)
+        answer = self.s3.upload_part(**arguments)
+        if arguments["PartNumber"] == 3:
+            self.third.set()
+        return answer
+
+
+def test_a_slow_part_does_not_keep_those_behind_it_waiting(bucket: Bucket) -> None:
+    slow = SlowFirst(bucket.s3, 60, threading.Event())
+    bucket.write(LARGE, client=slow)
+    assert slow.came
+    assert bucket.body() == LARGE
+
+
+def test_parts_do_not_run_far_ahead_of_a_slow_one(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brigade.s3.writer._AHEAD", 2)
+    slow = SlowFirst(bucket.s3, 1, threading.Event())
+    bucket.write(LARGE, client=slow)
+    assert slow.came is False
+    assert bucket.body() == LARGE
+
+
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 def test_what_exists_is_not_overwritten(bucket: Bucket, data: bytes) -> None:
     bucket.write(b"first")

@@ -127,11 +127,11 @@ def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int,
     file = growing.writer(object(), Location("b", "k"), memory=memory)  # type: ignore[arg-type]  # nothing is called
     sizes = []
     for number in range(1, 513):
-        file._sent = number - 1
+        file._begun = number - 1
         sizes.append(file._size())
     assert sizes[0] == first <= 8 * MIB
     assert sizes == sorted(sizes)
-    file._sent = 512
+    file._begun = 512
     piece = file._size()
     assert piece >= sizes[-1]
     assert 3 * piece <= buffers < memory  # two on their way and one that fills
