@@ -1,5 +1,6 @@
 """Work done ahead of whoever takes it: an iterator run by a thread, several taken in turn."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -75,3 +76,9 @@ def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[
     finally:
         for lane in running:
             lane.close()
+
+
+def cores() -> int:
+    """Say how many cores this process may run on."""
+    allowed = getattr(os, "sched_getaffinity", None)  # of Linux alone
+    return len(allowed(0)) if allowed else os.cpu_count() or 1

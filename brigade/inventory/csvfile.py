@@ -11,6 +11,7 @@ from pyarrow import csv
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import BLOCK
 from brigade.inventory.decode import decoded
+from brigade.inventory.pieces import every_other, null_where_empty
 
 _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'
@@ -52,7 +53,8 @@ def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str
     commas = np.count_nonzero(between == _COMMA)
     if commas * width != len(between) * (width - 1) or (between[width - 1 :: width] != _NEWLINE).any():
         return None
-    if (quotes[2::2] - quotes[1:-1:2] != 2).any():
+    # None of these is a quote, so that the next one is two bytes on or further: the sum says that all are two on.
+    if quotes[2::2].sum() - quotes[1:-1:2].sum() != len(quotes) - 2:
         return None
     places = list(types)
     try:
@@ -67,17 +69,9 @@ def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str
 
 def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Array:
     """Copy the fields of a column out of the text and give them their type; an empty one is null."""
-    count = len(begins)
-    cuts = np.empty(2 * count, np.int32)
+    cuts = np.empty(2 * len(begins), np.int32)
     cuts[0::2], cuts[1::2] = begins, ends
-    pieces = pa.Array.from_buffers(pa.binary(), 2 * count - 1, [None, pa.py_buffer(cuts), held])
-    even = np.arange(0, 2 * count, 2, dtype=np.int32)
-    # Not ``pa.array``: it loads numpy's masked arrays, 20 ms.
-    fields = pieces.take(pa.Array.from_buffers(pa.int32(), count, [None, pa.py_buffer(even)]))
-    filled = begins != ends
-    if not filled.all():
-        valid = pa.py_buffer(np.packbits(filled, bitorder="little"))
-        fields = pa.Array.from_buffers(pa.binary(), count, [valid, *fields.buffers()[1:]])
+    fields = null_where_empty(every_other(held, cuts))
     if pa.types.is_binary(kind):
         return fields
     texts = fields.cast(pa.string())

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brigade.inventory.badrow import BadRow
+from brigade.inventory.pieces import every_other
 
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PERCENT, _PLUS, _SPACE = b"%+ "
@@ -39,9 +40,7 @@ def decoded(column: pa.BinaryArray) -> pa.StringArray:
         if (high | low).max() > 15:
             raise _undecodable(column)
         plain[escapes] = high << 4 | low
-        kept = np.ones(len(text), np.bool_)
-        kept[escapes + 1] = kept[escapes + 2] = False
-        plain = plain[kept]
+        plain = _without_digits(plain, escapes)
         starts = (starts - 2 * before).astype(np.int32)
     keys = pa.Array.from_buffers(pa.string(), len(column), [None, pa.py_buffer(starts), pa.py_buffer(plain)])
     try:
@@ -49,6 +48,14 @@ def decoded(column: pa.BinaryArray) -> pa.StringArray:
     except pa.ArrowInvalid as error:
         raise _undecodable(column) from error
     return keys
+
+
+def _without_digits(text: Any, escapes: Any) -> pa.Buffer:
+    """Close up the two bytes behind each escape: what lies between them is copied by the piece, not by the byte."""
+    cuts = np.empty(2 * len(escapes) + 2, np.int32)
+    cuts[0], cuts[-1] = 0, len(text)
+    cuts[1:-1:2], cuts[2::2] = escapes + 1, escapes + 3
+    return every_other(pa.py_buffer(text), cuts).buffers()[2]
 
 
 @cache

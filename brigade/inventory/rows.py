@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import dataset, fs, parquet
 
 from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import csvfile
-from brigade.inventory.ahead import ahead, in_turn
+from brigade.inventory.ahead import ahead, cores, in_turn
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile, Manifest
+from brigade.inventory.pieces import null_where_empty
 from brigade.inventory.pushed import Pushed
 
 TYPES: Mapping[Kind, pa.DataType] = {
@@ -25,8 +27,7 @@ TYPES: Mapping[Kind, pa.DataType] = {
     "timestamp": pa.timestamp("ms", tz="UTC"),
 }
 FILES_AT_ONCE = 2
-"""Data files read at the same time, by two threads each: of CSV one inflates and proves what the other parses, of the
-other formats one decodes what the other proves. More of them share the caches of the cores and take longer."""
+"""Data files read at the same time. More of them share the caches of the cores and take longer."""
 
 ORDER = 3
 """Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
@@ -74,8 +75,12 @@ def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, en
 def _scanned(
     delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: Pushed | None, ended: Watch | None
 ) -> Batches:
-    def lane(file: DataFile) -> Batches:
-        decode = _parsed if delivery.manifest.format == "CSV" else _decoded
+    files, here = delivery.manifest.files, cores()
+
+    def lane(index: int, file: DataFile) -> Batches:
+        # A thread for each file that is read now; what one does beside the other only if there is a core for it.
+        beside = here > min(FILES_AT_ONCE, len(files) - index // FILES_AT_ONCE * FILES_AT_ONCE)
+        decode = partial(_parsed, beside=beside) if delivery.manifest.format == "CSV" else _decoded
         with closing(ahead(lambda: decode(delivery, file, read, pushed))) as found:
             for batch in found:
                 if batch.num_rows:
@@ -83,14 +88,15 @@ def _scanned(
         if ended is not None:
             ended(file)
 
-    with closing(in_turn(map(lane, delivery.manifest.files), FILES_AT_ONCE)) as batches:
+    with closing(in_turn(map(lane, count(), files), FILES_AT_ONCE)) as batches:
         yield from batches
 
 
-def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None, *, beside: bool) -> Batches:
+    """Parse a file of CSV, ``beside`` a thread that inflates and proves it, or by turns, while the text is cached."""
     columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
     row = 1
-    with closing(ahead(lambda: _text(delivery, file))) as text:
+    with closing(ahead(lambda: _text(delivery, file)) if beside else _text(delivery, file)) as text:
         try:
             for block in text:
                 batch = csvfile.batch(block, columns, wanted)
@@ -154,5 +160,5 @@ def _column(column: pa.Array, field: pa.Field) -> pa.Array:
         return column.cast(pa.timestamp("ms")).cast(field.type) if not column.type.equals(field.type) else column
     column = column.cast(field.type)
     if pa.types.is_string(field.type) and field.name not in ("bucket", "key"):
-        return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+        return null_where_empty(column)
     return column
