@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brigade.inventory.badrow import BadRow
-from brigade.inventory.pieces import every_other
+from brigade.inventory.buffers import every_other
 
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PERCENT, _PLUS, _SPACE = b"%+ "

@@ -14,10 +14,10 @@ from brigade.errors import InvalidData, NotFound
 from brigade.inventory import csvfile
 from brigade.inventory.ahead import ahead, cores, in_turn
 from brigade.inventory.badrow import BadRow
+from brigade.inventory.buffers import null_where_empty
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile, Manifest
-from brigade.inventory.pieces import null_where_empty
 from brigade.inventory.pushed import Pushed
 
 TYPES: Mapping[Kind, pa.DataType] = {
