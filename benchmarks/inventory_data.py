@@ -31,8 +31,8 @@ _TIME = pa.timestamp("ms", tz="UTC")
 
 
 def make(folder: Path, files: int, rows: int) -> None:
-    """Write the deliveries ``CSV-10``, ``ORC-10``, ``Parquet-10`` and ``CSV-1``, unless they are there."""
-    done = folder / f"{files}x{rows}"
+    """Write the deliveries ``CSV-10``, ``ORC-10``, ``Parquet-10``, ``CSV-5`` and ``CSV-1``, unless they are there."""
+    done = folder / f"{files}x{rows}, in halves too"
     if done.exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
@@ -42,9 +42,12 @@ def make(folder: Path, files: int, rows: int) -> None:
             path = folder / f"{form}-{files}" / "lake" / "data" / f"{number:08}.{_suffix(form)}"
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, form, table, encoded)
-    alone = folder / "CSV-1" / "lake" / "data"
-    alone.mkdir(parents=True)
-    os.link(folder / f"CSV-{files}" / "lake" / "data" / "00000000.csv.gz", alone / "00000000.csv.gz")
+    written = sorted((folder / f"CSV-{files}" / "lake" / "data").iterdir())
+    for count in (files // 2, 1):
+        fewer = folder / f"CSV-{count}" / "lake" / "data"
+        fewer.mkdir(parents=True)
+        for path in written[:count]:
+            os.link(path, fewer / path.name)
     for delivery in folder.iterdir():
         _manifest(delivery / "lake", delivery.name.partition("-")[0], table.schema)
     done.touch()

@@ -35,7 +35,7 @@ def show(runs: Sequence[Run], ratios: Mapping[str, float], *figures: str) -> Non
     table = Table("case", "tool", "rows", *figures)
     for each in runs:
         table.add_row(each["case"], each["tool"], f"{each['rows']:,}", *(f"{each[name]:.2f}" for name in figures))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for name, value in ratios.items():
         console.print(f"{name}: {value:,.2f}")
