@@ -1,6 +1,6 @@
 """Pipes to and from S3 beside s5cmd, aws s3 cp, obstore, boto3 and smart_open, against one SeaweedFS on loopback.
 
-Writes ``.brigade/bench/pipe.json``. Each run is a process of its own, tools in turn, rounds alternating; its CPU
+Writes ``.brigade/bench/pipe.json``. Each run is a process of its own, tools in turn, shuffled each round; its CPU
 and peak memory are the kernel's (wait4), its feeder and its reader are not counted. Two inputs: random bytes, and as
 many of zeros and JSON text. Every tool with its checksums as it ships; ours proves every byte both ways.
 
@@ -11,6 +11,7 @@ many of zeros and JSON text. Every tool with its checksums as it ships; ours pro
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -68,8 +69,7 @@ def main() -> None:
 def _round(number: int, case: str, data: Path, tools: list[str], endpoint: str) -> list[dict[str, Any]]:
     bucket, runs = f"bench-{number}-{case}", []
     make_bucket(endpoint, bucket)
-    turned = tools[number % len(tools) :] + tools[: number % len(tools)]
-    for tool in turned:
+    for tool in random.Random(number).sample(tools, len(tools)):  # else one always runs behind the same other
         uri = f"s3://{bucket}/{tool.replace(' ', '-')}"
         runs += [
             {"case": f"{way} {case}", "tool": tool, **_measured(tool, way, uri, data, endpoint)}
@@ -80,6 +80,7 @@ def _round(number: int, case: str, data: Path, tools: list[str], endpoint: str) 
 
 
 def _measured(tool: str, way: str, uri: str, data: Path, endpoint: str) -> dict[str, Any]:
+    os.sync()  # nobody waits for what another has written
     command, more = _command(tool, way, uri)
     environment = _environment(endpoint, **more)
     begun = time.monotonic()
@@ -192,9 +193,9 @@ def _peers() -> None:
 def _inputs(mib: int) -> dict[str, Path]:
     """Make the two inputs unless they are there."""
     _DATA.mkdir(parents=True, exist_ok=True)
-    random, text = _DATA / f"random-{mib}", _DATA / f"text-{mib}"
-    if not random.exists():
-        with random.open("wb") as file:
+    noise, text = _DATA / f"random-{mib}", _DATA / f"text-{mib}"
+    if not noise.exists():
+        with noise.open("wb") as file:
             for _ in range(mib):
                 file.write(os.urandom(_MIB))
     if not text.exists():
@@ -203,7 +204,7 @@ def _inputs(mib: int) -> dict[str, Path]:
             for _ in range(mib // 2):
                 file.write(bytes(_MIB))
                 file.write((line * (_MIB // len(line) + 1))[:_MIB])
-    return {"random": random, "text": text}
+    return {"random": noise, "text": text}
 
 
 def _median(runs: list[dict[str, Any]], way: str, tool: str, what: str) -> float:
