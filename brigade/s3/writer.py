@@ -174,10 +174,8 @@ class Writer:
         size = self._size()
         while self._sending and (len(self._sending) > self._threads or self._over(size)):
             self._collect()
-        if self._spare and len(self._spare[-1]) == size:
-            return self._spare.pop()
-        self._spare.clear()
-        return bytearray(size)
+        self._spare = [each for each in self._spare if len(each) == size]  # parts have grown past the others
+        return self._spare.pop() if self._spare else bytearray(size)
 
     def _over(self, size: int) -> bool:
         return self._memory is not None and sum(map(len, self._sending.values())) + size > self._memory

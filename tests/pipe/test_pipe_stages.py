@@ -140,6 +140,16 @@ def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int,
     assert reach.most > MOST_PARTS
 
 
+def test_buffers_of_a_former_size_do_not_stay_beside_the_new_ones() -> None:
+    """Parts end in any order, so that a small one may end with the first large one: only that is filled again."""
+    file = growing.writer(object(), Location("b", "k"))  # type: ignore[arg-type]  # nothing is called
+    small, large = bytearray(8 * MIB), bytearray(16 * MIB)
+    file._begun, file._spare = 64, [small, large]
+    assert len(file.room()) == 16 * MIB
+    assert file._buffer is large
+    assert file._spare == []
+
+
 def test_a_part_beyond_the_last_is_refused_before_it_is_sent() -> None:
     upload = Upload(object(), "b", "k", "i", "t")  # type: ignore[arg-type]  # nothing is called
     with pytest.raises(BrigadeError, match=r"s3://b/k has 10000 parts .* more memory"):
