@@ -54,6 +54,18 @@ def keys(folder: Path, form: str, given: Sequence[str]) -> list[str]:
     return [key for batch in read(delivery, ["key"]) for key in batch["key"].to_pylist()]
 
 
+@pytest.mark.parametrize("cores", [1, 2, 8])
+@pytest.mark.parametrize("files", [1, 2, 3])
+def test_rows_and_refusals_are_the_same_on_any_number_of_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, files: int
+) -> None:
+    monkeypatch.setattr("brigade.inventory.rows.cores", lambda: cores)
+    packed = gzip.compress(DANDI.encode())
+    assert len(rows(write(tmp_path / "sound", "CSV", DANDI_SCHEMA, [packed] * files))) == 3 * files
+    with pytest.raises(InvalidData, match="is a torn gzip"):
+        rows(write(tmp_path / "torn", "CSV", DANDI_SCHEMA, [*[packed] * (files - 1), packed[:-9]]))
+
+
 def test_rows_of_a_real_csv_delivery_are_typed(tmp_path: Path) -> None:
     found = rows(write(tmp_path, "CSV", DANDI_SCHEMA, [gzip.compress(DANDI.encode())]))
     assert found[0] == {
