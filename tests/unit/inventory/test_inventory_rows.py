@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import threading
 import tracemalloc
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.inventory import open_delivery, read
+from brigade.inventory.ahead import cores
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 ODD = [
@@ -54,12 +56,23 @@ def keys(folder: Path, form: str, given: Sequence[str]) -> list[str]:
     return [key for batch in read(delivery, ["key"]) for key in batch["key"].to_pylist()]
 
 
-@pytest.mark.parametrize("cores", [1, 2, 8])
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux holds a process to some of its cores")
+def test_a_core_that_the_process_may_not_run_on_is_not_counted() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
 @pytest.mark.parametrize("files", [1, 2, 3])
 def test_rows_and_refusals_are_the_same_on_any_number_of_cores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, files: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, files: int
 ) -> None:
-    monkeypatch.setattr("brigade.inventory.rows.cores", lambda: cores)
+    monkeypatch.setattr("brigade.inventory.rows.cores", lambda: count)
     packed = gzip.compress(DANDI.encode())
     assert len(rows(write(tmp_path / "sound", "CSV", DANDI_SCHEMA, [packed] * files))) == 3 * files
     with pytest.raises(InvalidData, match="is a torn gzip"):
