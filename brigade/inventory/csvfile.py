@@ -1,7 +1,7 @@
 """Blocks of CSV text as S3 writes it, made record batches: every field quoted, keys encoded, no header."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,27 +15,56 @@ from brigade.inventory.decode import decoded
 
 _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'
+_FIELDS = 8
+"""Blocks of text in a batch of one column; of two columns half as many, and so on. Keys are decoded by the batch, for
+each of its many small steps hands the interpreter from thread to thread."""
 
 
-def batch(block: pa.Buffer, columns: Mapping[str, pa.DataType], wanted: pa.Schema) -> pa.RecordBatch:
-    """Parse a block of whole lines, of any of its columns those that are ``wanted``.
+def batches(
+    blocks: Iterable[pa.Buffer], columns: Mapping[str, pa.DataType], wanted: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Parse blocks of whole lines, of any of their columns those that are ``wanted``.
+
+    A batch is the rows of a few blocks, but the first of one: who takes no more waits for no more. The rows of whole
+    blocks before a failure are given first.
 
     Arguments: ``columns``, all that a line has, in order.
 
-    Fails with BadRow when a row is longer than a block, has too few or too many fields, or one that is not of its type,
-    and when a key is not encoded as S3 does it.
+    Fails with BadRow, counted from the first row that was not given, when a row is longer than a block, has too few or
+    too many fields, or one that is not of its type, and when a key is not encoded as S3 does it.
     """
-    if block.size > BLOCK and block[block.size - 1] != _NEWLINE:
-        raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
     # Keys come as bytes, for it is decoded that they have to be UTF-8.
     types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
-    arrays = _quoted(block, types, wanted.names)
-    if arrays is None:
-        arrays = _any(block, types, wanted.names)
+    held: list[list[pa.Array]] = []
+    together = 1
+    try:
+        for block in blocks:
+            held.append(_fields(block, types, wanted.names))
+            if len(held) >= together:
+                parsed, held, together = held, [], max(_FIELDS // len(wanted), 1)
+                yield _batch(parsed, wanted)
+    except Exception:
+        if held:
+            yield _batch(held, wanted)
+        raise
+    if held:
+        yield _batch(held, wanted)
+
+
+def _batch(parsed: list[list[pa.Array]], wanted: pa.Schema) -> pa.RecordBatch:
+    """Make what several blocks gave one batch, keys decoded."""
+    arrays = [pa.concat_arrays(pieces) for pieces in zip(*parsed, strict=True)] if len(parsed) > 1 else parsed[0]
     if "key" in wanted.names:
         index = wanted.get_field_index("key")
         arrays[index] = decoded(arrays[index])
     return pa.record_batch(arrays, schema=wanted)
+
+
+def _fields(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
+    if block.size > BLOCK and block[block.size - 1] != _NEWLINE:
+        raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
+    arrays = _quoted(block, types, wanted)
+    return _any(block, types, wanted) if arrays is None else arrays
 
 
 def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:

@@ -1,10 +1,14 @@
 """The quick way to parse a block takes nothing that Arrow's CSV reader would read otherwise, or refuse."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from brigade.inventory import csvfile
+from brigade.inventory.badrow import BadRow
 
 ROWS, COLUMNS = 3, ("a", "b", "c")
 TYPES = dict.fromkeys(COLUMNS, pa.string())
@@ -45,3 +49,40 @@ def test_the_quick_way_takes_what_s3_writes() -> None:
     quick = csvfile._quoted(pa.py_buffer(text), TYPES, list(COLUMNS))
     assert quick is not None
     assert [column.to_pylist() for column in quick] == [["a", None], [None, "b,b"], ["c", "1"]]
+
+
+def block(keys: list[str]) -> pa.Buffer:
+    return pa.py_buffer("".join(f'"{key}"\n' for key in keys).encode())
+
+
+KEY = pa.schema([("key", pa.string())])
+
+
+def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
+    blocks = [[f"{number}%2F{row}" for row in range(3)] for number in range(12)]
+    taken = []
+
+    def coming() -> Iterator[pa.Buffer]:
+        for number, keys in enumerate(blocks):
+            taken.append(number)
+            yield block(keys)
+
+    batches = csvfile.batches(coming(), {"key": pa.string()}, KEY)
+    first = next(batches)
+    assert taken == [0]
+    rest = list(batches)
+    assert [batch.num_rows for batch in (first, *rest)] == [3, 24, 9]
+    assert [key for batch in (first, *rest) for key in batch["key"].to_pylist()] == [
+        key.replace("%2F", "/") for keys in blocks for key in keys
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["no%key", 'two","fields'])
+def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
+    blocks = [block(["a", "b"]), block(["c", "d"]), block(["e", wrong])]
+    given = []
+    with pytest.raises(BadRow) as failed:
+        given.extend(csvfile.batches(blocks, {"key": pa.string()}, KEY))
+    keys = [key for batch in given for key in batch["key"].to_pylist()]
+    assert keys == list("abcd")[: len(keys)]
+    assert len(keys) + failed.value.row == 5
