@@ -80,7 +80,7 @@ def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
 @pytest.mark.parametrize("wrong", ["no%key", 'two","fields'])
 def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
     blocks = [block(["a", "b"]), block(["c", "d"]), block(["e", wrong])]
-    given = []
+    given: list[pa.RecordBatch] = []
     with pytest.raises(BadRow) as failed:
         given.extend(csvfile.batches(blocks, {"key": pa.string()}, KEY))
     keys = [key for batch in given for key in batch["key"].to_pylist()]
