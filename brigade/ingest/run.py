@@ -204,10 +204,17 @@ class Run(Struct, frozen=True):
         if self.replace:
             entry, begun = replacing(self.s3, self.source, self.target, entry, begun)
         seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
-        age = entry.age if entry else 0.0
-        lease = taken(begun.lease, self.holder or this_process(), seconds, age=age, what=str(self.target))
-        condition = Matches(entry.version) if entry else Absent()
-        return state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
+        holder, what = self.holder or this_process(), str(self.target)
+        lease = taken(begun.lease, holder, seconds, age=entry.age if entry else 0.0, what=what)
+        try:
+            return state.put(
+                self.target.checkpoint, replace(begun, lease=lease), Matches(entry.version) if entry else Absent()
+            )
+        except ConditionLost:
+            # Another took it since it was read: say who.
+            if rival := state.get(self.target.checkpoint, Checkpoint):
+                taken(rival.value.lease, holder, seconds, age=rival.age, what=what)
+            raise
 
     def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
         """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""

@@ -16,9 +16,9 @@ from brigade.ingest.contract import Contract
 from brigade.ingest.pagination import Pagination
 from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
-from brigade.s3 import Matches
+from brigade.s3 import Absent, Matches
 from brigade.state import State
-from brigade.state.lease import Lease
+from brigade.state.lease import Lease, taken
 from tests.local.conftest import Emulator
 from tests.local.ingests import PART, Lake, lake_of, wide
 from tests.unit.ingest.api import Answer, Server, api, page, paged, serving, source
@@ -59,6 +59,25 @@ def test_a_second_run_of_a_date_is_told_who_holds_it(lake: Lake) -> None:
     assert "is held by one (epoch 1)" in told[0]
     assert len(server.queries) == 2
     assert lake.receipt().epoch == 1
+
+
+def test_of_two_that_read_no_lease_the_one_that_loses_is_told_who_holds_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rival takes the lease between the other's reading of it and its writing."""
+    rival = Checkpoint(write="w", ts="2026-11-22T00:00:00Z", lease=Lease(1, "one", 60.0))
+
+    def late(*arguments: Any, **options: Any) -> Lease:
+        monkeypatch.undo()
+        lease = taken(*arguments, **options)
+        State(lake.s3, lake.state).put(lake.target.checkpoint, rival, Absent())
+        return lease
+
+    monkeypatch.setattr("brigade.ingest.run.taken", late)
+    with serving(paged([[{"n": 1}]])) as server:
+        with pytest.raises(ConditionLost, match=r"is held by one \(epoch 1\)"):
+            run(lake, server, "two")()
+        assert server.queries == []
 
 
 def test_a_zombie_changes_nothing_once_another_took_over(lake: Lake) -> None:
