@@ -18,11 +18,16 @@ class _Ended:
         self.failure = failure
 
 
-def ahead(make: Callable[[], Generator[T, None, None]], depth: int = 2) -> Generator[T, None, None]:
-    """Give what ``make()`` gives, in its order, made by a thread that is at most ``depth`` items ahead.
+def ahead(
+    make: Callable[[], Generator[T, None, None]], depth: int = 1, meanwhile: Callable[[T], T] | None = None
+) -> Generator[T, None, None]:
+    """Give what ``make()`` gives, in its order, made by a thread: ``depth`` items ahead and one more in its hands.
 
     Nothing starts before the first item is asked for. What ``make`` raises is raised here, after the items before it.
     Closed, it waits until the thread has finished the item that it is at, so that nothing runs on behind it.
+
+    Arguments: ``meanwhile``, what the thread makes of an item where it would wait else, so that who takes the items has
+    less to do; an item stays in its place, and what ``meanwhile`` raises is raised there.
     """
     made: SimpleQueue[T | _Ended] = SimpleQueue()
     room, left = threading.Semaphore(depth), threading.Event()
@@ -32,10 +37,13 @@ def ahead(make: Callable[[], Generator[T, None, None]], depth: int = 2) -> Gener
         try:
             with closing(make()) as items:
                 for item in items:
-                    made.put(item)
-                    room.acquire()
+                    waits = not room.acquire(blocking=False)
+                    worked = meanwhile(item) if waits and meanwhile else item
+                    if waits:
+                        room.acquire()
                     if left.is_set():
                         return
+                    made.put(worked)
         except BaseException as error:  # noqa: BLE001 - raised again where the items are taken
             failure = error
         finally:
@@ -45,8 +53,8 @@ def ahead(make: Callable[[], Generator[T, None, None]], depth: int = 2) -> Gener
     thread.start()
     try:
         while not isinstance(item := made.get(), _Ended):
-            yield item
             room.release()
+            yield item
         if item.failure is not None:
             raise item.failure
     finally:

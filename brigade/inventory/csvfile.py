@@ -1,7 +1,7 @@
 """Blocks of CSV text as S3 writes it, made record batches: every field quoted, keys encoded, no header."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,26 +20,46 @@ _FIELDS = 8
 each of its many small steps hands the interpreter from thread to thread."""
 
 
-def batches(
-    blocks: Iterable[pa.Buffer], columns: Mapping[str, pa.DataType], wanted: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Parse blocks of whole lines, of any of their columns those that are ``wanted``.
+def parser(
+    columns: Mapping[str, pa.DataType], wanted: pa.Schema
+) -> Callable[[pa.Buffer | list[pa.Array]], list[pa.Array]]:
+    """Give what parses a block of whole lines: of any of their columns those that are ``wanted``, keys still encoded.
+
+    What it made it gives back as it is, so that it does not matter who parses a block, and when.
+
+    Arguments: ``columns``, all that a line has, in order.
+
+    Fails with BadRow, counted from the block's first, when a row is longer than a block, has too few or too many
+    fields, or one that is not of its type.
+    """
+    # Keys come as bytes, for it is decoded that they have to be UTF-8.
+    types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
+
+    def parse(block: pa.Buffer | list[pa.Array]) -> list[pa.Array]:
+        if isinstance(block, list):
+            return block
+        if block.size > BLOCK and block[block.size - 1] != _NEWLINE:
+            raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
+        arrays = _quoted(block, types, wanted.names)
+        return _any(block, types, wanted.names) if arrays is None else arrays
+
+    return parse
+
+
+def batches(blocks: Iterable[list[pa.Array]], wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Make parsed blocks record batches, keys decoded.
 
     A batch is the rows of a few blocks, but the first of one: who takes no more waits for no more. The rows of whole
     blocks before a failure are given first.
 
-    Arguments: ``columns``, all that a line has, in order.
-
-    Fails with BadRow, counted from the first row that was not given, when a row is longer than a block, has too few or
-    too many fields, or one that is not of its type, and when a key is not encoded as S3 does it.
+    Fails with BadRow, counted from the first row that was not given, as ``blocks`` does and when a key is not encoded
+    as S3 does it.
     """
-    # Keys come as bytes, for it is decoded that they have to be UTF-8.
-    types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
     held: list[list[pa.Array]] = []
     together = 1
     try:
         for block in blocks:
-            held.append(_fields(block, types, wanted.names))
+            held.append(block)
             if len(held) >= together:
                 parsed, held, together = held, [], max(_FIELDS // len(wanted), 1)
                 yield _batch(parsed, wanted)
@@ -58,13 +78,6 @@ def _batch(parsed: list[list[pa.Array]], wanted: pa.Schema) -> pa.RecordBatch:
         index = wanted.get_field_index("key")
         arrays[index] = decoded(arrays[index])
     return pa.record_batch(arrays, schema=wanted)
-
-
-def _fields(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
-    if block.size > BLOCK and block[block.size - 1] != _NEWLINE:
-        raise BadRow(0, f"the row is longer than {BLOCK} bytes, which no row of S3's is")
-    arrays = _quoted(block, types, wanted)
-    return _any(block, types, wanted) if arrays is None else arrays
 
 
 def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:

@@ -32,6 +32,9 @@ FILES_AT_ONCE = 2
 ORDER = 4
 """Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
 
+_BLOCKS = 3
+"""Blocks of text that wait to be parsed; then the thread that inflates parses as well."""
+
 _CELLS = 1 << 16  # of a batch of the columnar formats: 2 MiB about
 _ROWS = {"ORC": 1 << 12, "Parquet": 1 << 13}  # of a batch at least; ORC's reader takes more memory for each
 
@@ -94,12 +97,16 @@ def _scanned(
 
 
 def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None, *, beside: bool) -> Batches:
-    """Parse a file of CSV, ``beside`` a thread that inflates and proves it, or by turns, while the text is cached."""
-    columns = {name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}
+    """Parse a file of CSV, ``beside`` a thread that inflates and proves it, or by turns, while the text is cached.
+
+    That thread parses what it has inflated where it is far enough ahead: both are done at the same time.
+    """
+    parse = csvfile.parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
     row = 1
-    with closing(ahead(lambda: _text(delivery, file)) if beside else _text(delivery, file)) as text:
+    text = ahead(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
+    with closing(text):
         try:
-            for batch in csvfile.batches(text, columns, wanted):
+            for batch in csvfile.batches(map(parse, text), wanted):
                 yield _kept(batch, pushed)
                 row += batch.num_rows
         except BadRow as bad:

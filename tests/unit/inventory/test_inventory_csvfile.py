@@ -56,6 +56,7 @@ def block(keys: list[str]) -> pa.Buffer:
 
 
 KEY = pa.schema([("key", pa.string())])
+PARSE = csvfile.parser({"key": pa.string()}, KEY)
 
 
 def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
@@ -67,7 +68,7 @@ def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
             taken.append(number)
             yield block(keys)
 
-    batches = csvfile.batches(coming(), {"key": pa.string()}, KEY)
+    batches = csvfile.batches(map(PARSE, coming()), KEY)
     first = next(batches)
     assert taken == [0]
     rest = list(batches)
@@ -82,7 +83,14 @@ def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
     blocks = [block(["a", "b"]), block(["c", "d"]), block(["e", wrong])]
     given: list[pa.RecordBatch] = []
     with pytest.raises(BadRow) as failed:
-        given.extend(csvfile.batches(blocks, {"key": pa.string()}, KEY))
+        given.extend(csvfile.batches(map(PARSE, blocks), KEY))
     keys = [key for batch in given for key in batch["key"].to_pylist()]
     assert keys == list("abcd")[: len(keys)]
     assert len(keys) + failed.value.row == 5
+
+
+def test_a_block_parsed_already_stays_what_it_is() -> None:
+    parsed = PARSE(block(["a%2Fb", "c"]))
+    assert PARSE(parsed) is parsed
+    (batch,) = csvfile.batches(map(PARSE, [parsed]), KEY)
+    assert batch["key"].to_pylist() == ["a/b", "c"]
