@@ -1,5 +1,6 @@
 """The data files of a delivery: their bytes, proved by size and MD5 as they pass."""
 
+import gzip
 import hashlib
 import io
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from brigade.errors import InvalidData
 from brigade.inventory.ahead import ahead
@@ -121,7 +122,7 @@ def _filled(inside: isal_zlib._GzipReader, view: memoryview, name: str) -> int:
             done += count
     except EOFError as error:
         raise InvalidData(f"{name} is a torn gzip, or has something after the end of its gzip") from error
-    except (igzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # its stub says a value, it is a class
+    except (gzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # its stub says a value, it is a class
         raise InvalidData(
             f"{name} is no gzip, a damaged one, or has something after the end of its gzip: {error}"
         ) from error

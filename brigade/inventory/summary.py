@@ -25,10 +25,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def keep(state: State, fresh: Summary) -> Summary:
     """Keep ``fresh`` as the newest of its bucket, with the differences, and give that.
 
-    An older delivery than the newest that is kept changes nothing; the same one again gives what it gave. Kept are
-    ``inventory/<bucket>/latest.json`` and one document a delivery, named by when it was taken.
+    An older delivery than the newest that is kept leaves that as it is and has no differences; the same one again,
+    newest or not, gives what it gave. Kept are ``inventory/<bucket>/latest.json`` and one document a delivery, named by
+    when it was taken.
     """
-    key = f"inventory/{fresh.bucket}/latest.json"
+    own = f"inventory/{fresh.bucket}/{fresh.taken}.json"
+    if known := state.get(own, Summary):
+        return known.value
 
     def newer(last: Summary) -> Summary:
         if last.taken >= fresh.taken:
@@ -36,7 +39,8 @@ def keep(state: State, fresh: Summary) -> Summary:
         more = fresh.objects - last.objects, fresh.bytes - last.bytes
         return msgspec.structs.replace(fresh, objects_more=more[0], bytes_more=more[1])
 
-    newest = state.update(key, newer, default=msgspec.structs.replace(fresh, taken=""), kind=Summary).value
+    first = msgspec.structs.replace(fresh, taken="")
+    newest = state.update(f"inventory/{fresh.bucket}/latest.json", newer, default=first, kind=Summary).value
     told = newest if newest.taken == fresh.taken else fresh
-    state.put(f"inventory/{fresh.bucket}/{fresh.taken}.json", told, indent=True)
+    state.put(own, told, indent=True)
     return told

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +35,16 @@ def summary(deployed: Deployment, delivery: str) -> dict[str, Any]:
     return kept
 
 
+def arrived(deployed: Deployment, delivery: str) -> dict[str, Any]:
+    """What the function answers to the event of ``delivery``."""
+    bucket, _, key = delivery.removeprefix("s3://").partition("/")
+    checksum = key.replace("manifest.json", "manifest.checksum")
+    event = {"detail": {"bucket": {"name": bucket}, "object": {"key": checksum}}}
+    answer = deployed.emulator.root("lambda").invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
+    told: dict[str, Any] = json.loads(answer["Payload"].read())
+    return told
+
+
 def test_a_delivery_is_summarized_and_compared_with_the_last(deployed: Deployment) -> None:
     s3, lake = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"]
     s3.put_object(Bucket=lake, Key="arrived/one", Body=b"x" * 100)
@@ -45,14 +56,39 @@ def test_a_delivery_is_summarized_and_compared_with_the_last(deployed: Deploymen
     assert second["bytes_by_class"]["STANDARD_IA"] - first["bytes_by_class"].get("STANDARD_IA", 0) == 23
 
 
+def test_an_older_delivery_gives_what_it_gave_and_leaves_the_newest(deployed: Deployment) -> None:
+    s3, lake = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"]
+    s3.put_object(Bucket=lake, Key="arrived/three", Body=b"x" * 7)
+    older = summary(deployed, delivered(deployed))
+    newest = summary(deployed, delivered(deployed))
+    assert (older["objects_more"], older["bytes_more"]) == (1, 7)
+    assert arrived(deployed, older["delivery"]) == older
+    assert summary(deployed, newest["delivery"]) == newest
+
+
+def test_the_alarm_for_a_late_delivery_hears_of_each(deployed: Deployment) -> None:
+    cloudwatch = deployed.emulator.root("cloudwatch")
+    (alarm,) = (found for found in cloudwatch.describe_alarms()["MetricAlarms"] if found["MetricName"] == "Delivered")
+    watched = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+
+    def heard() -> float:
+        now = datetime.now(UTC)
+        span = {"StartTime": now - timedelta(days=1), "EndTime": now + timedelta(minutes=1), "Period": 86400}
+        points = cloudwatch.get_metric_statistics(**watched, **span, Statistics=["Sum"])["Datapoints"]
+        return float(sum(point["Sum"] for point in points))
+
+    newest = summary(deployed, delivered(deployed))["delivery"]
+    before = heard()
+    arrived(deployed, newest)
+    assert heard() >= before + 1
+
+
 def test_a_delivery_that_is_not_whole_is_refused(deployed: Deployment) -> None:
     s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]
     folder = f"inventory/{deployed.outputs['LakeBucket']}/torn/2026-01-01T01-00Z"
     s3.put_object(Bucket=reports, Key=f"{folder}/manifest.json", Body=b"{}")
     s3.put_object(Bucket=reports, Key=f"{folder}/manifest.checksum", Body=b"0" * 32)
-    event = {"detail": {"bucket": {"name": reports}, "object": {"key": f"{folder}/manifest.checksum"}}}
-    answer = deployed.emulator.root("lambda").invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
-    failed = json.loads(answer["Payload"].read())
+    failed = arrived(deployed, f"s3://{reports}/{folder}/manifest.json")
     assert failed["errorType"] == InvalidData.__name__
     assert "manifest.checksum says" in failed["errorMessage"]
 
@@ -61,7 +97,4 @@ def test_a_delivery_that_is_not_whole_is_refused(deployed: Deployment) -> None:
 def test_the_same_event_twice_is_one_summary(deployed: Deployment, again: bool) -> None:
     delivery = delivered(deployed) if not again else str(deployed.ask("inventory", "deliveries")[0]["manifest"])
     before = summary(deployed, delivery)
-    key = delivery.split("/", 3)[3].replace("manifest.json", "manifest.checksum")
-    event = {"detail": {"bucket": {"name": deployed.outputs["ReportsBucket"]}, "object": {"key": key}}}
-    answer = deployed.emulator.root("lambda").invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
-    assert json.loads(answer["Payload"].read()) == before
+    assert arrived(deployed, delivery) == before

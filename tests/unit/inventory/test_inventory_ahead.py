@@ -1,12 +1,19 @@
 """Work done ahead keeps its order, its bounds and its failures, whoever does what is left of it."""
 
+import os
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
-from brigade.inventory.ahead import ahead
+from brigade.errors import InvalidData
+from brigade.inventory import csvfile, open_delivery, read
+from brigade.inventory.ahead import ahead, cores
+from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, write
 
 
 def numbers(made: list[int], ends: int) -> Generator[int, None, None]:
@@ -39,6 +46,25 @@ def test_each_item_comes_once_and_in_order(depth: int) -> None:
     assert list(ahead(lambda: numbers([], 1000), depth)) == list(range(1000))
 
 
+def test_nothing_starts_before_it_is_asked_for() -> None:
+    made: list[int] = []
+    items = ahead(lambda: numbers(made, 8))
+    assert made == []
+    assert next(items) == 0
+    items.close()
+
+
+def test_what_fails_is_raised_behind_what_was_there_before_it() -> None:
+    def failing() -> Generator[int, None, None]:
+        yield from range(5)
+        raise LookupError("the sixth")
+
+    given: list[int] = []
+    with pytest.raises(LookupError, match="the sixth"):
+        given.extend(ahead(failing))
+    assert given == list(range(5))
+
+
 def test_what_fails_meanwhile_fails_where_it_would_be_given() -> None:
     def meanwhile(number: int) -> int:
         raise LookupError(number)
@@ -59,3 +85,46 @@ def test_closed_it_leaves_no_thread() -> None:
     items.close()
     assert threading.active_count() == before
     assert len(made) <= 3
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_a_row_is_counted_alike_whoever_parses_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    """Who takes rows slowly leaves the parsing to the thread that inflates."""
+    parsing, quick = set[int](), csvfile._quoted
+
+    def watched(*arguments: Any) -> Any:
+        parsing.add(threading.get_ident())
+        return quick(*arguments)
+
+    monkeypatch.setattr("brigade.inventory.rows.cores", lambda: 8)
+    monkeypatch.setattr(csvfile, "_quoted", watched)
+    written: list[tuple[str, ...]] = [
+        ("b", f"{number:0900d}", "", "true", "1", "2024-04-22T01:11:06.000Z", "e") for number in range(24_000)
+    ]
+    written[22_999] = written[22_999][:-1]
+    delivery = open_delivery(NO_S3, str(write(tmp_path, "CSV", SCHEMAS["CSV"], [csv_file(written)])))
+
+    def slowly() -> Iterator[str]:
+        for batch in read(delivery):
+            yield from batch["key"].to_pylist()
+            time.sleep(pause)
+
+    taken: list[str] = []
+    with pytest.raises(InvalidData, match=r"row 23000: .*Expected 7 columns, got 6"):
+        taken.extend(slowly())
+    assert taken == [key for _, key, *_ in written[: len(taken)]]
+    assert 20_000 < len(taken) < 23_000
+    assert len(parsing) == 2 or not pause
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux holds a process to some of its cores")
+def test_a_core_that_the_process_may_not_run_on_is_not_counted() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)

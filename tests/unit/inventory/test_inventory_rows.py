@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 import threading
 import tracemalloc
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.inventory import open_delivery, read
-from brigade.inventory.ahead import cores
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 ODD = [
@@ -54,17 +52,6 @@ def rows(manifest: Path, **options: Any) -> list[dict[str, Any]]:
 def keys(folder: Path, form: str, given: Sequence[str]) -> list[str]:
     delivery = of_keys(folder, form, given)
     return [key for batch in read(delivery, ["key"]) for key in batch["key"].to_pylist()]
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux holds a process to some of its cores")
-def test_a_core_that_the_process_may_not_run_on_is_not_counted() -> None:
-    allowed = os.sched_getaffinity(0)
-    assert cores() == len(allowed)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        assert cores() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
