@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
+from brigade.inventory.summary import Summary, keep
+from brigade.state import State
 from tests.local.deployment import Deployment
 
 FUNCTION = "brigade-dev-inventory-arrived"
@@ -64,6 +66,19 @@ def test_an_older_delivery_gives_what_it_gave_and_leaves_the_newest(deployed: De
     assert (older["objects_more"], older["bytes_more"]) == (1, 7)
     assert arrived(deployed, older["delivery"]) == older
     assert summary(deployed, newest["delivery"]) == newest
+
+
+def test_an_older_delivery_heard_of_late_has_no_differences_and_is_not_the_newest(deployed: Deployment) -> None:
+    state = State(deployed.emulator.root("s3"), deployed.outputs["StateBucket"])
+    older, newest = (
+        Summary(bucket="late", delivery=f"d{day}", taken=f"2026-11-0{day}", objects=day, bytes=day, bytes_by_class={})
+        for day in (1, 2)
+    )
+    assert keep(state, newest) == newest
+    assert keep(state, older) == older
+    kept = state.get("inventory/late/latest.json", Summary)
+    assert kept is not None
+    assert kept.value == newest
 
 
 def test_the_alarm_for_a_late_delivery_hears_of_each(deployed: Deployment) -> None:
