@@ -38,6 +38,32 @@ def test_athena_says_its_own_reason(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_who_waits_for_athena_is_told_how_far_it_is(lake: Lake) -> None:
+    partition = latest(lake.client("s3"), *lake.place).partition
+    sql = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT key FROM inventory", partition)
+    told: list[tuple[str, int]] = []
+    answer = athena.query(lake.client("athena"), lake.database, lake.database, sql, lambda *looked: told.append(looked))
+    assert answer.scanned > 0
+    assert told[-1] == ("SUCCEEDED", answer.scanned)
+    assert {state for state, _ in told[:-1]} <= {"QUEUED", "RUNNING"}
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_who_is_interrupted_leaves_no_query_running(lake: Lake) -> None:
+    hours = "SELECT count(*) FROM " + ", ".join(f"UNNEST(sequence(1, 10000)) AS t{n} (n{n})" for n in range(4))
+    client = lake.client("athena")
+
+    def interrupted(state: str, scanned: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        athena.query(client, lake.database, lake.database, hours, interrupted)
+    ids = client.list_query_executions(WorkGroup=lake.database)["QueryExecutionIds"]
+    found = client.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"]
+    assert [each["Status"]["State"] for each in found if each["Query"] == hours] == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_the_command_asks_both_engines(lake: Lake) -> None:
     sql = "SELECT key, size FROM inventory WHERE is_latest AND size > 0 ORDER BY key"
     here = lake.run("--json", "inventory", "sql", sql)

@@ -68,8 +68,10 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 
 def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
-    queue = Queue()
-    sent = send(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}")
+    queue, told = Queue(), list[int]()
+    sent = send(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}", told=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 2500
     assert sorted(queue.bodies) == sorted(f"s3://b/{key}" for key in KEYS)
     assert (sent.messages, sent.requests, queue.largest) == (2500, 250, 10)
     assert sent.dollars == pytest.approx(250 * 0.40 / 1e6)
