@@ -26,7 +26,7 @@ NEEDED_FOR = {
     Grant("delivery arrived", "s3:GetObject", "state/inventory/*"): "summarize_a_delivery",
     Grant("delivery arrived", "s3:ListBucket", "reports"): "summarize_a_delivery",
     Grant("delivery arrived", "s3:PutObject", "reports/queries/*"): "summarize_a_delivery",
-    Grant("delivery arrived", "s3:PutObject", "state/inventory/*"): "summarize_a_delivery",
+    Grant("delivery arrived", "s3:PutObject", "state/inventory/*"): "summarize_the_first_delivery",
     Grant("delivery arrived", "s3:ListBucket", "state"): "summarize_the_first_delivery",
     Grant("delivery arrived", "logs:CreateLogStream", "its log group"): "log_a_summary",
     Grant("delivery arrived", "logs:PutLogEvents", "its log group"): "log_a_summary",
