@@ -4,7 +4,6 @@ from pathlib import Path
 
 from aws_cdk import App, Environment, Stack
 
-from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.arrival import Arrival
@@ -28,6 +27,5 @@ class InventoryStack(Stack):
             reports=storage.reports,
             state=storage.state,
             key=storage.key,
-            tables=[table(), *(table(bucket.name) for bucket in settings.buckets)],
             root=root,
         )

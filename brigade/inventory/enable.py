@@ -9,16 +9,7 @@ from botocore.exceptions import ClientError
 
 from brigade.catalog import table, view
 from brigade.errors import BrigadeError, UsageError
-
-_TAKEN = (
-    "Description",
-    "TableType",
-    "Parameters",
-    "PartitionKeys",
-    "StorageDescriptor",
-    "ViewOriginalText",
-    "ViewExpandedText",
-)
+from brigade.inventory.table import given, located
 
 
 @dataclass(frozen=True)
@@ -99,9 +90,9 @@ def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
 
 def _table(lakes: dict[str, Any], location: str, bucket: str) -> dict[str, Any]:
     """Give the lake's table over the deliveries at ``location``."""
-    described = {**lakes["StorageDescriptor"], "Location": location}
+    storage = located(lakes["StorageDescriptor"], location)
     parameters = {**lakes["Parameters"], "storage.location.template": f"{location}hive/dt=${{dt}}/"}
-    return {**_described(lakes), "Name": table(bucket), "StorageDescriptor": described, "Parameters": parameters}
+    return {**given(lakes), "Name": table(bucket), "StorageDescriptor": storage, "Parameters": parameters}
 
 
 def _view(lakes: dict[str, Any], database: str, bucket: str) -> dict[str, Any]:
@@ -111,12 +102,7 @@ def _view(lakes: dict[str, Any], database: str, bucket: str) -> dict[str, Any]:
     read, instead = (f'"{database}"."{name}"' for name in (table(), table(bucket)))
     definition["originalSql"] = definition["originalSql"].replace(read, instead)
     text = base64.b64encode(json.dumps(definition).encode()).decode()
-    return {**_described(lakes), "Name": view(table(bucket)), "ViewOriginalText": f"{before}{text}{after}"}
-
-
-def _described(made: dict[str, Any]) -> dict[str, Any]:
-    """Give of a table what a new one takes: Glue adds what it knows of it, and refuses that in turn."""
-    return {key: made[key] for key in _TAKEN if key in made}
+    return {**given(lakes), "Name": view(table(bucket)), "ViewOriginalText": f"{before}{text}{after}"}
 
 
 def _refusal(error: ClientError, bucket: str) -> BrigadeError:

@@ -6,7 +6,8 @@ inventory, such as a job every month, is a rule on the event that it sends: sour
 
 What its role needs: on the reports bucket ``s3:GetObject`` of deliveries and ``s3:ListBucket``, and for Athena, which
 reads and writes as this function, ``s3:GetBucketLocation`` and Get and Put of ``queries/*``; the query's own actions on
-the workgroup, ``glue:GetTable`` and ``glue:GetDatabase``; on the state, ``inventory/*``; ``events:PutEvents``.
+the workgroup, ``glue:GetTable`` and ``glue:GetDatabase``; on the state, ``inventory/*``; ``events:PutEvents``. To say
+where the table's data is, ``glue:UpdateTable``, and ALTER on the table where Lake Formation governs the catalog.
 """
 
 import functools
@@ -17,12 +18,14 @@ import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from brigade.aws import Connection
 from brigade.catalog import table
 from brigade.inventory import athena
 from brigade.inventory.delivery import open_delivery
 from brigade.inventory.summary import SQL, Summary, keep
+from brigade.inventory.table import locate
 from brigade.state import State
 
 logger = Logger()
@@ -42,6 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     delivery = open_delivery(_client("s3"), f"s3://{bucket}/{key.rpartition('/')[0]}/manifest.json")
     source, database = delivery.manifest.source_bucket, os.environ["BRIGADE_DATABASE"]
     name = table(None if source == os.environ["BRIGADE_LAKE_BUCKET"] else source)
+    _locate(database, name)
     statement = athena.statement(_client("glue"), database, name, SQL, delivery.partition)
     answer = athena.query(_client("athena"), os.environ["BRIGADE_WORKGROUP"], database, statement)
     rows = list(answer.rows)
@@ -72,6 +76,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _client("events").put_events(Entries=[sent])
     logger.info("summarized", extra={"summary": document})
     return document
+
+
+def _locate(database: str, name: str) -> None:
+    """Have the table say where its data is before it is read.
+
+    It is done with each delivery, before which there is nothing to read, since a deployment that changes the table
+    takes it away. The table's own location holds the data too, so a refusal is logged and costs nobody the summary.
+    """
+    try:
+        if locate(_client("glue"), database, name):
+            logger.info("located", extra={"table": name})
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("AccessDeniedException", "ConcurrentModificationException"):
+            raise
+        logger.warning("not located", extra={"table": name, "refused": str(error)})
 
 
 @functools.cache

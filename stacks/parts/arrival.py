@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.asking import allow_asking
@@ -32,10 +33,9 @@ class Arrival(Construct):
         reports: s3.IBucket,
         state: s3.IBucket,
         key: kms.IKey | None,
-        tables: list[str],
         root: Path,
     ) -> None:
-        """Arguments: ``tables``, the names of those that deliveries are read by; ``root``, the repository."""
+        """Arguments: ``root``, the repository."""
         super().__init__(scope, construct_id)
         stage, prefix = settings.stage, settings.inventory.prefix
         made = Function(
@@ -55,10 +55,14 @@ class Arrival(Construct):
         )
         role = made.role
         allow_list(role, reports, state)
-        allow_asking(role, stage=stage, deliveries=prefix, reports=reports, tables=tables)
+        allow_asking(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
         allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
         stack = Stack.of(self)
+        glue = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
+        whole = ["catalog", f"database/{names.database(stage)}", names.table(stage, f"{table()}*")]
+        because = "Deliveries arrive of buckets too that `inventory enable` has added, and with them their tables."
+        allow(role, ["glue:UpdateTable"], [f"{glue}:{what}" for what in whole], because=because)
         bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
         allow(role, ["events:PutEvents"], [bus])
         self._start(made, reports, prefix)

@@ -1,7 +1,5 @@
 """Who may ask Athena of the deliveries."""
 
-from collections.abc import Sequence
-
 from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 
@@ -9,10 +7,11 @@ from stacks import names
 from stacks.parts.role import Grantee, allow, allow_objects, arn
 
 
-def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.IBucket, tables: Sequence[str]) -> None:
-    """Let ``grantee`` query ``tables`` in the stage's workgroup: Athena reads and writes as whoever asks.
+def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.IBucket, table: str) -> None:
+    """Let ``grantee`` query ``table`` in the stage's workgroup: Athena reads and writes as whoever asks.
 
-    Arguments: ``deliveries``, the prefix of the inventories in ``reports``. Projected partitions are asked of nobody.
+    Arguments: ``deliveries``, the prefix of the inventories in ``reports``; ``table``, its name or a pattern. Projected
+    partitions are asked of nobody.
     """
     stack = Stack.of(grantee)
 
@@ -27,4 +26,5 @@ def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.I
     allow(grantee, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])
     above = [named("glue", what) for what in ("catalog", f"database/{database}")]
     allow(grantee, ["glue:GetDatabase"], above)
-    allow(grantee, ["glue:GetTable"], [*above, *(named("glue", f"table/{database}/{name}") for name in tables)])
+    because = "Tables are made by `inventory enable` too; nothing else in the stage's own database has such a name."
+    allow(grantee, ["glue:GetTable"], [*above, named("glue", names.table(stage, table))], because=because)

@@ -6,10 +6,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from brigade.catalog import table as table_name
+from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts import table
 from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
 
 
@@ -67,8 +66,8 @@ class OperatorPolicy(iam.ManagedPolicy):
         database = names.database(stage)
         above = [self._arn("glue", what) for what in ("catalog", f"database/{database}")]
         allow(self, ["glue:GetDatabase"], above)
-        tables = [table.NAME, *(table_name(bucket.name) for bucket in settings.buckets)]
-        allow(self, ["glue:GetTable"], [*above, *(self._arn("glue", f"table/{database}/{name}") for name in tables)])
+        because = "Tables are made by `inventory enable` too; nothing else in the stage's own database has such a name."
+        allow(self, ["glue:GetTable"], [*above, self._arn("glue", names.table(stage, f"{table()}*"))], because=because)
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 

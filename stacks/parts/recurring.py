@@ -86,7 +86,7 @@ class Recurring(Construct):
     def _allow(self, settings: Settings, *, reports: s3.IBucket, state: s3.IBucket, job_role: iam.IRole) -> None:
         prefix = settings.inventory.prefix
         role = self._made.role
-        allow_asking(role, stage=settings.stage, deliveries=prefix, reports=reports, tables=[table()])
+        allow_asking(role, stage=settings.stage, deliveries=prefix, reports=reports, table=table())
         allow_list(role, state)
         allow_objects(role, reports, ["manifests/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
         allow_objects(role, state, ["recurring/*"], "s3:GetObject", "s3:PutObject")

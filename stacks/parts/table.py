@@ -57,8 +57,9 @@ class InventoryTable(glue.CfnTable):
                 },
                 partition_keys=[glue.CfnTable.ColumnProperty(name="dt", type="string")],
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    # Lake Formation lets Athena read no further than a table's location, and the data that hive/
-                    # points to is beside it: so both. (AdditionalLocations is Glue's alone, not CloudFormation's.)
+                    # Lake Formation lets Athena read no further than a table's locations, and the data that hive/
+                    # points to is beside it: so both. AdditionalLocations, which is Glue's alone and not
+                    # CloudFormation's, is said with each delivery: brigade/inventory/table.py.
                     location=f"{deliveries}/",
                     columns=[
                         glue.CfnTable.ColumnProperty(name=column.name, type=column.text if csv else column.typed)

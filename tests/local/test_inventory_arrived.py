@@ -1,7 +1,10 @@
 """A delivery arrives: S3 tells EventBridge, the function keeps its figures, tells the bus, and is measured."""
 
 import json
+import os
+import subprocess
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from brigade.errors import InvalidData
 from brigade.inventory.summary import Summary, keep
 from brigade.state import State
-from tests.local.deployment import Deployment
+from tests.local.deployment import BRIGADE, Deployment
 
 FUNCTION = "brigade-dev-inventory-arrived"
 
@@ -96,6 +99,21 @@ def test_the_alarm_for_a_late_delivery_hears_of_each(deployed: Deployment) -> No
     before = heard()
     arrived(deployed, newest)
     assert heard() >= before + 1
+
+
+def test_a_bucket_that_the_command_enabled_is_summarized_and_asked_about_as_well(deployed: Deployment) -> None:
+    s3, bucket = deployed.emulator.root("s3"), f"enabled-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="old/one", Body=b"x" * 7)
+    owner = {**os.environ, **deployed.emulator.environment("root")}
+    enabling = [str(BRIGADE), "--stage", deployed.stage, "inventory", "enable", bucket, "--yes"]
+    done = subprocess.run(enabling, env=owner, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    deployed.ask("local", "deliver-inventory", bucket)
+    told = arrived(deployed, deployed.ask("inventory", "deliveries", "--bucket", bucket)["manifest"])
+    assert (told["bucket"], told["objects"], told["bytes"]) == (bucket, 1, 7)
+    sql = ["inventory", "sql", "SELECT key, size FROM inventory", "--bucket", bucket, "--engine", "athena"]
+    assert deployed.ask(*sql) == {"key": "old/one", "size": 7}
 
 
 def test_a_delivery_that_is_not_whole_is_refused(deployed: Deployment) -> None:

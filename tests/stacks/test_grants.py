@@ -109,7 +109,7 @@ OPERATOR = {
     "athena:GetQueryResults on athena workgroup/brigade-dev",
     "athena:StopQueryExecution on athena workgroup/brigade-dev",
     *(f"glue:GetDatabase on glue {what}" for what in ("catalog", "database/brigade_dev")),
-    *(f"glue:GetTable on glue {what}" for what in ("catalog", "database/brigade_dev", "table/brigade_dev/inventory")),
+    *(f"glue:GetTable on glue {what}" for what in ("catalog", "database/brigade_dev", "table/brigade_dev/inventory*")),
     "s3:CreateJob on *",
     "s3:ListJobs on *",
     "s3:DescribeJob on s3 job/*",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from brigade.inventory.table import given
 from tests.local.deployment import BRIGADE
 from tests.local.exercises.base import PATIENCE_S, Base, logged, soon, traced
 
@@ -29,6 +30,16 @@ class Inventories(Base):
         for key in self._keys(self._state, f"inventory/{self._lake}/"):
             self._s3.delete_object(Bucket=self._state, Key=key)
         self.summarize_a_delivery()
+
+    def say_where_the_data_is(self) -> None:
+        """Of a table that does not say it, as after a deployment that changed it; refused, the summary comes still."""
+        name = {"DatabaseName": f"brigade_{self._deployed.stage}", "Name": "inventory"}
+        glue = self._deployed.emulator.root("glue")
+        made = given(glue.get_table(**name)["Table"])
+        made["StorageDescriptor"].pop("AdditionalLocations", None)
+        glue.update_table(DatabaseName=name["DatabaseName"], TableInput=made)
+        self.summarize_a_delivery()
+        assert glue.get_table(**name)["Table"]["StorageDescriptor"].get("AdditionalLocations"), "it does not say it"
 
     def log_a_summary(self) -> None:
         with logged(self._deployed, self._deployed.name("inventory-arrived")):
