@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from brigade.inventory.table import locate
 from tests.local.deployment import Deployment
+from tests.local.exercises.base import logged
+from tests.local.grants import Grant, Policies
 from tests.local.test_inventory_arrived import arrived, delivered, summary
 
 DATABASE, TABLE = "brigade_dev", "inventory"
@@ -75,6 +77,19 @@ def test_said_already_it_is_not_written_again(deployed: Deployment, delivery: st
     before = glue.get_table(DatabaseName=DATABASE, Name=TABLE)["Table"]
     arrived(deployed, delivery)
     assert glue.get_table(DatabaseName=DATABASE, Name=TABLE)["Table"] == before
+
+
+def test_refused_it_costs_nobody_the_summary_and_is_logged(deployed: Deployment, delivery: str) -> None:
+    told = arrived(deployed, delivery)
+    before = described(deployed)
+    redeploy(deployed, "changed")
+    right = Grant("delivery arrived", "glue:UpdateTable", f"glue:table/{DATABASE}/inventory*")
+    with Policies(deployed).without(right), logged(deployed, deployed.name("inventory-arrived"), "not located"):
+        assert arrived(deployed, delivery) == told
+    assert "AdditionalLocations" not in described(deployed)["StorageDescriptor"]
+    redeploy(deployed, before["Description"])
+    arrived(deployed, delivery)
+    assert described(deployed) == before
 
 
 def test_a_table_that_is_changed_meanwhile_keeps_that_change(deployed: Deployment, delivery: str) -> None:

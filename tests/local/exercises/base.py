@@ -63,14 +63,15 @@ class Emulated(Protocol):
 
 
 @contextmanager
-def logged(deployed: Emulated, function: str) -> Iterator[None]:
-    """What the block does appears in the function's log group, in a stream of its own."""
+def logged(deployed: Emulated, function: str, holding: str = "") -> Iterator[None]:
+    """What the block does appears in the function's log group, in a stream of its own; a line of it has ``holding``."""
     logs = deployed.emulator.root("logs")
     settings = deployed.emulator.root("lambda").get_function_configuration(FunctionName=function)
     group = settings["LoggingConfig"]["LogGroup"]
 
     def lines() -> int:
-        return sum(len(page["events"]) for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group))
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return sum(holding in event["message"] for page in pages for event in page["events"])
 
     before = lines()
     yield
