@@ -30,8 +30,8 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
     """Look what there is, and give what has to be put; nothing is changed.
 
     Arguments: ``lake``, the lake's configuration as ``inventory.deliveries`` takes it; the new one is like it.
-    Fails with UsageError when the bucket has a configuration of that id with another destination, with BrigadeError
-    when AWS refuses to look.
+    Fails with UsageError when the bucket has a configuration of that id with another destination, or its table would be
+    that of another bucket; with BrigadeError when AWS refuses to look.
     """
     reports, prefix, source, name = lake
     try:
@@ -44,6 +44,7 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
     for each in listed.get("InventoryConfigurationList", []):
         if each["Id"] == name and each["Destination"] != like["Destination"]:
             raise UsageError(f"{bucket} has an inventory configuration {name!r} already, which goes elsewhere")
+    _refuse_anothers_table(glue, database, bucket)
     arn = f"arn:aws:s3:::{bucket}"
     conditions = {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"}
     statement = {
@@ -86,6 +87,19 @@ def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
                 glue.update_table(DatabaseName=database, TableInput=each)
     except ClientError as error:
         raise _refusal(error, planned.bucket) from error
+
+
+def _refuse_anothers_table(glue: Any, database: str, bucket: str) -> None:
+    """Fail with UsageError where the table of ``bucket`` is there and reads the deliveries of another one."""
+    try:
+        made = glue.get_table(DatabaseName=database, Name=table(bucket))["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return
+        raise _refusal(error, bucket) from error
+    other = made["StorageDescriptor"]["Location"].rstrip("/").split("/")[-2]
+    if other != bucket:
+        raise UsageError(f"the table of {bucket} would be {database}.{table(bucket)}, which is that of {other}")
 
 
 def _table(lakes: dict[str, Any], location: str, bucket: str) -> dict[str, Any]:

@@ -101,6 +101,11 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     )
     assert [statement for statement in after if statement in before] == before
     assert len(after) == len(before) + 1
+    alike = bucket.replace(".", "-")
+    s3.create_bucket(Bucket=alike)
+    refused = lake.run("inventory", "enable", alike, "--yes", check=False)
+    assert refused.returncode == 2
+    assert f"{lake.database}.{named}, which is that of {bucket}" in refused.stderr.decode()
     run_local(lake.emulator.home, "deliver-inventory", bucket)
     sql = "SELECT key, size FROM inventory"
     here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
