@@ -66,8 +66,8 @@ class Inventories(Base):
             stderr=subprocess.DEVNULL,
         )
         with ended(asked):
-            soon(lambda: bool(running(athena, workgroup)), "no query runs")
-            begun = running(athena, workgroup)[0]
+            soon(lambda: bool(running(athena, workgroup, "UNNEST")), "no query runs")
+            begun = running(athena, workgroup, "UNNEST")[0]
             asked.send_signal(signal.SIGINT)
             asked.wait(PATIENCE_S)
         query = athena.get_query_execution(QueryExecutionId=begun)["QueryExecution"]
@@ -86,7 +86,9 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         process.wait()
 
 
-def running(athena: Any, workgroup: str) -> list[str]:
+def running(athena: Any, workgroup: str, holding: str) -> list[str]:
+    """The queries that run and have ``holding`` in their text: a delivery that arrives is counted by one of its own."""
     found = athena.list_query_executions(WorkGroup=workgroup)["QueryExecutionIds"]
     asked = [athena.get_query_execution(QueryExecutionId=query)["QueryExecution"] for query in found[:5]]
-    return [query["QueryExecutionId"] for query in asked if query["Status"]["State"] in {"QUEUED", "RUNNING"}]
+    under_way = [query for query in asked if query["Status"]["State"] in {"QUEUED", "RUNNING"}]
+    return [query["QueryExecutionId"] for query in under_way if holding in query["Query"]]
