@@ -19,7 +19,9 @@ class StorageStack(Stack):
         super().__init__(scope, names.stack(settings.stage, "storage"), env=env, description="Bucket Brigade: buckets")
         destroy = settings.removal == "destroy"
         keep = settings.retention
-        self.key = Key(self, "Key", destroy=destroy) if settings.encryption == "kms" else None
+        existing = [bucket.name for bucket in settings.buckets]
+        kms = settings.encryption == "kms"
+        self.key = Key(self, "Key", destroy=destroy, existing=existing) if kms else None
         self.lake = self._bucket("Lake", settings, versioned=True)
         self.reports = self._bucket(
             "Reports",
@@ -56,7 +58,7 @@ class StorageStack(Stack):
             source=self.lake,
             destination=self.reports,
             inventory=settings.inventory,
-            existing=[bucket.name for bucket in settings.buckets],
+            existing=existing,
         )
 
         CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)

@@ -115,12 +115,12 @@ def enable(
     from brigade.inventory import enable as enabling
 
     session: Session = context.obj
-    s3, glue, database = session.client("s3"), session.client("glue"), session.deployment["Database"]
-    planned = enabling.plan(s3, glue, session.connection.account(), database, place(session, None), bucket)
+    database = session.deployment["Database"]
+    planned = enabling.plan(session.client, session.connection.account(), database, place(session, None), bucket)
     shown = {
         "bucket": bucket,
         "configuration": planned.configuration,
-        f"statement in the policy of {planned.reports}": planned.statement,
+        **{f"statement in the policy of {consent.of}": consent.statement for consent in planned.consents},
         "tables": [f"{database}.{each['Name']}" for each in planned.tables],
     }
     if dry_run:
@@ -129,7 +129,7 @@ def enable(
     if not session.json:
         session.say("\n".join(f"{name}: {value}" for name, value in shown.items()))
     session.confirm("S3 takes $0.0025 for each million objects that it lists, and storage. Put these?", yes=yes)
-    enabling.apply(s3, glue, database, planned)
+    enabling.apply(session.client, database, planned)
     session.give(
         shown, f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}"
     )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from brigade.catalog import table, view
 from brigade.errors import BrigadeError, UsageError
+from brigade.inventory.consent import Consent, needed, put
 from brigade.inventory.table import given, located
 
 
@@ -17,27 +19,29 @@ class Plan:
     """What ``apply`` will put where: shown before it is done."""
 
     bucket: str
-    reports: str
     configuration: dict[str, Any]
-    statement: dict[str, Any]
-    policy: dict[str, Any]
-    """The reports bucket's whole policy, with the statement in it."""
+    consents: tuple[Consent, ...]
     tables: tuple[dict[str, Any], ...]
     """The Glue table over its deliveries, and the view over that, as the stacks make them."""
 
 
-def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, str, str], bucket: str) -> Plan:
+def plan(
+    client: Callable[[str], Any], account: str, database: str, lake: tuple[str, str, str, str], bucket: str
+) -> Plan:
     """Look what there is, and give what has to be put; nothing is changed.
 
-    Arguments: ``lake``, the lake's configuration as ``inventory.deliveries`` takes it; the new one is like it.
+    Arguments: ``client``, which gives AWS's client of a service by its name; ``lake``, the lake's configuration as
+    ``inventory.deliveries`` takes it: the new one is like it.
+
     Fails with UsageError when the bucket has a configuration of that id with another destination, or its table would be
     that of another bucket; with BrigadeError when AWS refuses to look.
     """
+    s3, glue = client("s3"), client("glue")
     reports, prefix, source, name = lake
     try:
         like = s3.get_bucket_inventory_configuration(Bucket=source, Id=name)["InventoryConfiguration"]
         listed = s3.list_bucket_inventory_configurations(Bucket=bucket)
-        policy = json.loads(s3.get_bucket_policy(Bucket=reports)["Policy"])
+        consents = needed(client, like["Destination"]["S3BucketDestination"]["Bucket"], prefix, bucket, account)
         made, over = (glue.get_table(DatabaseName=database, Name=name)["Table"] for name in (table(), view(table())))
     except ClientError as error:
         raise _refusal(error, bucket) from error
@@ -45,35 +49,24 @@ def plan(s3: Any, glue: Any, account: str, database: str, lake: tuple[str, str, 
         if each["Id"] == name and each["Destination"] != like["Destination"]:
             raise UsageError(f"{bucket} has an inventory configuration {name!r} already, which goes elsewhere")
     _refuse_anothers_table(glue, database, bucket)
-    arn = f"arn:aws:s3:::{bucket}"
-    conditions = {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"}
-    statement = {
-        "Sid": "InventoryOf" + "".join(word.capitalize() for word in table(bucket).split("_")[1:]),
-        "Effect": "Allow",
-        "Principal": {"Service": "s3.amazonaws.com"},
-        "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{reports}/{prefix}/*",
-        "Condition": {"ArnLike": {"aws:SourceArn": arn}, "StringEquals": conditions},
-    }
-    others = [each for each in policy["Statement"] if each.get("Sid") != statement["Sid"]]
     return Plan(
         bucket,
-        reports,
         {key: value for key, value in like.items() if key != "Filter"},
-        statement,
-        {**policy, "Statement": [*others, statement]},
+        consents,
         (_table(made, f"s3://{reports}/{prefix}/{bucket}/{name}/", bucket), _view(over, database, bucket)),
     )
 
 
-def apply(s3: Any, glue: Any, database: str, planned: Plan) -> None:
-    """Put the destination's consent, then the configuration, then the tables. Done twice, it is the same.
+def apply(client: Callable[[str], Any], database: str, planned: Plan) -> None:
+    """Put the destination's and its key's consent, then the configuration, then the tables. Done twice, it is the same.
 
     Fails with BrigadeError when AWS refuses; what was put before stays, and doing it again goes on.
     """
+    glue = client("glue")
     try:
-        s3.put_bucket_policy(Bucket=planned.reports, Policy=json.dumps(planned.policy))
-        s3.put_bucket_inventory_configuration(
+        for consent in planned.consents:
+            put(client, consent)
+        client("s3").put_bucket_inventory_configuration(
             Bucket=planned.bucket,
             Id=planned.configuration["Id"],
             InventoryConfiguration=planned.configuration,

@@ -44,8 +44,9 @@ class Stage:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def assembly(self, name: str, form: str, bucket: str) -> str:
-        given = {"removal": "destroy", "inventory": {"format": form}, "buckets": [{"name": bucket}]}
-        settings = load({"stages": {STAGE: given}}, stage=STAGE, target="local")
+        kept = {"removal": "destroy", "encryption": "kms"}
+        given = {"inventory": {"format": form}, "buckets": [{"name": bucket}]}
+        settings = load({"stages": {STAGE: kept | given}}, stage=STAGE, target="local")
         app = App(outdir=str(self._folder / name), analytics_reporting=False, context=dict(CONTEXT))
         add_stage(app, settings=settings, sources={}, operations={}, recurring={}, root=ROOT)
         app.synth()

@@ -115,3 +115,26 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     viewed = f"SELECT key, size FROM typed_{named} WHERE dt = '{partition}'"
     answer = athena.query(lake.client("athena"), lake.database, lake.database, viewed)
     assert list(answer.rows) == [("old/a b+c", 5)]
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_where_a_key_encrypts_the_command_has_it_consent_too(lake: Lake) -> None:
+    s3, kms, name = lake.client("s3"), lake.client("kms"), f"kept{uuid.uuid4().hex[:6]}"
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    (owner,) = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])["Statement"]
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    s3.put_bucket_encryption(Bucket=lake.reports, ServerSideEncryptionConfiguration={"Rules": [default]})
+    try:
+        # Alike, for whoever leaves out what no statement's name may have.
+        for bucket in (f"{name}1", f"{name}-1"):
+            s3.create_bucket(Bucket=bucket)
+            shown = json.loads(lake.run("--json", "inventory", "enable", bucket, "--yes").stdout)
+            assert f"arn:aws:s3:::{bucket}" in json.dumps(shown[f"statement in the policy of {key}"])
+        for bucket in (f"{name}1", f"{name}-1"):
+            run_local(lake.emulator.home, "deliver-inventory", bucket)
+            place = latest(s3, lake.reports, "inventory", bucket, "all").uri.removeprefix(f"s3://{lake.reports}/")
+            assert s3.head_object(Bucket=lake.reports, Key=place)["SSEKMSKeyId"] == key
+        policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+        assert owner in policy["Statement"], "the account's own right to the key stays"
+    finally:
+        s3.delete_bucket_encryption(Bucket=lake.reports)

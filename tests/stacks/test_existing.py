@@ -29,7 +29,7 @@ def synthesized(folder: Path, *buckets: dict[str, Any], root: Path = ROOT, **mor
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    return synthesized(tmp_path_factory.mktemp("assembly"), {"name": NAME})
+    return synthesized(tmp_path_factory.mktemp("assembly"), {"name": NAME}, encryption="kms")
 
 
 def test_no_bucket_is_made_and_the_function_may_do_one_thing(made: Synthesized) -> None:
@@ -58,7 +58,10 @@ def test_s3_may_deliver_its_inventory_and_it_has_a_table(made: Synthesized) -> N
         for statement in policy["PolicyDocument"]["Statement"]
         if statement.get("Sid") == "InventoryPolicy"
     ]
-    assert f":s3:::{NAME}" in json.dumps(consent["Condition"]["ArnLike"]["aws:SourceArn"])
+    (_, key) = made.one("storage", "AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    for statement in (consent, key):
+        _, existing = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+        assert existing["Fn::Join"][1][-1] == f":s3:::{NAME}"
     tables = {table["TableInput"]["Name"] for table in made.all("catalog", "AWS::Glue::Table").values()}
     old = "inventory_a_bucket_of_old"
     assert tables == {"inventory", "typed_inventory", old, f"typed_{old}"}
