@@ -48,11 +48,14 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ExistingBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A bucket of the same account and region that the stacks did not make: it gets an inventory, and nothing else."""
+    """A bucket of the same account and region that the stacks did not make: it gets an inventory beside its own."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     operations: Mapping[str, tuple[Annotated[str, Meta(min_length=1, max_length=1000)], ...]] = {}
-    """Which operations may read which of its keys (patterns such as ``photographs/*``), by the operation's name."""
+    """Which operations may do to which of its keys (patterns such as ``photographs/*``) what they declare that they do
+    in the lake, by the operation's name: one that only reads there reads here, one that deletes deletes."""
+    key: Annotated[str, Meta(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")] | None = None
+    """The ARN of the KMS key that encrypts its objects, where that is one of the account: those operations use it."""
 
 
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """The Batch Operations stack: what S3 runs over objects, and as whom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import App, CfnOutput, Environment, Stack
@@ -66,19 +66,32 @@ class BatchOperationsStack(Stack):
             concurrency=operation.concurrency,
             settings=settings,
         )
-        lake = storage.lake
-        allow_objects(made.role, lake, operation.reads, "s3:GetObject", "s3:GetObjectVersion")
-        # An operation that writes under a condition looks at what it writes, to settle a lost answer, and says so.
-        allow_objects(made.role, lake, operation.checks, "s3:GetObject")
-        allow_objects(made.role, lake, operation.writes, "s3:PutObject")
-        allow_objects(made.role, lake, operation.deletes, "s3:DeleteObject")
-        if operation.tags:
-            allow_objects(made.role, lake, operation.reads, "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
-            allow_objects(made.role, lake, operation.writes, "s3:PutObjectTagging")
-        allow_list(made.role, lake)
-        for bucket in settings.buckets:
-            allow_existing(made.role, bucket.name, bucket.operations.get(name, ()))
+        needed = _needed(operation)
+        for patterns, actions in needed:
+            allow_objects(made.role, storage.lake, patterns, *actions)
+        allow_list(made.role, storage.lake)
+        # What it does in the lake it may do in a bucket beside it, to the keys for which the settings name it.
+        does = list(dict.fromkeys(action for patterns, actions in needed if patterns for action in actions))
         uses = [*(["Decrypt"] if operation.content else []), *(["GenerateDataKey"] if operation.writes else [])]
         allow_key(made.role, storage.key, *uses)
+        for bucket in settings.buckets:
+            if granted := bucket.operations.get(name):
+                allow_existing(made.role, bucket.name, granted, *does)
+                allow_key(made.role, bucket.key, *uses)
         CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)
         return made.function
+
+
+def _needed(operation: Operation) -> list[tuple[Sequence[str], list[str]]]:
+    """Give what an operation does to which keys, as it declares."""
+    reads, writes = ["s3:GetObject", "s3:GetObjectVersion"], ["s3:PutObject"]
+    if operation.tags:
+        reads += ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
+        writes += ["s3:PutObjectTagging"]
+    return [
+        (operation.reads, reads),
+        # An operation that writes under a condition looks at what it writes, to settle a lost answer, and says so.
+        (operation.checks, ["s3:GetObject"]),
+        (operation.writes, writes),
+        (operation.deletes, ["s3:DeleteObject"]),
+    ]

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from aws_cdk import App, CustomResource, Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
 
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.function import Function
 from stacks.parts.inventory import fields
 from stacks.parts.package import Package
-from stacks.parts.role import allow
 from stacks.storage import StorageStack
 
 _TIMEOUT_S = 60
@@ -39,10 +39,13 @@ class ExistingStack(Stack):
             timeout_s=_TIMEOUT_S,
             settings=settings,
         )
-        arns = [f"arn:{self.partition}:s3:::{bucket.name}" for bucket in settings.buckets]
-        allow(made.role, ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"], arns)
         inventory = settings.inventory
         for bucket in settings.buckets:
+            # A policy a bucket: of one for all, the right to a bucket that leaves the list would go before the rest.
+            right = iam.Policy(self, f"Right-{bucket.name}", roles=[made.role])
+            actions = ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"]
+            of_bucket = [f"arn:{self.partition}:s3:::{bucket.name}"]
+            right.add_statements(iam.PolicyStatement(actions=actions, resources=of_bucket))
             resource = CustomResource(
                 self,
                 f"Inventory-{bucket.name}",
@@ -63,4 +66,4 @@ class ExistingStack(Stack):
                 },
             )
             # What removes the configuration must outlive it, its permissions as well.
-            resource.node.add_dependency(made)
+            resource.node.add_dependency(made, right)

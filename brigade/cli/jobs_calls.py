@@ -45,7 +45,9 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
     s3 = session.client("s3")
     try:
         if chosen.chosen:
-            done = submit_chosen(control(session), s3, selection.athena(session), plan, chosen.chosen, agree)
+            done = submit_chosen(
+                control(session), s3, selection.athena(session, plan.bucket), plan, chosen.chosen, agree
+            )
         else:
             done = submit_rows(control(session), s3, plan, chosen.rows, agree)
     except _DryRunEnds:

@@ -33,11 +33,13 @@ class Selecting:
     )
     manifest: Annotated[str | None, typer.Option(metavar="s3://…", help="Those of a CSV manifest.")] = None
     keys: Annotated[str | None, typer.Option(metavar="FILE|-", help="A key, or bucket<TAB>key, a line.")] = None
+    bucket: Annotated[str | None, typer.Option(help="Where they are: a bucket of the settings' list; the lake.")] = None
 
     @property
     def given(self) -> bool:
         """Whether anything was chosen so."""
-        return any(value is not None for value in (self.inventory, self.where, self.manifest, self.keys))
+        ways = (self.inventory, self.where, self.manifest, self.keys, self.bucket)
+        return any(value is not None for value in ways)
 
 
 @dataclass(frozen=True)

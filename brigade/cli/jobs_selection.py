@@ -26,6 +26,8 @@ class Selection:
     """Objects to come, in words what they are, and how: rows that pass here, or a query for Athena."""
 
     what: str
+    bucket: str
+    """The one that they must be in."""
     rows: "Selected" = ()
     chosen: "Chosen | None" = None
     whole: "Delivery | None" = None
@@ -45,7 +47,14 @@ def of(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
         return _of_inventory(session, selecting)
     if selecting.engine == "athena":
         raise UsageError("--engine athena selects from an inventory: it goes with --inventory and --where")
-    return _of_manifest(session, str(selecting.manifest)) if selecting.manifest else _of_keys(session, files, selecting)
+    if selecting.manifest:
+        return _of_manifest(session, selecting.manifest, where_of(session, selecting))
+    return _of_keys(session, files, selecting)
+
+
+def where_of(session: Session, selecting: Selecting) -> str:
+    """Give the bucket that the options name; the lake unless they do."""
+    return selecting.bucket or session.deployment["LakeBucket"]
 
 
 def counted(session: Session, chosen: Selection, sample: int) -> "tuple[Summary, list[Row]]":
@@ -53,18 +62,18 @@ def counted(session: Session, chosen: Selection, sample: int) -> "tuple[Summary,
     from brigade.jobs.manifest import write
     from brigade.jobs.sample import first
 
-    lake = session.deployment["LakeBucket"]
     if chosen.chosen:
         from brigade.jobs.unload import count, some
 
-        asked = athena(session)
-        return count(asked, chosen.chosen, lake), some(asked, chosen.chosen, sample) if sample else []
+        asked = athena(session, chosen.bucket)
+        return count(asked, chosen.chosen, chosen.bucket), some(asked, chosen.chosen, sample) if sample else []
     rows: list[Row] = []
-    return write(first(chosen.rows, sample, rows), lake, len), rows
+    return write(first(chosen.rows, sample, rows), chosen.bucket, len), rows
 
 
-def athena(session: Session) -> "Athena":
-    """Give the Athena of the stage, over the lake's inventory."""
+def athena(session: Session, bucket: str) -> "Athena":
+    """Give the Athena of the stage, over the inventory of ``bucket``."""
+    from brigade.catalog import table
     from brigade.jobs.unload import Athena
 
     deployed = session.deployment
@@ -73,7 +82,7 @@ def athena(session: Session) -> "Athena":
         session.client("glue"),
         deployed["Workgroup"],
         deployed["Database"],
-        deployed["InventoryTable"],
+        deployed["InventoryTable"] if bucket == deployed["LakeBucket"] else table(bucket),
     )
 
 
@@ -82,22 +91,23 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
     from brigade.jobs import selection
 
     s3, deployed = session.client("s3"), session.deployment
-    lake = (deployed["ReportsBucket"], deployed["InventoryPrefix"], deployed["LakeBucket"], deployed["InventoryId"])
+    bucket = where_of(session, selecting)
+    place = (deployed["ReportsBucket"], deployed["InventoryPrefix"], bucket, deployed["InventoryId"])
     newest = selecting.inventory in (None, "latest")
-    delivery = inventories.latest(s3, *lake) if newest else inventories.open_delivery(s3, str(selecting.inventory))
+    delivery = inventories.latest(s3, *place) if newest else inventories.open_delivery(s3, str(selecting.inventory))
     where = selecting.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery
     if selecting.engine == "athena":
         from brigade.jobs.unload import choose
 
-        if delivery.manifest.source_bucket != deployed["LakeBucket"]:
-            raise UsageError(f"{delivery.uri} is not of the lake, whose deliveries Athena reads here")
-        return Selection(what, chosen=choose(delivery, where), whole=whole)
-    return Selection(what, rows=selection.of_delivery(delivery, where), whole=whole)
+        if delivery.manifest.source_bucket != bucket:
+            raise UsageError(f"{delivery.uri} is not of {bucket}, whose deliveries Athena is asked of; see --bucket")
+        return Selection(what, bucket, chosen=choose(delivery, where), whole=whole)
+    return Selection(what, bucket, rows=selection.of_delivery(delivery, where), whole=whole)
 
 
-def _of_manifest(session: Session, manifest: str) -> Selection:
+def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     from brigade.jobs import manifest as manifests
     from brigade.s3 import Location
     from brigade.s3.read import stream
@@ -108,14 +118,15 @@ def _of_manifest(session: Session, manifest: str) -> Selection:
     if not place.key:
         raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
     pieces = stream(session.client("s3"), place.bucket, place.key)
-    return Selection(f"manifest {manifest}", rows=manifests.read(pieces, manifest))
+    return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
 
 
 def _of_keys(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
     from brigade.jobs import selection
 
     lines, name = _lines(str(selecting.keys), files)
-    return Selection(f"keys of {name}", rows=selection.of_keys(lines, session.deployment["LakeBucket"], name))
+    bucket = where_of(session, selecting)
+    return Selection(f"keys of {name}", bucket, rows=selection.of_keys(lines, bucket, name))
 
 
 def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:

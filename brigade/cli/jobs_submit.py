@@ -85,6 +85,8 @@ def submit(
     arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
     _check(going)
     function, own = calls.work(session, operation, declared, arguments)
+    if own and selecting.bucket:
+        raise UsageError("operations of S3's own are granted on the lake alone; --bucket is for the stage's")
     deployed, control = session.deployment, calls.control(session)
     plan = Plan(
         stage=session.stage,
@@ -93,14 +95,14 @@ def submit(
         arguments=arguments,
         own=own,
         what="",
-        lake=deployed["LakeBucket"],
+        bucket=selection.where_of(session, selecting),
         reports=deployed["ReportsBucket"],
         role_arn=deployed["JobRoleArn"],
         priority=going.priority,
     )
     listed = listing.filter
     if listed and selecting.given:
-        raise UsageError("--prefix and the like are listed by S3, and go with no other way to select")
+        raise UsageError("--prefix and the like are listed by S3, of the lake, and go with no other way to select")
     with ExitStack() as files:
         if listed:
             plan = replace(plan, what=listed.words)
@@ -135,7 +137,7 @@ def retry(
         described,
         stage=session.stage,
         functions=deployed.named("Operation"),
-        lake=deployed["LakeBucket"],
+        bucket=deployed["LakeBucket"],
         reports=deployed["ReportsBucket"],
         role_arn=deployed["JobRoleArn"],
         priority=going.priority,
@@ -145,7 +147,8 @@ def retry(
     if first is None:
         session.give({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return
-    chosen = selection.Selection(plan.what, rows=itertools.chain([first], rows))
+    plan = replace(plan, bucket=first.bucket)  # the job's own, which may be one beside the lake
+    chosen = selection.Selection(plan.what, plan.bucket, rows=itertools.chain([first], rows))
     declared = selection.submitted(plan.operation)
     _follow(session, declared, calls.submit(session, declared, plan, chosen, going), going)
 

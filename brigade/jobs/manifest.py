@@ -32,7 +32,7 @@ def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Su
     """Write the manifest of ``selected`` to ``out`` in blocks of about 1 MiB, and say what it holds.
 
     Either every row has a version or none, as S3 wants it. Fails with UsageError when there is no row, or a row is of
-    another bucket than ``bucket``, the only one that the operations may read.
+    another bucket than ``bucket``: one job is over one bucket, which its operation is granted.
     """
     summary, text = Summary(), io.BytesIO()
     for part in selected:
@@ -44,7 +44,7 @@ def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Su
         if stranger := _stranger(part, bucket):
             at, other = stranger
             raise UsageError(
-                f"object {summary.objects + at + 1} is in bucket {other!r}; operations of this stage read {bucket!r}"
+                f"object {summary.objects + at + 1} is in bucket {other!r} and the job is over {bucket!r}; see --bucket"
             )
         summary.add(part)
         text.write(_line(part) if isinstance(part, Row) else part.lines(bucket))

@@ -91,7 +91,7 @@ class Recurrence:
         delivery, since = open_delivery(self.s3, kept.running), self._since(kept.done)
         chosen = choose(delivery, self.declared.where, since)
         try:
-            summary = count(self.athena, chosen, self.plan.lake)
+            summary = count(self.athena, chosen, self.plan.bucket)
         except NothingSelected:
             return None
         run = f"{self.name}-{delivery.taken:%Y%m%dT%H%M}-{_digest(self.plan.stage, kept.running, kept.done)}"

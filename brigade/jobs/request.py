@@ -28,7 +28,8 @@ class Plan:
     arguments: Mapping[str, str]
     what: str
     """The selection in words, for the job's description."""
-    lake: str
+    bucket: str
+    """That of its objects: the lake, or one that exists beside it."""
     reports: str
     role_arn: str
     priority: int = 10

@@ -42,7 +42,7 @@ def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: 
     with Writer(
         s3, plan.reports, key, condition=Absent(), content_type="text/csv", attributes=AS_S3_READS_IT
     ) as writer:
-        summary = write(selected, plan.lake, writer.write)
+        summary = write(selected, plan.bucket, writer.write)
         agree(summary)
     manifest = rows_manifest(plan, key, writer.written.etag, versions=summary.versions)
     return _created(control, plan, run, f"s3://{plan.reports}/{key}", summary, {"Manifest": manifest})
@@ -54,7 +54,7 @@ def submit_chosen(control: Control, s3: Any, athena: Athena, plan: Plan, chosen:
     No row of a large selection passes through this machine: see ``unload.unload``. Declined, it leaves nothing. Fails
     with UsageError as ``unload.count`` does, and as ``submit`` does.
     """
-    summary = count(athena, chosen, plan.lake)
+    summary = count(athena, chosen, plan.bucket)
     agree(summary)
     run = new_run(plan)
     key = f"{MANIFESTS}/{run}.csv"
@@ -69,7 +69,7 @@ def submit_listed(control: Control, plan: Plan, chosen: Filter) -> Submitted:
     Cancelled then, it costs the job's fee. The object count is known by its description when it is Suspended.
     """
     run = new_run(plan)
-    generator = chosen.request(bucket_arn(plan, plan.lake), bucket_arn(plan, plan.reports), f"{MANIFESTS}/{run}")
+    generator = chosen.request(bucket_arn(plan, plan.bucket), bucket_arn(plan, plan.reports), f"{MANIFESTS}/{run}")
     place = f"s3://{plan.reports}/{MANIFESTS}/{run}/"
     return _created(control, plan, run, place, Summary(bytes=None), {"ManifestGenerator": generator}, confirm=True)
 
@@ -96,7 +96,7 @@ def passes(delivery: Delivery, plan: Plan) -> bool:
     return (
         manifest.format == "CSV"
         and "version_id" not in manifest.columns
-        and places == (plan.lake, plan.reports, plan.reports)
+        and places == (plan.bucket, plan.reports, plan.reports)
     )
 
 

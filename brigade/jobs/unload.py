@@ -97,7 +97,7 @@ def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
         raise NothingSelected("nothing is selected, so there is no job to make")
     for other in (first, last):
         if other != bucket:
-            raise UsageError(f"an object is in bucket {other!r}; operations of this stage read {bucket!r}")
+            raise UsageError(f"an object is in bucket {other!r} and the job is over {bucket!r}; see --bucket")
     if longest > KEY_CHARACTERS:
         raise UsageError(
             f"a key has {longest} characters when encoded; S3 takes {KEY_CHARACTERS} in a manifest, so leave it out: "

@@ -69,7 +69,7 @@ def _take(recurrence: Recurrence, event: dict[str, Any]) -> Progress:
     if "recurring" in event:
         plan, given = recurrence.plan, os.environ
         prefix, inventory = given["BRIGADE_INVENTORY_PREFIX"], given["BRIGADE_INVENTORY_ID"]
-        return recurrence.arrive(latest(recurrence.s3, plan.reports, prefix, plan.lake, inventory).uri)
+        return recurrence.arrive(latest(recurrence.s3, plan.reports, prefix, plan.bucket, inventory).uri)
     detail = event["detail"]
     if "serviceEventDetails" in detail:
         return recurrence.end(detail["serviceEventDetails"]["jobId"])
@@ -85,7 +85,7 @@ def _recurrence(name: str, declared: Recurring) -> Recurrence:
         function_arn=f"{given['BRIGADE_OPERATION_ARN']}{declared.operation}",
         arguments=declared.arguments,
         what="",
-        lake=given["BRIGADE_LAKE_BUCKET"],
+        bucket=given["BRIGADE_LAKE_BUCKET"],
         reports=given["BRIGADE_REPORTS_BUCKET"],
         role_arn=given["BRIGADE_JOB_ROLE"],
     )

@@ -43,17 +43,16 @@ def allow_objects(grantee: Grantee, bucket: s3.IBucket, patterns: Sequence[str],
         )
 
 
-def allow_existing(grantee: Grantee, name: str, patterns: Sequence[str]) -> None:
-    """Let ``grantee`` read the objects whose keys match ``patterns`` in a bucket that no stack made, and list it."""
-    if patterns:
-        bucket = f"arn:{Stack.of(grantee).partition}:s3:::{name}"
-        allow(
-            grantee,
-            ["s3:GetObject", "s3:GetObjectVersion"],
-            [f"{bucket}/{pattern}" for pattern in patterns],
-            because="The settings name the keys by pattern: the bucket's objects are not the stack's to know.",
-        )
-        allow(grantee, ["s3:ListBucket"], [bucket])
+def allow_existing(grantee: Grantee, name: str, patterns: Sequence[str], *actions: str) -> None:
+    """Let ``grantee`` do ``actions`` on the objects of ``patterns`` in a bucket that no stack made, and list it."""
+    bucket = f"arn:{Stack.of(grantee).partition}:s3:::{name}"
+    allow(
+        grantee,
+        actions,
+        [f"{bucket}/{pattern}" for pattern in patterns],
+        because="The settings name the keys by pattern: the bucket's objects are not the stack's to know.",
+    )
+    allow(grantee, ["s3:ListBucket"], [bucket])
 
 
 def allow_list(grantee: Grantee, *buckets: s3.IBucket) -> None:
@@ -65,10 +64,13 @@ def allow_list(grantee: Grantee, *buckets: s3.IBucket) -> None:
     allow(grantee, ["s3:ListBucket"], [arn(bucket) for bucket in buckets])
 
 
-def allow_key(grantee: Grantee, key: kms.IKey | None, *actions: str) -> None:
-    """Let ``grantee`` use the stage's key, if there is one: Decrypt reads, GenerateDataKey writes, parts need both."""
+def allow_key(grantee: Grantee, key: kms.IKey | str | None, *actions: str) -> None:
+    """Let ``grantee`` use a key, if there is one: Decrypt reads, GenerateDataKey writes, parts need both.
+
+    Arguments: ``key``, the stage's, or the ARN of one that no stack made.
+    """
     if key and actions:
-        allow(grantee, [f"kms:{action}" for action in actions], [key.key_arn])
+        allow(grantee, [f"kms:{action}" for action in actions], [key if isinstance(key, str) else key.key_arn])
 
 
 def allow_interfaces(grantee: Grantee) -> None:

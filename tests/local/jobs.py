@@ -18,7 +18,7 @@ def plan_of(deployed: Deployment, **changes: Any) -> Plan:
         function_arn=given["OperationVerify"],
         arguments={},
         what="a test",
-        lake=given["LakeBucket"],
+        bucket=given["LakeBucket"],
         reports=given["ReportsBucket"],
         role_arn=given["JobRoleArn"],
     )

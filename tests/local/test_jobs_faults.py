@@ -84,7 +84,7 @@ def test_a_job_that_s3_refuses_is_one_line(deployed: Deployment, changes: dict[s
     control = Control(deployed.emulator.operator("s3control"), "000000000000")
     asked, s3 = plan_of(deployed, **changes), deployed.emulator.operator("s3")
     with pytest.raises(BrigadeError) as refused:
-        submit(control, s3, asked, [Row(asked.lake, "a+b")], lambda _: None)
+        submit(control, s3, asked, [Row(asked.bucket, "a+b")], lambda _: None)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -100,7 +100,7 @@ def test_a_manifest_that_changes_after_the_submit_fails_the_job_and_says_why(dep
             return super().create(request)
 
     control, s3 = Tampered(deployed.emulator.operator("s3control"), "000000000000"), deployed.emulator.operator("s3")
-    job = submit(control, s3, plan_of(deployed), [Row(plan_of(deployed).lake, "a+b")], lambda _: None).id
+    job = submit(control, s3, plan_of(deployed), [Row(plan_of(deployed).bucket, "a+b")], lambda _: None).id
     assert deployed.run("jobs", "watch", job).returncode == 1
     shown = deployed.ask("jobs", "show", job)
     assert (shown["status"], shown["total"]) == ("Failed", 0)

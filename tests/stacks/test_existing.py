@@ -41,10 +41,12 @@ def test_no_bucket_is_made_and_the_function_may_do_one_thing(made: Synthesized) 
         "AWS::Logs::LogGroup",
         "Custom::BucketInventory",
     }
-    statements = made.one("existing", "AWS::IAM::Policy")["PolicyDocument"]["Statement"]
-    (granted,) = [statement for statement in statements if "s3:" in json.dumps(statement["Action"])]
+    rights = made.one("existing", "AWS::IAM::Policy", "Right")
+    (granted,) = rights["PolicyDocument"]["Statement"]
     assert granted["Action"] == ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"]
     assert granted["Resource"] == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, f":s3:::{NAME}"]]}
+    (others,) = (each for each in made.all("existing", "AWS::IAM::Policy").values() if each != rights)
+    assert "s3:" not in json.dumps(others["PolicyDocument"])
     resource = made.one("existing", "Custom::BucketInventory")
     assert (resource["Bucket"], resource["Id"], resource["ServiceTimeout"]) == (NAME, "lake", "300")
     assert len(resource["Fields"]) == 16
@@ -79,24 +81,41 @@ def test_each_bucket_has_an_alarm_of_its_own_for_a_late_delivery(made: Synthesiz
     }
 
 
-def test_an_operation_may_read_the_named_keys_and_no_others(tmp_path: Path, repository: Path) -> None:
-    granted = {"name": NAME, "operations": {"look": ["photographs/*", "scans/*.tif"]}}
-    made = synthesized(tmp_path, granted, root=repository, queues=["keys", "keys.fifo"])
-    statements = made.one("batch-operations", "AWS::IAM::Policy", "OperationLook")["PolicyDocument"]["Statement"]
-    theirs = [each for each in statements if NAME in json.dumps(each["Resource"])]
-    found = {
-        (action, resource["Fn::Join"][1][-1].partition(":s3:::")[2])
-        for each in theirs
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234"
+
+
+def granted(made: Synthesized, name: str) -> set[tuple[str, str]]:
+    """What the operation may do with the existing bucket, its keys, and the key that encrypts them."""
+    statements = made.one("batch-operations", "AWS::IAM::Policy", f"Operation{name}")["PolicyDocument"]["Statement"]
+    return {
+        (action, resource if resource == KEY else resource["Fn::Join"][1][-1].partition(":s3:::")[2])
+        for each in statements
         for action in as_list(each["Action"])
         for resource in as_list(each["Resource"])
-        if NAME in json.dumps(resource)
+        if NAME in json.dumps(resource) or resource == KEY
     }
+
+
+def test_an_operation_may_do_what_it_declares_to_the_named_keys_and_no_others(tmp_path: Path, repository: Path) -> None:
+    operations = {"look": ["photographs/*", "scans/*.tif"]}
+    made = synthesized(tmp_path / "reads", {"name": NAME, "operations": operations}, root=repository)
     reading = ("s3:GetObject", "s3:GetObjectVersion")
     keys = {(action, f"{NAME}/{key}") for action in reading for key in ("photographs/*", "scans/*.tif")}
-    assert found - {("s3:ListBucket", NAME)} == keys
-    others = made.one("batch-operations", "AWS::IAM::Policy", "OperationMake")
-    assert NAME not in json.dumps(others), "an operation that is not named reads nothing of it"
-    # The operator sends keys to the queues of the settings, and to no other.
+    assert granted(made, "Look") == keys | {("s3:ListBucket", NAME)}
+    assert granted(made, "Make") == set(), "an operation that is not named reads nothing of it"
+    kept = {"name": NAME, "operations": {"make": ["films/*"]}, "key": KEY}
+    writes = synthesized(tmp_path / "writes", kept, root=repository)
+    assert granted(writes, "Make") == {
+        *((action, f"{NAME}/films/*") for action in (*reading, "s3:PutObject")),
+        ("s3:ListBucket", NAME),
+        ("kms:Decrypt", KEY),
+        ("kms:GenerateDataKey", KEY),
+    }
+    assert granted(writes, "Look") == set()
+
+
+def test_the_operator_sends_keys_to_the_queues_of_the_settings(tmp_path: Path, repository: Path) -> None:
+    made = synthesized(tmp_path, {"name": NAME}, root=repository, queues=["keys", "keys.fifo"])
     (policy,) = made.all("operator", "AWS::IAM::ManagedPolicy").values()
     (sending,) = [each for each in policy["PolicyDocument"]["Statement"] if "sqs" in json.dumps(each)]
     assert sending["Action"] == "sqs:SendMessage"

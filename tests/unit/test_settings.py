@@ -53,7 +53,7 @@ def test_what_is_given_is_taken_and_the_rest_is_default() -> None:
     ("given", "says"),
     [
         ({"colour": "red"}, ".colour: unknown key; there are account, region, removal, encryption,"),
-        ({"buckets": [{"name": "abc", "tags": 1}]}, ".buckets[0].tags: unknown key; there are name, operations"),
+        ({"buckets": [{"name": "abc", "tags": 1}]}, ".buckets[0].tags: unknown key; there are name, operations, key"),
         ({"own_operations": ["tag", "delete"]}, ".own_operations[1]: invalid enum value 'delete'; it takes acl,"),
         ({"retention": {"log": 3}}, ".retention.log: unknown key; there are deliveries, job_reports,"),
         ({"removal": "keep"}, ".removal: invalid enum value 'keep'; it takes destroy, retain"),

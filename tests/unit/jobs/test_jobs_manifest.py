@@ -104,7 +104,7 @@ def test_the_summary_counts_and_samples() -> None:
 def test_nothing_selected_and_another_bucket_are_refused() -> None:
     with pytest.raises(UsageError, match="nothing is selected"):
         written([])
-    with pytest.raises(UsageError, match="object 2 is in bucket 'other'; operations of this stage read 'lake'"):
+    with pytest.raises(UsageError, match="object 2 is in bucket 'other' and the job is over 'lake'; see --bucket"):
         written([Row("lake", "a"), Row("other", "b")])
 
 

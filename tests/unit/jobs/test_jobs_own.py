@@ -107,7 +107,7 @@ def test_what_failed_of_one_is_retried_as_it_was() -> None:
         described,
         stage="dev",
         functions={},
-        lake="lake",
+        bucket="lake",
         reports="reports",
         role_arn="arn:aws:iam::1:role/r",
         priority=1,

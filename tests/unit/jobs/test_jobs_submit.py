@@ -61,7 +61,7 @@ def plan(**changes: Any) -> Plan:
         "function_arn": FUNCTION,
         "arguments": {},
         "what": "all\nof it",
-        "lake": "lake",
+        "bucket": "lake",
         "reports": "reports",
         "role_arn": ROLE,
     }
@@ -146,7 +146,7 @@ def again(described: dict[str, Any]) -> Plan:
         {"JobId": "parent", "CreationTime": None, **described},
         stage="dev",
         functions={"verify": FUNCTION},
-        lake="lake",
+        bucket="lake",
         reports="reports",
         role_arn=ROLE,
         priority=3,
