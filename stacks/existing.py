@@ -5,7 +5,7 @@ from pathlib import Path
 from aws_cdk import App, CustomResource, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 
-from brigade.settings import Settings
+from brigade.settings import Inventory, Settings
 from stacks import names
 from stacks.parts.function import Function
 from stacks.parts.inventory import fields
@@ -39,31 +39,33 @@ class ExistingStack(Stack):
             timeout_s=_TIMEOUT_S,
             settings=settings,
         )
-        inventory = settings.inventory
         for bucket in settings.buckets:
-            # A policy a bucket: of one for all, the right to a bucket that leaves the list would go before the rest.
-            right = iam.Policy(self, f"Right-{bucket.name}", roles=[made.role])
-            actions = ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"]
-            of_bucket = [f"arn:{self.partition}:s3:::{bucket.name}"]
-            right.add_statements(iam.PolicyStatement(actions=actions, resources=of_bucket))
-            resource = CustomResource(
-                self,
-                f"Inventory-{bucket.name}",
-                resource_type="Custom::BucketInventory",
-                service_token=made.function.function_arn,
-                # Without it, a function that never answers holds the deployment for an hour.
-                service_timeout=Duration.seconds(5 * _TIMEOUT_S),
-                properties={
-                    "Bucket": bucket.name,
-                    "Id": inventory.id,
-                    "Versions": inventory.versions,
-                    "Frequency": inventory.frequency,
-                    "Fields": fields(),
-                    "Format": inventory.format,
-                    "Prefix": inventory.prefix,
-                    "Destination": storage.reports.bucket_arn,
-                    "Account": self.account,
-                },
-            )
-            # What removes the configuration must outlive it, its permissions as well.
-            resource.node.add_dependency(made, right)
+            self._configure(bucket.name, made, settings.inventory, storage)
+
+    def _configure(self, bucket: str, made: Function, inventory: Inventory, storage: StorageStack) -> None:
+        """Have the function ``made`` put the configuration on ``bucket``, and take it away when this is gone."""
+        # A policy a bucket: of one for all, the right to a bucket that leaves the list would go before the rest.
+        right = iam.Policy(self, f"Right-{bucket}", roles=[made.role])
+        actions = ["s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"]
+        right.add_statements(iam.PolicyStatement(actions=actions, resources=[f"arn:{self.partition}:s3:::{bucket}"]))
+        resource = CustomResource(
+            self,
+            f"Inventory-{bucket}",
+            resource_type="Custom::BucketInventory",
+            service_token=made.function.function_arn,
+            # Without it, a function that never answers holds the deployment for an hour.
+            service_timeout=Duration.seconds(5 * _TIMEOUT_S),
+            properties={
+                "Bucket": bucket,
+                "Id": inventory.id,
+                "Versions": inventory.versions,
+                "Frequency": inventory.frequency,
+                "Fields": fields(),
+                "Format": inventory.format,
+                "Prefix": inventory.prefix,
+                "Destination": storage.reports.bucket_arn,
+                "Account": self.account,
+            },
+        )
+        # What removes the configuration must outlive it, its permissions as well.
+        resource.node.add_dependency(made, right)

@@ -25,7 +25,7 @@ class Old:
 
     def __init__(self, stage: Stage, bucket: Inventory) -> None:
         self.bucket = bucket
-        self._environment = {**os.environ, **stage.emulator.environment(), "BRIGADE_STAGE": STAGE}
+        self._environment = {**os.environ, **stage.emulator.environment()}
 
     def run(self, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         command = [str(BRIGADE), "--json", "--stage", STAGE, "jobs", *arguments]
