@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli import inventory_queue, inventory_sql
+from brigade.cli import inventory_enable, inventory_queue, inventory_sql
 from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
 from brigade.cli.session import Session
 
@@ -14,6 +14,8 @@ app.command("sql")(inventory_sql.sql)
 app.command("questions")(inventory_sql.questions)
 app.command("ask")(inventory_sql.ask)
 app.command("to-queue")(inventory_queue.to_queue)
+app.command("enable")(inventory_enable.enable)
+app.command("disable")(inventory_enable.disable)
 
 
 @app.command()
@@ -102,37 +104,6 @@ def diff(
     session.say(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
     result = difference(first, second)
     write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
-
-
-@app.command()
-def enable(
-    context: typer.Context,
-    bucket: Annotated[str, typer.Argument(help="A bucket of this account and region.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be put, and put nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
-    from brigade.inventory import enable as enabling
-
-    session: Session = context.obj
-    database = session.deployment["Database"]
-    planned = enabling.plan(session.client, session.connection.account(), database, place(session, None), bucket)
-    shown = {
-        "bucket": bucket,
-        "configuration": planned.configuration,
-        **{f"statement in the policy of {consent.of}": consent.statement for consent in planned.consents},
-        "tables": [f"{database}.{each['Name']}" for each in planned.tables],
-    }
-    if dry_run:
-        session.give(shown)
-        return
-    if not session.json:
-        session.say("\n".join(f"{name}: {value}" for name, value in shown.items()))
-    session.confirm("S3 takes $0.0025 for each million objects that it lists, and storage. Put these?", yes=yes)
-    enabling.apply(session.client, database, planned)
-    session.give(
-        shown, f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}"
-    )
 
 
 def _folder(uri: str) -> tuple[str, str, str, str]:

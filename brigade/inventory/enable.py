@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from brigade.catalog import table, view
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory.consent import Consent, needed, put
-from brigade.inventory.table import given, located
+from brigade.inventory.table import ENABLED, given, located
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Plan:
 
     bucket: str
     configuration: dict[str, Any]
-    consents: tuple[Consent, ...]
+    consents: list[Consent]
     tables: tuple[dict[str, Any], ...]
     """The Glue table over its deliveries, and the view over that, as the stacks make them."""
 
@@ -33,8 +33,8 @@ def plan(
     Arguments: ``client``, which gives AWS's client of a service by its name; ``lake``, the lake's configuration as
     ``inventory.deliveries`` takes it: the new one is like it.
 
-    Fails with UsageError when the bucket has a configuration of that id with another destination, or its table would be
-    that of another bucket; with BrigadeError when AWS refuses to look.
+    Fails with UsageError when the bucket has a configuration of that id with another destination, or its table is that
+    of another bucket or of the stacks; with BrigadeError when AWS refuses to look.
     """
     s3, glue = client("s3"), client("glue")
     reports, prefix, source, name = lake
@@ -44,11 +44,11 @@ def plan(
         consents = needed(client, like["Destination"]["S3BucketDestination"]["Bucket"], prefix, bucket, account)
         made, over = (glue.get_table(DatabaseName=database, Name=name)["Table"] for name in (table(), view(table())))
     except ClientError as error:
-        raise _refusal(error, bucket) from error
+        raise refusal(error, bucket) from error
     for each in listed.get("InventoryConfigurationList", []):
         if each["Id"] == name and each["Destination"] != like["Destination"]:
             raise UsageError(f"{bucket} has an inventory configuration {name!r} already, which goes elsewhere")
-    _refuse_anothers_table(glue, database, bucket)
+    _refuse_others_table(glue, database, bucket)
     return Plan(
         bucket,
         {key: value for key, value in like.items() if key != "Filter"},
@@ -79,26 +79,29 @@ def apply(client: Callable[[str], Any], database: str, planned: Plan) -> None:
                     raise
                 glue.update_table(DatabaseName=database, TableInput=each)
     except ClientError as error:
-        raise _refusal(error, planned.bucket) from error
+        raise refusal(error, planned.bucket) from error
 
 
-def _refuse_anothers_table(glue: Any, database: str, bucket: str) -> None:
-    """Fail with UsageError where the table of ``bucket`` is there and reads the deliveries of another one."""
+def _refuse_others_table(glue: Any, database: str, bucket: str) -> None:
+    """Fail with UsageError where the table of ``bucket`` is there and reads those of another, or the stacks made it."""
     try:
         made = glue.get_table(DatabaseName=database, Name=table(bucket))["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "EntityNotFoundException":
             return
-        raise _refusal(error, bucket) from error
+        raise refusal(error, bucket) from error
     other = made["StorageDescriptor"]["Location"].rstrip("/").split("/")[-2]
     if other != bucket:
         raise UsageError(f"the table of {bucket} would be {database}.{table(bucket)}, which is that of {other}")
+    if ENABLED not in made.get("Parameters", {}):
+        raise UsageError(f"{bucket} has its inventory of the stacks: it is among the settings' buckets")
 
 
 def _table(lakes: dict[str, Any], location: str, bucket: str) -> dict[str, Any]:
     """Give the lake's table over the deliveries at ``location``."""
     storage = located(lakes["StorageDescriptor"], location)
-    parameters = {**lakes["Parameters"], "storage.location.template": f"{location}hive/dt=${{dt}}/"}
+    there = {"storage.location.template": f"{location}hive/dt=${{dt}}/", ENABLED: "true"}
+    parameters = {**lakes["Parameters"], **there}
     return {**given(lakes), "Name": table(bucket), "StorageDescriptor": storage, "Parameters": parameters}
 
 
@@ -109,12 +112,15 @@ def _view(lakes: dict[str, Any], database: str, bucket: str) -> dict[str, Any]:
     read, instead = (f'"{database}"."{name}"' for name in (table(), table(bucket)))
     definition["originalSql"] = definition["originalSql"].replace(read, instead)
     text = base64.b64encode(json.dumps(definition).encode()).decode()
-    return {**given(lakes), "Name": view(table(bucket)), "ViewOriginalText": f"{before}{text}{after}"}
+    parameters = {**lakes["Parameters"], ENABLED: "true"}
+    named = {"Name": view(table(bucket)), "ViewOriginalText": f"{before}{text}{after}"}
+    return {**given(lakes), **named, "Parameters": parameters}
 
 
-def _refusal(error: ClientError, bucket: str) -> BrigadeError:
+def refusal(error: ClientError, bucket: str) -> BrigadeError:
+    """Give what to say where AWS refuses a call about the inventory of ``bucket``."""
     code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
     return BrigadeError(
         f"AWS refused {error.operation_name} for the inventory of {bucket} ({code}): {message}; "
-        "whoever enables one needs rights that the operator's policy does not have: use the account's own"
+        "whoever puts one or takes it away needs rights that the operator's policy does not have: use the account's own"
     )

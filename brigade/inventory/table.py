@@ -2,6 +2,8 @@
 
 from typing import Any
 
+ENABLED = "brigade.enabled"
+"""The parameter of a table that ``inventory enable`` made: the stacks' have none."""
 _TAKEN = (
     "Name",
     "Description",

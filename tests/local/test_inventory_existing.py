@@ -116,6 +116,21 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     answer = athena.query(lake.client("athena"), lake.database, lake.database, viewed)
     assert list(answer.rows) == [("old/a b+c", 5)]
 
+    shown = json.loads(lake.run("--json", "inventory", "disable", bucket, "--dry-run").stdout)
+    assert (shown["configuration"], len(shown["tables"])) == ("all", 2)
+    assert lake.run("inventory", "disable", bucket, check=False).returncode == 2
+    assert len(s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]) == 2
+    lake.run("inventory", "disable", bucket, "--yes")
+    assert json.loads(s3.get_bucket_policy(Bucket=lake.reports)["Policy"]) == json.loads(policy)
+    assert [
+        each["Id"] for each in s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]
+    ] == ["theirs"]
+    tables = {each["Name"] for each in lake.client("glue").get_tables(DatabaseName=lake.database)["TableList"]}
+    assert tables == {"inventory", "typed_inventory"}
+    assert latest(s3, lake.reports, "inventory", bucket, "all"), "what was delivered stays"
+    nothing = lake.run("inventory", "disable", bucket, "--yes", check=False)
+    assert (nothing.returncode, b"put nothing for" in nothing.stderr) == (1, True)
+
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_where_a_key_encrypts_the_command_has_it_consent_too(lake: Lake) -> None:
@@ -134,7 +149,10 @@ def test_where_a_key_encrypts_the_command_has_it_consent_too(lake: Lake) -> None
             run_local(lake.emulator.home, "deliver-inventory", bucket)
             place = latest(s3, lake.reports, "inventory", bucket, "all").uri.removeprefix(f"s3://{lake.reports}/")
             assert s3.head_object(Bucket=lake.reports, Key=place)["SSEKMSKeyId"] == key
+        lake.run("inventory", "disable", f"{name}1", "--yes")
         policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
-        assert owner in policy["Statement"], "the account's own right to the key stays"
+        assert len(policy["Statement"]) == 2
+        assert policy["Statement"][0] == owner, "the account's own right to the key stays"
+        assert f"arn:aws:s3:::{name}-1" in json.dumps(policy["Statement"][1])
     finally:
         s3.delete_bucket_encryption(Bucket=lake.reports)

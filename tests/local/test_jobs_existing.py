@@ -33,6 +33,11 @@ class Old:
             command, env=self._environment, input=given, capture_output=True, text=True, check=False, timeout=120
         )
 
+    def as_owner(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        owner = {**os.environ, **self.bucket.emulator.environment("root")}
+        command = [str(BRIGADE), "--stage", STAGE, *arguments]
+        return subprocess.run(command, env=owner, capture_output=True, text=True, check=False, timeout=120)
+
     def job(self, *arguments: str, given: str = "") -> str:
         """Run a job to its end and give its id."""
         done = self.run(*arguments, "--yes", "--watch", given=given)
@@ -128,6 +133,14 @@ def test_without_naming_it_its_objects_are_refused(old: Old) -> None:
     assert refused.returncode == 2
     assert f"object 1 is in bucket '{old.bucket.source}'" in refused.stderr
     assert "see --bucket" in refused.stderr
+
+
+def test_what_the_stacks_made_the_command_neither_puts_nor_takes_away(old: Old) -> None:
+    for verb, said in (("enable", "it is among the settings' buckets"), ("disable", "put nothing for")):
+        refused = old.as_owner("inventory", verb, old.bucket.source, "--yes")
+        assert refused.returncode in (1, 2)
+        assert said in refused.stderr
+    assert old.bucket.configurations().keys() == {"theirs", "lake"}
 
 
 def test_an_estimate_counts_it(old: Old) -> None:
