@@ -88,7 +88,7 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 def running(athena: Any, workgroup: str, holding: str) -> list[str]:
     """The queries that run and have ``holding`` in their text: a delivery that arrives is counted by one of its own."""
-    found = athena.list_query_executions(WorkGroup=workgroup)["QueryExecutionIds"]
-    asked = [athena.get_query_execution(QueryExecutionId=query)["QueryExecution"] for query in found[:5]]
+    found = athena.list_query_executions(WorkGroup=workgroup)["QueryExecutionIds"]  # here all, the oldest first
+    asked = [athena.get_query_execution(QueryExecutionId=query)["QueryExecution"] for query in found]
     under_way = [query for query in asked if query["Status"]["State"] in {"QUEUED", "RUNNING"}]
     return [query["QueryExecutionId"] for query in under_way if holding in query["Query"]]
