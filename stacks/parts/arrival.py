@@ -65,13 +65,16 @@ class Arrival(Construct):
         allow(role, ["glue:UpdateTable"], [f"{glue}:{what}" for what in whole], because=because)
         bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
         allow(role, ["events:PutEvents"], [bus])
-        self._start(made, reports, prefix)
+        self._start(made, reports, f"{prefix}/*/{settings.inventory.id}")
 
-    def _start(self, made: Function, reports: s3.IBucket, prefix: str) -> None:
-        """Have EventBridge start the function with each ``manifest.checksum`` below ``prefix``."""
+    def _start(self, made: Function, reports: s3.IBucket, folder: str) -> None:
+        """Have EventBridge start the function with each ``manifest.checksum`` below ``folder``, which is a pattern.
+
+        It is that of the stage's own configuration on any bucket: what somebody else has delivered beside it is theirs.
+        """
         written = {
             "bucket": {"name": [reports.bucket_name]},
-            "object": {"key": [{"wildcard": f"{prefix}/*/manifest.checksum"}]},
+            "object": {"key": [{"wildcard": f"{folder}/*/manifest.checksum"}]},
         }
         events.Rule(
             self,

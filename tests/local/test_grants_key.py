@@ -17,7 +17,7 @@ NEEDED_FOR = {
     Grant("delivery arrived", _WRITES, "key"): "summarize_a_delivery",
     Grant("ingest demo", _READS, "key"): "ingest_a_date_in_parts",
     Grant("ingest demo", _WRITES, "key"): "ingest_a_small_date",
-    Grant("job role", _READS, "key"): "verify_an_object",
+    Grant("job role", _READS, "key"): "verify_a_delivery_under_the_key",
     Grant("job role", _WRITES, "key"): "verify_an_object",
     Grant("jobs ended", _READS, "key"): "tell_of_a_failed_job",
     Grant("jobs ended", _WRITES, "key"): "tell_of_a_failed_job",

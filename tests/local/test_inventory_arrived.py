@@ -126,6 +126,23 @@ def test_a_delivery_that_is_not_whole_is_refused(deployed: Deployment) -> None:
     assert "manifest.checksum says" in failed["errorMessage"]
 
 
+def test_a_delivery_of_somebody_elses_configuration_is_not_summarized(deployed: Deployment) -> None:
+    """Put beside the stage's own, on the same bucket and below the same prefix; both are delivered at once."""
+    s3, lake, state = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"], deployed.outputs["StateBucket"]
+    own = s3.get_bucket_inventory_configuration(Bucket=lake, Id="lake")["InventoryConfiguration"]
+    beside = {**own, "Id": "beside"}
+    s3.put_bucket_inventory_configuration(Bucket=lake, Id="beside", InventoryConfiguration=beside)
+    try:
+        summary(deployed, delivered(deployed))
+    finally:
+        s3.delete_bucket_inventory_configuration(Bucket=lake, Id="beside")
+    reports = s3.list_objects_v2(Bucket=deployed.outputs["ReportsBucket"], Prefix=f"inventory/{lake}/beside/")
+    assert [item["Key"] for item in reports["Contents"] if item["Key"].endswith("manifest.checksum")]
+    for item in s3.list_objects_v2(Bucket=state, Prefix=f"inventory/{lake}/")["Contents"]:
+        kept = json.loads(s3.get_object(Bucket=state, Key=item["Key"])["Body"].read())
+        assert "/lake/" in kept["delivery"].removeprefix(f"s3://{deployed.outputs['ReportsBucket']}/inventory/{lake}")
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_the_same_event_twice_is_one_summary(deployed: Deployment, again: bool) -> None:
     delivery = delivered(deployed) if not again else str(deployed.ask("inventory", "deliveries")[0]["manifest"])

@@ -37,6 +37,28 @@ class Jobs(Base):
         job = self._deployed.ask("jobs", "submit", "verify", "--inventory", "latest", "--yes")
         assert self._deployed.run("jobs", "cancel", job["id"]).returncode == 0
 
+    def verify_a_delivery_under_the_key(self) -> None:
+        """One that S3 takes for the manifest as it is, of a configuration beside the stage's own, which is Parquet."""
+        reports = f"arn:aws:s3:::{self._reports}"
+        place = {"Bucket": reports, "AccountId": "000000000000", "Format": "CSV", "Prefix": "inventory"}
+        beside = {
+            "Id": "beside",
+            "IsEnabled": True,
+            "IncludedObjectVersions": "Current",
+            "Schedule": {"Frequency": "Daily"},
+            "Destination": {"S3BucketDestination": place},
+        }
+        self._s3.put_bucket_inventory_configuration(Bucket=self._lake, Id="beside", InventoryConfiguration=beside)
+        try:
+            self.deliver_the_inventory()
+        finally:
+            self._s3.delete_bucket_inventory_configuration(Bucket=self._lake, Id="beside")
+        folder = f"s3://{self._reports}/inventory/{self._lake}/beside"
+        given = self._deployed.ask("inventory", "deliveries", folder)
+        newest = (given[0] if isinstance(given, list) else given)["manifest"]
+        job = self._deployed.ask("jobs", "submit", "verify", "--inventory", newest, "--yes")
+        assert self._deployed.run("jobs", "cancel", job["id"]).returncode == 0
+
     def verify_a_version(self) -> None:
         assert self._job_over_version("verify", "photographs/d.jpg") == [("succeeded", "")]
 
