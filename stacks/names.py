@@ -18,11 +18,6 @@ def database(stage: str) -> str:
     return f"brigade_{stage.replace('-', '_')}"
 
 
-def table(stage: str, name: str) -> str:
-    """The resource of a table in it; with ``inventory*`` a pattern for those over the inventory of any bucket."""
-    return f"table/{database(stage)}/{name}"
-
-
 def workgroup(stage: str) -> str:
     """The Athena workgroup."""
     return f"brigade-{stage}"

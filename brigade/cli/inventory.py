@@ -7,6 +7,7 @@ import typer
 
 from brigade.cli import inventory_enable, inventory_queue, inventory_sql
 from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
+from brigade.cli.options import sharing
 from brigade.cli.session import Session
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
@@ -14,8 +15,8 @@ app.command("sql")(inventory_sql.sql)
 app.command("questions")(inventory_sql.questions)
 app.command("ask")(inventory_sql.ask)
 app.command("to-queue")(inventory_queue.to_queue)
-app.command("enable")(inventory_enable.enable)
-app.command("disable")(inventory_enable.disable)
+app.command("enable")(sharing(inventory_enable.enable))
+app.command("disable")(sharing(inventory_enable.disable))
 
 
 @app.command()

@@ -24,6 +24,14 @@ def place(session: Session, bucket: str | None) -> tuple[str, str, str, str]:
     return deployed["ReportsBucket"], deployed["InventoryPrefix"], source, deployed["InventoryId"]
 
 
+def table_of(session: Session, bucket: str | None) -> str:
+    """Give the Glue table over the inventory of ``bucket``, by default of the lake."""
+    from brigade.catalog import table
+
+    deployed = session.deployment
+    return deployed["InventoryTable"] if bucket in (None, deployed["LakeBucket"]) else table(bucket)
+
+
 def opened(session: Session, text: str, bucket: str | None = None) -> "Delivery":
     """Open ``latest`` or the delivery of an address."""
     from brigade import inventory

@@ -1,7 +1,9 @@
 """``brigade inventory enable|disable``: the inventory of a bucket that exists, by API, and away again."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,40 +11,43 @@ from brigade.cli.inventory_delivery import place
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.inventory.consent import Consent
+    from brigade.inventory import disable as disabling
+    from brigade.inventory import enable as enabling
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it is, and do nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+@dataclass(frozen=True)
+class Agreeing:
+    """Whether it is done, and whether that is asked for."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it is, and do nothing.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 
 
 def enable(
     context: typer.Context,
     bucket: Annotated[str, typer.Argument(help="A bucket of this account and region.")],
-    dry_run: DryRun = False,
-    yes: Yes = False,
+    agreeing: Agreeing,
 ) -> None:
     """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
     from brigade.inventory import enable as enabling
 
     session: Session = context.obj
-    database = session.deployment["Database"]
-    planned = enabling.plan(session.client, session.connection.account(), database, place(session, None), bucket)
-    tables = [f"{database}.{each['Name']}" for each in planned.tables]
-    shown = _shown(bucket, planned.configuration, planned.consents, tables)
-    question = "S3 takes $0.0025 for each million objects that it lists, and storage. Put these?"
-    if not _agreed(session, shown, question, dry_run=dry_run, yes=yes):
-        return
-    enabling.apply(session.client, database, planned)
-    session.give(
-        shown, f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}"
+    database, account = session.deployment["Database"], session.connection.account()
+    planned = enabling.plan(session.client, account, database, place(session, None), bucket)
+    _carry_out(
+        session,
+        planned,
+        agreeing,
+        "S3 takes $0.0025 for each million objects that it lists, and storage. Put these?",
+        partial(enabling.apply, session.client, database, planned),
+        f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}",
     )
 
 
 def disable(
     context: typer.Context,
     bucket: Annotated[str, typer.Argument(help="A bucket that `enable` was run for.")],
-    dry_run: DryRun = False,
-    yes: Yes = False,
+    agreeing: Agreeing,
 ) -> None:
     """Take away what `enable` put for a bucket; what was delivered stays, and what the stacks made."""
     from brigade.inventory import disable as disabling
@@ -50,26 +55,31 @@ def disable(
     session: Session = context.obj
     database = session.deployment["Database"]
     planned = disabling.plan(session.client, database, place(session, None), bucket)
-    tables = [f"{database}.{name}" for name in planned.tables]
-    shown = _shown(bucket, planned.configuration, planned.consents, tables)
-    if not _agreed(session, shown, "Take these away?", dry_run=dry_run, yes=yes):
-        return
-    disabling.apply(session.client, database, planned)
-    session.give(shown, f"disabled; what was delivered of {bucket} stays as long as any delivery")
+    done = f"disabled; what was delivered of {bucket} stays as long as any delivery"
+    apply = partial(disabling.apply, session.client, database, planned)
+    _carry_out(session, planned, agreeing, "Take these away?", apply, done)
 
 
-def _shown(bucket: str, configuration: object, consents: "Iterable[Consent]", tables: list[str]) -> dict[str, Any]:
-    """Give what is put for the inventory of a bucket, or taken away, as it is shown."""
-    statements = {f"statement in the policy of {consent.of}": consent.statement for consent in consents}
-    return {"bucket": bucket, "configuration": configuration, **statements, "tables": tables}
-
-
-def _agreed(session: Session, shown: dict[str, Any], question: str, *, dry_run: bool, yes: bool) -> bool:
-    """Show it and ask; False where it was to be shown alone."""
-    if dry_run:
+def _carry_out(
+    session: Session,
+    planned: "enabling.Plan | disabling.Plan",
+    agreeing: Agreeing,
+    question: str,
+    apply: Callable[[], None],
+    done: str,
+) -> None:
+    """Show what is planned, ask, and do it; with ``--dry-run`` show it alone."""
+    shown = {
+        "bucket": planned.bucket,
+        "configuration": planned.configuration,
+        **{f"statement in the policy of {consent.of}": consent.statement for consent in planned.consents},
+        "tables": [f"{session.deployment['Database']}.{name}" for name in planned.names],
+    }
+    if agreeing.dry_run:
         session.give(shown)
-        return False
+        return
     if not session.json:
         session.say("\n".join(f"{name}: {value}" for name, value in shown.items()))
-    session.confirm(question, yes=yes)
-    return True
+    session.confirm(question, yes=agreeing.yes)
+    apply()
+    session.give(shown, done)

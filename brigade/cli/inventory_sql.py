@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from brigade.cli.inventory_delivery import Bucket, opened
+from brigade.cli.inventory_delivery import Bucket, opened, table_of
 from brigade.cli.session import Session
 
 _TABLE_ROWS = 10_000  # a table is laid out whole in memory: a longer answer is several, each with its header
@@ -88,11 +88,10 @@ def _here(session: Session, query: str, delivery: str, bucket: str | None) -> No
 
 
 def _on_athena(session: Session, query: str, partition: str | None, bucket: str | None) -> None:
-    from brigade.catalog import table
     from brigade.inventory import athena
 
     deployed = session.deployment
-    name = table(bucket) if bucket else deployed["InventoryTable"]
+    name = table_of(session, bucket)
     statement = athena.statement(session.client("glue"), deployed["Database"], name, query, partition)
     with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
         answer = athena.query(

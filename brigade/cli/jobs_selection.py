@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brigade.cli.inventory_delivery import place, table_of
 from brigade.cli.jobs_options import Selecting
 from brigade.cli.session import Session
 from brigade.errors import UsageError
@@ -73,7 +74,6 @@ def counted(session: Session, chosen: Selection, sample: int) -> "tuple[Summary,
 
 def athena(session: Session, bucket: str) -> "Athena":
     """Give the Athena of the stage, over the inventory of ``bucket``."""
-    from brigade.catalog import table
     from brigade.jobs.unload import Athena
 
     deployed = session.deployment
@@ -82,7 +82,7 @@ def athena(session: Session, bucket: str) -> "Athena":
         session.client("glue"),
         deployed["Workgroup"],
         deployed["Database"],
-        deployed["InventoryTable"] if bucket == deployed["LakeBucket"] else table(bucket),
+        table_of(session, bucket),
     )
 
 
@@ -90,11 +90,13 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
     from brigade import inventory as inventories
     from brigade.jobs import selection
 
-    s3, deployed = session.client("s3"), session.deployment
-    bucket = where_of(session, selecting)
-    place = (deployed["ReportsBucket"], deployed["InventoryPrefix"], bucket, deployed["InventoryId"])
+    s3, bucket = session.client("s3"), where_of(session, selecting)
     newest = selecting.inventory in (None, "latest")
-    delivery = inventories.latest(s3, *place) if newest else inventories.open_delivery(s3, str(selecting.inventory))
+    delivery = (
+        inventories.latest(s3, *place(session, bucket))
+        if newest
+        else inventories.open_delivery(s3, str(selecting.inventory))
+    )
     where = selecting.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery

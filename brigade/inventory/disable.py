@@ -23,7 +23,8 @@ class Plan:
     configuration: str | None
     """Its id; None if there is none of ours."""
     consents: list[Consent]
-    tables: list[str]
+    names: list[str]
+    """Those of the tables."""
 
 
 def plan(client: Callable[[str], Any], database: str, lake: tuple[str, str, str, str], bucket: str) -> Plan:
@@ -60,7 +61,7 @@ def apply(client: Callable[[str], Any], database: str, planned: Plan) -> None:
             )
         for consent in planned.consents:
             put(client, consent)
-        for name in planned.tables:
+        for name in planned.names:
             _unless_gone(client("glue").delete_table, DatabaseName=database, Name=name)
     except ClientError as error:
         raise refusal(error, planned.bucket) from error

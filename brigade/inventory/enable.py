@@ -24,6 +24,11 @@ class Plan:
     tables: tuple[dict[str, Any], ...]
     """The Glue table over its deliveries, and the view over that, as the stacks make them."""
 
+    @property
+    def names(self) -> list[str]:
+        """Those of the tables."""
+        return [str(each["Name"]) for each in self.tables]
+
 
 def plan(
     client: Callable[[str], Any], account: str, database: str, lake: tuple[str, str, str, str], bucket: str

@@ -12,7 +12,7 @@ from constructs import Construct
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.asking import allow_asking
+from stacks.parts.asking import allow_asking, allow_table
 from stacks.parts.function import Function
 from stacks.parts.package import Package
 from stacks.parts.role import allow, allow_key, allow_list, allow_objects
@@ -58,11 +58,8 @@ class Arrival(Construct):
         allow_asking(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
         allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
+        allow_table(role, stage, f"{table()}*", "UpdateTable")
         stack = Stack.of(self)
-        glue = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
-        whole = ["catalog", f"database/{names.database(stage)}", names.table(stage, f"{table()}*")]
-        because = "Deliveries arrive of buckets too that `inventory enable` has added, and with them their tables."
-        allow(role, ["glue:UpdateTable"], [f"{glue}:{what}" for what in whole], because=because)
         bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
         allow(role, ["events:PutEvents"], [bus])
         self._start(made, reports, f"{prefix}/*/{settings.inventory.id}")

@@ -26,5 +26,19 @@ def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.I
     allow(grantee, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])
     above = [named("glue", what) for what in ("catalog", f"database/{database}")]
     allow(grantee, ["glue:GetDatabase"], above)
-    because = "Tables are made by `inventory enable` too; nothing else in the stage's own database has such a name."
-    allow(grantee, ["glue:GetTable"], [*above, named("glue", names.table(stage, table))], because=because)
+    allow_table(grantee, stage, table, "GetTable")
+
+
+def allow_table(grantee: Grantee, stage: str, table: str, action: str) -> None:
+    """Let ``grantee`` do an action of Glue's to a table, by its name or a pattern: Glue asks for what is above it too.
+
+    https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+    """
+    stack, database = Stack.of(grantee), names.database(stage)
+    glue = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
+    allow(
+        grantee,
+        [f"glue:{action}"],
+        [f"{glue}:{what}" for what in ("catalog", f"database/{database}", f"table/{database}/{table}")],
+        because="Tables are made by `inventory enable` too; nothing else in the stage's own database has such a name.",
+    )

@@ -9,6 +9,7 @@ from constructs import Construct
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
+from stacks.parts.asking import allow_table
 from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
 
 
@@ -66,8 +67,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         database = names.database(stage)
         above = [self._arn("glue", what) for what in ("catalog", f"database/{database}")]
         allow(self, ["glue:GetDatabase"], above)
-        because = "Tables are made by `inventory enable` too; nothing else in the stage's own database has such a name."
-        allow(self, ["glue:GetTable"], [*above, self._arn("glue", names.table(stage, f"{table()}*"))], because=because)
+        allow_table(self, stage, f"{table()}*", "GetTable")
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
         allow_objects(self, reports, ["queries/*"], "s3:PutObject")
 
