@@ -91,12 +91,10 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
     from brigade.jobs import selection
 
     s3, bucket = session.client("s3"), where_of(session, selecting)
-    newest = selecting.inventory in (None, "latest")
-    delivery = (
-        inventories.latest(s3, *place(session, bucket))
-        if newest
-        else inventories.open_delivery(s3, str(selecting.inventory))
-    )
+    if selecting.inventory in (None, "latest"):
+        delivery = inventories.latest(s3, *place(session, bucket))
+    else:
+        delivery = inventories.open_delivery(s3, str(selecting.inventory))
     where = selecting.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery

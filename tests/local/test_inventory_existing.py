@@ -2,12 +2,14 @@
 
 import json
 import uuid
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from brigade.inventory import athena, latest, read
+from brigade.errors import NotFound
+from brigade.inventory import athena, disable, latest, read
 from lambdas.inventory import configure
 from tests.local.configuring import cloudformation, wanted
 from tests.local.conftest import Emulator, run_local
@@ -156,3 +158,30 @@ def test_where_a_key_encrypts_the_command_has_it_consent_too(lake: Lake) -> None
         assert f"arn:aws:s3:::{name}-1" in json.dumps(policy["Statement"][1])
     finally:
         s3.delete_bucket_encryption(Bucket=lake.reports)
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+def test_what_a_deployment_has_made_its_own_is_not_taken_away(lake: Lake) -> None:
+    """It wrote the reports bucket's policy anew, so the configuration delivers by its consent; the tables are ours."""
+    s3, bucket = lake.client("s3"), f"listed-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    policy = s3.get_bucket_policy(Bucket=lake.reports)["Policy"]
+    lake.run("inventory", "enable", bucket, "--yes")
+    s3.put_bucket_policy(Bucket=lake.reports, Policy=policy)
+    planned = disable.plan(lake.client, lake.database, lake.place, bucket)
+    assert (planned.configuration, planned.consents, len(planned.names)) == (None, [], 2)
+    for _ in range(2):  # once more changes nothing
+        disable.apply(lake.client, lake.database, planned)
+    listed = s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]
+    assert [each["Id"] for each in listed] == ["all"]
+    with pytest.raises(NotFound, match="put nothing for"):
+        disable.plan(lake.client, lake.database, lake.place, bucket)
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_who_lacks_the_rights_is_told_whose_to_use(lake: Lake, verb: str) -> None:
+    lacking = replace(lake, environment=lake.emulator.environment())
+    refused = lacking.run("inventory", verb, "whose", "--yes", check=False)
+    assert refused.returncode == 1
+    assert b"use the account's own" in refused.stderr
