@@ -34,7 +34,7 @@ def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -
     with serving(answer) as api:
         deployed.serve("demo", api.url)
         before = executions(states, machine)
-        done = deployed.run("--json", "ingest", "backfill", "demo", *span, "--concurrency", "2")
+        done = deployed.run("--json", "ingest", "backfill", "demo", *span, "--concurrency", "2", "--yes")
         (execution,) = executions(states, machine) - before
         assert done.returncode == 1
         assert "1 of 6 dates failed" in done.stderr
@@ -42,7 +42,7 @@ def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -
         assert done.stdout.count('"failure":"InvalidData"') + done.stdout.count('"failure": "InvalidData"') == 1
         assert most == 2
         both.abort()  # the last date is asked for alone
-        again = deployed.ask("ingest", "backfill", "demo", *span)
+        again = deployed.ask("ingest", "backfill", "demo", *span, "--yes")
     assert [each["outcome"] for each in again].count("skipped") == 5
     assert [each["outcome"] for each in again].count("published") == 1
     assert states.list_map_runs(executionArn=execution)["mapRuns"], "no map is to be seen"
