@@ -5,12 +5,14 @@ folder that must be empty); https://docs.aws.amazon.com/AmazonS3/latest/userguid
 """
 
 # ruff: noqa: S608 - the pieces are names that this module knows, and a condition that the dialect has parsed
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from brigade.errors import NothingSelected, UsageError
 from brigade.inventory import athena, dialect
 from brigade.inventory.delivery import Delivery
+from brigade.jobs.manifest import outside_error
 from brigade.jobs.request import AS_S3_READS_IT
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, shown
 from brigade.jobs.summary import SAMPLES, Summary
@@ -19,6 +21,7 @@ from brigade.s3.condition import Absent
 from brigade.s3.list import listed
 from brigade.s3.settle import Written
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]")
 FOLDER = "queries/unload"
 """Where in the reports bucket Athena writes; the rule for query results clears it."""
 
@@ -83,14 +86,15 @@ def choose(delivery: Delivery, where: str | None = None, since: Delivery | None 
     return Chosen(sql, (delivery.partition, since.partition), versions)
 
 
-def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
+def count(asked: Athena, chosen: Chosen, bucket: str, reads: tuple[str, ...] = ("*",)) -> Summary:
     """Count a selection on Athena, with the first keys that it gives.
 
     Fails with UsageError, as ``manifest.write`` does, when nothing is selected, when an object is of another bucket
-    than ``bucket``, and when a key is longer than S3 takes.
+    than ``bucket``, when no pattern of ``reads`` matches a key, and when a key is longer than S3 takes.
     """
     figures = "count(*), count(size), coalesce(sum(size), 0), min(bucket), max(bucket), max(length(key_text))"
-    ((objects, sized, size, first, last, longest),) = asked.ask(
+    figures += f", min(CASE WHEN {_inside(reads)} THEN NULL ELSE key_text END)"
+    ((objects, sized, size, first, last, longest, outside),) = asked.ask(
         f"SELECT {figures} FROM ({chosen.sql}) AS chosen", chosen.partitions
     )
     if not objects:
@@ -98,6 +102,8 @@ def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
     for other in (first, last):
         if other != bucket:
             raise UsageError(f"an object is in bucket {other!r} and the job is over {bucket!r}; see --bucket")
+    if outside is not None:
+        raise outside_error(shown(outside), reads)
     if longest > KEY_CHARACTERS:
         raise UsageError(
             f"a key has {longest} characters when encoded; S3 takes {KEY_CHARACTERS} in a manifest, so leave it out: "
@@ -107,10 +113,25 @@ def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
     return Summary(int(objects), int(size) if sized == objects else None, chosen.versions, keys)
 
 
-def some(asked: Athena, chosen: Chosen, most: int) -> list[Row]:
-    """Give ``most`` objects of a selection, any of them."""
+def _inside(reads: tuple[str, ...]) -> str:
+    """Return a condition that holds where a pattern may match the key, as `key_text` encodes it.
+
+    Only characters that encode to themselves are compared; any other counts as `*`. So a key that is read is never
+    refused here; one that is not may pass, and its task then fails.
+    """
+    plain = ("".join(character if _PLAIN.fullmatch(character) else "%" for character in one) for one in reads)
+    likes = (one.replace("_", "!_") for one in plain)
+    return " OR ".join(f"key_text LIKE '{one}' ESCAPE '!'" for one in likes) or "FALSE"
+
+
+def some(asked: Athena, chosen: Chosen, most: int, seed: int | None = None) -> list[Row]:
+    """Return at most ``most`` objects of a selection: any of them, or with ``seed`` a random choice.
+
+    The same ``seed`` over the same selection gives the same objects.
+    """
+    order = "" if seed is None else f"ORDER BY md5(to_utf8(concat(key_text, '{seed:d}'))) "
     version = "version_id" if chosen.versions else "CAST(NULL AS varchar) AS version_id"
-    sql = f"SELECT bucket, key_text, {version}, size FROM ({chosen.sql}) AS chosen LIMIT {most:d}"
+    sql = f"SELECT bucket, key_text, {version}, size FROM ({chosen.sql}) AS chosen {order}LIMIT {most:d}"
     return [Row(*fields) for fields in asked.ask(sql, chosen.partitions)]
 
 
