@@ -122,10 +122,12 @@ def _one(sql: str) -> exp.Expr:
     # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        statements = [statement for statement in sqlglot.parse(_exact(sql), read="athena") if statement is not None]
+        found = sqlglot.parse(_exact(sql), read="athena")
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"the SQL does not parse: {first}") from error
+    # A comment behind a semicolon is a statement to sqlglot.
+    statements = [each for each in found if each is not None and not isinstance(each, exp.Semicolon)]
     if len(statements) != 1:
         raise UsageError(f"the SQL is {len(statements)} statements; it takes one")
     return statements[0]
