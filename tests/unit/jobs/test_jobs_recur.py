@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater, UsageError
+from brigade.inventory.delivery import stamped
 from brigade.jobs import recur
 from brigade.jobs.recur import Progress, Recurrence
 from brigade.jobs.request import Plan
@@ -48,7 +49,7 @@ class Place:
         if address in self.gone:
             raise NotFound(f"{address} is not there")
         manifest = SimpleNamespace(source_bucket=self.bucket, columns={})
-        return SimpleNamespace(uri=address, taken=recur.stamped(address), manifest=manifest)
+        return SimpleNamespace(uri=address, taken=stamped(address), manifest=manifest)
 
     def require_readable(self, delivery: Any) -> None:
         if delivery.uri in self.unreadable:
@@ -90,7 +91,7 @@ def recurrence(place: Place, kept: Progress | None) -> Recurrence:
     return Recurrence(
         name="nightly",
         declared=Recurring(operation="verify", where="size > 1", most_objects=100, most_dollars=1.0),
-        size=SimpleNamespace(memory_mib=256, price="read"),  # type: ignore[arg-type]  # what the price reads of it
+        size=SimpleNamespace(memory_mib=256, price="read"),  # what the price reads of it
         plan=plan,
         control=place,  # type: ignore[arg-type]  # two calls of it
         s3=None,
