@@ -81,6 +81,39 @@ def test_the_command_asks_both_engines(lake: Lake) -> None:
     assert b"The query names dt: Athena reads 1 of 1 deliveries." in pinned.stderr
 
 
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+@pytest.mark.parametrize(
+    ("stamp", "said"),
+    [("2199-11-23T21-32Z", "the table has whole hours from"), ("2026-10-01T01-00Z", "the table begins at")],
+)
+def test_a_delivery_that_the_projection_leaves_out_is_refused_not_empty(lake: Lake, stamp: str, said: str) -> None:
+    s3, newest = lake.client("s3"), latest(lake.client("s3"), *lake.place)
+    folder = f"inventory/{lake.lake}/all"
+    copied = {
+        f"{folder}/{newest.uri.split('/')[-2]}/{name}": f"{folder}/{stamp}/{name}"
+        for name in ("manifest.json", "manifest.checksum")
+    }
+    dt = stamp.replace("T", "-").removesuffix("Z")
+    copied[f"{folder}/hive/dt={newest.partition}/symlink.txt"] = f"{folder}/hive/dt={dt}/symlink.txt"
+    for source, target in copied.items():
+        s3.copy_object(Bucket=lake.reports, Key=target, CopySource={"Bucket": lake.reports, "Key": source})
+    try:
+        uri = f"s3://{lake.reports}/{folder}/{stamp}/manifest.json"
+        sql = ["inventory", "sql", "SELECT count(*) AS n FROM inventory"]
+        assert json.loads(lake.run("--json", *sql, "--delivery", uri).stdout)["n"] > 0
+        by_name = ["inventory", "sql", f"SELECT count(*) AS n FROM inventory WHERE dt = '{dt}'"]
+        for asked in ([*sql, "--delivery", uri], by_name):
+            refused = lake.run(*asked, "--engine", "athena", check=False)
+            assert (refused.returncode, refused.stdout) == (2, b"")
+            assert said in refused.stderr.decode()
+        mistyped = ["inventory", "sql", "SELECT count(*) AS n FROM inventory WHERE dt = '2026-11-2'"]
+        none = lake.run(*mistyped, "--engine", "athena", check=False)
+        assert (none.returncode, b"no delivery that there is" in none.stderr) == (1, True)
+    finally:
+        for target in copied.values():
+            s3.delete_object(Bucket=lake.reports, Key=target)
+
+
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)
 def test_both_engines_answer_each_question_alike(lake: Lake, question: Question) -> None:
     delivery = latest(lake.client("s3"), *lake.place)
