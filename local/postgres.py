@@ -41,10 +41,17 @@ class Postgres:
         *,
         database: str | None = None,
         settings: Mapping[str, str] | None = None,
+        binaries: Path | None = None,
+        locale: str = "C",
     ) -> None:
-        """Make the folder and its data, and start.
+        """Create the data folder and start the server.
 
-        Arguments: the superuser, ``database``, made beside ``postgres``, and settings of ``postgresql.conf``.
+        Args:
+            user: The superuser.
+            database: A database that is created beside ``postgres``.
+            settings: Settings of ``postgresql.conf``.
+            binaries: The ``bin`` folder of another PostgreSQL than the embedded one. Anybody must be able to read it.
+            locale: The locale of the data, an installed one.
         """
         self.user, self.password = user, password or secrets.token_urlsafe(16)
         self.host, self.port = "127.0.0.1", _free_port()
@@ -54,8 +61,9 @@ class Postgres:
         # Not where TMPDIR says: a socket's path has 107 bytes at most, and nobody must get there.
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
         try:
-            self._bin = self._binaries()
-            self._initialise()
+            self.folder.chmod(0o711)
+            self._bin = binaries or self._binaries()
+            self._initialise(locale)
             self.start()
             if database:
                 self._create(database)
@@ -108,10 +116,9 @@ class Postgres:
                     relative = part.relative_to(package.parent)
                     shutil.copytree(part, self.folder / "lib" / relative, symlinks=True)
             package = self.folder / "lib" / package.name
-            self.folder.chmod(0o711)
         return package / "pginstall" / "bin"
 
-    def _initialise(self) -> None:
+    def _initialise(self, locale: str) -> None:
         password = self.folder / "password"
         password.write_text(self.password, "utf-8")
         data = self.folder / "data"
@@ -120,7 +127,7 @@ class Postgres:
             for path in (password, data, self.folder):
                 os.chown(path, self._account.pw_uid, self._account.pw_gid)
         options = ["--auth=scram-sha-256", f"--username={self.user}", f"--pwfile={password}", "--encoding=UTF8"]
-        self._run("initdb", "-D", str(data), *options, "--locale=C", "--no-sync")
+        self._run("initdb", "-D", str(data), *options, f"--locale={locale}", "--no-sync")
         password.unlink()
 
     def _create(self, database: str) -> None:

@@ -12,7 +12,7 @@ from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.digests import Digests
 from brigade.ingest.feed import Feed
-from brigade.ingest.overlap import Overlap
+from brigade.ingest.overlap import overlap
 from brigade.ingest.parts import Parts
 from brigade.ingest.pour import Pour
 from brigade.ingest.stages import Stages
@@ -52,7 +52,7 @@ class Assembly:
             runs=checkpoint.runs if holder in checkpoint.runs else (*checkpoint.runs, holder),
             tail=b"",
         )
-        self._overlap = Overlap(source.tracked, state, target, checkpoint) if source.tracked else None
+        self._overlap = overlap(source, state, target, checkpoint)
         self._pour = Pour(
             source,
             Stamp(target.date, checkpoint.ts),
@@ -155,8 +155,8 @@ class Assembly:
         reached = replace(self._reached, profile=self._pour.profile.copy())
         if not self._overlap:
             return reached
-        overlap = self._overlap
-        return replace(reached, newest=overlap.newest, left_out=overlap.left_out, recent=overlap.recent)
+        known = self._overlap
+        return replace(reached, newest=known.newest, left_out=known.left_out, recent=known.recent)
 
     def _wait(self) -> None:
         sending, self._sending = self._sending, None

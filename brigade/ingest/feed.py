@@ -126,6 +126,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     @property
+    def boundary(self) -> str:
+        """The column whose last value the next date reads again; empty: none."""
+        return ""
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The paths of an answer, beside its records', that are looked at."""
         return self.pagination.values

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from brigade.errors import InvalidData
+from brigade.ingest.boundary import Boundary
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.feed import Feed
 from brigade.ingest.since import Newest, Since
 from brigade.ingest.target import Target
 from brigade.ingest.window import Window, before
@@ -135,6 +137,13 @@ class Overlap:
     def _window(self) -> Window:
         entry = self._state.get(self._target.window, Window)
         return entry.value if entry else Window(after=None, until=None)
+
+
+def overlap(source: Feed, state: State, target: Target, begun: Checkpoint) -> "Overlap | Boundary | None":
+    """Return what leaves out the records that a date before published; None where none can come again."""
+    if source.boundary:
+        return Boundary(source.boundary, state, target, begun)
+    return Overlap(source.tracked, state, target, begun) if source.tracked else None
 
 
 def remember(state: State, target: Target, done: Checkpoint) -> None:

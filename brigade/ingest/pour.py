@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from brigade.errors import InvalidData
+from brigade.ingest.boundary import Boundary
 from brigade.ingest.feed import Feed
 from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
@@ -36,7 +37,7 @@ class Pour:
         broken: int = 0,
         quarantine: bytes = b"",
         patient: bool = False,
-        overlap: Overlap | None = None,
+        overlap: Overlap | Boundary | None = None,
     ) -> None:
         self.records, self.broken, self.quarantine = records, broken, quarantine
         self.profile = profile

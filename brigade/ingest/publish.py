@@ -119,7 +119,7 @@ def _finish(
     checkpoint, state = entry.value, State(s3, target.state)
     if written and not digests:
         digests = _read_again(s3, source, target, checkpoint, written)
-    if source.tracked:
+    if source.tracked or source.boundary:
         remember(state, target, checkpoint)
     drift = () if target.partition else differs(state, target, checkpoint.profile)
     receipt = _receipt(target, checkpoint, written, digests, drift)

@@ -13,17 +13,18 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from brigade.database.order import KeyColumn, key_columns
 from brigade.database.rows import begin, columns, opened, passes, rows, said
 from brigade.errors import InvalidData, RetryLater, SettingsError
 from brigade.ingest.fetch import PAGE_LIMIT, Reply
 from brigade.ingest.table import NEXT, TableSource
+from brigade.ingest.table_query import newest_value, probe_key, select_rows
 from brigade.ingest.window import Window
 
 _BLOCK = 1024 * 1024
 _SPARE_S = 5.0
 _BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 30.0
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Opens(Protocol):
@@ -57,9 +58,9 @@ class Rows:
     waited_s: float = field(default=0.0, init=False)
     bytes_in: int = field(default=0, init=False)
     _connection: "psycopg.Connection[Any] | None" = field(default=None, init=False)
-    _rows: Iterator[Any] | None = field(default=None, init=False)
-    _ahead: bytes = field(default=b"", init=False)
-    """The row behind the last page, which said that it was over."""
+    _rows: Iterator[tuple[bytes, bytes]] | None = field(default=None, init=False)
+    _ahead: tuple[bytes, bytes] = field(default=(b"", b""), init=False)
+    """The key and the line of the row behind the last page: it has another key, so it is on the next page."""
     _at: str | None = field(default=None, init=False)
 
     def address(self, cursor: str | None) -> str:
@@ -102,15 +103,13 @@ class Rows:
         Fails as ``page`` does, with RetryLater at the first break, and when a key is null.
         """
         shares = [share / number for share in range(1, number)]
-        key = sql.Identifier(self.source.key[0])
         query = sql.SQL(
-            "SELECT CAST(percentile_disc(CAST({} AS float8[])) WITHIN GROUP (ORDER BY brigade.{}) AS text[])"
-            " FROM {} AS brigade"
+            "SELECT CAST(percentile_disc(CAST({} AS float8[])) WITHIN GROUP (ORDER BY {}) AS text[]) FROM {} AS brigade"
         )
         try:
-            connection, relation = self._begin()
-            self._check_nulls(connection, relation)
-            found = connection.execute(query.format(sql.Literal(shares), key, relation)).fetchone()
+            connection, relation, (key,) = self._begin()
+            self._check_nulls(connection, relation, (key,))
+            found = connection.execute(query.format(sql.Literal(shares), key.column, relation)).fetchone()
         except psycopg.Error as error:
             raise said(error, self.source.address) from error
         finally:
@@ -128,7 +127,7 @@ class Rows:
     def close(self) -> None:
         """End the query and the connection; what goes wrong is of no interest any more."""
         stream, connection = self._rows, self._connection
-        self._rows, self._connection, self._ahead, self._at = None, None, b"", None
+        self._rows, self._connection, self._ahead, self._at = None, None, (b"", b""), None
         with suppress(psycopg.Error):
             if connection is not None:
                 connection.close()  # first: a stream that is left would otherwise be read to its end
@@ -139,8 +138,8 @@ class Rows:
     def _blocks(self) -> Iterator[bytes]:
         block = bytearray()
         try:
-            for row in self._open(None):
-                block += row
+            for _, line in self._open(None):
+                block += self._checked(line)
                 self._check_size(block)
                 if len(block) >= _BLOCK:
                     self._count(block)
@@ -153,36 +152,38 @@ class Rows:
         self._count(block)
         yield bytes(block)
 
-    def _open(self, cursor: str | None) -> Iterator[Any]:
-        """Begin the query behind the key."""
-        source, (connection, relation) = self.source, self._begin()
-        # A null is in no range: who reads the last, which has no end, sees to it that nothing is left.
-        if cursor is None and (source.table or (self.after is not None and self.until is None)):
-            self._check_nulls(connection, relation)
-        taken = self.windows(functools.partial(self._newest, connection, relation)) if self.windows else None
-        return rows(connection, _select(relation, source, cursor, taken, (self.after, self.until)))
+    def _open(self, cursor: str | None) -> Iterator[tuple[bytes, bytes]]:
+        """Begin the query for the rows behind the key."""
+        connection, relation, order = self._begin()
+        limited = cursor is not None or self.windows is not None or self.after is not None or self.until is not None
+        if order and (self.source.table or limited):  # no condition of a range holds for null
+            self._check_nulls(connection, relation, order)
+        taken = None
+        if self.windows:
+            taken = self.windows(functools.partial(newest_value, connection, relation, self.source, order[0]))
+        span = (self.after, self.until)
+        return rows(connection, select_rows(relation, order, cursor, taken, span, again=self.source.again))
 
-    def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL]":
-        """Connect, begin a transaction and look at the columns; give the connection, and what stands behind FROM."""
+    def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL, tuple[KeyColumn, ...]]":
+        """Connect and begin a transaction; return the connection, what stands behind FROM, and the columns to sort by.
+
+        Raises:
+            SettingsError: The key names no column, or no page can begin behind a value of a column of the key.
+        """
         self.close()
         self.requests += 1
         self._connection = connection = self.secret.connect(opened, psycopg.OperationalError)
-        remaining = self.remaining()
-        begin(connection, within_s=None if remaining == float("inf") else remaining)
-        relation = sql.SQL(self.source.relation)
-        self._check(columns(connection, relation))
-        return connection, relation
-
-    def _newest(self, connection: "psycopg.Connection[Any]", relation: sql.Composable, after: str | None) -> str | None:
-        """Give the last value of ``since`` in the snapshot that is behind ``after`` and old enough."""
-        since, lag = sql.Identifier(self.source.since), self.source.lag_s
-        conditions = _conditions(
-            *([sql.SQL("{} > {}").format(since, after)] if after is not None else []),
-            *([sql.SQL("{} <= now() - {} * interval '1 s'").format(since, lag)] if lag else []),
-        )
-        query = sql.SQL("SELECT max({})::text FROM {} AS brigade{}").format(since, relation, conditions)
-        found = connection.execute(query).fetchone()
-        return found[0] if found else None
+        remaining, source = self.remaining(), self.source
+        name = begin(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
+        relation = sql.SQL(name or source.relation)
+        description = columns(connection, relation)
+        self._check([name for name, _, _ in description])
+        check = functools.partial(probe_key, relation)
+        try:
+            order = key_columns(connection, description, source.order, check) if source.order else ()
+        except ValueError as error:
+            raise SettingsError(f"{source.address}: the key's {error}; choose another key, or none") from error
+        return connection, relation, order
 
     def _check(self, names: list[str]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -193,45 +194,54 @@ class Rows:
             known = ", ".join(names)
             raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
 
-    def _check_nulls(self, connection: "psycopg.Connection[Any]", relation: sql.Composable) -> None:
+    def _check_nulls(
+        self, connection: "psycopg.Connection[Any]", relation: sql.Composable, order: tuple[KeyColumn, ...]
+    ) -> None:
         """Fail if a row has no key: no page could begin behind it. Of columns that are NOT NULL nothing is read."""
-        for name in self.source.order:
+        for key in order:
             query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS brigade WHERE {} IS NULL)")
-            if connection.execute(query.format(relation, sql.Identifier(name))).fetchone() == (True,):
-                raise self._null(name)
+            if connection.execute(query.format(relation, key.column)).fetchone() == (True,):
+                raise self._null(key.name)
 
     def _null(self, name: str) -> InvalidData:
         return InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out by a query")
 
-    def _fill(self, stream: Iterator[Any]) -> tuple[bytearray, str | None]:
-        """Take rows until the page is full and the key changes; give them, and the last key if there are more."""
-        size, body, start, last = self.source.page_bytes, bytearray(self._ahead), 0, None
-        self._ahead = b""
-        for row in stream:
-            if len(body) >= size:
-                last = last or self._key(memoryview(body)[start:])
-                if self._key(row) != last:
-                    self._ahead = bytes(row)
+    def _fill(self, stream: Iterator[tuple[bytes, bytes]]) -> tuple[bytearray, str | None]:
+        """Take rows until the page is full and the key changes; give them, and the last key if there are more.
+
+        The server writes the key with the first row of each key. Whether two keys are the same is for it to say: their
+        text does not (1 and 1.0, or letters that a collation does not tell apart).
+        """
+        size, (key, line) = self.source.page_bytes, self._ahead
+        body = bytearray(line)
+        self._ahead = (b"", b"")
+        for found, line in stream:
+            if found:
+                if b"null" in found:
+                    self._refuse_null(found)
+                if len(body) >= size:
+                    self._ahead = (found, self._checked(line))
                     self._count(body)
-                    return body, last
-            start = len(body)
-            body += row
+                    return body, key.decode()
+                key = found
+            body += self._checked(line)
             self._check_size(body)
-        if body:
-            self._key(memoryview(body)[start:])  # null sorts last
         self._count(body)
         return body, None
 
-    def _key(self, row: Any) -> str:
-        """Give the row's key as text that ``_select`` takes."""
-        members = _MEMBERS.decode(row)
-        key = []
-        for name in self.source.order:
-            raw = bytes(memoryview(members[name]))
-            if raw == b"null":
+    def _refuse_null(self, key: bytes) -> None:
+        for name, value in zip(self.source.order, msgspec.json.decode(key), strict=True):
+            if value is None:
                 raise self._null(name)
-            key.append(msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode())
-        return msgspec.json.encode(key).decode()
+
+    def _checked(self, line: bytes) -> bytes:
+        """Return the line of a row; fail if the server wrote the row's size instead, since that is too much."""
+        if line.startswith(b"{"):
+            return line
+        raise InvalidData(
+            f"{self.source.address}: a row is {int(line)} bytes of JSON, more than the {PAGE_LIMIT} of a page; leave "
+            "its widest column out by a query"
+        )
 
     def _check_size(self, body: bytearray) -> None:
         if len(body) > PAGE_LIMIT:
@@ -248,36 +258,3 @@ class Rows:
         self.retries += 1
         self.waited_s += seconds
         time.sleep(seconds)
-
-
-def _select(
-    relation: sql.Composable,
-    source: TableSource,
-    cursor: str | None,
-    window: Window | None,
-    span: tuple[str | None, str | None],
-) -> sql.Composed:
-    """Make the query for the rows of the window, and of the span, behind the key, in its order, each as JSON."""
-    names = sql.SQL(", ").join(sql.SQL("brigade.{}").format(sql.Identifier(name)) for name in source.order)
-    since = sql.SQL("brigade.{}").format(sql.Identifier(source.since)) if source.since else names
-    wanted: list[sql.Composable] = []
-    if window:
-        if window.until is None:
-            wanted.append(sql.SQL("false"))
-        else:
-            wanted.append(sql.SQL("{} <= {}").format(since, sql.Literal(window.until)))
-        if window.after is not None:
-            wanted.append(sql.SQL("{} > {}").format(since, sql.Literal(window.after)))
-    for sign, end in zip((">", "<="), span, strict=True):
-        if end is not None:
-            wanted.append(sql.SQL("{} " + sign + " {}").format(names, sql.Literal(end)))
-    if cursor is not None:
-        after = sql.SQL(", ").join(map(sql.Literal, msgspec.json.decode(cursor, type=list[str])))
-        wanted.append(sql.SQL("({}) > ({})").format(names, after))
-    order = sql.SQL(" ORDER BY {}").format(names) if source.order else sql.SQL("")
-    query = sql.SQL("SELECT row_to_json(brigade) FROM {} AS brigade{}{}")
-    return query.format(relation, _conditions(*wanted), order)
-
-
-def _conditions(*wanted: sql.Composable) -> sql.Composable:
-    return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(wanted) if wanted else sql.SQL("")

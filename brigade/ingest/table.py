@@ -37,14 +37,16 @@ class TableSource(Feed, frozen=True, kw_only=True):
     """Columns, never null, in whose order the rows are read; an index on them spares the sort. They need not be unique:
     a page ends only where the key changes."""
     since: str = ""
-    """A column, never null and only ever growing (``updated_at``, a sequence), by which only new rows are read: those
-    behind where the last published date ended. It is read in its order, before that of the key."""
+    """A column, never null and only ever growing (``updated_at``, a date, a sequence), by which only new rows are read.
+    A date begins at the last value that the last published date read: rows of that value that came since are read, and
+    those that were published are left out. Rows are read in this column's order, before that of the key."""
     partitions: int = 1
     """Into how many ranges of the key, 1 to 100, a date is cut: each is read by an invocation of its own, at a snapshot
     of its own, into an object of its own. It takes a key of one column, and neither ``since`` nor ``objects``."""
     lag_s: float = 0.0
-    """How far behind the present such a run stays, where ``since`` is a time: rows that are written now, with the time
-    at which their transaction began, come with the next."""
+    """Seconds by which such a run stays behind the server's clock, where ``since`` is a time: rows that are written
+    now, with the time at which their transaction began, come with the next. Choose more than the longest transaction:
+    with a lag, a value that was read is not read again."""
     page_bytes: int = 4 * 1024 * 1024
     """How many bytes of rows make a page, 1 KiB to 32 MiB; rows of one key are on one page."""
     tries: int = 6
@@ -86,6 +88,16 @@ class TableSource(Feed, frozen=True, kw_only=True):
         return (self.since, *(name for name in self.key if name != self.since)) if self.since else self.key
 
     @property
+    def again(self) -> bool:
+        """Whether a date reads the last value of ``since`` of the date before again."""
+        return bool(self.since) and not self.lag_s
+
+    @property
+    def boundary(self) -> str:
+        """The column whose last value the next date reads again; empty: none."""
+        return self.since if self.again else ""
+
+    @property
     def single(self) -> bool:
         """Whether there is no order to go on in."""
         return not self.order
@@ -115,6 +127,6 @@ class TableSource(Feed, frozen=True, kw_only=True):
         def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
             if not self.since or state is None or date is None:
                 return Rows(self, secret, remaining)
-            return Rows(self, secret, remaining, functools.partial(window, state, name, date))
+            return Rows(self, secret, remaining, functools.partial(window, state, name, date, bounded=not self.again))
 
         return reader

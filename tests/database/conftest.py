@@ -1,6 +1,7 @@
 """A real PostgreSQL for all tests of this folder, and the secret of it as AWS would keep it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,3 +30,14 @@ def secret(postgres: Postgres) -> dict[str, Any]:
         "password": postgres.password,
         "dbname": "postgres",
     }
+
+
+@pytest.fixture(scope="session")
+def icu() -> Iterator[Postgres]:
+    """A server whose build has ICU, which the embedded one lacks: the newest that the operating system has."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if not found:
+        pytest.skip("no PostgreSQL with ICU is in /usr/lib/postgresql, and the embedded one is built without it")
+    server = Postgres(binaries=found[-1].parent)
+    yield server
+    server.close()

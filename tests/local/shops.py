@@ -49,7 +49,8 @@ class Shop:
         declared = source(**(usual | changes))
         target = Target("numbers", date, self.lake.lake, self.lake.state)
         self.said: list[str] = []
-        windows = functools.partial(window, State(self.lake.s3, self.lake.state), "numbers", date)
+        state = State(self.lake.s3, self.lake.state)
+        windows = functools.partial(window, state, "numbers", date, bounded=not declared.again)
         self.rows = Rows(declared, self.secret, remaining, windows if declared.since else None)
         return Run(
             source=declared,

@@ -209,7 +209,7 @@ def test_any_key_that_has_an_order_can_be_cut(shop: Shop, kind: str) -> None:
 
 
 def test_a_key_that_is_null_is_an_error_and_no_lost_row(shop: Shop) -> None:
-    query = {"table": "", "query": f"SELECT * FROM {shop.table}"}
+    query = {"table": "", "query": f"SELECT * FROM public.{shop.table}"}
     shop.parted(**query)()
     execute(shop.postgres, f"INSERT INTO {shop.table} VALUES (NULL, 'lost')")
     assert shop.run("3", **query).outcome == "published"

@@ -216,7 +216,7 @@ def test_what_was_not_published_moves_no_window(shop: Shop, changing: str) -> No
 
 
 def test_a_run_that_goes_on_keeps_its_window(shop: Shop, changing: str) -> None:
-    wide = f"SELECT id, at, repeat(md5(id::text), 60) AS pad FROM {changing}"
+    wide = f"SELECT id, at, repeat(md5(id::text), 60) AS pad FROM public.{changing}"
     run = functools.partial(shop.run, table="", query=wide, since="at", page_bytes=2048)
     left = iter([900.0] * 6 + [0.1] * 1000)
     first = run("2026-11-01", remaining=lambda: next(left))
