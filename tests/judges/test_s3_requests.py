@@ -148,7 +148,9 @@ WRITTEN = {
     "RequestPayer": st.just("requester"),
 }
 CONDITIONS = {"IfMatch": st.just('"e"'), "IfNoneMatch": st.just("*")}
-KEYED = st.fixed_dictionaries({"SSECustomerAlgorithm": st.just("AES256"), "SSECustomerKey": CUSTOMER}) | st.just({})
+KEYED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"SSECustomerAlgorithm": st.just("AES256"), "SSECustomerKey": CUSTOMER}
+) | st.just({})
 PART = st.fixed_dictionaries(
     {
         "PartNumber": st.integers(1, 10_000),
