@@ -8,7 +8,6 @@ from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
-from botocore.compat import unquote_str
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -101,20 +100,13 @@ def test_a_list_of_objects(judge: Judge, page: tuple[bytes, list[str]]) -> None:
 @MANY
 @given(page=lists("ListMultipartUploadsResult", "Upload", {"UploadId": PLAIN, "Initiated": TIMES}))
 def test_a_list_of_uploads(judge: Judge, page: tuple[bytes, list[str]]) -> None:
-    """botocore asks no `encoding-type` of this list, so that its decoder is applied here."""
-    body, keys = page
-    theirs, ours = judge("list_multipart_uploads", Given(200, {}, body))
+    """Neither client asks for keys in percent form here, nor decodes them if a server says that they are."""
+    theirs, ours = judge("list_multipart_uploads", Given(200, {}, page[0]))
     assert ours.document is not None
     assert theirs.document is not None
-    decode = unquote_str if theirs.document.get("EncodingType") == "url" else str
-    meant = {
-        name: decode(value) if name in {"KeyMarker", "NextKeyMarker", "Prefix"} else value
-        for name, value in theirs.document.items()
-    }
-    same(ours.document, meant, ("IsTruncated", "NextKeyMarker", "NextUploadIdMarker"))
-    assert [each["Key"] for each in ours.document["Uploads"]] == keys
+    same(ours.document, theirs.document, ("IsTruncated", "NextKeyMarker", "NextUploadIdMarker"))
     for mine, other in zip(ours.document["Uploads"], theirs.document.get("Uploads", []), strict=True):
-        same(mine, {**other, "Key": decode(other["Key"])}, ("Key", "UploadId", "Initiated"))
+        same(mine, other, ("Key", "UploadId", "Initiated"))
 
 
 @FEW

@@ -78,14 +78,14 @@ class Client:
         return _read(self._ask("ListParts", "GET", arguments), "Part", "Parts")
 
     def list_multipart_uploads(self, **arguments: Any) -> dict[str, Any]:
-        """ListMultipartUploads."""
-        query = {"uploads": "", "encoding-type": "url"}
-        return _read(self._ask("ListMultipartUploads", "GET", arguments, query=query), "Upload", "Uploads")
+        """ListMultipartUploads. It does not ask for encoded keys: SeaweedFS then says so, but encodes none."""
+        answer = self._ask("ListMultipartUploads", "GET", arguments, query={"uploads": ""})
+        return _read(answer, "Upload", "Uploads")
 
     def list_objects_v2(self, **arguments: Any) -> dict[str, Any]:
         """ListObjectsV2."""
         query = {"list-type": "2", "encoding-type": "url"}
-        return _read(self._ask("ListObjectsV2", "GET", arguments, query=query), "Contents", "Contents")
+        return _read(self._ask("ListObjectsV2", "GET", arguments, query=query), "Contents", "Contents", encoded=True)
 
     def _ask(
         self,
@@ -217,14 +217,17 @@ _NUMBERS = (
     "Size",
 )
 _TIMES = ("Initiated", "LastModified")
-_ENCODED = ("Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix", "StartAfter")
+_ENCODED = ("Delimiter", "Key", "Prefix", "StartAfter")
 _BOOLEANS = {"true": True, "false": False}
 
 
-def _read(answer: Answer, item: str | None = None, name: str = "") -> dict[str, Any]:
-    """Return an answer's document in boto3's shape: texts, numbers, times and a list of items; keys decoded.
+def _read(answer: Answer, item: str | None = None, name: str = "", *, encoded: bool = False) -> dict[str, Any]:
+    """Return an answer's document in boto3's shape: texts, numbers, times and a list of items.
 
-    An element that the document lacks is lacking here. With `EncodingType` of `url` a space in a key is `+`.
+    An element that the document lacks is lacking here.
+
+    Args:
+        encoded: Keys were asked for in percent form, and are decoded if the answer says that they are. A space is `+`.
 
     Raises:
         HTTPClientError: A number, a time or a key cannot be read.
@@ -237,7 +240,7 @@ def _read(answer: Answer, item: str | None = None, name: str = "") -> dict[str, 
         raise TypeError("only an answer in XML is read")
     try:
         found = texts(answer.document)
-        decode = item is not None and found.get("EncodingType") == "url"
+        decode = encoded and found.get("EncodingType") == "url"
         given = _typed(found, decode=decode)
         if item:
             given[name] = [_typed(each, decode=decode) for each in lists(answer.document, item)]
