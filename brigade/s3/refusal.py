@@ -15,7 +15,7 @@ def failures() -> tuple[type[Exception], ...]:
     return (ClientError, BotoCoreError, *_unreadable())
 
 
-_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "InvalidPart"}
+_ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "InvalidPart"}
 _ADVICE = {
     "InvalidAccessKeyId": "S3 does not know the access key id",
     "InvalidObjectState": "it is archived: restore it first (aws s3api restore-object)",
@@ -42,7 +42,13 @@ def status(error: Exception) -> int:
 
 
 def absent(error: Exception) -> bool:
-    """Say whether S3 answered that there is no such thing."""
+    """Return whether S3 answered that there is no such thing.
+
+    S3 says by name what there is not, but in the answer to HEAD, which has no body. Any other bare 404 is a page of
+    something else, of a proxy or a wrong endpoint, which does not know the object.
+    """
+    if code(error) == "404":
+        return str(getattr(error, "operation_name", "")).startswith("Head")
     return code(error) in _ABSENT
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from brigade.errors import BrigadeError, InvalidData
 from brigade.pipe.read import Reading, Span
+from brigade.s3.delete import delete
+from brigade.s3.get import get
 from brigade.s3.location import Location
 from brigade.s3.put import put
 from brigade.s3.refusal import refused
@@ -44,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     """One object of `BODY` at each key."""
 
     protocol_version = "HTTP/1.1"
+    raw_requestline: bytes
     server: Server
 
     def parse_request(self) -> bool:
@@ -52,6 +55,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(b"" if self.command == "HEAD" else BODY)
+
+    def do_DELETE(self) -> None:
+        self._answer(b"")
 
     do_HEAD = do_GET  # noqa: N815 - the name that the library calls
 
@@ -183,6 +189,20 @@ def test_a_page_of_a_proxy_is_one_line_or_tried_again(server: Server, client: An
     with pytest.raises(BrigadeError, match=r"^cannot list s3://bucket/ now, after retries \(502\): try again later$"):  # noqa: SIM117 - the line is the outer one's
         with refused("list", "bucket"):
             client.list_objects_v2(Bucket="bucket")
+
+
+def test_a_page_of_a_proxy_does_not_say_that_there_is_no_object(server: Server, client: Any) -> None:
+    """S3 names what is absent in its answer to GET; a page of status 404 is of something else."""
+    for body in (NGINX, b""):
+        server.answers = [(404, body)] * 2
+        with pytest.raises(BrigadeError, match=r"cannot read s3://bucket/k: .*404"):
+            get(client, "bucket", "k")
+        with pytest.raises(BrigadeError, match=r"cannot delete s3://bucket/k: .*404"):
+            delete(client, "bucket", "k")
+    gone = b"<Error><Code>NoSuchKey</Code></Error>"
+    server.answers = [(404, gone)] * 2
+    assert get(client, "bucket", "k") is None
+    delete(client, "bucket", "k")
 
 
 def test_a_server_that_passes_over_ranges_is_refused(server: Server, client: Any) -> None:

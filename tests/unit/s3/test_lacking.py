@@ -127,7 +127,7 @@ def mine(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"ETag": '"new"', "ContentLength": 1, "LastModified": NOW, "Metadata": {settle.TOKEN: "mine"}}
 
 
-GONE = refused("404", 404)
+GONE = ClientError({"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")
 
 
 def test_a_put_without_an_etag_is_settled() -> None:
