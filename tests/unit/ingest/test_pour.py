@@ -13,6 +13,7 @@ from brigade.errors import InvalidData
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Contract
 from brigade.ingest.decode import decode, pieces
+from brigade.ingest.fetch import Reply
 from brigade.ingest.pagination import Pagination
 from brigade.ingest.pour import Pour
 from brigade.ingest.profile import Profile, drift
@@ -20,13 +21,18 @@ from brigade.ingest.source import Source
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import source
 
+
+def reply(body: bytes) -> Reply:
+    return Reply(body, {}, "http://api/")
+
+
 STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
 
 
 def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], Pour]:
     declared: Source = source(pagination=Pagination(), **changes)
     pour = Pour(declared, STAMP, profile=Profile())
-    page = decode(declared, json.dumps({"rows": rows}).encode(), "page 1")
+    page = decode(declared, reply(json.dumps({"rows": rows}).encode()), "page 1")
     lines = b"".join(pour.lines(page)).splitlines()
     found = [json.loads(line) for line in lines]
     for row in found:
@@ -161,7 +167,7 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
     blocks = itertools.chain([ends[0]], itertools.repeat(block, count * len(row) // len(block)), [ends[1]])
     tracemalloc.start()
     try:
-        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, "it"))
+        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, reply(b""), "it"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -175,10 +181,10 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
 )
 def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size: int) -> None:
     expected = ROWS if kind != "csv" else [{"n": str(row["n"]), "t": row["t"]} for row in ROWS]
-    whole = decode(declared(kind), body, "page 1").records
+    whole = decode(declared(kind), reply(body), "page 1").records
     assert [json.loads(bytes(raw)) for raw in whole] == expected
     blocks: Iterator[bytes] = (body[at : at + size] for at in range(0, len(body), size))
-    found = [raw for page in pieces(declared(kind, single=True), blocks, "it") for raw in page.records]
+    found = [raw for page in pieces(declared(kind, single=True), blocks, reply(b""), "it") for raw in page.records]
     assert [json.loads(bytes(raw)) for raw in found] == expected
 
 
@@ -187,11 +193,11 @@ def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size:
     [
         ("jsonl", b'{"a":1}\n{"a":\n', "page 1: a line is no JSON"),
         ("jsonl", b'{"a":"\xff"}\n', "page 1: byte 6 is not UTF-8"),
-        ("csv", b"a,b\n1\n", "page 1: line 2 has not as many fields"),
-        ("csv", b"a,b\n1,2,3\n", "page 1: line 2 has not as many fields"),
-        ("csv", b'a,b\n1,"x\n', "page 1: line 1 is no CSV: unexpected end"),
+        ("csv", b"a,b\n1\n", "page 1: line 2 has 1 fields; there are 2 columns"),
+        ("csv", b"a,b\n1,2,3\n", "page 1: line 2 has 3 fields; there are 2 columns"),
+        ("csv", b'a,b\n1,"x\n', "page 1: line 2 is no CSV as it is declared: unexpected end"),
     ],
 )
 def test_what_is_not_of_the_format_is_named(kind: str, body: bytes, said: str) -> None:
     with pytest.raises(InvalidData, match=said):
-        decode(declared(kind), body, "page 1")
+        decode(declared(kind), reply(body), "page 1")
