@@ -29,7 +29,8 @@ def list_(context: typer.Context) -> None:
     for name, source in found.items():
         rows.append((name, source.schedule, source.time_zone, source.address, at.last(session, name), None))
     rows.extend((name, None, None, None, None, str(error)) for name, error in broken.items())
-    session.table(("source", "schedule", "time_zone", "address", "last", "broken"), sorted(rows, key=lambda row: row[0]))
+    columns = ("source", "schedule", "time_zone", "address", "last", "broken")
+    session.table(columns, sorted(rows, key=lambda row: row[0]))
 
 
 @app.command()

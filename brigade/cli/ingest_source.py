@@ -93,21 +93,21 @@ def api(
     from brigade.ingest.source import Source
     from brigade.state import State
 
-    if state is None and ((isinstance(source, Source) and source.secrets) or source.incremental):
-        state = _state_bucket(session, name, source)  # where a rotated token and the windows are kept
+    if state is None and isinstance(source, Source) and source.secrets:
+        state = session.deployment["StateBucket"]  # where a rotated token is kept
+    if state is None and source.incremental:
+        state = _windows(session, name)
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
     return source.reader(name, url=url, client=session.client, state=kept, keep_window=keep_window)(unlimited, date)
 
 
-def _state_bucket(session: Session, name: str, source: "Feed") -> str | None:
-    """Return the state bucket; None, and a line, for an incremental source without secrets that is not deployed."""
+def _windows(session: Session, name: str) -> str | None:
+    """Return the state bucket, where windows are kept, or None if nothing is deployed."""
     try:
         return session.deployment["StateBucket"]
     except (NotFound, BotoCoreError) as error:
-        if not source.incremental or (source.secrets and source.format != "jsonl"):
-            raise
-        session.say(f"{name}: where the last date ended is not known: {error}; all of its history is asked for")
+        session.say(f"{name}: no published date is known ({error}), so it asks as its first run will")
         return None
 
 

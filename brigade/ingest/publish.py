@@ -30,7 +30,6 @@ from brigade.s3.writer import Writes
 from brigade.state import Entry, State
 from brigade.state.store import Stores
 
-
 _COMPARED = 7
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr, replace
 
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
+from brigade.errors import SettingsError
 from brigade.ingest.authentication import Authentication, Secret, secrets_of
 from brigade.ingest.csv_format import Csv
 from brigade.ingest.dated import date_error, has_date, render
@@ -164,30 +165,35 @@ class Source(Feed, frozen=True, kw_only=True):
         from brigade.ingest.credentials import credentials
         from brigade.ingest.fetch import Api
 
+        if url and "@" in url:
+            raise SettingsError(f"{name}: the URL of this stage takes no user and no password; see authentication")
         who = credentials(self.authentication, client, state, name)
 
         def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
             declared = self.on(date) if date else self
             api = functools.partial(Api, declared, url or self.base_url, remaining, who)
-            if not self.since or state is None or date is None:
+            if not self.since or date is None:
                 return api()
             return api(functools.partial(declared._narrowed, state, name, date, keep_window=keep_window))
 
         return reader
 
-    def _narrowed(self, state: "State", name: str, date: str, *, keep_window: bool) -> "Source":
+    def _narrowed(self, state: "State | None", name: str, date: str, *, keep_window: bool) -> "Source":
         """Give the source as it is asked for what is new at a date."""
         from brigade.ingest.window import window
 
         since = self.since
         if since is None:
             return self
+        now = datetime.datetime.now(datetime.UTC)
+        if state is None:  # nothing is known to be published: as the first run
+            return replace(self, parameters={**self.parameters, **since.parameters(None, since.end(None, now))})
         bounded = since.bounded and not since.key  # what a date left out is known of the last one only
         taken = window(
             state,
             name,
             date,
-            lambda after: since.end(after, datetime.datetime.now(datetime.UTC)),
+            lambda after: since.end(after, now),
             bounded=bounded,
             keep=keep_window,
         )

@@ -2,6 +2,7 @@
 
 import codecs
 import functools
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -13,6 +14,8 @@ from brigade.declarations.path import Path, format_path, parse_path
 from brigade.errors import InvalidData
 
 _LISTED = 20
+_UNNAMABLE = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec allows in no name of a field."""
 _BLOCK = 1024 * 1024
 _view: Callable[[msgspec.Raw], memoryview] = memoryview
 Scalar: TypeAlias = str | int | float | bool | None
@@ -74,7 +77,7 @@ def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[st
             f"{place}: it has no records at {records!r}: {absence(data, records)}; it starts with {_start(data)}"
         )
     for path, value in found.items():
-        if isinstance(value, list | msgspec.Struct):
+        if isinstance(value, list | dict | msgspec.Struct):
             raise InvalidData(f"{place}: at {path} is no single value but an array or an object")
     known = frozenset(path for path, value in found.items() if value is not msgspec.UNSET)
     return Page(data, rows, place, {path: found[path] if path in known else None for path in found}, known)
@@ -88,7 +91,7 @@ def absence(data: bytes | bytearray, path: str) -> str:
     if len(above) == len(steps):
         return f"{where} is null or empty"
     if names is None:
-        return f"{where} is no {'array' if isinstance(steps[len(above)], int) else 'object'}"
+        return f"{where} is null or no {'array' if isinstance(steps[len(above)], int) else 'object'}"
     rest = steps[len(above) :]
     dotted = ".".join(str(step) for step in rest)
     hint = f"; write {format_path((*above, dotted))} for the member {dotted!r}" if rest[1:] and dotted in names else ""
@@ -143,6 +146,8 @@ class _Node:
             return list[msgspec.Raw]
         if "object" not in self.kinds:
             return Scalar
+        if any(_UNNAMABLE.search(name) for name in self.members):
+            return dict[str, msgspec.Raw]  # slower; the members are decoded one by one, when they are asked for
         # A member's name may be no identifier, so the fields have names of their own. Each may be absent or null.
         kinds = [node.type() | msgspec.UnsetType | None for node in self.members.values()]
         fields = [(f"field{number}", kind, msgspec.UNSET) for number, kind in enumerate(kinds)]
@@ -157,14 +162,19 @@ def _at(answer: Any, steps: Path, *, is_records: bool) -> Any:
         if here is None or here is msgspec.UNSET:
             return here
         if isinstance(step, int):
-            if not -len(here) <= step < len(here):
-                return None
-            rest = steps[number + 1 :]
-            return _at(_decoder(((rest, is_records),)).decode(here[step]), rest, is_records=is_records)
+            return _inside(here[step], steps[number + 1 :], is_records) if -len(here) <= step < len(here) else None
         if isinstance(here, list):
             return msgspec.UNSET
+        if isinstance(here, dict):
+            return _inside(here[step], steps[number + 1 :], is_records) if step in here else msgspec.UNSET
         here = getattr(here, f"field{type(here).__struct_encode_fields__.index(step)}")
     return here
+
+
+def _inside(value: msgspec.Raw, rest: Path, is_records: bool) -> Any:
+    if bytes(memoryview(value)[:5]) == b"null":
+        return None
+    return _at(_decoder(((rest, is_records),)).decode(value), rest, is_records=is_records)
 
 
 def check_utf8(data: bytes | bytearray | memoryview, place: str) -> None:

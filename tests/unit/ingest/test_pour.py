@@ -16,7 +16,7 @@ from brigade.ingest.decode import decode, pieces
 from brigade.ingest.fetch import Reply
 from brigade.ingest.pagination import Pagination
 from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile, drift
+from brigade.ingest.profile import Profile, drift, shrinkage
 from brigade.ingest.source import Source
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import source
@@ -117,6 +117,25 @@ def test_drift_tells_what_came_went_changed_and_grew() -> None:
     ]
     assert drift(Profile(), now) == []
     assert before.fields == {"a": {"number": 10}, "b": {"text": 10}, "c": {"null": 10}}
+
+
+def test_a_date_with_far_fewer_records_or_bytes_than_those_before_is_told() -> None:
+    before = [Profile(records=count, plain_bytes=count * 100) for count in (1000, 0, 1200, 900)]
+    assert shrinkage(before, Profile(records=480, plain_bytes=48_000)) == []
+    (line,) = shrinkage(before, Profile(records=470, plain_bytes=47_000))
+    assert line == "records fell to 470; the 4 dates before had 950 (median)"
+    assert shrinkage(before, Profile()) == ["records fell to 0; the 4 dates before had 950 (median)"]
+    (line,) = shrinkage(before, Profile(records=1000, plain_bytes=40_000))
+    assert line == "bytes fell to 40000; the 4 dates before had 95000 (median)"
+    assert shrinkage([], Profile()) == []
+
+
+def test_fewer_records_than_the_source_has_at_least_fail() -> None:
+    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2, change=Change(keep={"a": (1,)}))
+    with pytest.raises(InvalidData, match=r"page 1: it is the last, and 1 records came; the source has at least 2"):
+        pour.end("page 1")
+    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2)
+    pour.end("page 1")
 
 
 def test_counts_of_fields_are_exact_where_all_records_were_looked_at() -> None:
