@@ -151,10 +151,7 @@ def test_what_typeguard_refuses_is_refused(field: tuple[Any, Any], value: Any) -
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (
-            lambda: Cursor(**{"at": "a", "parameter": "c", "absnet": "end"}),
-            "Cursor has no field 'absnet'; did you mean 'absent'",
-        ),
+        (lambda: source(shedule="rate(1 day)"), "Source has no field 'shedule'; did you mean 'schedule'"),
         (lambda: source(headers={"X-Key": 5}), "Source.headers[…] is of type int; it takes a mapping of"),
         (lambda: source(headers={"X-Key": "a\r\nb"}), "Source.headers[…] is not allowed; it takes a mapping of"),
         (lambda: Operation(run="f", summary="", reads=("*",)), "Operation.run is a str; it takes a function"),  # type: ignore[arg-type] # that is what is wrong

@@ -74,7 +74,7 @@ def test_the_query_of_a_table_carries_the_date() -> None:
 
 @pytest.mark.parametrize("text", ["{date:%s}", "{date:%H}", "{Date}", "{date+1d}", "{ date:%Y}", "{date:}"])
 def test_what_is_nearly_a_date_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="it takes|takes"):
+    with pytest.raises(SettingsError, match=" takes "):
         source(parameters={"day": text})
 
 
