@@ -59,7 +59,13 @@ def backfill(
     from brigade.ingest import backfill as dates
 
     session: Session = context.obj
-    span, incremental = dates.dates(first, last), at.source(name).incremental
+    source = at.source(name)
+    if not source.dated:
+        raise UsageError(
+            f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
+            "{date} into its request, or declare since"
+        )
+    span, incremental = dates.dates(first, last), source.incremental
     if incremental and concurrency not in (None, 1):
         raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
     concurrency = concurrency or (1 if incremental else 4)

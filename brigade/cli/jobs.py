@@ -27,8 +27,9 @@ def operations(context: typer.Context) -> None:
     from brigade.operations.arguments import described
 
     session: Session = context.obj
-    rows = []
-    for name, operation in selection.declared().items():
+    found, broken = selection.declared()
+    rows = [(name, "", f"broken: {error}") for name, error in broken.items()]
+    for name, operation in found.items():
         takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
         rows.append((name, takes, operation.summary))
     for name, own in OWN.items():

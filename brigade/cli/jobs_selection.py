@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from brigade.cli.inventory_delivery import place, table_of
 from brigade.cli.jobs_options import Selecting
 from brigade.cli.session import Session
-from brigade.errors import NotFound, UsageError
+from brigade.errors import NotFound, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
@@ -186,19 +186,25 @@ def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
         raise UsageError(f"--keys {keys}: {error.strerror}") from None
 
 
-def declared() -> "Mapping[str, Operation]":
-    """Give the operations of this checkout, by name."""
-    from brigade.declarations import find
+def declared() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
+    """Return the operations of this checkout by name, and the errors of those whose declaration is wrong."""
+    from brigade.declarations import find_all
     from brigade.operations.operation import Operation
 
-    return find("lambdas.batch_operations.operations", "OPERATION", Operation)
+    return find_all("lambdas.batch_operations.operations", "OPERATION", Operation)
 
 
 def operation(name: str) -> "Operation":
-    """Give one operation. Fails with UsageError naming those that there are."""
-    found = declared()
+    """Return one operation, whatever is wrong with the others.
+
+    Raises:
+        UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
+    """
+    found, broken = declared()
+    if name in broken:
+        raise broken[name]
     if name not in found:
-        raise UsageError(f"no operation {name!r}; there are {', '.join(found) or 'none'}")
+        raise UsageError(f"no operation {name!r}; there are {', '.join(sorted({*found, *broken})) or 'none'}")
     return found[name]
 
 

@@ -2,12 +2,14 @@
 
 import json
 import random
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tests.local.exercises.base import Base, logged, soon, traced
@@ -82,9 +84,11 @@ class Ingests(Base):
 
     def backfill_two_dates(self) -> None:
         first, last = self._day(), self._day()
-        with serving(_paged([[{"n": 1}]])) as api:
+        with serving(_paged([[{"n": 1}]])) as api, tempfile.TemporaryDirectory() as folder:
             self._serve(api.url)
-            done = self._deployed.ask("ingest", "backfill", "demo", "--from", first, "--to", last, "--yes")
+            done = self._deployed.dated("demo", Path(folder)).ask(
+                "ingest", "backfill", "demo", "--from", first, "--to", last, "--yes"
+            )
         assert [each["outcome"] for each in done] == ["published", "published"]
 
     def start_by_the_schedule(self) -> None:
