@@ -74,10 +74,10 @@ def source(name: str) -> "Feed":
 
 def api(session: Session, name: str, source: "Feed", state: str | None = None, date: str | None = None) -> "Reads":
     """Give what reads a source, with its credentials and all the patience there is."""
-    from brigade.ingest.source import Source
+    from brigade.ingest.authentication import RefreshToken
     from brigade.state import State
 
-    if state is None and isinstance(source, Source) and source.secrets:
+    if state is None and isinstance(getattr(source, "authentication", None), RefreshToken):
         state = session.deployment["StateBucket"]  # where a rotated token is kept
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)

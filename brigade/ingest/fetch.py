@@ -22,6 +22,7 @@ from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.pagination import Request
 from brigade.ingest.source import Source
+from brigade.masking import mask
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
@@ -280,4 +281,7 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _start(body: Any) -> str:
-    return repr(bytes(body[:200]).decode(errors="replace")) if isinstance(body, bytes | bytearray) else "''"
+    """Return how a body starts, masked before it is cut: half a secret could not be recognized any more."""
+    if not isinstance(body, bytes | bytearray):
+        return "''"
+    return repr(mask(bytes(body[:8192]).decode(errors="replace"))[:200])

@@ -30,9 +30,13 @@ class Opens(Protocol):
     """What is needed of a database's secret."""
 
     def connect(
-        self, connect: "Callable[[str], psycopg.Connection[Any]]", refused: type[Exception]
+        self,
+        connect: "Callable[[str], psycopg.Connection[Any]]",
+        refused: type[Exception],
+        *,
+        engine: str | None = None,
     ) -> "psycopg.Connection[Any]":
-        """Give what ``connect(uri)`` gives; where that is ``refused`` and the secret has changed, of a new try."""
+        """Return what ``connect(uri)`` returns; where that is ``refused`` and the secret has changed, of a new try."""
 
 
 @dataclass
@@ -166,7 +170,7 @@ class Rows:
         """Connect, begin a transaction and look at the columns; give the connection, and what stands behind FROM."""
         self.close()
         self.requests += 1
-        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError)
+        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError, engine="postgresql")
         remaining = self.remaining()
         begin(connection, within_s=None if remaining == float("inf") else remaining)
         relation = sql.SQL(self.source.relation)

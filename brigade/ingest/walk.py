@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.credentials import without_credentials
 from brigade.ingest.decode import decode, pieces
 from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
@@ -96,6 +97,7 @@ def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
         answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url)
         following = source.following(cursor, answer)
         if following is not None:
+            following = without_credentials(following, getattr(source, "authentication", None), place)
             seen = _guarded(source, following, seen, number, place)
         else:
             _complete(source, page, total, reached)

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -42,12 +42,14 @@ from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads
 from brigade.state import State
 from lambdas import trace
+from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
-logger = Logger()
+logger = masking_logger()
 metrics = Metrics()
 
 
+@masking_errors
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
