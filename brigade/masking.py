@@ -136,13 +136,14 @@ def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
 def _spelled(value: str) -> str:
     """Make the pattern of a value each of whose characters may be escaped in its own way.
 
-    A third party may cut a long value: each 32 characters of it are found by themselves, with the start of the next.
+    A third party may cut a long value: each 32 characters of it are found by themselves, with what follows without a
+    space or a mark, which may be the start of the next.
     """
     if len(value) < 2 * _PIECE:
         return _escaped(value)
     starts = range(0, len(value) - _PIECE + 1, _PIECE)
     pieces = [value[start : start + _PIECE] for start in starts] + [value[-_PIECE:]]
-    return f"(?:{'|'.join(map(_escaped, pieces))})+[A-Za-z0-9._~+/=%-]{{0,{_PIECE - 1}}}"
+    return f"(?:{'|'.join(map(_escaped, pieces))})+[A-Za-z0-9._~+/=%-]*"
 
 
 def _escaped(value: str) -> str:
@@ -182,7 +183,8 @@ def _units(point: int) -> tuple[int, int]:
 def _in_base64(value: str) -> Iterator[str]:
     """Make the patterns of a value in base64, at each of the three offsets that it may have in what is encoded.
 
-    The characters that its neighbours share are not known, so up to three on either side are masked with it.
+    The characters that its neighbours share are not known. So up to three before it are masked with it, and all behind
+    it, which may be another value: of ``user:password`` both may be registered.
     """
     packed = value.encode("utf-8", "surrogatepass")
     for offset, shared in ((0, 0), (1, 2), (2, 3)):
@@ -190,7 +192,7 @@ def _in_base64(value: str) -> Iterator[str]:
         whole = (offset + len(packed)) % 3 == 0
         core = text[shared:] if whole else text[shared:-1]
         if len(core) >= _CERTAIN - 2:
-            yield f"[A-Za-z0-9+/_-]{{0,{shared}}}" + "".join(map(_sixty_four, core)) + r"[A-Za-z0-9+/_-]{0,3}={0,2}"
+            yield f"[A-Za-z0-9+/_-]{{0,{shared}}}" + "".join(map(_sixty_four, core)) + r"[A-Za-z0-9+/_=-]*"
 
 
 def _sixty_four(character: str) -> str:

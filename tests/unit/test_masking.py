@@ -6,7 +6,6 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -19,9 +18,8 @@ from tests.unit.leaks import MARK, SECRET, leaks, spellings
 
 
 @pytest.fixture(autouse=True)
-def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "_values", set())
-    yield
 
 
 @pytest.mark.parametrize("how", spellings())
@@ -92,8 +90,9 @@ def test_a_scheme_in_front_of_a_value_is_not_a_part_of_it() -> None:
 
 def test_of_a_databases_secret_all_but_where_it_is_and_who_logs_in_is_masked() -> None:
     register_fields(
-        {"engine": "postgres", "host": "db.internal", "port": 5432, "username": "reader", "password": SECRET, "more": {"pin": "pin-1234"}}
-    )  # fmt: skip
+        {"engine": "postgres", "host": "db.internal", "port": 5432, "username": "reader"}
+        | {"password": SECRET, "more": {"pin": "pin-1234"}}
+    )
     assert mask("reader at db.internal (postgres)") == "reader at db.internal (postgres)"
     assert not leaks(mask(f"postgresql://reader:{quote(SECRET, safe='')}@db.internal/"))
     assert mask("pin-1234") == MASK
