@@ -23,7 +23,7 @@ def masking_logger() -> Logger:
     return Logger(logger_formatter=_MaskingFormatter())
 
 
-def masking_errors(handler: Callable[[Any, LambdaContext], Any]) -> Callable[[Any, LambdaContext], Any]:
+def masking_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Have a handler's error leave with its name, by which Step Functions knows it, and with its message masked.
 
     It is the outermost decorator: Lambda logs the error, and gives its text to who invoked the function, to Step

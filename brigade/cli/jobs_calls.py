@@ -104,12 +104,12 @@ def submit_counted(
 
 def objects_listed(session: Session) -> int:
     """Give how many objects the lake held at its last inventory, by which S3 charges for a list; 0 if unknown."""
-    from brigade.inventory.summary import Summary
+    from brigade.inventory.summary import Summary, latest
     from brigade.state import State
 
     deployed = session.deployment
     state = State(session.client("s3"), deployed["StateBucket"])
-    found = state.get(f"inventory/{deployed['LakeBucket']}/latest.json", Summary)
+    found = state.get(latest(deployed["LakeBucket"]), Summary)
     return found.value.objects if found else 0
 
 
@@ -201,12 +201,12 @@ def _report_place(session: Session, job: str) -> tuple[str, float]:
     """Say where a job's report lies, and how long to wait for it: there is none where no task was run."""
     from brigade.errors import NotFound
     from brigade.jobs.job import of, report_key
-    from brigade.jobs.request import REPORTS
+    from brigade.layout import JOB_REPORTS
 
     try:
         found = of(control(session).describe(job))
     except NotFound:
-        return f"s3://{session.deployment['ReportsBucket']}/{report_key(REPORTS, job)}", 0
+        return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
     if not found.over:
         raise UsageError(f"job {job} is {found.status}; its report comes after its end (`brigade jobs watch {job}`)")
     if found.report is None:

@@ -23,6 +23,7 @@ from brigade.ingest.authentication import (
     Secret,
 )
 from brigade.ingest.pagination import Request
+from brigade.ingest.target import refresh_token
 from brigade.masking import holds_secret, register
 from brigade.state import State
 
@@ -225,4 +226,4 @@ def credentials(
         register(wanted)
         return wanted
 
-    return Kept(kind, read, state, f"ingest/{source}/refresh-token.json")
+    return Kept(kind, read, state, refresh_token(source))

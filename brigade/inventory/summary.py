@@ -2,6 +2,7 @@
 
 import msgspec
 
+from brigade.layout import SUMMARIES
 from brigade.state import State
 
 SQL = """SELECT coalesce(storage_class, '') AS storage_class, count(*) AS objects, coalesce(sum(size), 0) AS bytes
@@ -22,6 +23,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     bytes_more: int = 0
 
 
+def latest(bucket: str) -> str:
+    """Return the key, in the state bucket, of the newest summary of a bucket."""
+    return f"{SUMMARIES}/{bucket}/latest.json"
+
+
 def keep(state: State, fresh: Summary) -> Summary:
     """Keep ``fresh`` as the newest of its bucket, with the differences, and give that.
 
@@ -29,7 +35,7 @@ def keep(state: State, fresh: Summary) -> Summary:
     newest or not, gives what it gave. Kept are ``inventory/<bucket>/latest.json`` and one document a delivery, named by
     when it was taken.
     """
-    own = f"inventory/{fresh.bucket}/{fresh.taken}.json"
+    own = f"{SUMMARIES}/{fresh.bucket}/{fresh.taken}.json"
     if known := state.get(own, Summary):
         return known.value
 
@@ -40,7 +46,7 @@ def keep(state: State, fresh: Summary) -> Summary:
         return msgspec.structs.replace(fresh, objects_more=more[0], bytes_more=more[1])
 
     first = msgspec.structs.replace(fresh, taken="")
-    newest = state.update(f"inventory/{fresh.bucket}/latest.json", newer, default=first, kind=Summary).value
+    newest = state.update(latest(fresh.bucket), newer, default=first, kind=Summary).value
     told = newest if newest.taken == fresh.taken else fresh
     state.put(own, told, indent=True)
     return told

@@ -120,7 +120,8 @@ def declared(kind: str, url: str) -> str:
 
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, way in WAYS.items() for kind in way.kinds])
 def test_the_canary_is_in_nothing_that_the_command_says(tmp_path: Path, name: str, kind: str) -> None:
-    way, paths = WAYS[name], []
+    way = WAYS[name]
+    paths: list[str] = []
 
     def answer(number: int, _: dict[str, str]) -> Answer:
         path = server.requests[-1].path
