@@ -151,6 +151,7 @@ class Api:
         url = urljoin(self.base_url.rstrip("/") + "/", request.url)
         if request.url.startswith("/"):  # also below a base URL that has a path
             url = self.base_url.rstrip("/") + request.url
+        url = url.partition("#")[0]  # a fragment is not sent, and nor would be what stands behind it
         query = urlencode(request.parameters)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 

@@ -7,8 +7,8 @@ What its role needs, and the calls that need it. On the lake, keys ``<prefix>/<s
 - ``s3:AbortMultipartUpload``: AbortMultipartUpload
 
 On the state bucket, keys ``ingest/<source>/*`` (checkpoints, what is staged of several objects, partitions, and of an
-incremental source windows, whose turn it is and what is remembered) and ``receipts/<source>/*``: ``s3:GetObject`` and
-``s3:PutObject``; ``s3:DeleteObject`` on the former only.
+incremental source windows, whose turn it is and what is remembered), ``receipts/<source>/*`` and
+``quarantine/<source>/*``: ``s3:GetObject`` and ``s3:PutObject``; ``s3:DeleteObject`` on the first only.
 
 On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
 absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,
