@@ -32,7 +32,11 @@ class Given:
         self.uri = uri
 
     def connect(
-        self, connect: "Callable[[str], psycopg.Connection[Any]]", refused: type[Exception]
+        self,
+        connect: "Callable[[str], psycopg.Connection[Any]]",
+        refused: type[Exception],
+        *,
+        engine: str | None = None,
     ) -> "psycopg.Connection[Any]":
         """Connect."""
         return connect(self.uri)

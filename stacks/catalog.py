@@ -4,6 +4,7 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 
+from brigade import layout
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
@@ -35,7 +36,7 @@ class CatalogStack(Stack):
             self,
             "Queries",
             name=names.workgroup(settings.stage),
-            results=storage.reports.s3_url_for_object("queries/"),
+            results=storage.reports.s3_url_for_object(f"{layout.QUERIES}/"),
             key=storage.key,
             scan_limit_gib=settings.query_scan_limit_gib,
         )

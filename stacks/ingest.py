@@ -1,15 +1,16 @@
 """The ingest stack: what brings each source into the lake."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
 from brigade.ingest.feed import Feed
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.ingest import Ingest
+from stacks.parts.ingest import Ingest, allow_secrets
 from stacks.parts.package import Package
 from stacks.storage import StorageStack
 
@@ -53,3 +54,18 @@ class IngestStack(Stack):
                 settings=settings,
             )
             CfnOutput(self, names.output("Ingest", name), value=ingest.state_machine.state_machine_arn)
+        self._let_persons_read_secrets(settings, [source for source in sources.values() if source.secrets])
+
+    def _let_persons_read_secrets(self, settings: Settings, sources: Sequence[Feed]) -> None:
+        """Make the policy for who tries sources by the command with the secrets that these declare.
+
+        The operator's policy does not have this: to drive a stage takes no secret of an API or a database.
+        """
+        if not sources:
+            return
+        policy = iam.ManagedPolicy(
+            self, "SourceSecrets", description=f"Read what the sources of the stage {settings.stage} log in with"
+        )
+        for source in sources:
+            allow_secrets(policy, source)
+        CfnOutput(self, "SourceSecretsPolicyArn", value=policy.managed_policy_arn)

@@ -5,6 +5,7 @@ from typing import cast
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_s3 as s3
 
+from brigade import layout
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts import inventory, nag
@@ -29,9 +30,9 @@ class StorageStack(Stack):
             versioned=False,
             expire=[
                 (f"{settings.inventory.prefix}/", keep.deliveries),
-                ("jobs/", keep.job_reports),
-                ("manifests/", keep.job_reports),
-                ("queries/", keep.query_results),
+                (f"{layout.JOB_REPORTS}/", keep.job_reports),
+                (f"{layout.MANIFESTS}/", keep.job_reports),
+                (f"{layout.QUERIES}/", keep.query_results),
             ],
         )
         if settings.metadata_tables:

@@ -42,7 +42,7 @@ def uri(
     made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     hidden = mask or (sys.stdout.isatty() and not show)
     shown = masked(made) if hidden else made
-    session.give({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
+    session.reveal({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
     if hidden and not mask:
         session.say("The password is masked on a terminal; --show shows it.")
 

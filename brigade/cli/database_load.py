@@ -28,7 +28,7 @@ def load(
     session: Session = context.obj
     place, secret = Location.parse(uri), Secret(session.client("secretsmanager"), secret_id)
     try:
-        connection = secret.connect(opened, psycopg.OperationalError)
+        connection = secret.connect(opened, psycopg.OperationalError, engine="postgresql")
     except psycopg.Error as error:
         raise said(error, f"the secret {secret_id}") from error
     with connection:

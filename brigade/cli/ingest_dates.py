@@ -7,7 +7,7 @@ import typer
 
 from brigade.cli import ingest_source as at
 from brigade.cli.session import Session
-from brigade.errors import NotFound
+from brigade.errors import ConditionLost, NotFound
 
 
 def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
@@ -39,11 +39,15 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
 
 
 def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Yes = False) -> None:
-    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first."""
+    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first.
+
+    A checkpoint that a run holds stays, and the command exits 3: `brigade state unlock` it first if that run is dead.
+    """
     from brigade.ingest.checkpoint import Checkpoint
     from brigade.ingest.partitions import parts
     from brigade.ingest.publish import discard
     from brigade.state import State
+    from brigade.state.lease import taken, this_process
 
     session: Session = context.obj
     whole = at.target(session, name, at.source(name), date)
@@ -53,7 +57,9 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     for target in parts(state, whole):
         entry = state.get(target.checkpoint, Checkpoint)
         if entry:
-            discard(s3, target, entry)
+            taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
+            if not discard(s3, target, entry):
+                raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}
         forgotten = _brief(entry.value) if entry else None
         session.give({"source": name, "date": target.date, **which, "forgotten": forgotten})
@@ -72,7 +78,7 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     session: Session = context.obj
     source, s3 = at.source(name), session.client("s3")
     target = at.target(session, name, source, date)
-    held = [each for each in parts(State(s3, target.state), target) if head(s3, each.lake, each.quarantine)]
+    held = [each for each in parts(State(s3, target.state), target) if head(s3, each.state, each.quarantine)]
     for each in held or [target]:
         session.give(msgspec.to_builtins(again(s3, source, each, now())))
 

@@ -31,6 +31,7 @@ _ALREADY = 3
 
 def last(session: Session, name: str) -> str | None:
     """Give the newest date with a receipt, or None: also where nothing is deployed."""
+    from brigade.ingest.target import receipts
     from brigade.state import State
 
     try:
@@ -38,15 +39,16 @@ def last(session: Session, name: str) -> str | None:
     except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
         session.say(f"{name}: the last date is not known: {error}")
         return None
-    keys = list(State(session.client("s3"), bucket).list(f"receipts/{name}/"))
+    keys = list(State(session.client("s3"), bucket).list(receipts(name)))
     return Path(keys[-1]).stem if keys else None
 
 
 def published(session: Session, name: str) -> set[str]:
     """Give the dates of a source that have a receipt."""
+    from brigade.ingest.target import receipts
     from brigade.state import State
 
-    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(f"receipts/{name}/")
+    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipts(name))
     return {Path(key).stem for key in keys}
 
 
@@ -90,10 +92,10 @@ def api(
         state: The state bucket; None: the deployed one, if the source needs it.
         keep_window: False: the window of an incremental source is not stored.
     """
-    from brigade.ingest.source import Source
+    from brigade.ingest.authentication import RefreshToken
     from brigade.state import State
 
-    if state is None and isinstance(source, Source) and source.secrets:
+    if state is None and isinstance(getattr(source, "authentication", None), RefreshToken):
         state = session.deployment["StateBucket"]  # where a rotated token is kept
     if state is None and source.incremental:
         state = _windows(session, name)

@@ -9,6 +9,7 @@ import typer
 
 from brigade.cli.inventory_delivery import Bucket, opened
 from brigade.cli.session import Session
+from brigade.layout import SUMMARIES
 
 if TYPE_CHECKING:
     from brigade.inventory import Checkpoint, Delivery
@@ -84,4 +85,4 @@ def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
 
     name = hashlib.sha256("\0".join(walk).encode()).hexdigest()[:24]
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    return Checkpoint(state, f"inventory/to-queue/{name}.json")
+    return Checkpoint(state, f"{SUMMARIES}/to-queue/{name}.json")

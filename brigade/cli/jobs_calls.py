@@ -174,10 +174,11 @@ def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
 def summarized(session: Session, bucket: str) -> "InventorySummary | None":
     """Return what the last summarized inventory of `bucket` held; None if there is none."""
     from brigade.inventory.summary import Summary as InventorySummary
+    from brigade.inventory.summary import latest
     from brigade.state import State
 
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    found = state.get(f"inventory/{bucket}/latest.json", InventorySummary)
+    found = state.get(latest(bucket), InventorySummary)
     return found.value if found else None
 
 
@@ -273,12 +274,12 @@ def _report_place(session: Session, job: str) -> tuple[str, float]:
     """Say where a job's report lies, and how long to wait for it: there is none where no task was run."""
     from brigade.errors import NotFound
     from brigade.jobs.job import of, report_key
-    from brigade.jobs.request import REPORTS
+    from brigade.layout import JOB_REPORTS
 
     try:
         found = of(control(session).describe(job))
     except NotFound:
-        return f"s3://{session.deployment['ReportsBucket']}/{report_key(REPORTS, job)}", 0
+        return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
     if not found.over:
         raise UsageError(f"job {job} is {found.status}; its report comes after its end (`brigade jobs watch {job}`)")
     if found.report is None:

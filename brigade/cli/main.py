@@ -15,6 +15,7 @@ from brigade.aws import Connection
 from brigade.cli.groups import Groups
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError
+from brigade.masking import MaskedStream, mask
 
 # What botocore raises before it has called anybody, by name: a command that needs no AWS must not wait for its import.
 _REMEDIES = {
@@ -65,9 +66,12 @@ def main() -> None:
 
     An error is one line on stderr; a traceback comes only with ``--debug``. A reader of stdout that has gone
     (``| head``) is no error; a stdout that cannot be written is one.
+    No value of a secret that was read gets to stderr.
     """
     _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminated)
+    if sys.stderr is not None:  # errors, talk, progress, warnings, and the log lines of libraries
+        sys.stderr = MaskedStream(sys.stderr)
     # Arrow's own allocator keeps what threads free: 80 MiB of a report's rows. It is no quicker here.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.freeze()  # what was loaded stays: no collection, nor the last one, has to walk it
@@ -134,10 +138,10 @@ def _failed(error: Exception, status: int) -> int:
     if "--debug" in sys.argv:
         import traceback
 
-        traceback.print_exception(error)
+        print(mask("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     kind = type(error).__name__
     text = str(error) if isinstance(error, BrigadeError) else _REMEDIES.get(kind, f"{kind}: {error}")
-    print(f"brigade: {' '.join(text.split())}", file=sys.stderr)
+    print(f"brigade: {' '.join(mask(text).split())}", file=sys.stderr)
     return status
 
 

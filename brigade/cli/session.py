@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from brigade.aws import Connection
+from brigade.cli import local_secrets
 from brigade.errors import UsageError
+from brigade.masking import mask, masked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +44,9 @@ class Session:
         return Console(stderr=True, quiet=self.quiet, highlight=False)
 
     def client(self, service: str) -> Any:
-        """Give the client of an AWS service."""
+        """Return the client of an AWS service; secrets of the file on this machine come before those of AWS."""
+        if service in local_secrets.SERVICES and (found := local_secrets.local_secrets()):
+            return local_secrets.LocalClient(*found, lambda: self.connection.client(service), self.say)
         return self.connection.client(service)
 
     def say(self, text: str) -> None:
@@ -51,7 +55,14 @@ class Session:
             print(text, file=sys.stderr)
 
     def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
-        """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each."""
+        """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each.
+
+        Values of secrets are masked in both. ``reveal`` shows them.
+        """
+        self.reveal(masked(document), mask(text) if text is not None else None)
+
+    def reveal(self, document: Mapping[str, Any], text: str | None = None) -> None:
+        """Print a result that the person asked to see with its secrets, as ``give`` prints others."""
         if self.json:
             print(_json(document))
         else:

@@ -13,8 +13,9 @@ from typing import Any
 
 import psycopg
 
-from brigade.database.uri import database_uri
+from brigade.database.uri import database_uri, require_engine
 from brigade.errors import BrigadeError, InvalidData, NotFound
+from brigade.masking import register_fields
 
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
@@ -41,6 +42,7 @@ class Rotation:
         if self._is_done() or self._has_value():
             return
         fields = {**self._fields("AWSCURRENT"), "password": "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))}
+        register_fields(fields)
         self.client.put_secret_value(
             SecretId=self.name,
             ClientRequestToken=self.token,
@@ -121,12 +123,20 @@ class Rotation:
             value = self.client.get_secret_value(SecretId=self.name, **wanted)["SecretString"]
         except self.client.exceptions.ResourceNotFoundException:
             raise NotFound(f"the secret {self.name} has no version {token or stage}") from None
-        fields: Mapping[str, Any] = json.loads(value)
+        try:
+            fields = json.loads(value)
+        except ValueError:  # its message would quote the value
+            fields = None
+        if not isinstance(fields, dict):
+            raise InvalidData(f"the secret {self.name} is no JSON object with the fields of a database")
+        register_fields(fields)
         return fields
 
     def _connect(self, fields: Mapping[str, Any]) -> "psycopg.Connection[Any]":
         options = {"connect_timeout": str(_LOGIN_SECONDS), "application_name": "brigade-rotation"}
-        return psycopg.connect(database_uri(fields, name=self.name, options=options), autocommit=True)
+        uri = database_uri(fields, name=self.name, options=options)
+        require_engine(uri, "postgresql", self.name)
+        return psycopg.connect(uri, autocommit=True)
 
     def _opens(self, fields: Mapping[str, Any]) -> bool:
         try:

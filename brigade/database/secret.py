@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from brigade.database.uri import database_uri
+from brigade.database.uri import database_uri, require_engine
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater
+from brigade.masking import register_fields
 
 _Connection = TypeVar("_Connection")
 _THROTTLED = ("ThrottlingException", "InternalServiceError", "RequestTimeout")
@@ -15,7 +16,7 @@ class Secret:
     """The secret ``name`` (its name or ARN), read with ``client``, boto3's of ``secretsmanager``.
 
     What was read is kept by Powertools' parameters, in this object, for ``max_age_s`` seconds; ``0`` keeps nothing.
-    No value of the secret is ever in an error.
+    No value of the secret is ever in an error: what is read is registered with ``brigade.masking``.
     """
 
     def __init__(self, client: Any, name: str, *, max_age_s: int = 300) -> None:
@@ -49,20 +50,32 @@ class Secret:
                 f"the secret {self.name} is no JSON object with the fields of a database: engine, host, port, "
                 "username, password, dbname"
             )
+        register_fields(fields)
         return fields
 
     def uri(self, *, scheme: str | None = None, fresh: bool = False) -> str:
         """Give the secret's URI; arguments and failures are those of ``fields`` and ``database_uri``."""
         return database_uri(self.fields(fresh=fresh), name=self.name, scheme=scheme)
 
-    def connect(self, connect: Callable[[str], _Connection], refused: type[Exception]) -> _Connection:
-        """Give what ``connect(uri)`` gives; where it raises ``refused`` and the secret has since changed, of a new try.
+    def connect(
+        self, connect: Callable[[str], _Connection], refused: type[Exception], *, engine: str | None = None
+    ) -> _Connection:
+        """Return the connection that ``connect(uri)`` makes, with the secret read anew after a refused login.
 
-        So a password that was rotated while the old one was kept costs one refused login, and no error. ``refused``
-        is what the driver raises at a refused login (``psycopg.OperationalError``: it has no type of its own for a
-        wrong password). With the secret unchanged the first failure is raised as it was.
+        A password that was rotated while the old one was kept costs one refused login, and no error.
+
+        Args:
+            connect: The driver's function.
+            refused: What it raises at a refused login (``psycopg.OperationalError``: psycopg has no type of its own
+                for a wrong password). With the secret unchanged the first failure is raised as it was.
+            engine: The only engine that ``connect`` can open, as the URI's scheme names it (``postgresql``). None: any.
+
+        Raises:
+            SettingsError: The secret is of another engine. No connection was tried.
         """
         uri = self.uri()
+        if engine is not None:
+            require_engine(uri, engine, self.name)
         try:
             return connect(uri)
         except refused:

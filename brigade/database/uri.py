@@ -11,10 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from brigade.database import authority
-from brigade.errors import InvalidData, UsageError
-
-MASK = "••••••"
-"""What stands for the password in a masked URI."""
+from brigade.errors import InvalidData, SettingsError, UsageError
+from brigade.masking import MASK
 
 # What RDS and Secrets Manager call an engine begins with one of these: aurora-postgresql, sqlserver-ex, oracle-ee …
 _SCHEMES = {
@@ -77,6 +75,24 @@ def masked(uri: str) -> str:
     """Give a URI of ``database_uri`` with dots in place of its password, of which nothing remains, not its length."""
     head, _, rest = uri.partition("@")  # an @ of a user or a password is encoded
     return f"{head.rpartition(':')[0]}:{MASK}@{rest}"
+
+
+def require_engine(uri: str, engine: str, name: str) -> None:
+    """Refuse a URI of another engine than the driver's, which would quote the URI with its password.
+
+    Args:
+        engine: As the scheme of a URI names it, without a driver: ``postgresql``.
+        name: Of the secret, for the error.
+
+    Raises:
+        SettingsError: It is of another engine.
+    """
+    found = uri.partition(":")[0].partition("+")[0]
+    if found != engine:
+        raise SettingsError(
+            f"the secret {name} is of a database of engine {found}; only {engine} can be opened here: name the secret "
+            "of such a database"
+        )
 
 
 def _scheme(secret: Mapping[str, Any], wanted: str | None, name: str) -> str:

@@ -12,6 +12,7 @@ from brigade.errors import BrigadeError
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.digests import Digests
 from brigade.ingest.feed import Feed
+from brigade.ingest.objects import Puts
 from brigade.ingest.overlap import overlap
 from brigade.ingest.parts import Parts
 from brigade.ingest.pour import Pour
@@ -20,7 +21,6 @@ from brigade.ingest.target import Target
 from brigade.ingest.walk import Step
 from brigade.jsonl import Stamp
 from brigade.s3 import Matches
-from brigade.s3.writer import Writes
 from brigade.state import Entry, State
 
 
@@ -36,7 +36,7 @@ class Assembly:
     """
 
     def __init__(
-        self, s3: Writes, state: State, target: Target, entry: Entry[Checkpoint], source: Feed, *, part_bytes: int
+        self, s3: Puts, state: State, target: Target, entry: Entry[Checkpoint], source: Feed, *, part_bytes: int
     ) -> None:
         checkpoint = entry.value
         self.slowest_part = 0.0

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from brigade.declarations import Declaration
 from brigade.errors import InvalidData
 
 _REDACTED = "***"
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TRUE, _FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
 
 
@@ -30,6 +33,35 @@ class Change(Declaration, frozen=True, kw_only=True):
     def named(self) -> tuple[str, ...]:
         """The fields that a table must have for the change to mean anything; one that is dropped may be gone."""
         return (*self.keep, *self.select, *self.redact, *self.cast, *self.rename)
+
+    def withholds(self, name: str) -> bool:
+        """Return whether a field's value never gets into the lake: it is dropped, redacted or not selected."""
+        return bool(self.select and name not in self.select) or name in self.drop or name in self.redact
+
+    def withhold(self, raw: msgspec.Raw | bytes) -> dict[str, Any]:
+        """Return a record as it came, in its own shape and its values' own bytes, without what never gets to the lake.
+
+        Fields that are dropped or not selected are absent, redacted ones are redacted; a nested field is known by the
+        name that ``flatten`` makes. A field of ``keep`` stays if it has one of the values that are kept.
+        """
+        return self._withheld(raw, "")
+
+    def _withheld(self, raw: msgspec.Raw | bytes, above: str) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for field, value in _MEMBERS.decode(raw).items():
+            name, text = above + field, bytes(memoryview(value))
+            if self.flatten is not None and text.startswith(b"{"):
+                kept[field] = self._withheld(text, f"{name}{self.flatten}")
+            elif not self.withholds(name) or (not above and self._is_kept(field, text)):
+                kept[field] = msgspec.Raw(text)
+            elif text == b"null":
+                kept[field] = None
+            elif name in self.redact or (not above and field in self.keep):
+                kept[field] = _REDACTED
+        return kept
+
+    def _is_kept(self, field: str, text: bytes) -> bool:
+        return field in self.keep and msgspec.json.decode(text) in self.keep[field]
 
     def apply(self, record: dict[str, Any]) -> dict[str, Any] | None:
         """Give the record changed, or None if it is left out; InvalidData when a value cannot be cast."""

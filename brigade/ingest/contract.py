@@ -1,6 +1,6 @@
 """What a record must be: a pure declaration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
@@ -27,6 +27,12 @@ class Checks(Protocol):
 
     def broken(self, record: Mapping[str, Any]) -> str | None:
         """Say how the record breaks the contract, without a value of it, or None."""
+
+    def without(self, withheld: Callable[[str], bool]) -> "Checks":
+        """Return the contract of records that have lost the fields for which ``withheld`` is true.
+
+        A record in quarantine has lost what its source keeps out of the lake. The rest of it must still hold.
+        """
 
 
 class Contract(Declaration, frozen=True, kw_only=True):
@@ -58,6 +64,23 @@ class Contract(Declaration, frozen=True, kw_only=True):
             elif value is not None and not _is(value, kind):
                 return f"{name} is {type(value).__name__}, not {kind}"
         return None
+
+    def without(self, withheld: Callable[[str], bool]) -> "Contract":
+        """Return the contract of records that have lost some fields: neither required nor checked any more."""
+        return _Without(
+            fields=self.fields,
+            required=tuple(name for name in self.required if not withheld(name)),
+            extra=self.extra,
+            tolerated=self.tolerated,
+            withheld=withheld,
+        )
+
+
+class _Without(Contract, frozen=True, kw_only=True):
+    withheld: Callable[[str], bool]
+
+    def broken(self, record: Mapping[str, Any]) -> str | None:
+        return super().broken({name: value for name, value in record.items() if not self.withheld(name)})
 
 
 def _is(value: Any, kind: str) -> bool:

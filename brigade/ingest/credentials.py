@@ -5,13 +5,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit
 
 import msgspec
 import urllib3
 from msgspec.structs import replace
 
-from brigade.errors import BrigadeError, RetryLater
+from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.authentication import (
     Authentication,
     Basic,
@@ -23,6 +23,8 @@ from brigade.ingest.authentication import (
     Secret,
 )
 from brigade.ingest.pagination import Request
+from brigade.ingest.target import refresh_token
+from brigade.masking import holds_secret, register
 from brigade.state import State
 
 _EARLY_S = 60.0
@@ -71,7 +73,7 @@ class Kept:
     ``read`` gives the value of a secret; ``state`` and ``key`` say where a rotated refresh token is kept.
     """
 
-    def __init__(self, kind: Authentication, read: Callable[[Secret], str], state: State, key: str) -> None:
+    def __init__(self, kind: Authentication, read: Callable[[Secret], str], state: State | None, key: str) -> None:
         self._kind, self._read, self._state, self._key = kind, read, state, key
         self._made: Request | None = None
         self._until = float("inf")
@@ -105,7 +107,9 @@ class Kept:
             return Request(url="", headers={kind.header: self._read(kind.key)})
         if isinstance(kind, Basic):
             pair = f"{self._read(kind.user)}:{self._read(kind.password)}".encode()
-            return Request(url="", headers={"Authorization": f"Basic {base64.b64encode(pair).decode()}"})
+            basic = base64.b64encode(pair).decode()
+            register(basic)
+            return Request(url="", headers={"Authorization": f"Basic {basic}"})
         token = self._read(kind.token) if isinstance(kind, Bearer) else self._granted(kind)
         return Request(url="", headers={"Authorization": f"Bearer {token}"})
 
@@ -122,8 +126,11 @@ class Kept:
         return answer.access_token
 
     def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
+        if self._state is None:
+            raise SettingsError("a source with a RefreshToken needs a state bucket, which keeps the newest token")
         kept = self._state.get(self._key, dict)
         token = kept.value["refresh_token"] if kept else self._read(kind.refresh_token)
+        register(token)
         answer = self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token})
         rotated = answer.refresh_token
         if rotated and rotated != token:
@@ -148,37 +155,75 @@ class Kept:
                 f"{host} gives no token: status {answer.status}; check the secrets that the source names"
             )
         try:
-            return msgspec.json.decode(answer.data, type=_Granted)
+            granted = msgspec.json.decode(answer.data, type=_Granted)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BrigadeError(f"{host} gives what is no token of OAuth 2: {error}") from None
+        register(granted.access_token)
+        register(granted.refresh_token)
+        return granted
+
+
+def without_credentials(cursor: str, kind: Authentication | None, place: str) -> str:
+    """Return the cursor of the next page without the credentials that an API echoes in it.
+
+    Checkpoints and receipts keep cursors. Of a URL, the query parameter of a ``QueryKey`` is removed, and any other
+    whose value holds a secret; all else stays byte for byte. Each request gets the credentials again, once.
+
+    Args:
+        place: The page that the cursor came with, for the error.
+
+    Raises:
+        InvalidData: The cursor holds a secret of 8 or more characters elsewhere. It is neither stored nor printed.
+    """
+    if kind is None:
+        return cursor
+    head, mark, query = cursor.partition("?")
+    if mark and head.lower().startswith(("http://", "https://")):
+        query, sharp, fragment = query.partition("#")
+        parameter = kind.parameter if isinstance(kind, QueryKey) else None
+        kept = [each for each in query.split("&") if not _says_who_asks(each, parameter)]
+        cursor = head + ("?" if kept else "") + "&".join(kept) + sharp + fragment
+    if holds_secret(cursor):
+        raise InvalidData(
+            f"{place}: the API puts the source's credentials into the cursor of the next page, which would be stored; "
+            "ask it for another kind of pagination, or give the source a `following` that leaves them out"
+        )
+    return cursor
+
+
+def _says_who_asks(member: str, parameter: str | None) -> bool:
+    name, _, value = member.partition("=")
+    return unquote_plus(name) == parameter or holds_secret(unquote_plus(value))
 
 
 def credentials(
     kind: Authentication | None, client: Callable[[str], Any], state: State | None, source: str
 ) -> Credentials:
     """Give the credentials of a source; ``client`` makes a client of AWS, by service."""
-    if kind is None or state is None:
+    if kind is None:
         return Anonymous()
 
     def read(secret: Secret) -> str:
-        from aws_lambda_powertools.utilities import parameters
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             if secret.store == "ssm":
-                value: Any = parameters.SSMProvider(boto3_client=client("ssm")).get(
-                    secret.name, decrypt=True, force_fetch=True
-                )
+                answer = client("ssm").get_parameter(Name=secret.name, WithDecryption=True)
+                value: Any = answer["Parameter"]["Value"]
             else:
-                value = parameters.SecretsProvider(boto3_client=client("secretsmanager")).get(
-                    secret.name, force_fetch=True
-                )
-        except parameters.GetParameterError as error:
-            raise BrigadeError(f"cannot read the secret {secret.name} of {secret.store}: {error}") from error
-        if secret.key is None:
-            return str(value)
+                value = client("secretsmanager").get_secret_value(SecretId=secret.name).get("SecretString")
+        except (BotoCoreError, ClientError) as error:
+            raise BrigadeError(
+                f"cannot read the secret {secret.name} of {secret.store}: {error}; the right is in the policy "
+                "SourceSecretsPolicyArn of the ingest stack, or put the value into .brigade/secrets.json"
+            ) from error
+        if value is None:
+            raise BrigadeError(f"the secret {secret.name} has no text: it must be stored as a SecretString")
         try:
-            return str(json.loads(value)[secret.key])
+            wanted = str(value if secret.key is None else json.loads(value)[secret.key])
         except (ValueError, KeyError, TypeError):
             raise BrigadeError(f"the secret {secret.name} has no member {secret.key!r}") from None
+        register(wanted)
+        return wanted
 
-    return Kept(kind, read, state, f"ingest/{source}/refresh-token.json")
+    return Kept(kind, read, state, refresh_token(source))

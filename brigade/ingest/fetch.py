@@ -22,6 +22,7 @@ from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.pagination import Request
 from brigade.ingest.source import Source
+from brigade.masking import mask
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
@@ -150,6 +151,7 @@ class Api:
         url = urljoin(self.base_url.rstrip("/") + "/", request.url)
         if request.url.startswith("/"):  # also below a base URL that has a path
             url = self.base_url.rstrip("/") + request.url
+        url = url.partition("#")[0]  # a fragment is not sent, and nor would be what stands behind it
         query = urlencode(request.parameters, doseq=True)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
@@ -280,4 +282,7 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _start(body: Any) -> str:
-    return repr(bytes(body[:200]).decode(errors="replace")) if isinstance(body, bytes | bytearray) else "''"
+    """Return how a body starts, masked before it is cut: half a secret could not be recognized any more."""
+    if not isinstance(body, bytes | bytearray):
+        return "''"
+    return repr(mask(bytes(body[:8192]).decode(errors="replace"))[:200])

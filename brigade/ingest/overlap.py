@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,9 @@ from brigade.ingest.since import Newest, Since
 from brigade.ingest.target import Target
 from brigade.ingest.window import Window, before
 from brigade.jsonl import Page
+from brigade.s3 import Absent, Matches
 from brigade.s3.get import get
+from brigade.s3.head import head
 from brigade.s3.put import put
 from brigade.state import State
 
@@ -146,18 +148,27 @@ def overlap(source: Feed, state: State, target: Target, begun: Checkpoint) -> "O
     return Overlap(source.tracked, state, target, begun) if source.tracked else None
 
 
-def remember(state: State, target: Target, done: Checkpoint) -> None:
+def remember(state: State, target: Target, done: Checkpoint, require_current: Callable[[], None]) -> None:
     """Keep where the next date begins, and what it shall leave out; both count from the date's receipt on.
 
     May be repeated. What only dates before the last one needed is forgotten.
+
+    Args:
+        require_current: Raises ConditionLost when another run took over the date.
+
+    Raises:
+        ConditionLost: Another run took over the date. What it wrote stays.
     """
     entry = state.get(target.window, Window)
+    key = target.remembered(target.date)
+    there = head(state.client, state.bucket, key)
+    last = before(state, target.source, target.date)
+    require_current()
     if done.newest is not None and entry:
-        state.put(target.window, Window(after=entry.value.after, until=done.newest))
+        state.put(target.window, Window(after=entry.value.after, until=done.newest), Matches(entry.version))
     if not done.recent:
         return
-    last = before(state, target.source, target.date)
-    put(state.client, state.bucket, target.remembered(target.date), done.recent)
+    put(state.client, state.bucket, key, done.recent, condition=Matches(there.etag) if there else Absent())
     for key in list(state.list(target.remembered(""))):
         if key < target.remembered(last or target.date):
             state.delete(key)

@@ -13,6 +13,7 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
 from brigade.jsonl import Gzip, Page, Stamp
+from brigade.masking import mask
 
 _BLOCK = 64 * 1024
 _QUARANTINE = 4 * 1024 * 1024
@@ -22,7 +23,8 @@ _TOLERATED_FROM = 100
 class Pour:
     """Give the lines of pages, and count: ``records`` written, ``broken`` in ``quarantine``, ``profile`` of what came.
 
-    ``patient``: any share of the records may break the contract. ``overlap``: says which records to leave out.
+    ``replayed``: they come from the quarantine, without what the source keeps out of the lake; any share of them may
+    break the contract. ``overlap``: says which records to leave out.
 
     Memory: a block of 64 KiB, or a wider record, as objects, and the quarantine, 4 MiB of gzip at most.
     """
@@ -36,13 +38,16 @@ class Pour:
         records: int = 0,
         broken: int = 0,
         quarantine: bytes = b"",
-        patient: bool = False,
+        replayed: bool = False,
         overlap: Overlap | Boundary | None = None,
     ) -> None:
         self.records, self.broken, self.quarantine = records, broken, quarantine
         self.profile = profile
         self._source, self._stamp, self._overlap = source, stamp, overlap
-        self._tolerated = 1.0 if patient or not source.contract else source.contract.tolerated
+        self._contract = source.contract
+        if replayed and source.contract and source.change:
+            self._contract = source.contract.without(source.change.withholds)
+        self._tolerated = 1.0 if replayed or not source.contract else source.contract.tolerated
         self._objects = source.transforms or source.contract is not None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal if source.exact else None)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
@@ -81,14 +86,15 @@ class Pour:
         self, place: str, start: int, records: Sequence[msgspec.Raw], broken: list[dict[str, Any]]
     ) -> Iterator[dict[str, Any]]:
         """Give records as they shall be written; those that break the contract are told to ``broken``."""
-        contract, transform = self._source.contract, self._source.transform
+        contract, transform, change = self._contract, self._source.transform, self._source.change
         date, ts = self._stamp.date, self._stamp.ts
         for number, record in enumerate(map(self._decoder.decode, records), start + 1):
             if type(record) is not dict:
                 raise InvalidData(f"{place}, record {number}: it must be an object, not {type(record).__name__}")
             if contract and (reason := contract.broken(record)):
                 raw = records[number - start - 1]
-                broken.append({"reason": reason, "page": place, "number": number, "record": raw})
+                kept = change.withhold(raw) if change else raw
+                broken.append({"reason": mask(reason), "page": mask(place), "number": number, "record": kept})
                 continue
             try:
                 changed = transform(record)

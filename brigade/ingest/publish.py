@@ -18,7 +18,7 @@ from brigade.ingest.outcome import Outcome, outcome
 from brigade.ingest.overlap import remember
 from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.profile import Profile, drift, shrinkage
-from brigade.ingest.target import Target
+from brigade.ingest.target import Target, receipts
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
 from brigade.s3.list import ListsUploads, uploads
@@ -48,15 +48,35 @@ def publish(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint
     return _finish(s3, source, target, entry, _written(s3, source, target, entry.value, digests), digests)
 
 
-def set_aside(s3: Publishes, target: Target, checkpoint: Checkpoint) -> None:
-    """Write the quarantine object. It comes before the data, whose publication ends all: a run that is killed in
-    between writes it again. One of a run that is replaced gives way, if only to an empty file.
+def set_aside(s3: Publishes, target: Target, entry: Entry[Checkpoint]) -> None:
+    """Write the quarantine object of a run whose checkpoint is done.
+
+    It comes before the data, whose publication ends all: a run that is killed in between writes it again. One that an
+    earlier run left gives way, if only to an empty file.
+
+    Raises:
+        ConditionLost: Another run took over the date. Its quarantine stays.
     """
-    body = checkpoint.quarantine
-    if not body and checkpoint.replaces and head(s3, target.lake, target.quarantine):
+    there = head(s3, target.state, target.quarantine)
+    body = entry.value.quarantine
+    if not body and there:
         body = gzip.compress(b"", mtime=0)
-    if body:
-        put(s3, target.lake, target.quarantine, body, content_type="application/gzip")
+    if not body:
+        return
+    _require_current(State(s3, target.state), target, entry)
+    condition = Matches(there.etag) if there else Absent()
+    put(s3, target.state, target.quarantine, body, condition=condition, content_type="application/gzip")
+
+
+def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> None:
+    """Fail with ConditionLost unless the checkpoint is still `entry`.
+
+    Whoever takes over, or begins anew, changes the checkpoint first. So a write under a condition on what was read
+    before this call loses to all that they write.
+    """
+    found = state.get(target.checkpoint, Checkpoint)
+    if found is None or found.version != entry.version:
+        raise ConditionLost(f"{target} was taken over by another run; this one writes nothing more")
 
 
 def _written(
@@ -82,10 +102,13 @@ def _written(
     )
 
 
-def earlier(s3: Publishes, source: Feed, target: Target, found: Found) -> Outcome:
-    """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint."""
+def earlier(s3: Publishes, source: Feed, target: Target, found: Found, entry: Entry[Checkpoint] | None) -> Outcome:
+    """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint.
+
+    Args:
+        entry: The checkpoint, read before `found`.
+    """
     state = State(s3, target.state)
-    entry = state.get(target.checkpoint, Checkpoint)
     if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
         return _finish(s3, source, target, entry, Written(found.etag, found.version_id), None)
     if entry and entry.value.replaces != found.etag:  # else a run that replaces the object is under way
@@ -103,11 +126,16 @@ def discard(s3: Publishes, target: Target, entry: Entry[Checkpoint]) -> bool:
         State(s3, target.state).delete(target.checkpoint, entry.version)
     except ConditionLost:  # another run has dropped or taken it, and its upload
         return False
-    if entry.value.upload:
-        Upload(s3, target.lake, target.key, entry.value.upload, entry.value.write).abort()
-    if entry.value.stages or entry.value.shares:
-        sweep(s3, target, entry.value.write)
+    clear(s3, target, entry.value)
     return True
+
+
+def clear(s3: Publishes, target: Target, dropped: Checkpoint) -> None:
+    """Abort the upload and delete the stages of a checkpoint that is no longer stored."""
+    if dropped.upload:
+        Upload(s3, target.lake, target.key, dropped.upload, dropped.write).abort()
+    if dropped.stages or dropped.shares:
+        sweep(s3, target, dropped.write)
 
 
 def _finish(
@@ -121,19 +149,33 @@ def _finish(
     checkpoint, state = entry.value, State(s3, target.state)
     if written and not digests:
         digests = _read_again(s3, source, target, checkpoint, written)
-    if source.tracked or source.boundary:
-        remember(state, target, checkpoint)
     drift = () if target.partition else differs(state, target, checkpoint.profile)
     receipt = _receipt(target, checkpoint, written, digests, drift)
-    state.put(target.receipt, receipt)
-    # Now that the key is taken no other upload of it can be published: a killed run left it, or a rival is too late.
-    for upload in uploads(s3, target.lake, target.key):
-        Upload(s3, target.lake, target.key, upload, checkpoint.write).abort()
-    if source.objects:
-        sweep(s3, target)
-    with suppress(ConditionLost):  # another run finished it too
-        state.delete(target.checkpoint, entry.version)
+    with suppress(ConditionLost):  # another run finished it too, and maybe a later one replaces it already
+        _settle(s3, source, target, entry, receipt)
     return outcome("published", target, receipt)
+
+
+def _settle(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint], receipt: Receipt) -> None:
+    """Write what follows a publication, and drop the checkpoint; only what was read while that was current changes."""
+    state = State(s3, target.state)
+
+    def require_current() -> None:
+        _require_current(state, target, entry)
+
+    if source.tracked or source.boundary:
+        remember(state, target, entry.value, require_current)
+    before = state.get(target.receipt, Receipt)
+    # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
+    left = list(uploads(s3, target.lake, target.key))
+    staged = list(state.list(target.stages)) if source.objects else []
+    require_current()
+    state.put(target.receipt, receipt, Matches(before.version) if before else Absent())
+    for upload in left:
+        Upload(s3, target.lake, target.key, upload, entry.value.write).abort()
+    for key in staged:
+        state.delete(key)
+    state.delete(target.checkpoint, entry.version)
 
 
 def _receipt(
@@ -180,7 +222,7 @@ def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
 
     Fields and widths are compared with the last of those dates, the amount with the median of the last seven.
     """
-    earlier = [key for key in state.list(f"receipts/{target.source}/") if key < target.receipt][-_COMPARED:]
+    earlier = [key for key in state.list(receipts(target.source)) if key < target.receipt][-_COMPARED:]
     found = [entry.value.profile for key in earlier if (entry := state.get(key, Receipt))]
     return (*shrinkage(found, profile), *drift(found[-1], profile)) if found else ()
 

@@ -33,11 +33,18 @@ def replaced(s3: Publishes, source: Feed, target: Target, holder: str | None) ->
 
 def replacing(
     s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint] | None, begun: Checkpoint
-) -> tuple[Entry[Checkpoint] | None, Checkpoint]:
-    """Give the checkpoint of a run that replaces just what is there now, or that goes on with that.
+) -> Checkpoint:
+    """Return the checkpoint of a run that replaces just what is there now, or that goes on with that.
 
-    Fails with ConditionLost when it was to go on, and what is there is something else by now; with UsageError when
-    replayed records are beside it.
+    Nothing is written here, but for the error below. The caller has seen that nobody holds the lease.
+
+    Args:
+        entry: The checkpoint that is stored, if there is one.
+        begun: What the run would go on with.
+
+    Raises:
+        ConditionLost: It was to go on, and what is there is something else by now. The stored checkpoint is dropped, if
+            it is still the one that was read.
     """
     state = State(s3, target.state)
     if source.objects:
@@ -47,21 +54,29 @@ def replacing(
     else:
         there = head(s3, target.lake, target.key)
         found, names = there.etag if there else None, {}
-    if found is None or begun.replaces == found:
-        return entry, begun
-    if entry:
-        discard(s3, target, entry)
-    if begun.replaces:
+    # A checkpoint without a page may be a replay's, which knows nothing of the objects.
+    if found is None or (begun.replaces == found and (begun.pages or begun.done)):
+        return begun
+    if begun.replaces and begun.replaces != found:
+        if entry:
+            discard(s3, target, entry)
         raise ConditionLost(
             f"{target} was changed by another writer since its replacement began: it was ETag {begun.replaces}, it is "
             f"{found}; nothing was written; replace that by running it again"
         )
+    etags = {key: seen.etag for key in names if (seen := head(s3, target.lake, key))}
+    return Checkpoint(write=new_token(), ts=now(), replaces=found, former=etags)
+
+
+def refuse_replays(s3: Publishes, source: Feed, target: Target) -> None:
+    """Fail with UsageError if an object with replayed records of the date is beside what a run is to replace.
+
+    The caller holds the lease of the date, without which no replay writes one.
+    """
     if beside := _replays(s3, source, target):
         raise UsageError(
             f"{target} has {beside} beside it, of a replay: its records would be there twice; delete it first"
         )
-    etags = {key: seen.etag for key in names if (seen := head(s3, target.lake, key))}
-    return None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease, replaces=found, former=etags)
 
 
 def broken_off(s3: Publishes, target: Target, entry: Entry[Checkpoint], error: ConditionLost) -> ConditionLost:
@@ -83,7 +98,7 @@ def _replays(s3: Publishes, source: Feed, target: Target) -> str | None:
     if not source.objects:
         folder = target.key.rpartition("/")[0] + "/"
         return next((key for key in keys(s3, target.lake, folder) if key != target.key), None)
-    if head(s3, target.lake, target.quarantine) is None:
+    if head(s3, target.state, target.quarantine) is None:
         return None
     own, late = (
         re.escape(target.object(day).rpartition("/")[2].removesuffix(f".{target.suffix}"))

@@ -1,11 +1,13 @@
 """Put records that broke the contract through again, once the source or its contract is mended."""
 
 import gzip
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from brigade.errors import ConditionLost, NotFound
+from brigade.errors import BrigadeError, ConditionLost, NotFound
+from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.feed import Feed
 from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.pour import Pour
@@ -16,7 +18,13 @@ from brigade.ingest.target import Target
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
 from brigade.s3.get import get
+from brigade.s3.head import head
 from brigade.s3.put import put
+from brigade.s3.settle import new_token
+from brigade.state import Entry, State
+from brigade.state.lease import Lease, taken, this_process
+
+_LEASE_S = 900.0
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -43,15 +51,54 @@ def replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
     keeps what is still broken, and is changed only from what was read. A source with a ``date_field`` gets an object
     for each date. Memory: the quarantined records.
 
-    Fails with NotFound when nothing is quarantined, ConditionLost when another replay was faster, or when one that was
-    killed wrote other records than hold now.
+    It holds the lease of the date meanwhile: no run can replace the date between its reading and its writing.
+
+    Raises:
+        NotFound: Nothing is quarantined.
+        ConditionLost: A run of the date, or another replay, is under way or unfinished; or a replay that was killed
+            wrote other records than hold now.
     """
-    got = get(s3, target.lake, target.quarantine)
+    state = State(s3, target.state)
+    entry = _acquire(s3, state, source, target, ts)
+    try:
+        return _replay(s3, source, target, ts)
+    finally:
+        with suppress(BrigadeError):  # the lease runs out by itself
+            state.delete(target.checkpoint, entry.version)
+
+
+def _acquire(s3: Publishes, state: State, source: Feed, target: Target, ts: str) -> Entry[Checkpoint]:
+    """Store a checkpoint without a page that has the lease, and names what is published as a replacing run's does.
+
+    By that name another run of the published date leaves it alone.
+    """
+    entry = state.get(target.checkpoint, Checkpoint)
+    lease = taken(
+        entry.value.lease if entry else Lease(),
+        this_process(),
+        _LEASE_S,
+        age=entry.age if entry else 0.0,
+        what=str(target),
+    )
+    if entry and (entry.value.pages or entry.value.done or entry.value.former):
+        raise ConditionLost(f"{target} has an unfinished run: run it to its end, or reset it, and replay again")
+    if source.objects:
+        receipt = state.get(target.receipt, Receipt)
+        version = receipt.version if receipt else None
+    else:
+        found = head(s3, target.lake, target.key)
+        version = found.etag if found else None
+    held = Checkpoint(write=new_token(), ts=ts, replaces=version, lease=lease)
+    return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
+
+
+def _replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
+    got = get(s3, target.state, target.quarantine)
     if got is None:
         raise NotFound(
-            f"s3://{target.lake}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
+            f"s3://{target.state}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
         )
-    pour = Pour(source, Stamp(target.date, ts), profile=Profile(), patient=True)
+    pour = Pour(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
     days = Days(source.objects.date_field if source.objects else None, target.date)
     found: dict[str, list[bytes]] = {}
     for line in gzip.decompress(got.body).splitlines():
@@ -67,7 +114,7 @@ def replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
         _write(s3, source, target, key, lines)
         objects.append(f"s3://{target.lake}/{key}")
     left = pour.quarantine or gzip.compress(b"", mtime=0)
-    put(s3, target.lake, target.quarantine, left, condition=Matches(got.etag), content_type="application/gzip")
+    put(s3, target.state, target.quarantine, left, condition=Matches(got.etag), content_type="application/gzip")
     return Replayed(objects=tuple(objects), mended=pour.records, broken=pour.broken)
 
 

@@ -31,9 +31,13 @@ class Opens(Protocol):
     """What is needed of a database's secret."""
 
     def connect(
-        self, connect: "Callable[[str], psycopg.Connection[Any]]", refused: type[Exception]
+        self,
+        connect: "Callable[[str], psycopg.Connection[Any]]",
+        refused: type[Exception],
+        *,
+        engine: str | None = None,
     ) -> "psycopg.Connection[Any]":
-        """Give what ``connect(uri)`` gives; where that is ``refused`` and the secret has changed, of a new try."""
+        """Return what ``connect(uri)`` returns; where that is ``refused`` and the secret has changed, of a new try."""
 
 
 @dataclass
@@ -172,7 +176,7 @@ class Rows:
         """
         self.close()
         self.requests += 1
-        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError)
+        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError, engine="postgresql")
         remaining, source = self.remaining(), self.source
         name = begin(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
         relation = sql.SQL(name or source.relation)

@@ -17,8 +17,8 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.instants import in_seconds, now
 from brigade.ingest.objects import publish_next
 from brigade.ingest.outcome import Kind, Outcome, outcome
-from brigade.ingest.publish import Publishes, discard, earlier, publish, set_aside
-from brigade.ingest.replacing import broken_off, replaced, replacing
+from brigade.ingest.publish import Publishes, clear, discard, earlier, publish, set_aside
+from brigade.ingest.replacing import broken_off, refuse_replays, replaced, replacing
 from brigade.ingest.target import Target
 from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads, walk
@@ -86,8 +86,10 @@ class Run(Struct, frozen=True):
     def _already(self) -> Outcome | None:
         """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
         state = State(self.s3, self.target.state)
+        # Before what is published: a run that replaces that is then known by the ETag in its checkpoint.
+        entry = state.get(self.target.checkpoint, Checkpoint)
         if self.source.objects:
-            receipt, entry = state.get(self.target.receipt, Receipt), state.get(self.target.checkpoint, Checkpoint)
+            receipt = state.get(self.target.receipt, Receipt)
             if receipt is None or (self.replace and not self._replaced()):
                 return None
             if entry and entry.value.replaces != receipt.version and (entry.value.replaces or not entry.value.former):
@@ -96,7 +98,7 @@ class Run(Struct, frozen=True):
         found = head(self.s3, self.target.lake, self.target.key)
         if found is None or (self.replace and not self._replaced()):
             return None
-        return earlier(self.s3, self.source, self.target, found)
+        return earlier(self.s3, self.source, self.target, found, entry)
 
     def _replaced(self) -> bool:
         return replaced(self.s3, self.source, self.target, self.holder)
@@ -174,7 +176,7 @@ class Run(Struct, frozen=True):
 
     def _publish(self, assembly: Assembly) -> Kind:
         """Publish what comes before the receipt: the quarantine, and of several objects all, while there is time."""
-        set_aside(self.s3, self.target, assembly.entry.value)
+        set_aside(self.s3, self.target, assembly.entry)
         slowest = 0.0
         while self.source.objects:
             began = time.monotonic()
@@ -195,26 +197,38 @@ class Run(Struct, frozen=True):
             )
 
     def _take(self, state: State) -> Entry[Checkpoint]:
-        """Take the lease of the date: whoever read the checkpoint before cannot write it any more."""
+        """Acquire the lease of the date: whoever read the checkpoint before cannot write it any more.
+
+        The conditional write that stores the lease is the first effect. What the checkpoint before it named, and this
+        run does not go on with, is cleared after it.
+        """
         entry = state.get(self.target.checkpoint, Checkpoint)
-        begun = entry.value if entry else Checkpoint(write=new_token(), ts=now())
-        if entry and self.source.single and not begun.done:
-            discard(self.s3, self.target, entry)
-            entry, begun = None, Checkpoint(write=new_token(), ts=now(), lease=begun.lease)
-        if self.replace:
-            entry, begun = replacing(self.s3, self.source, self.target, entry, begun)
+        fresh = Checkpoint(write=new_token(), ts=now())
+        begun = entry.value if entry else fresh
         seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
         holder, what = self.holder or this_process(), str(self.target)
         lease = taken(begun.lease, holder, seconds, age=entry.age if entry else 0.0, what=what)
+        if self.source.single and not begun.done:
+            begun = replace(fresh, former=begun.former)
+        if self.replace:
+            begun = replacing(self.s3, self.source, self.target, entry, begun)
+        condition = Matches(entry.version) if entry else Absent()
         try:
-            return state.put(
-                self.target.checkpoint, replace(begun, lease=lease), Matches(entry.version) if entry else Absent()
-            )
+            stored = state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
         except ConditionLost:
             # Another took it since it was read: say who.
             if rival := state.get(self.target.checkpoint, Checkpoint):
                 taken(rival.value.lease, holder, seconds, age=rival.age, what=what)
             raise
+        try:
+            if entry and entry.value.write != stored.value.write:
+                clear(self.s3, self.target, entry.value)
+            if self.replace:
+                refuse_replays(self.s3, self.source, self.target)
+        except BaseException:
+            self._release(state, stored)
+            raise
+        return stored
 
     def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
         """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""

@@ -1,6 +1,6 @@
 """A contract that is a JSON Schema. Only a source that imports this has the validator in its package."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -37,6 +37,21 @@ class JsonSchema(Declaration, frozen=True, kw_only=True, dict=True):
         at = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
         word = "/".join(str(step) for step in error.schema_path)
         return f"{at.lstrip('.') or 'the record'} breaks {word} of the schema"
+
+    def without(self, withheld: Callable[[str], bool]) -> "JsonSchema":
+        """Return the schema of records that have lost some fields of their own: any value, or none, is right there.
+
+        What other words of the schema say of such fields, ``anyOf`` or ``dependentRequired``, still counts.
+        """
+        if isinstance(self.schema, bool):
+            return self
+        schema = dict(self.schema)
+        if "properties" in schema:
+            known = schema["properties"]
+            schema["properties"] = {name: True if withheld(name) else known[name] for name in known}
+        if "required" in schema:
+            schema["required"] = [name for name in schema["required"] if not withheld(name)]
+        return JsonSchema(schema=schema, tolerated=self.tolerated)
 
 
 def _validator(schema: Mapping[str, Any] | bool) -> Any:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,6 +12,7 @@ from brigade.ingest.checkpoint import Checkpoint, Share, Staged
 from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.target import Target, is_date
 from brigade.jsonl import packer
+from brigade.s3.delete import Deletes, delete
 from brigade.s3.put import Puts, put
 
 _PLAIN = 8 * 1024 * 1024
@@ -26,6 +27,22 @@ class Stage(msgspec.Struct, frozen=True):
     shares: dict[str, Share]
 
 
+class StoresStages(Puts, Deletes, Protocol):
+    """The calls that stages need."""
+
+
+class Unnamed(msgspec.Struct, frozen=True):
+    """A stage that is stored and that no checkpoint names: a run that was overtaken takes it away again."""
+
+    s3: Deletes
+    bucket: str
+    key: str
+
+    def abort(self) -> None:
+        """Delete it. No other run has its key, which holds the run's token and epoch."""
+        delete(self.s3, self.bucket, self.key)
+
+
 class Stages:
     """Lines to members to stages; a stage holds what came of every object since the one before.
 
@@ -36,11 +53,11 @@ class Stages:
     source allows.
     """
 
-    unnamed = None
-
-    def __init__(self, s3: Puts, target: Target, source: Feed, begun: Checkpoint, part_bytes: int) -> None:
+    def __init__(self, s3: StoresStages, target: Target, source: Feed, begun: Checkpoint, part_bytes: int) -> None:
         if source.objects is None:
             raise SettingsError(f"{target.source} has one object a run: it needs no stages")
+        self.unnamed: Unnamed | None = None
+        """A stage that no checkpoint names yet."""
         self._s3, self._target, self._part_bytes = s3, target, part_bytes
         self._objects: Objects = source.objects
         self._packer = packer(source.compression, source.level)
@@ -86,6 +103,7 @@ class Stages:
         if not stage.body:
             return {"stages": durable.stages, "shares": stage.shares}
         key = f"{self._prefix}{stage.number:06}"
+        self.unnamed = Unnamed(self._s3, self._target.state, key)
         written = put(self._s3, self._target.state, key, stage.body)
         return {"stages": (*durable.stages, Staged(key, written.etag, stage.lengths)), "shares": stage.shares}
 

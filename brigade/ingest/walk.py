@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from brigade.declarations.path import parse_path
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.credentials import without_credentials
 from brigade.ingest.decode import decode, pieces
 from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
@@ -138,7 +139,10 @@ def _step(source: Feed, last: Step, page: Page, answer: _Answer, number: int) ->
             _said(source, page, answer, met)
     except InvalidData as error:
         raise error if str(error).startswith(page.place) else InvalidData(f"{page.place}: {error}") from None
-    seen = last.seen if following is None else _guarded(source, following, last.seen, number, page.place)
+    seen = last.seen
+    if following is not None:
+        following = without_credentials(following, getattr(source, "authentication", None), page.place)
+        seen = _guarded(source, following, seen, number, page.place)
     columns = last.columns or page.columns
     return Step(page, following, following is None, seen, mark, total, met, columns)
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from brigade.errors import ConditionLost, UsageError
+from brigade.ingest.target import Target, receipts
 from brigade.s3 import Absent, Matches
 from brigade.state import State
 
@@ -71,8 +72,8 @@ def before(state: State, source: str, date: str) -> str | None:
 
 
 def _published(state: State, source: str) -> list[str]:
-    return [PurePosixPath(name).stem for name in state.list(f"receipts/{source}/")]
+    return [PurePosixPath(name).stem for name in state.list(receipts(source))]
 
 
 def _key(source: str, date: str) -> str:
-    return f"ingest/{source}/windows/{date}.json"
+    return Target(source, date, "", "").window

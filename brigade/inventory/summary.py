@@ -6,6 +6,7 @@ import msgspec
 
 from brigade.errors import InvalidData
 from brigade.inventory.delivery import Delivery
+from brigade.layout import SUMMARIES
 from brigade.state import State
 
 SQL = """SELECT coalesce(storage_class, '') AS storage_class, count(*) AS objects, coalesce(sum(size), 0) AS bytes
@@ -24,6 +25,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     bytes_by_class: dict[str, int]
     objects_more: int = 0
     bytes_more: int = 0
+
+
+def latest(bucket: str) -> str:
+    """Return the key, in the state bucket, of the newest summary of a bucket."""
+    return f"{SUMMARIES}/{bucket}/latest.json"
 
 
 def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> Summary:
@@ -59,7 +65,7 @@ def keep(state: State, fresh: Summary) -> Summary:
     newest or not, returns what it returned before. Kept are ``inventory/<bucket>/latest.json`` and one document for
     each time at which S3 listed the bucket; another configuration's delivery of that time takes its place.
     """
-    own = f"inventory/{fresh.bucket}/{fresh.taken}.json"
+    own = f"{SUMMARIES}/{fresh.bucket}/{fresh.taken}.json"
     if (known := state.get(own, Summary)) and known.value.delivery == fresh.delivery:
         return known.value
 
@@ -70,7 +76,7 @@ def keep(state: State, fresh: Summary) -> Summary:
         return msgspec.structs.replace(fresh, objects_more=more[0], bytes_more=more[1])
 
     first = msgspec.structs.replace(fresh, taken="")
-    newest = state.update(f"inventory/{fresh.bucket}/latest.json", newer, default=first, kind=Summary).value
+    newest = state.update(latest(fresh.bucket), newer, default=first, kind=Summary).value
     told = newest if newest.delivery == fresh.delivery else fresh
     state.put(own, told, indent=True)
     return told

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.jobs.request import MANIFESTS
+from brigade.layout import ARCHIVE
 from brigade.s3.get import Gets, get
 from brigade.s3.put import Puts, put
 
@@ -32,4 +32,4 @@ def kept(s3: Gets, reports: str, job: str, part: Part = "description") -> Mappin
 
 
 def _key(job: str, part: Part) -> str:
-    return f"{MANIFESTS}/job-{job}/{part}.json"
+    return f"{ARCHIVE}{job}/{part}.json"

@@ -14,9 +14,10 @@ from brigade.jobs.archive import keep
 from brigade.jobs.control import Control
 from brigade.jobs.job import Job, of
 from brigade.jobs.price import Priced, estimate, prices
-from brigade.jobs.request import MANIFESTS, Plan, request_of, rows_manifest
+from brigade.jobs.request import Plan, request_of, rows_manifest
 from brigade.jobs.summary import Summary
 from brigade.jobs.unload import Athena, Chosen, choose, count, unload
+from brigade.layout import MANIFESTS, RECURRING
 from brigade.operations.recurring import Recurring
 from brigade.s3.head import head
 from brigade.s3.settle import new_token
@@ -202,7 +203,7 @@ class Recurrence:
 
     @property
     def _key(self) -> str:
-        return f"recurring/{self.name}.json"
+        return f"{RECURRING}/{self.name}.json"
 
 
 def _taken_up(last: Progress, uri: str) -> Progress:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from brigade.jobs.summary import Summary
+from brigade.layout import JOB_REPORTS
 
-MANIFESTS = "manifests"
-REPORTS = "jobs"
 AS_S3_READS_IT = {"ServerSideEncryption": "AES256"}
 """How a manifest of ours is encrypted, whatever the bucket's default is: S3 takes none under a key of KMS."""
 _DESCRIPTION_CHARACTERS = 256
@@ -94,7 +93,7 @@ def request_of(plan: Plan, run: str, objects: Mapping[str, Any], *, confirm: boo
         "Operation": plan.own or {"LambdaInvoke": invoke},
         "Report": {
             "Bucket": bucket_arn(plan, plan.reports),
-            "Prefix": REPORTS,
+            "Prefix": JOB_REPORTS,
             "Format": "Report_CSV_20180820",
             "Enabled": True,
             "ReportScope": "AllTasks",

@@ -10,7 +10,6 @@ from brigade.jobs.generator import Filter
 from brigade.jobs.manifest import Selected, write
 from brigade.jobs.request import (
     AS_S3_READS_IT,
-    MANIFESTS,
     Plan,
     Submitted,
     bucket_arn,
@@ -20,6 +19,7 @@ from brigade.jobs.request import (
 )
 from brigade.jobs.summary import Summary
 from brigade.jobs.unload import Athena, Chosen, count, unload
+from brigade.layout import MANIFESTS
 from brigade.operations.rights import covers
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.head import Heads, head

@@ -16,13 +16,14 @@ from brigade.jobs.manifest import outside_error
 from brigade.jobs.request import AS_S3_READS_IT
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, shown
 from brigade.jobs.summary import SAMPLES, Summary
+from brigade.layout import QUERIES
 from brigade.s3.concatenate import concatenate
 from brigade.s3.condition import Absent
 from brigade.s3.list import listed
 from brigade.s3.settle import Written
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]")
-FOLDER = "queries/unload"
+FOLDER = f"{QUERIES}/unload"
 """Where in the reports bucket Athena writes; the rule for query results clears it."""
 
 

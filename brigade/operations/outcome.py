@@ -12,6 +12,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from brigade.errors import BrigadeError, RetryLater
+from brigade.masking import mask
 
 Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
@@ -82,6 +83,7 @@ def line(text: str, limit: int) -> str:
 
     A cut is shown by ``…`` and never falls inside a character.
     """
+    text = mask(text)  # what was read as a secret here, then what only looks like one
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return cut(one_line(text), limit)

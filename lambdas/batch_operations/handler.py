@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -28,10 +28,11 @@ from brigade.operations.invocation import Result, read
 from brigade.operations.object import S3
 from brigade.operations.operation import Operation
 from brigade.operations.perform import perform
+from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
 # Powertools works by decorators, which must exist before the first call; they read their own POWERTOOLS_* variables.
-logger = Logger()
+logger = masking_logger()
 metrics = Metrics()
 
 
@@ -54,6 +55,7 @@ def _setup() -> Setup:
     return Setup(operation=module.OPERATION, s3=Connection().client("s3"))
 
 
+@masking_errors
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -9,16 +9,17 @@ import functools
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.database.rotation import Rotation
 from brigade.errors import UsageError
+from lambdas.logs import masking_errors, masking_logger
 
-logger = Logger()
+logger = masking_logger()
 
 
+@masking_errors
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Do the step that the event names; fails as ``Rotation`` does, and Secrets Manager then tries again later.

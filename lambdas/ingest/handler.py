@@ -7,8 +7,8 @@ What its role needs, and the calls that need it. On the lake, keys ``<prefix>/<s
 - ``s3:AbortMultipartUpload``: AbortMultipartUpload
 
 On the state bucket, keys ``ingest/<source>/*`` (checkpoints, what is staged of several objects, partitions, and of an
-incremental source windows, whose turn it is and what is remembered) and ``receipts/<source>/*``: ``s3:GetObject`` and
-``s3:PutObject``; ``s3:DeleteObject`` on the former only.
+incremental source windows, whose turn it is and what is remembered), ``receipts/<source>/*`` and
+``quarantine/<source>/*``: ``s3:GetObject`` and ``s3:PutObject``; ``s3:DeleteObject`` on the first only.
 
 On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
 absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,
@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -42,12 +42,14 @@ from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads
 from brigade.state import State
 from lambdas import trace
+from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
-logger = Logger()
+logger = masking_logger()
 metrics = Metrics()
 
 
+@masking_errors
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

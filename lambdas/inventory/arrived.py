@@ -15,7 +15,7 @@ import os
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
@@ -27,11 +27,13 @@ from brigade.inventory.delivery import open_delivery
 from brigade.inventory.summary import SQL, keep, summarize
 from brigade.inventory.table import locate
 from brigade.state import State
+from lambdas.logs import masking_errors, masking_logger
 
-logger = Logger()
+logger = masking_logger()
 metrics = Metrics()
 
 
+@masking_errors
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

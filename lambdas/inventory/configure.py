@@ -10,16 +10,18 @@ import json
 import urllib.request
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from brigade.aws import Connection
+from brigade.masking import mask
+from lambdas.logs import masking_errors, masking_logger
 
-logger = Logger()
+logger = masking_logger()
 _NOT_OURS = "not-configured"
 
 
+@masking_errors
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Create, change or delete the configuration that the event's properties describe, and tell CloudFormation.
 
@@ -34,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         answer |= {"Status": "SUCCESS", "PhysicalResourceId": _done(_client(), event)}
     except Exception as error:  # whatever it is: without an answer the deployment would wait for the timeout
         logger.exception("failed")
-        answer |= {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:1000]}
+        answer |= {"Status": "FAILED", "Reason": mask(f"{type(error).__name__}: {error}")[:1000]}
     request = urllib.request.Request(  # noqa: S310 - CloudFormation's own address
         event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
     )

@@ -10,7 +10,7 @@ import functools
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -19,11 +19,13 @@ from brigade.jobs.archive import keep, kept
 from brigade.jobs.control import Control
 from brigade.jobs.ending import told
 from brigade.jobs.job import of
+from lambdas.logs import masking_errors, masking_logger
 
-logger = Logger()
+logger = masking_logger()
 metrics = Metrics()
 
 
+@masking_errors
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import os
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
@@ -25,8 +24,9 @@ from brigade.operations.operation import PriceClass
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from lambdas.batch_operations.recurring import RECURRING
+from lambdas.logs import masking_errors, masking_logger
 
-logger = Logger()
+logger = masking_logger()
 
 
 class _Size(msgspec.Struct, frozen=True):
@@ -36,6 +36,7 @@ class _Size(msgspec.Struct, frozen=True):
     price: PriceClass
 
 
+@masking_errors
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer with what is kept of each recurring job that the event is about, by name.

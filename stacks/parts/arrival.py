@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from brigade import layout
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
@@ -56,7 +57,7 @@ class Arrival(Construct):
         role = made.role
         allow_list(role, reports, state)
         allow_asking(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
-        allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(role, state, [f"{layout.SUMMARIES}/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
         allow_table(role, stage, f"{table()}*", "UpdateTable")
         stack = Stack.of(self)

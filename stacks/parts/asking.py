@@ -3,6 +3,7 @@
 from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 
+from brigade import layout
 from stacks import names
 from stacks.parts.role import Grantee, allow, allow_objects, arn
 
@@ -19,8 +20,8 @@ def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.I
         return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
     database, workgroup = names.database(stage), names.workgroup(stage)
-    allow_objects(grantee, reports, [f"{deliveries}/*", "queries/*"], "s3:GetObject")
-    allow_objects(grantee, reports, ["queries/*"], "s3:PutObject")
+    allow_objects(grantee, reports, [f"{deliveries}/*", f"{layout.QUERIES}/*"], "s3:GetObject")
+    allow_objects(grantee, reports, [f"{layout.QUERIES}/*"], "s3:PutObject")
     allow(grantee, ["s3:GetBucketLocation"], [arn(reports)])
     asking = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
     allow(grantee, [f"athena:{action}" for action in asking], [named("athena", f"workgroup/{workgroup}")])

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from brigade import layout
 from brigade.settings import Settings
 from stacks.parts.about_jobs import about_jobs
 from stacks.parts.role import allow_objects
@@ -44,8 +45,8 @@ class Ended(Construct):
             environment={},
             root=root,
         )
-        allow_objects(made.role, reports, ["jobs/*", "manifests/job-*"], "s3:GetObject")
-        allow_objects(made.role, reports, ["manifests/job-*"], "s3:PutObject")
+        allow_objects(made.role, reports, [f"{layout.JOB_REPORTS}/*", f"{layout.ARCHIVE}*"], "s3:GetObject")
+        allow_objects(made.role, reports, [f"{layout.ARCHIVE}*"], "s3:PutObject")
         job_ended(self, "AnyEnded", targets.LambdaFunction(made.function, retry_attempts=4))
 
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
 from brigade.ingest.feed import Feed
+from brigade.ingest.target import Target, quarantines, receipts, under_way
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.failures import Failures
@@ -16,7 +17,7 @@ from stacks.parts.function import Function
 from stacks.parts.heap import HEAP
 from stacks.parts.loop import Loop
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+from stacks.parts.role import Grantee, allow, allow_key, allow_list, allow_objects, arn
 
 
 class Ingest(Construct):
@@ -40,7 +41,7 @@ class Ingest(Construct):
         self._name, self._source, self._settings = name, source, settings
         made = self._function(package, lake, state)
         self._allow(made.role, lake, state, key)
-        _allow_secrets(self, made.role, source)
+        allow_secrets(made.role, source)
         failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
         self.state_machine = Loop(
             self,
@@ -74,11 +75,11 @@ class Ingest(Construct):
 
     def _allow(self, role: iam.Role, lake: s3.IBucket, state: s3.IBucket, key: kms.IKey | None) -> None:
         """Grant what the function calls; which call needs which: lambdas/ingest/handler.py."""
-        name, prefix = self._name, self._source.prefix
-        folder = f"{prefix}/{name}" if prefix else name
-        allow_objects(role, lake, [f"{folder}/*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
-        allow_objects(role, state, [f"ingest/{name}/*", f"receipts/{name}/*"], "s3:GetObject", "s3:PutObject")
-        allow_objects(role, state, [f"ingest/{name}/*"], "s3:DeleteObject")
+        folder = Target.of(self._source, self._name, "*", "", "").folder
+        kept = [f"{place(self._name)}*" for place in (under_way, receipts, quarantines)]
+        allow_objects(role, lake, [f"{folder}*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
+        allow_objects(role, state, kept, "s3:GetObject", "s3:PutObject")
+        allow_objects(role, state, [f"{under_way(self._name)}*"], "s3:DeleteObject")
         allow_list(role, lake, state)
         allow(role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
         allow_key(role, key, "Decrypt", "GenerateDataKey")
@@ -101,15 +102,17 @@ class Ingest(Construct):
         )
 
 
-def _allow_secrets(scope: Construct, role: iam.Role, source: Feed) -> None:
-    """Let a source's function read the secrets that it declares, and no others."""
-    stack = Stack.of(scope)
+def allow_secrets(grantee: Grantee, source: Feed) -> None:
+    """Let ``grantee`` read the secrets that a source declares, and no others."""
+    stack = Stack.of(grantee)
     place = f"{stack.region}:{stack.account}"
     for secret in source.secrets:
-        if secret.store == "ssm":
-            arn_ = f"arn:{stack.partition}:ssm:{place}:parameter/{secret.name.lstrip('/')}"
-            allow(role, ["ssm:GetParameter"], [arn_])
+        action = "ssm:GetParameter" if secret.store == "ssm" else "secretsmanager:GetSecretValue"
+        if secret.name.startswith("arn:"):
+            allow(grantee, [action], [secret.name])
+        elif secret.store == "ssm":
+            allow(grantee, [action], [f"arn:{stack.partition}:ssm:{place}:parameter/{secret.name.lstrip('/')}"])
         else:
             # Secrets Manager puts six random characters behind a name.
             arn_ = f"arn:{stack.partition}:secretsmanager:{place}:secret:{secret.name}-??????"
-            allow(role, ["secretsmanager:GetSecretValue"], [arn_], because="The end of a secret's ARN is made up.")
+            allow(grantee, [action], [arn_], because="The end of a secret's ARN is made up.")

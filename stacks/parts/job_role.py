@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from brigade import layout
 from stacks.parts.role import allow, allow_key, allow_objects, arn
 
 
@@ -47,9 +48,9 @@ class JobRole(iam.Role):
             ),
         )
         # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
-        allow_objects(self, reports, ["manifests/*", f"{deliveries}/*"], "s3:GetObject")
+        allow_objects(self, reports, [f"{layout.MANIFESTS}/*", f"{deliveries}/*"], "s3:GetObject")
         # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
-        allow_objects(self, reports, ["jobs/*", "manifests/*"], "s3:PutObject")
+        allow_objects(self, reports, [f"{layout.JOB_REPORTS}/*", f"{layout.MANIFESTS}/*"], "s3:PutObject")
         beside = [f"arn:{Stack.of(scope).partition}:s3:::{name}" for name in existing]
         allow(self, ["s3:PutInventoryConfiguration"], [arn(lake), *beside])
         allow_key(self, key, "Decrypt", "GenerateDataKey")

@@ -6,7 +6,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from brigade import layout
 from brigade.catalog import table
+from brigade.ingest.target import SUFFIXES, Target
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.asking import allow_table
@@ -49,11 +51,13 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow_list(self, lake, reports, state)
         allow_objects(self, lake, ["*"], "s3:GetObject")
         # `ingest run` publishes as the function does; what it may write has the form of an ingest's key.
-        allow_objects(self, lake, ["*/date=*/*.jsonl.gz"], "s3:PutObject", "s3:AbortMultipartUpload")
+        objects = [Target("*", "*", "", "", suffix=suffix).key for suffix in SUFFIXES.values()]
+        allow_objects(self, lake, objects, "s3:PutObject", "s3:AbortMultipartUpload")
         allow(self, ["s3:ListBucketMultipartUploads"], [arn(lake)])
-        read = [f"{settings.inventory.prefix}/*", "jobs/*", "manifests/*", "queries/*"]
+        folders = (settings.inventory.prefix, layout.JOB_REPORTS, layout.MANIFESTS, layout.QUERIES)
+        read = [f"{folder}/*" for folder in folders]
         allow_objects(self, reports, read, "s3:GetObject")
-        allow_objects(self, reports, ["manifests/*"], "s3:PutObject", "s3:AbortMultipartUpload")
+        allow_objects(self, reports, [f"{layout.MANIFESTS}/*"], "s3:PutObject", "s3:AbortMultipartUpload")
         allow_objects(self, state, ["*"], "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject")
         allow(self, ["s3:ListBucketVersions"], [arn(state)])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
@@ -69,7 +73,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow(self, ["glue:GetDatabase"], above)
         allow_table(self, stage, f"{table()}*", "GetTable")
         allow(self, ["s3:GetBucketLocation"], [arn(reports)])
-        allow_objects(self, reports, ["queries/*"], "s3:PutObject")
+        allow_objects(self, reports, [f"{layout.QUERIES}/*"], "s3:PutObject")
 
     def _allow_jobs(self, stage: str, job_role: iam.IRole) -> None:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html

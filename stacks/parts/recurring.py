@@ -15,6 +15,7 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from brigade import layout
 from brigade.catalog import table
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring as Declared
@@ -88,8 +89,10 @@ class Recurring(Construct):
         role = self._made.role
         allow_asking(role, stage=settings.stage, deliveries=prefix, reports=reports, table=table())
         allow_list(role, state)
-        allow_objects(role, reports, ["manifests/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
-        allow_objects(role, state, ["recurring/*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(
+            role, reports, [f"{layout.MANIFESTS}/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"
+        )
+        allow_objects(role, state, [f"{layout.RECURRING}/*"], "s3:GetObject", "s3:PutObject")
         allow(role, ["s3:CreateJob"], ["*"], because="IAM knows no resource for it.")
         because = "A job's id is made when it is created; what it may touch is bounded by the one role it can have."
         allow(role, ["s3:PutJobTagging"], [self._arn("s3", "job/*")], because=because)

@@ -19,7 +19,7 @@ class Given:
     uri: str
     logins: int = field(default=0, init=False)
 
-    def connect(self, connect: Callable[[str], Any], refused: type[Exception]) -> Any:
+    def connect(self, connect: Callable[[str], Any], refused: type[Exception], *, engine: str | None = None) -> Any:
         self.logins += 1
         return connect(self.uri)
 

@@ -13,8 +13,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import make_url
 
-from brigade.database.uri import MASK, database_uri, masked
+from brigade.database.uri import database_uri, masked
 from brigade.errors import BrigadeError, InvalidData, UsageError
+from brigade.masking import MASK
 from local.postgres import Postgres
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)

@@ -59,6 +59,10 @@ class Lake:
         packed = self.s3.get_object(Bucket=self.lake, Key=key)["Body"].read()
         return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
 
+    def set_aside(self) -> list[dict[str, Any]]:
+        packed = self.s3.get_object(Bucket=self.state, Key=self.target.quarantine)["Body"].read()
+        return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
     def metadata(self, key: str) -> dict[str, str]:
         found: dict[str, str] = self.s3.head_object(Bucket=self.lake, Key=key)["Metadata"]
         return found

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from brigade.database.uri import MASK
+from brigade.masking import MASK
 from local.postgres import Postgres
 from tests.local.conftest import Emulator
 from tests.local.deployment import BRIGADE

@@ -229,9 +229,9 @@ def test_what_breaks_the_contract_is_put_aside_by_partition_and_replayed_beside_
     assert isinstance(whole, Outcome)
     assert (whole.records, whole.broken) == (COUNT - 1, 1)
     targets = parts(State(shop.lake.s3, shop.lake.state), shop.lake.target)
-    held = [each for each in targets if each.quarantine in shop.lake.keys(shop.lake.lake)]
+    held = [each for each in targets if each.quarantine in shop.lake.keys(shop.lake.state)]
     assert [each.partition for each in held] == ["2"]  # it ends with the 2000th row
-    shop.lake.s3.head_object(Bucket=shop.lake.lake, Key="numbers/quarantine/date=2026-11-22/numbers-2.jsonl.gz")
+    shop.lake.s3.head_object(Bucket=shop.lake.state, Key="quarantine/numbers/date=2026-11-22/numbers-2.jsonl.gz")
     done = replay(shop.lake.s3, shop.source(), held[0], "2026-11-22T00:00:00.000Z")
     assert (done.mended, len(done.objects)) == (1, 1)
     assert "/date=2026-11-22/numbers-2." in done.objects[0]

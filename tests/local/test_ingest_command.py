@@ -127,15 +127,15 @@ def test_replay_without_a_quarantine_says_so(place: Place) -> None:
 def test_replay_puts_what_was_quarantined_beside_the_object(place: Place) -> None:
     aside = [{"reason": "then", "page": "page 1", "number": number, "record": {"n": number}} for number in (1, 2)]
     body = gzip.compress("".join(json.dumps(each) + "\n" for each in aside).encode())
-    key = f"demo/quarantine/date={DATE}/demo.jsonl.gz"
-    place.s3.put_object(Bucket=place.lake, Key=key, Body=body)
+    key = f"quarantine/demo/date={DATE}/demo.jsonl.gz"
+    place.s3.put_object(Bucket=place.state, Key=key, Body=body)
     done = place.brigade("replay", "demo", "--date", DATE)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["mended"], answer["broken"]) == (2, 0)
     (beside,) = (each.removeprefix(f"s3://{place.lake}/") for each in answer["objects"])
     assert [row["n"] for row in rows(place.s3.get_object(Bucket=place.lake, Key=beside)["Body"].read())] == [1, 2]
-    assert rows(place.s3.get_object(Bucket=place.lake, Key=key)["Body"].read()) == []
+    assert rows(place.s3.get_object(Bucket=place.state, Key=key)["Body"].read()) == []
 
 
 def test_replace_is_explicit_and_of_a_stated_date(place: Place) -> None:

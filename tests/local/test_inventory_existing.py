@@ -32,7 +32,7 @@ def asked(made: Inventory, kind: str, physical: str | None = None, **changed: st
     """What the function answers CloudFormation."""
     properties = {**wanted(made), **changed}
     with cloudformation(kind, properties, physical) as (event, answers):
-        configure.handler(event, SimpleNamespace())  # type: ignore[arg-type]  # the context is not looked at
+        configure.handler(event, SimpleNamespace())
     return answers[0]
 
 

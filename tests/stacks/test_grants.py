@@ -20,6 +20,8 @@ INGEST = LOG | {
     "s3:DeleteObject on State/ingest/my_api/*",
     "s3:GetObject on State/receipts/my_api/*",
     "s3:PutObject on State/receipts/my_api/*",
+    "s3:GetObject on State/quarantine/my_api/*",
+    "s3:PutObject on State/quarantine/my_api/*",
     "s3:ListBucket on State",
     # Secrets Manager puts six characters behind the name of a secret.
     "secretsmanager:GetSecretValue on secretsmanager secret:my-api/user-??????",
@@ -82,11 +84,11 @@ RECUR = LOG | {
     "iam:PassRole on JobRole",
     "sns:Publish on Alarms",
 }
+_WRITE = ("PutObject", "AbortMultipartUpload")
 OPERATOR = {
     "cloudformation:DescribeStacks on cloudformation stack/brigade-dev-*/*",
     "s3:GetObject on Lake/*",
-    "s3:PutObject on Lake/*/date=*/*.jsonl.gz",
-    "s3:AbortMultipartUpload on Lake/*/date=*/*.jsonl.gz",
+    *(f"s3:{action} on Lake/*/date=*/*.jsonl.{end}" for action in _WRITE for end in ("gz", "zst")),
     "s3:ListBucket on Lake",
     "s3:ListBucketMultipartUploads on Lake",
     "s3:ListBucket on Reports",

@@ -51,7 +51,7 @@ def test_keys_of_several_objects() -> None:
     assert target.object("2026-11-22", 2) == "raw/apis/my_api/date=2026-11-22/my_api.00002.jsonl.zst"
     assert target.object("2026-11-20") == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.jsonl.zst"
     assert target.object("2026-11-20", 12) == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.00012.jsonl.zst"
-    assert target.quarantine == "raw/apis/my_api/quarantine/date=2026-11-22/my_api.jsonl.gz"
+    assert target.quarantine == "quarantine/my_api/date=2026-11-22/my_api.jsonl.gz"
     assert target.stages == "ingest/my_api/2026-11-22/"
 
 

@@ -1,0 +1,77 @@
+"""Secrets of a file on this machine, in place of those that the person may not read in AWS."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from brigade.errors import SettingsError
+
+VARIABLE = "BRIGADE_SECRETS_FILE"
+_DEFAULT = Path(".brigade/secrets.json")
+SERVICES = ("secretsmanager", "ssm")
+
+
+def local_secrets() -> tuple[Path, Mapping[str, str]] | None:
+    """Return the file of secrets on this machine and its values by name, or None where there is none.
+
+    The file is ``.brigade/secrets.json``, which git ignores, or the one that ``BRIGADE_SECRETS_FILE`` names. It is a
+    JSON object: the name of a secret, or of a parameter of Systems Manager, and its value, text or an object.
+
+    Raises:
+        SettingsError: Others than its owner may read the file, it is another user's, or it is no such object.
+    """
+    named = os.environ.get(VARIABLE)
+    path = Path(named) if named else _DEFAULT
+    try:
+        with path.open("rb") as file:
+            status, body = os.fstat(file.fileno()), file.read()
+    except FileNotFoundError:
+        if named:
+            raise SettingsError(f"{VARIABLE} names {path}, which does not exist") from None
+        return None
+    except OSError as error:
+        raise SettingsError(f"the file of secrets {path} cannot be read: {error.strerror}") from None
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise SettingsError(f"{path} holds secrets and others may read it: make it yours alone, chmod 600 {path}")
+    return path, _values(body, path)
+
+
+def _values(body: bytes, path: Path) -> Mapping[str, str]:
+    try:
+        values = json.loads(body)
+    except ValueError:  # its message would quote the file
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str | dict) for value in values.values()):
+        raise SettingsError(f"{path} takes one JSON object: the name of each secret, and its value, text or an object")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+
+
+class LocalClient:
+    """A client of Secrets Manager or Systems Manager that answers for the secrets of the file by itself.
+
+    AWS is asked for all others, by a client that is made when it is first needed: with every secret in the file, none
+    of AWS is.
+    """
+
+    def __init__(self, path: Path, values: Mapping[str, str], make: Callable[[], Any], say: Callable[[str], None]):
+        self._path, self._values, self._make, self._say = path, values, make, say
+
+    def get_secret_value(self, **asked: Any) -> Any:
+        """Answer as GetSecretValue does."""
+        if (value := self._value(asked["SecretId"])) is not None:
+            return {"SecretString": value}
+        return self._make().get_secret_value(**asked)
+
+    def get_parameter(self, **asked: Any) -> Any:
+        """Answer as GetParameter does."""
+        if (value := self._value(asked["Name"])) is not None:
+            return {"Parameter": {"Value": value}}
+        return self._make().get_parameter(**asked)
+
+    def _value(self, name: str) -> str | None:
+        if name in self._values:
+            self._say(f"the secret {name} is the one of {self._path}, not that of AWS")
+        return self._values.get(name)

@@ -1,0 +1,70 @@
+"""A record that breaks the contract is set aside without what its source keeps out of the lake, and replayed whole."""
+
+import gzip
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brigade.ingest.change import Change
+from brigade.ingest.contract import Contract
+from brigade.ingest.decode import decode
+from brigade.ingest.fetch import Reply
+from brigade.ingest.pour import Pour
+from brigade.ingest.profile import Profile
+from brigade.ingest.schema import JsonSchema
+from brigade.jsonl import Page, Stamp
+from tests.unit.ingest.api import source
+
+STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
+
+
+def page_of(rows: list[Any]) -> Page:
+    return decode(source(), Reply(json.dumps({"rows": rows, "next": None}).encode(), {}, ""), "page 1")
+
+
+SECRETIVE = [
+    (Change(redact=("name",)), {"name": "***", "deep": {"name": "Ada", "age": 1}, "n": "x"}),
+    (Change(drop=("name", "deep")), {"n": "x"}),
+    (Change(select=("n",)), {"n": "x"}),
+    (
+        Change(flatten="_", redact=("deep_name",), drop=("deep_age",)),
+        {"name": "Ada", "deep": {"name": "***"}, "n": "x"},
+    ),
+    (Change(keep={"name": ("Ada",)}, drop=("name",)), {"name": "Ada", "deep": {"name": "Ada", "age": 1}, "n": "x"}),
+    (Change(keep={"name": ("Bob",)}, drop=("name",)), {"name": "***", "deep": {"name": "Ada", "age": 1}, "n": "x"}),
+]
+
+
+@pytest.mark.parametrize(("change", "kept"), SECRETIVE)
+def test_what_a_source_keeps_out_of_the_lake_is_not_in_its_quarantine(change: Change, kept: dict[str, Any]) -> None:
+    contract = Contract(fields={"n": "integer"}, extra="evolve", tolerated=1.0)
+    pour = Pour(source(change=change, contract=contract), STAMP, profile=Profile())
+    record = {"name": "Ada", "deep": {"name": "Ada", "age": 1}, "n": "x"}
+    assert [*pour.lines(page_of([record]))] == []
+    (aside,) = [json.loads(line) for line in gzip.decompress(pour.quarantine).splitlines()]
+    assert aside["record"] == kept
+
+
+@pytest.mark.parametrize(("change", "kept"), SECRETIVE)
+def test_a_replayed_record_becomes_what_it_had_become_at_first(change: Change, kept: dict[str, Any]) -> None:
+    record = {"name": "Ada", "deep": {"name": "Ada", "age": 1}, "n": "x"}
+    mended = Contract(fields={"n": "text", "name": "text", "deep": "object"}, required=("name", "deep"), extra="freeze")
+    schema = JsonSchema(
+        schema={"required": ["name"], "properties": {"name": {"const": "Ada"}, "n": {"type": "string"}}}
+    )
+    for contract in (mended, schema):
+        first = Pour(source(change=change, contract=contract), STAMP, profile=Profile())
+        again = Pour(source(change=change, contract=contract), STAMP, profile=Profile(), replayed=True)
+        assert [*again.lines(page_of([kept]))] == [*first.lines(page_of([record]))]
+        assert again.broken == 0
+
+
+@given(number=st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_the_numbers_of_a_record_in_quarantine_are_its_own(number: str) -> None:
+    raw = f'{{"name":"Ada","n":{number},"deep":{{"n":{number}}}}}'.encode()
+    kept = Change(redact=("name",), flatten="_").withhold(raw)
+    assert msgspec.json.encode(kept) == f'{{"name":"***","n":{number},"deep":{{"n":{number}}}}}'.encode()
