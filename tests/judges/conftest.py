@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from brigade.s3.wire import http
+from tests.judges.wires import Judge
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +13,10 @@ def _one_try() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http, "TRIES", 1)
         yield
+
+
+@pytest.fixture(scope="session")
+def judge(_one_try: None) -> Iterator[Judge]:
+    made = Judge()
+    yield made
+    made.close()

@@ -1,50 +1,23 @@
 """The same bytes from a server, read by botocore and by us."""
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
-from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.judges.answers import ALL, ETAGS, FEW, MANY, PLAIN, WRITES, document, element, texts, written
 from tests.judges.wires import Given, Judge
 
-SPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-LEGAL = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.text(" +%&=~*/'\"<>\x00\r\n", min_size=1)
-PLAIN = st.text(LEGAL, min_size=1, max_size=20)
-ETAGS = st.sampled_from(['"0123456789abcdef"', '"e-3"', "no-quotes", '"&<>"'])
 SIZES = st.integers(0, 2**50)
 TIMES = st.datetimes().map(
     lambda when: f"{when:%Y-%m-%dT%H:%M:%S}.000Z" if when.year > 1900 else "2026-01-31T00:00:00Z"
 )
 ENCODERS = [lambda text: quote_plus(text, safe="/"), lambda text: quote(text, safe=""), quote]
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FEW = settings(MANY, max_examples=25)
-
-
-@pytest.fixture(scope="module")
-def judge(_one_try: None) -> Iterator[Judge]:
-    made = Judge()
-    yield made
-    made.close()
-
-
-def element(name: str, *inner: str) -> str:
-    return f"<{name}>{''.join(inner)}</{name}>"
-
-
-def texts(**values: Any) -> str:
-    return "".join(element(name, escape(str(value))) for name, value in values.items())
-
-
-def document(root: str, inner: str, *, namespace: bool = True, declared: bool = True) -> bytes:
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n' if declared else ""
-    return f"{head}<{root}{SPACE if namespace else ''}>{inner}</{root}>".encode()
 
 
 @st.composite
@@ -123,33 +96,6 @@ def test_a_list_of_parts(judge: Judge, numbers: list[int], more: bool, etag: str
         same(mine, other, ("PartNumber", "ETag", "Size"))
 
 
-WRITES: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = [
-    ("create_multipart_upload", "InitiateMultipartUploadResult", ("UploadId",), {}),
-    (
-        "complete_multipart_upload",
-        "CompleteMultipartUploadResult",
-        ("ETag", "ChecksumCRC64NVME", "VersionId"),
-        {"UploadId": "u", "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": '"e"'}]}},
-    ),
-    (
-        "upload_part_copy",
-        "CopyPartResult",
-        ("ETag", "ChecksumCRC64NVME"),
-        {"UploadId": "u", "PartNumber": 1, "CopySource": {"Bucket": "b", "Key": "k"}},
-    ),
-]
-LISTS: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = [
-    ("list_objects_v2", "ListBucketResult", (), {}),
-    ("list_multipart_uploads", "ListMultipartUploadsResult", (), {}),
-    ("list_parts", "ListPartsResult", (), {"UploadId": "u"}),
-]
-
-
-def written(judge: Judge, call: str, answer: Given, arguments: dict[str, Any]) -> tuple[Any, Any]:
-    key = {} if call.startswith("list_obj") or call.endswith("uploads") else {"Key": "k"}
-    return judge(call, answer, **key, **arguments)
-
-
 @pytest.mark.parametrize(("call", "root", "used", "arguments"), WRITES)
 @FEW
 @given(etag=ETAGS, id_=PLAIN, blanks=st.integers(0, 2000), namespace=st.booleans(), version=st.none() | PLAIN)
@@ -181,99 +127,6 @@ def test_an_answer_to_a_write(
         else (ours.document, theirs.document)
     )
     same(mine, other, used)
-
-
-CODES = st.sampled_from(["SlowDown", "InternalError", "NoSuchUpload", "InvalidPart", "PreconditionFailed", "Other"])
-
-
-@pytest.mark.parametrize(("call", "root", "used", "arguments"), [*WRITES, *LISTS])
-@FEW
-@given(code=CODES, message=PLAIN, blanks=st.integers(0, 2000), namespace=st.booleans(), late=st.booleans())
-def test_an_error_in_an_answer_of_status_200(
-    judge: Judge,
-    call: str,
-    root: str,
-    used: tuple[str, ...],
-    arguments: dict[str, Any],
-    code: str,
-    message: str,
-    blanks: int,
-    namespace: bool,
-    late: bool,
-) -> None:
-    """botocore takes an error in a namespace for a result that lacks all; it is an error here too."""
-    head, space = b'<?xml version="1.0" encoding="UTF-8"?>', b" " * blanks
-    error = document("Error", texts(Code=code, Message=message), namespace=namespace, declared=False)
-    theirs, ours = written(judge, call, Given(200, {}, head + space + error if late else space + error), arguments)
-    assert (ours.document, ours.code, ours.status) == (None, code, 500)
-    if not namespace:
-        assert (theirs.document, theirs.code, theirs.status) == (None, code, 500)
-        assert ours.message == theirs.message
-
-
-@pytest.mark.parametrize(("call", "root", "used", "arguments"), [*WRITES, *LISTS])
-def test_an_answer_that_is_cut_anywhere_is_an_error(
-    judge: Judge, call: str, root: str, used: tuple[str, ...], arguments: dict[str, Any]
-) -> None:
-    inner = texts(IsTruncated="false", ETag='"e"', UploadId="u") + element("Contents", texts(Key="k", Size=1, ETag="e"))
-    body = document(root, inner)
-    for end in range(len(body)):
-        _, ours = written(judge, call, Given(200, {}, body[:end]), arguments)
-        assert (ours.document, ours.status) == (None, 500), body[:end]
-
-
-NGINX = (
-    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n<hr></body>\r\n</html>\r\n"
-)
-PAGES = [
-    b"",
-    b"no XML",
-    b"<",
-    NGINX.format("413 Request Entity Too Large").encode(),
-    b"<html><body><b>Http/1.1 Service Unavailable</b></body></html>",
-    b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><Code>x</Code></html>',
-    b"\xff\xfe\x00<\x00",
-    b'<?xml version="1.0" encoding="no-such"?><html><Code>C</Code></html>',
-]
-ALL = [
-    *(each[::3] for each in [*WRITES, *LISTS]),
-    ("head_object", {}),
-    ("get_object", {}),
-    ("put_object", {"Body": b"x"}),
-    ("upload_part", {"Body": b"x", "UploadId": "u", "PartNumber": 1}),
-    ("abort_multipart_upload", {"UploadId": "u"}),
-    ("delete_object", {}),
-]
-
-
-@pytest.mark.parametrize(("call", "arguments"), ALL)
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 412, 413, 416, 429, 500, 501, 502, 503, 504])
-def test_a_page_of_something_between_is_read_by_its_status(
-    judge: Judge, call: str, arguments: dict[str, Any], status: int
-) -> None:
-    for body in PAGES:
-        if call == "head_object" and body:
-            continue
-        theirs, ours = written(judge, call, Given(status, {}, body), arguments)
-        assert (ours.document, ours.code, ours.status) == (None, str(status), status), body
-        if not theirs.code or b"<Code>" in body:  # botocore reads a page of well-formed XML as an error without a code
-            continue
-        assert (theirs.code, theirs.status, theirs.message) == (ours.code, ours.status, ours.message), body
-
-
-@pytest.mark.parametrize(("call", "arguments"), ALL)
-@FEW
-@given(code=CODES, message=PLAIN, status=st.sampled_from([400, 403, 404, 409, 412, 500, 503]), more=PLAIN)
-def test_an_error(
-    judge: Judge, call: str, arguments: dict[str, Any], code: str, message: str, status: int, more: str
-) -> None:
-    body = (
-        b""
-        if call == "head_object"
-        else document("Error", texts(Code=code, Message=message, Key=more), namespace=False)
-    )
-    theirs, ours = written(judge, call, Given(status, {"x-amz-request-id": "r"}, body), arguments)
-    assert ours == theirs
 
 
 LATIN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=10).map(
