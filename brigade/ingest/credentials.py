@@ -22,7 +22,7 @@ from brigade.ingest.authentication import (
     RefreshToken,
     Secret,
 )
-from brigade.ingest.pagination import Request
+from brigade.ingest.request import Request
 from brigade.state import State
 
 _EARLY_S = 60.0
