@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from brigade.declarations import Declaration
-from brigade.ingest.pagination import Text, Token
+from brigade.ingest.request import Text, Token
 
 _TokenUrl = Annotated[
     str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", description="http(s)://host[:port]/path, without a user")

@@ -22,7 +22,7 @@ from brigade.ingest.authentication import (
     RefreshToken,
     Secret,
 )
-from brigade.ingest.pagination import Request
+from brigade.ingest.request import Request
 from brigade.ingest.target import refresh_token
 from brigade.masking import holds_secret, register
 from brigade.state import State

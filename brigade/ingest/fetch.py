@@ -20,7 +20,7 @@ from urllib3.util import Retry, Timeout
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
-from brigade.ingest.pagination import Request
+from brigade.ingest.request import Request
 from brigade.ingest.source import Source
 from brigade.masking import mask
 

@@ -4,8 +4,8 @@ A *cursor* is text that says which page to request; None is the first. It is all
 run goes on from it in another process. Every path is one of `brigade.declarations.path`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -13,21 +13,7 @@ from msgspec.structs import replace
 from brigade.declarations import Declaration
 from brigade.declarations.path import Path, parse_path
 from brigade.errors import InvalidData, SettingsError
-
-Text = Annotated[str, Meta(min_length=1)]
-Parameters: TypeAlias = Mapping[str, str | int | Sequence[str | int]]
-"""Query parameters, not yet encoded. A sequence repeats its name: `{"status": ["a", "b"]}` is `status=a&status=b`."""
-Token = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="the name of a header")]
-HeaderText = Annotated[str, Meta(pattern=r"^[^\r\n\0]*$", description="text without line ends")]
-
-
-class Request(Declaration, frozen=True, kw_only=True):
-    """A request to an API. `url` is absolute, or a path from `/` on, which may have a query of its own."""
-
-    url: str
-    parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
-    headers: Mapping[Token, HeaderText] = {}
-    body: Mapping[str, Any] | None = None
+from brigade.ingest.request import Request, Text, Token
 
 
 class Answer(Protocol):
@@ -80,7 +66,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
     @property
     def values(self) -> tuple[str, ...]:
         """The paths of the answer that are looked at."""
-        return tuple(path for path in (self.total, self.more) if path)
+        return tuple(path for path in (self.total, self.more, self.next_path) if path)
 
     @property
     def next_path(self) -> str | None:
@@ -198,11 +184,6 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
         self._check("to_member", not any(isinstance(step, int) for step in to_member), "a path of names only")
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """The paths of the answer that are looked at."""
-        return (*super().values, *([self.at] if self.at else []))
-
-    @property
     def next_path(self) -> str | None:
         """The path of the token."""
         return self.at
@@ -229,14 +210,22 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Return the token."""
         found = answer.values[self.at] if self.at else answer.headers.get(self.header or "")
-        if found is None or found is False or found == "":
+        if _is_end(found):
             return None
         if isinstance(found, bool | float):
             raise InvalidData(f"the token at {self.at} is {found!r}; it must be text or a whole number")
         return str(found)
 
 
-class NextUrl(NextFromAnswer, frozen=True, kw_only=True):
+class NextUrlFromAnswer(NextFromAnswer, frozen=True, kw_only=True):
+    """The base of the kinds whose answer has the URL of the next page."""
+
+    def ask(self, request: Request, cursor: str | None) -> Request:
+        """Ask for the URL as it came, with nothing added."""
+        return request if cursor is None else replace(request, url=cursor, parameters={})
+
+
+class NextUrl(NextUrlFromAnswer, frozen=True, kw_only=True):
     """The answer has the URL of the next page `at` a path: absolute, or relative to the page's own.
 
     Null, false or empty ends.
@@ -245,30 +234,21 @@ class NextUrl(NextFromAnswer, frozen=True, kw_only=True):
     at: Text
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """The paths of the answer that are looked at."""
-        return (*super().values, self.at)
-
-    @property
     def next_path(self) -> str | None:
         """The path of the URL."""
         return self.at
 
-    def ask(self, request: Request, cursor: str | None) -> Request:
-        """Ask for the URL as it came, with nothing added."""
-        return request if cursor is None else replace(request, url=cursor, parameters={})
-
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Return the URL."""
         found = answer.values[self.at]
-        if found is None or found is False or found == "":
+        if _is_end(found):
             return None
         if not isinstance(found, str):
             raise InvalidData(f"the URL at {self.at} is {found!r}; it must be text")
         return _joined(answer.url, found)
 
 
-class LinkHeader(NextFromAnswer, frozen=True, kw_only=True):
+class LinkHeader(NextUrlFromAnswer, frozen=True, kw_only=True):
     """The header `Link` has the URL of the next page, `rel="next"` (https://www.rfc-editor.org/rfc/rfc8288).
 
     A header without `next` ends.
@@ -279,10 +259,6 @@ class LinkHeader(NextFromAnswer, frozen=True, kw_only=True):
         """The header of the URL."""
         return "Link"
 
-    def ask(self, request: Request, cursor: str | None) -> Request:
-        """Ask for the URL as it came, with nothing added."""
-        return request if cursor is None else replace(request, url=cursor, parameters={})
-
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Return the URL."""
         from brigade.ingest.links import next_target
@@ -291,11 +267,8 @@ class LinkHeader(NextFromAnswer, frozen=True, kw_only=True):
         return None if target is None else _joined(answer.url, target or answer.url)
 
 
-def as_text(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
-    """Return query parameters with every value as text."""
-    return {
-        name: str(value) if isinstance(value, str | int) else tuple(map(str, value)) for name, value in declared.items()
-    }
+def _is_end(found: object) -> bool:
+    return found is None or found is False or found == ""
 
 
 def _with_parameter(request: Request, name: str, value: str) -> Request:

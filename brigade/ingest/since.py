@@ -9,7 +9,7 @@ from msgspec import Meta
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
 from brigade.errors import SettingsError
-from brigade.ingest.pagination import Text
+from brigade.ingest.request import Text
 
 _CENTURY_S = 100 * 366 * 86400
 _Seconds = Annotated[float, Meta(ge=0, le=_CENTURY_S)]

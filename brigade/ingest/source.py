@@ -17,7 +17,8 @@ from brigade.ingest.authentication import Authentication, Secret, secrets_of
 from brigade.ingest.csv_format import Csv
 from brigade.ingest.dated import date_error, has_date, render
 from brigade.ingest.feed import Feed, Seconds
-from brigade.ingest.pagination import Cursor, HeaderText, Pagination, Parameters, Request, Token, as_text
+from brigade.ingest.pagination import Cursor, Pagination
+from brigade.ingest.request import HeaderText, Parameters, Request, Token, as_text
 from brigade.ingest.since import Newest, Since
 
 if TYPE_CHECKING:

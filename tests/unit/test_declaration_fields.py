@@ -50,7 +50,7 @@ VALID: Mapping[str, Mapping[str, Any]] = {
     "Operation": {"run": lambda *_: "", "summary": "s", "reads": ("*",)},
     "Recurring": {"operation": "o", "most_objects": 1, "most_dollars": 1.0},
 }
-ABSTRACT = {"Feed", "NextFromAnswer"}
+ABSTRACT = {"Feed", "NextFromAnswer", "NextUrlFromAnswer"}
 
 
 def kinds(above: type[Declaration] = Declaration) -> Iterator[type[Declaration]]:

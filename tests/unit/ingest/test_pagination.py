@@ -9,7 +9,8 @@ import pytest
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.fetch import Reply
-from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination, Request
+from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
+from brigade.ingest.request import Request
 from brigade.ingest.walk import walk
 from tests.unit.ingest.api import Answer, Server, api, serving, source
 
@@ -164,8 +165,8 @@ def test_a_source_may_say_itself_what_comes_next() -> None:
     from brigade.ingest.source import Source
 
     class Months(Source, frozen=True, kw_only=True):
-        def request(self, cursor: str | None) -> pagination.Request:
-            return pagination.Request(url=self.path, parameters={"month": cursor or "1"})
+        def request(self, cursor: str | None) -> Request:
+            return Request(url=self.path, parameters={"month": cursor or "1"})
 
         def following(self, cursor: str | None, answer: pagination.Answer) -> str | None:
             return None if cursor == "3" else str(int(cursor or 1) + 1)
