@@ -5,6 +5,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brigade.headers import check_headers
+
 if TYPE_CHECKING:
     import boto3
 
@@ -54,6 +56,7 @@ def _client(connection: Connection, service: str) -> Any:
     )
     session = _session(connection.profile, connection.region)
     client = session.client(service, endpoint_url=connection.endpoint_url, config=config)
+    client.meta.events.register("before-call", _check_request)
     if service == "s3control" and "amazonaws.com" not in client.meta.endpoint_url:
         client.meta.events.register_first("request-created.s3-control", _without_account_label)
     return client
@@ -62,6 +65,10 @@ def _client(connection: Connection, service: str) -> Any:
 @functools.lru_cache(maxsize=8)
 def _account(connection: Connection) -> str:
     return str(connection.client("sts").get_caller_identity()["Account"])
+
+
+def _check_request(params: "dict[str, Any]", **_: Any) -> None:
+    check_headers(params["headers"])
 
 
 def _without_account_label(request: Any, **_: Any) -> None:

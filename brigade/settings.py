@@ -118,8 +118,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alarms: Alarms = Alarms()
     database: Database | None = None
     """A database of the stage's own; none unless set, for it costs by the hour. It needs ``region``."""
-    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/]+")]] = {}
-    """The base URL of a source in this stage, by its name, where it is not the one declared."""
+    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$")]] = {}
+    """The base URL of a source in this stage, by its name, where it is not the one declared; without a password."""
 
     def __post_init__(self) -> None:
         tables = [table(bucket.name) for bucket in self.buckets]

@@ -47,6 +47,7 @@ class BatchOperationsStack(Stack):
             reports=storage.reports,
             key=storage.key,
             functions=functions,
+            existing=[bucket.name for bucket in settings.buckets if bucket.operations],
         )
         allow_own(self.job_role, storage.lake, settings.own_operations)
         CfnOutput(self, "JobRoleArn", value=self.job_role.role_arn)

@@ -24,10 +24,13 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API
 def list_(context: typer.Context) -> None:
     """List the sources, when they run, and the last date that each published."""
     session: Session = context.obj
-    rows = []
-    for name, source in at.sources().items():
-        rows.append((name, source.schedule, source.time_zone, source.address, at.last(session, name)))
-    session.table(("source", "schedule", "time_zone", "address", "last"), rows)
+    found, broken = at.sources()
+    rows: list[tuple[str, str | None, str | None, str | None, str | None, str | None]] = []
+    for name, source in found.items():
+        rows.append((name, source.schedule, source.time_zone, source.address, at.last(session, name), None))
+    rows.extend((name, None, None, None, None, str(error)) for name, error in broken.items())
+    columns = ("source", "schedule", "time_zone", "address", "last", "broken")
+    session.table(columns, sorted(rows, key=lambda row: row[0]))
 
 
 @app.command()
@@ -81,6 +84,7 @@ def check(context: typer.Context, name: at.Name) -> None:
             "mean_bytes": round(profile.mean),
             "widest_bytes": profile.widest,
             "more": taken.more,
+            "absent": [path for path in source.values if path not in taken.met],
             "fields": profile.fields,
         }
     )
@@ -113,7 +117,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, 
                 replace=replace,
             )()
 
-    api = at.api(session, name, source, target.state, target.date)
+    api = at.api(session, name, source, target.date, state=target.state)
     if source.partitions == 1 or replace:
         outcome = run(target, api)
     else:

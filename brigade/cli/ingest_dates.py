@@ -38,8 +38,8 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     session.give(document, json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def reset(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
-    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page."""
+def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Yes = False) -> None:
+    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first."""
     from brigade.ingest.checkpoint import Checkpoint
     from brigade.ingest.partitions import parts
     from brigade.ingest.publish import discard
@@ -49,6 +49,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     whole = at.target(session, name, at.source(name), date)
     s3 = session.client("s3")
     state = State(s3, whole.state)
+    session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
     for target in parts(state, whole):
         entry = state.get(target.checkpoint, Checkpoint)
         if entry:

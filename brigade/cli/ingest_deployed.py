@@ -48,17 +48,24 @@ def backfill(
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=100, help="Dates at a time; default: 4, of an incremental source 1.")
     ] = None,
+    yes: at.Yes = False,
 ) -> None:
     """Ingest the dates of a span that are not published, by one execution of the deployed state machine.
 
-    It goes on when this command is ended. Exit 1 if a date failed.
+    It asks before it starts, and goes on when this command is ended. Exit 1 if a date failed.
     """
     import msgspec
 
     from brigade.ingest import backfill as dates
 
     session: Session = context.obj
-    span, incremental = dates.dates(first, last), at.source(name).incremental
+    source = at.source(name)
+    if not source.dated:
+        raise UsageError(
+            f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
+            "{date} into its request, or declare since"
+        )
+    span, incremental = dates.dates(first, last), source.incremental
     if incremental and concurrency not in (None, 1):
         raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
     concurrency = concurrency or (1 if incremental else 4)
@@ -69,6 +76,8 @@ def backfill(
     wanted = [date for date in span if date not in published]
     if not wanted:
         return
+    question = f"Ingest {len(wanted)} dates of {name}, {wanted[0]} to {wanted[-1]}, {concurrency} at a time?"
+    session.confirm(question, yes=yes)
     states = session.client("stepfunctions")
     execution = dates.start(states, machine, wanted, concurrency)
     session.say(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")

@@ -10,9 +10,11 @@ import typer
 from botocore.exceptions import BotoCoreError
 
 from brigade.cli.session import Session
-from brigade.errors import NotFound, UsageError
+from brigade.errors import NotFound, SettingsError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brigade.ingest.extract import Extract
     from brigade.ingest.feed import Feed
     from brigade.ingest.target import Target
@@ -56,32 +58,57 @@ def target(session: Session, name: str, source: "Feed", date: str | None) -> "Ta
     return Target.of(source, name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
 
 
-def sources() -> "dict[str, Feed]":
-    """Give every declared source, by name."""
-    from brigade.declarations import find
+def sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
+    """Return the declared sources by name, and the errors of those whose declaration is wrong."""
+    from brigade.declarations import find_all
     from brigade.ingest.feed import Feed
 
-    return dict(find("lambdas.ingest.sources", "SOURCE", Feed))
+    return find_all("lambdas.ingest.sources", "SOURCE", Feed)
 
 
 def source(name: str) -> "Feed":
-    """Give a source by name; UsageError, with the names that there are, if there is none."""
-    found = sources()
+    """Return a source by name, whatever is wrong with the others.
+
+    Raises:
+        UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
+    """
+    found, broken = sources()
+    if name in broken:
+        raise broken[name]
     if name not in found:
-        raise UsageError(f"no source {name!r}; there are: {', '.join(found) or 'none'} (lambdas/ingest/sources/)")
+        names = ", ".join(sorted({*found, *broken})) or "none"
+        raise UsageError(f"no source {name!r}; there are: {names} (lambdas/ingest/sources/)")
     return found[name]
 
 
-def api(session: Session, name: str, source: "Feed", state: str | None = None, date: str | None = None) -> "Reads":
-    """Give what reads a source, with its credentials and all the patience there is."""
+def api(
+    session: Session, name: str, source: "Feed", date: str, *, state: str | None = None, keep_window: bool = True
+) -> "Reads":
+    """Return a reader of a source for a date, with its credentials and no limit of time.
+
+    Args:
+        state: The state bucket; None: the deployed one, if the source needs it.
+        keep_window: False: the window of an incremental source is not stored.
+    """
     from brigade.ingest.source import Source
     from brigade.state import State
 
     if state is None and isinstance(source, Source) and source.secrets:
         state = session.deployment["StateBucket"]  # where a rotated token is kept
+    if state is None and source.incremental:
+        state = _windows(session, name)
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
-    return source.reader(name, url=url, client=session.client, state=kept)(unlimited, date)
+    return source.reader(name, url=url, client=session.client, state=kept, keep_window=keep_window)(unlimited, date)
+
+
+def _windows(session: Session, name: str) -> str | None:
+    """Return the state bucket, where windows are kept, or None if nothing is deployed."""
+    try:
+        return session.deployment["StateBucket"]
+    except (NotFound, BotoCoreError) as error:
+        session.say(f"{name}: no published date is known ({error}), so it asks as its first run will")
+        return None
 
 
 def base_url(session: Session, name: str) -> str | None:
@@ -107,7 +134,7 @@ def one_pass(session: Session, name: str, source: "Feed", date: str | None, limi
     from brigade.jsonl import Stamp
 
     day = date_of(date=date, time_zone=source.time_zone)
-    return Extract(source, api(session, name, source), Stamp(day, now()), limit_pages)
+    return Extract(source, api(session, name, source, day, keep_window=False), Stamp(day, now()), limit_pages)
 
 
 def machine(session: Session, name: str) -> str:

@@ -25,7 +25,7 @@ def place(session: Session, bucket: str | None) -> tuple[str, str, str, str]:
 
 
 def table_of(session: Session, bucket: str | None) -> str:
-    """Give the Glue table over the inventory of ``bucket``, by default of the lake."""
+    """Return the name of the Glue table over the inventory of ``bucket``, by default of the lake."""
     from brigade.catalog import table
 
     deployed = session.deployment

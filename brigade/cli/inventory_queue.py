@@ -68,11 +68,11 @@ def to_queue(
 
 def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
     from brigade.inventory import read
+    from brigade.inventory.dialect import current
     from brigade.inventory.queue import Body
-    from brigade.inventory.walk import current
 
     text = Body(body, chosen)
-    with closing(read(chosen, text.columns, current(chosen, where))) as batches:
+    with closing(read(chosen, text.columns, current(chosen.manifest.columns, where))) as batches:
         for row in itertools.islice((row for batch in batches for row in batch.slice(0, 3).to_pylist()), 3):
             print(text.of(row))
 

@@ -3,12 +3,17 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from brigade.cli.inventory_delivery import Bucket, opened, table_of
+from brigade.cli.inventory_delivery import Bucket, opened, place, table_of
 from brigade.cli.session import Session
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from brigade.inventory import Delivery
 
 _TABLE_ROWS = 10_000  # a table is laid out whole in memory: a longer answer is several, each with its header
 
@@ -30,12 +35,8 @@ def sql(
     parsed = dialect.parsed(query)
     if engine == "duckdb":
         _here(session, query, delivery, bucket)
-        return
-    partition = None
-    if not dialect.mentions(parsed, "dt"):
-        partition = opened(session, delivery, bucket).partition
-        session.say(f"The query names no dt: it reads the delivery dt = '{partition}'.")
-    _on_athena(session, query, partition, bucket)
+    else:
+        _on_athena(session, query, _deliveries(session, parsed, delivery, bucket))
 
 
 def questions(context: typer.Context) -> None:
@@ -77,7 +78,7 @@ def ask(
     if engine == "duckdb":
         _here(session, text, delivery, bucket)
     else:
-        _on_athena(session, text, chosen.partition, bucket)
+        _on_athena(session, text, [chosen])
 
 
 def _here(session: Session, query: str, delivery: str, bucket: str | None) -> None:
@@ -87,12 +88,33 @@ def _here(session: Session, query: str, delivery: str, bucket: str | None) -> No
     _tables(session, result.columns, result.rows())
 
 
-def _on_athena(session: Session, query: str, partition: str | None, bucket: str | None) -> None:
+def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str | None) -> "list[Delivery]":
+    """Return what a query on Athena reads: the delivery of ``--delivery``, or those that it names by ``dt``.
+
+    Fails with NotFound when it names by ``dt`` none that S3 has finished.
+    """
+    from brigade import inventory
+    from brigade.errors import NotFound
+    from brigade.inventory.partitions import asked_for, names_dt
+
+    if delivery != "latest" or not names_dt(query):
+        chosen = opened(session, delivery, bucket)
+        session.say(f"Athena reads the delivery dt = '{chosen.partition}'.")
+        return [chosen]
+    there = {each.partition: each for each in inventory.deliveries(session.client("s3"), *place(session, bucket))}
+    wanted = asked_for(query, list(there))
+    if not wanted:
+        raise NotFound("the query names by dt no delivery that there is: brigade inventory deliveries lists them")
+    session.say(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
+    return [there[partition] for partition in wanted]
+
+
+def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> None:
     from brigade.inventory import athena
 
     deployed = session.deployment
-    name = table_of(session, bucket)
-    statement = athena.statement(session.client("glue"), deployed["Database"], name, query, partition)
+    name = table_of(session, deliveries[0].manifest.source_bucket)
+    statement = athena.statement(session.client("glue"), deployed["Database"], name, query, deliveries)
     with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
         answer = athena.query(
             session.client("athena"),

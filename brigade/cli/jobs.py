@@ -9,7 +9,7 @@ from brigade.cli import jobs_calls as calls
 from brigade.cli import jobs_selection as selection
 from brigade.cli import jobs_submit
 from brigade.cli import jobs_view as view
-from brigade.cli.jobs_options import JobId
+from brigade.cli.jobs_options import JobId, Yes
 from brigade.cli.options import sharing
 from brigade.cli.session import Session
 
@@ -27,8 +27,9 @@ def operations(context: typer.Context) -> None:
     from brigade.operations.arguments import described
 
     session: Session = context.obj
-    rows = []
-    for name, operation in selection.declared().items():
+    found, broken = selection.declared()
+    rows = [(name, "", f"broken: {error}") for name, error in broken.items()]
+    for name, operation in found.items():
         takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
         rows.append((name, takes, operation.summary))
     for name, own in OWN.items():
@@ -74,9 +75,15 @@ def watch(context: typer.Context, job: JobId) -> None:
 
 
 @app.command()
-def confirm(context: typer.Context, job: JobId) -> None:
-    """Let a job start that waits for a confirmation."""
+def confirm(context: typer.Context, job: JobId, yes: Yes = False) -> None:
+    """Let a job start that waits for a confirmation; shows it and asks first."""
+    from brigade.jobs.job import of
+    from brigade.jobs.price import fee, prices
+
     session: Session = context.obj
+    waiting = of(calls.control(session).describe(job))
+    price = f"S3's own fee is ${fee(waiting.total, prices()):,.2f}; what the tasks do costs too"
+    session.confirm(f"Start {waiting.description!r} on {waiting.total:,} objects? {price}.", yes=yes)
     status = calls.control(session).request(job, "Ready", "confirmed by brigade jobs confirm")
     session.give({"id": job, "status": status})
 

@@ -1,6 +1,7 @@
 """What several commands of ``brigade jobs`` do in the same way: submit, find the report, reach S3 Control."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ from brigade.errors import BrigadeError, UsageError
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
     from brigade.cli.jobs_options import Going
     from brigade.cli.jobs_selection import Selection
+    from brigade.inventory.summary import Summary as InventorySummary
     from brigade.jobs.control import Control
     from brigade.jobs.own import Own
-    from brigade.jobs.price import Priced
+    from brigade.jobs.price import Priced, Quote
     from brigade.jobs.report import Report
     from brigade.jobs.request import Plan, Submitted
     from brigade.jobs.summary import Summary
     from brigade.operations.operation import Operation
 
+_SUBMIT = "Submit this job?"
 REPORT_PATIENCE_S = 30
 """How long S3 is waited for to write a report after the job's end."""
 
@@ -28,19 +31,37 @@ class _DryRunEnds(Exception):
     """Ends a submission before anything is published."""
 
 
-def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", going: "Going") -> str | None:
-    """Show what a job would do and cost, ask, submit it, print its id and give it; None after ``--dry-run``."""
-    from brigade.jobs.price import prices
+@dataclass(frozen=True)
+class Ordered:
+    """A job that was made, and its price."""
+
+    id: str
+    quote: "Quote"
+
+
+def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", going: "Going") -> "Ordered | None":
+    """Show what a job would do and cost, ask, submit it and print its id.
+
+    Returns:
+        The job; None after `--dry-run`.
+
+    Raises:
+        UsageError: Nobody can agree: there is no `--yes`, and stdin is no terminal. Nothing was made.
+    """
     from brigade.jobs.submit import submit as submit_rows
     from brigade.jobs.submit import submit_chosen
 
-    price = prices(going.prices)
+    if not going.dry_run:
+        session.require_answer(_SUBMIT, yes=going.yes)
+    quotes: list[Quote] = []
 
     def agree(summary: "Summary") -> None:
-        session.say(view.priced(declared, f"{plan.operation} over {plan.what}", summary, price)[1])
+        quotes.append(quote_of(declared, summary, going))
+        _check_budget(quotes[0], going)
+        session.say(view.priced(quotes[0], f"{plan.operation} over {plan.what}", summary)[1])
         if going.dry_run:
             raise _DryRunEnds
-        session.confirm("Submit this job?", yes=going.yes)
+        session.confirm(_SUBMIT, yes=going.yes)
 
     s3 = session.client("s3")
     try:
@@ -53,10 +74,10 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
     except _DryRunEnds:
         session.say("Nothing was submitted (--dry-run).")
         return None
-    _keep_request(session, plan, done)
     document = {"id": done.id, "run": done.run, "manifest": done.manifest, "objects": done.summary.objects}
     session.give({**document, "parent": plan.parent} if plan.parent else document, done.id)
-    return done.id
+    _keep_request(session, plan, done)
+    return Ordered(done.id, quotes[0])
 
 
 def submit_counted(
@@ -67,79 +88,126 @@ def submit_counted(
     going: "Going",
     *,
     walked: int | None = None,
-) -> str | None:
-    """Let S3 count what a job that waits would take, then show the price, ask, and start the job or cancel it.
+    size: int | None = None,
+) -> "Ordered | None":
+    """Let S3 count what a job that waits would take, show the price, ask, then start the job or cancel it.
 
-    ``walked`` is for how many objects S3 charges to make the list. Gives the job's id; None after ``--dry-run``, which
-    makes no job: only S3 could count.
+    The job must exist for S3 to count, and its fee is spent even when it is cancelled then: that is asked first.
+
+    Args:
+        walked: For how many objects S3 charges to make the list; None where it makes none.
+        size: The objects' bytes; None if unknown.
+
+    Returns:
+        The job; None after `--dry-run`, which makes no job: only S3 could count.
+
+    Raises:
+        UsageError: Nobody can agree, as `submit`. Nothing was made.
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.price import prices
     from brigade.jobs.summary import Summary
-    from brigade.jobs.watch import follow
 
-    price = prices(going.prices)
+    what = f"{plan.operation} over {plan.what}"
     if going.dry_run:
-        session.say(f"{plan.operation} over {plan.what}. Only S3 counts them; nothing was submitted (--dry-run).")
+        session.say(f"{what}. Only S3 counts them; nothing was submitted (--dry-run).")
         return None
+    before = quote_of(declared, Summary(bytes=size), going, walked)
+    _check_budget(before, going)
+    question = (
+        f"{what}: S3 counts once the job is made, which costs ${before.dollars():,.2f} even if you decline. Count?"
+    )
+    session.confirm(question, yes=going.yes)
     jobs = control(session)
     done = create()
-    _keep_request(session, plan, done)
-    *_, seen = follow(jobs, done.id)
-    if seen.status != "Suspended":
-        reasons = "; ".join(text for _, text in of(jobs.describe(done.id)).reasons)
-        raise BrigadeError(f"job {done.id} is {seen.status}: {reasons or 'S3 gives no reason'}")
-    counted = Summary(objects=seen.total, bytes=None)
-    what = f"{plan.operation} over {plan.what}"
-    session.say(view.priced(declared, what, counted, price, walked=walked)[1])
     try:
+        counted = Summary(objects=_counted(jobs, done.id), bytes=size)
+        quote = quote_of(declared, counted, going, walked)
+        session.say(view.priced(quote, what, counted)[1])
         session.confirm("Start this job?", yes=going.yes)
     except BaseException:
-        jobs.request(done.id, "Cancelled", "declined at brigade jobs submit")
+        _cancel_waiting(session, jobs, done.id)
         raise
     jobs.request(done.id, "Ready", "confirmed at brigade jobs submit")
-    session.give({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": seen.total}, done.id)
-    return done.id
+    session.give({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": counted.objects}, done.id)
+    _keep_request(session, plan, done)
+    return Ordered(done.id, quote)
 
 
-def objects_listed(session: Session) -> int:
-    """Give how many objects the lake held at its last inventory, by which S3 charges for a list; 0 if unknown."""
-    from brigade.inventory.summary import Summary
+def quote_of(declared: "Priced", summary: "Summary", going: "Going", walked: int | None = None) -> "Quote":
+    """Return the price of a job over what was counted, by the options' price list and time an object."""
+    from brigade.jobs.price import Quote, prices
+
+    return Quote(declared, summary.objects, summary.bytes, prices(going.prices), going.seconds, walked)
+
+
+def _check_budget(quote: "Quote", going: "Going") -> None:
+    if going.most_dollars is not None and quote.is_blind:
+        raise UsageError(
+            "--most-dollars needs the sizes, which this selection does not have: select by --inventory or --where, or "
+            "give --seconds as `brigade jobs estimate --sample` measures it"
+        )
+
+
+def _counted(jobs: "Control", job: str) -> int:
+    """Wait until S3 has counted the objects of a job that waits for a confirmation, and return their number."""
+    from brigade.jobs.job import of
+    from brigade.jobs.watch import follow
+
+    *_, seen = follow(jobs, job)
+    if seen.status != "Suspended":
+        reasons = "; ".join(text for _, text in of(jobs.describe(job)).reasons)
+        raise BrigadeError(f"job {job} is {seen.status}: {reasons or 'S3 gives no reason'}")
+    return seen.total
+
+
+def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
+    """Cancel a job that was not agreed to; one that has ended by itself is left as it is."""
+    from brigade.jobs.job import of
+
+    try:
+        if not of(jobs.describe(job)).over:
+            jobs.request(job, "Cancelled", "declined at brigade jobs submit")
+    except Exception as error:  # noqa: BLE001 - the error that led here is what the person must see, not this one
+        kind = type(error).__name__
+        session.say(f"job {job} waits and could not be cancelled ({kind}): brigade jobs cancel {job}")
+
+
+def summarized(session: Session, bucket: str) -> "InventorySummary | None":
+    """Return what the last summarized inventory of `bucket` held; None if there is none."""
+    from brigade.inventory.summary import Summary as InventorySummary
     from brigade.state import State
 
-    deployed = session.deployment
-    state = State(session.client("s3"), deployed["StateBucket"])
-    found = state.get(f"inventory/{deployed['LakeBucket']}/latest.json", Summary)
-    return found.value.objects if found else 0
+    state = State(session.client("s3"), session.deployment["StateBucket"])
+    found = state.get(f"inventory/{bucket}/latest.json", InventorySummary)
+    return found.value if found else None
 
 
 def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
+    """Keep the request for later; a failure is said and no more: the job runs, and must not be submitted again."""
     from brigade.jobs.archive import keep
 
-    keep(session.client("s3"), plan.reports, done.id, "request", done.request)
+    try:
+        keep(session.client("s3"), plan.reports, done.id, "request", done.request)
+    except BrigadeError as error:
+        session.say(f"job {done.id} is submitted; its request was not kept in the reports bucket: {error}")
 
 
 def describe(session: Session, job: str) -> Mapping[str, Any]:
-    """Give S3's description of a job, or the one that was kept of it; the last one of an ended job is kept.
+    """Return S3's description of a job, or the one that was kept when it ended: S3 forgets a job after 90 days.
 
-    Fails with NotFound when S3 has forgotten the job and none was kept.
+    Raises:
+        NotFound: S3 does not know the job, and no description of it was kept.
     """
     from brigade.errors import NotFound
-    from brigade.jobs.archive import keep, kept
-    from brigade.jobs.job import ENDED
+    from brigade.jobs.archive import kept
 
-    s3, reports = session.client("s3"), session.deployment["ReportsBucket"]
     try:
-        described = control(session).describe(job)
+        return control(session).describe(job)
     except NotFound:
-        found = kept(s3, reports, job)
+        found = kept(session.client("s3"), session.deployment["ReportsBucket"], job)
         if found is None:
             raise
         dates = {name: found[name] for name in ("CreationTime", "TerminationDate") if found.get(name)}
         return {**found, **{name: datetime.fromisoformat(text) for name, text in dates.items()}}
-    if described["Status"] in ENDED:
-        keep(s3, reports, job, "description", described)
-    return described
 
 
 def function(session: Session, operation: str) -> str:
@@ -150,21 +218,25 @@ def function(session: Session, operation: str) -> str:
     return functions[operation]
 
 
-def work(
-    session: Session, name: str, declared: "Operation | Own", arguments: Mapping[str, str]
-) -> tuple[str, Mapping[str, Any] | None]:
-    """Give what a job is made of: the ARN of the operation's function, or what S3 itself is asked to do.
+def check_arguments(
+    session: Session, declared: "Operation | Own", arguments: Mapping[str, str]
+) -> Mapping[str, Any] | None:
+    """Check the arguments by the operation's own declaration.
 
-    Fails with UsageError naming the argument that is wrong, or as ``function``.
+    Returns:
+        What S3 itself is asked to do, of an operation of its own; None where a function runs.
+
+    Raises:
+        UsageError: An argument is unknown, missing or wrong; the message names it.
     """
     from brigade.jobs.own import Own
     from brigade.operations.arguments import typed
 
     if not isinstance(declared, Own):
         typed(declared.arguments, arguments)
-        return function(session, name), None
+        return None
     partition = session.deployment["JobRoleArn"].split(":")[1]
-    return "", declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
+    return declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
 
 
 def control(session: Session) -> "Control":

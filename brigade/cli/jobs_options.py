@@ -15,6 +15,13 @@ Arguments = Annotated[
     list[str] | None, typer.Option("--argument", metavar="K=V", help="An argument of the operation; may be repeated.")
 ]
 Priority = Annotated[int, typer.Option(min=0, max=2147483647, help="A job of a higher one goes first.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        "--seconds", min=0, metavar="S", help="Lambda seconds of one object, as `estimate --sample` measures."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 PriceList = Annotated[
     str | None, typer.Option("--prices", metavar="FILE", help="A price list of yours, in the form of the shipped one.")
 ]
@@ -28,18 +35,21 @@ class Selecting:
         str | None, typer.Option(metavar="latest|URI", help="All objects of a delivery of S3 Inventory.")
     ] = None
     where: Annotated[str | None, typer.Option(metavar="SQL", help="Those that match, of the newest delivery.")] = None
-    engine: Annotated[Literal["duckdb", "athena"], typer.Option(help="Who selects: this machine, or Athena.")] = (
-        "duckdb"
-    )
+    engine: Annotated[
+        Literal["duckdb", "athena"] | None,
+        typer.Option(help="Where --inventory and --where run: on this machine (duckdb, the default), or on Athena."),
+    ] = None
     manifest: Annotated[str | None, typer.Option(metavar="s3://…", help="Those of a CSV manifest.")] = None
     keys: Annotated[str | None, typer.Option(metavar="FILE|-", help="A key, or bucket<TAB>key, a line.")] = None
-    bucket: Annotated[str | None, typer.Option(help="Where they are: a bucket of the settings' list; the lake.")] = None
+    bucket: Annotated[
+        str | None, typer.Option(help="Bucket to select from: the lake (default) or one of `buckets` in cdk.json.")
+    ] = None
 
     @property
-    def given(self) -> bool:
-        """Whether anything was chosen so."""
-        ways = (self.inventory, self.where, self.manifest, self.keys, self.bucket)
-        return any(value is not None for value in ways)
+    def given(self) -> list[str]:
+        """Return the options that do not go with a selection that S3 makes itself."""
+        options = ("inventory", "where", "engine", "manifest", "keys")
+        return [f"--{name}" for name in options if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,9 @@ class Going:
     most_dollars: Annotated[
         float | None, typer.Option(min=0, metavar="D", help="Cancel it past such a price so far; needs --watch.")
     ] = None
+    seconds: Seconds = None
     prices: PriceList = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the selection and the price, submit nothing.")] = (
         False
     )
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    yes: Yes = False

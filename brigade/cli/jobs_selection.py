@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from brigade.cli.inventory_delivery import place, table_of
 from brigade.cli.jobs_options import Selecting
 from brigade.cli.session import Session
-from brigade.errors import UsageError
+from brigade.errors import NotFound, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
@@ -46,11 +46,53 @@ def of(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
         raise UsageError("say what to run over, in one way: --inventory and/or --where, or --manifest, or --keys")
     if by_inventory:
         return _of_inventory(session, selecting)
-    if selecting.engine == "athena":
-        raise UsageError("--engine athena selects from an inventory: it goes with --inventory and --where")
+    if selecting.engine:
+        raise UsageError(f"--engine {selecting.engine} is for --inventory and --where: it goes with no other selection")
     if selecting.manifest:
         return _of_manifest(session, selecting.manifest, where_of(session, selecting))
     return _of_keys(session, files, selecting)
+
+
+def check_bucket(session: Session, selecting: Selecting) -> None:
+    """Raise NotFound when the bucket that `--bucket` names does not exist.
+
+    One that the caller may not list is taken as existing: S3 does not say more.
+    """
+    from botocore.exceptions import ClientError
+
+    if selecting.bucket is None:
+        return
+    try:
+        session.client("s3").head_bucket(Bucket=selecting.bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
+            raise NotFound(f"--bucket {selecting.bucket}: there is no such bucket") from error
+
+
+def readable(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
+    """Return the patterns of keys that a job of this operation may read in `bucket`.
+
+    Of a bucket beside the lake the deployed settings say it, which this machine may not have: any key.
+    """
+    return tuple(getattr(declared, "reads", ("*",))) if bucket == session.deployment["LakeBucket"] else ("*",)
+
+
+def granted(session: Session, operation: str, bucket: str) -> tuple[str, ...] | None:
+    """Return the patterns of keys that cdk.json grants to the operation in a bucket beside the lake.
+
+    None where cdk.json, read in the current directory, does not name the bucket: then the operation's own patterns
+    hold.
+    """
+    import json
+
+    from brigade.settings import load
+
+    file = Path("cdk.json")
+    context = json.loads(file.read_bytes()).get("context", {}) if file.is_file() else {}
+    if session.stage not in context.get("stages", {}):
+        return None
+    named = {each.name: each for each in load(context, stage=session.stage).buckets}
+    return tuple(named[bucket].operations.get(operation, ())) if bucket in named else None
 
 
 def where_of(session: Session, selecting: Selecting) -> str:
@@ -58,18 +100,24 @@ def where_of(session: Session, selecting: Selecting) -> str:
     return selecting.bucket or session.deployment["LakeBucket"]
 
 
-def counted(session: Session, chosen: Selection, sample: int) -> "tuple[Summary, list[Row]]":
-    """Count a selection, and give the first ``sample`` objects of it. Fails as making its manifest would."""
-    from brigade.jobs.manifest import write
-    from brigade.jobs.sample import first
+def counted(
+    session: Session, chosen: Selection, reads: tuple[str, ...], sample: int, seed: int
+) -> "tuple[Summary, list[Row]]":
+    """Count a selection and choose `sample` objects of it at random, the same ones for the same `seed`.
 
+    Raises what making the manifest would raise, for keys that no pattern of `reads` matches too.
+    """
     if chosen.chosen:
         from brigade.jobs.unload import count, some
 
         asked = athena(session, chosen.bucket)
-        return count(asked, chosen.chosen, chosen.bucket), some(asked, chosen.chosen, sample) if sample else []
-    rows: list[Row] = []
-    return write(first(chosen.rows, sample, rows), chosen.bucket, len), rows
+        summary = count(asked, chosen.chosen, chosen.bucket, reads)
+        return summary, some(asked, chosen.chosen, sample, seed) if sample else []
+    from brigade.jobs.manifest import write
+    from brigade.jobs.sample import RandomRows
+
+    choice = RandomRows(sample, seed)
+    return write(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
 
 
 def athena(session: Session, bucket: str) -> "Athena":
@@ -138,19 +186,25 @@ def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
         raise UsageError(f"--keys {keys}: {error.strerror}") from None
 
 
-def declared() -> "Mapping[str, Operation]":
-    """Give the operations of this checkout, by name."""
-    from brigade.declarations import find
+def declared() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
+    """Return the operations of this checkout by name, and the errors of those whose declaration is wrong."""
+    from brigade.declarations import find_all
     from brigade.operations.operation import Operation
 
-    return find("lambdas.batch_operations.operations", "OPERATION", Operation)
+    return find_all("lambdas.batch_operations.operations", "OPERATION", Operation)
 
 
 def operation(name: str) -> "Operation":
-    """Give one operation. Fails with UsageError naming those that there are."""
-    found = declared()
+    """Return one operation, whatever is wrong with the others.
+
+    Raises:
+        UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
+    """
+    found, broken = declared()
+    if name in broken:
+        raise broken[name]
     if name not in found:
-        raise UsageError(f"no operation {name!r}; there are {', '.join(found) or 'none'}")
+        raise UsageError(f"no operation {name!r}; there are {', '.join(sorted({*found, *broken})) or 'none'}")
     return found[name]
 
 

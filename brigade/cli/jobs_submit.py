@@ -11,12 +11,16 @@ import typer
 from brigade.cli import jobs_calls as calls
 from brigade.cli import jobs_selection as selection
 from brigade.cli import jobs_view as view
-from brigade.cli.jobs_options import Arguments, Going, JobId, Listing, Name, PriceList, Selecting
+from brigade.cli.jobs_options import Arguments, Going, JobId, Listing, Name, PriceList, Seconds, Selecting, Yes
 from brigade.cli.session import Session
-from brigade.errors import UsageError
+from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:
+    from brigade.jobs.generator import Filter
+    from brigade.jobs.own import Own
     from brigade.jobs.price import Priced
+    from brigade.jobs.request import Plan
+    from brigade.operations.operation import Operation
 
 
 def estimate(
@@ -25,26 +29,73 @@ def estimate(
     selecting: Selecting,
     argument: Arguments = None,
     sample: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on the first N objects, to measure its time.")
+        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on N random objects, to measure its time.")
     ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed chooses the same objects for --sample.")] = 0,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Let --sample run an operation that writes or deletes; asks first.")
+    ] = False,
+    seconds: Seconds = None,
     prices: PriceList = None,
+    yes: Yes = False,
 ) -> None:
-    """Say how many objects and bytes a selection has, and what a job over it costs, by line."""
-    from brigade.jobs import price
+    """Say how many objects and bytes a selection has, and what a job over it costs, by line. Changes nothing.
+
+    With --sample the deployed function runs on some of the objects. One that writes or deletes is refused, unless
+    --allow-changes is given and you agree.
+    """
+    from brigade.jobs.price import Quote
+    from brigade.jobs.price import prices as price_list
     from brigade.jobs.sample import measure
 
     session: Session = context.obj
-    declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price.prices(prices)
-    if sample and not declared.memory_mib:
-        raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
+    declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price_list(prices)
+    calls.check_arguments(session, declared, arguments)
+    changes = _check_sample(operation, declared, sample, allow_changes=allow_changes, measured=seconds is not None)
+    if changes:
+        session.require_answer(f"Run {operation} on {sample} objects?", yes=yes)
+    selection.check_bucket(session, selecting)
     with ExitStack() as files:
         chosen = selection.of(session, files, selecting)
-        summary, rows = selection.counted(session, chosen, sample)
-    trial = None
-    if sample:
-        function, _ = calls.work(session, operation, declared, arguments)
-        trial = measure(session.client("lambda"), function, rows, arguments)
-    session.give(*view.priced(declared, f"{operation} over {chosen.what}", summary, listed, trial))
+        reads = selection.readable(session, declared, chosen.bucket)
+        summary, rows = selection.counted(session, chosen, reads, sample, seed)
+    quote = Quote(declared, summary.objects, summary.bytes, listed, seconds)
+    what = f"{operation} over {chosen.what}"
+    if not sample:
+        session.give(*view.priced(quote, what, summary))
+        return
+    if changes:
+        session.say(view.sample_question(operation, arguments, rows))
+        session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
+    trial = measure(session.client("lambda"), calls.function(session, operation), rows, arguments)
+    document, text = view.priced(replace(quote, seconds=trial.seconds), what, summary)
+    told, lines = view.sampled(operation, trial)
+    session.give({**document, "sample": told}, f"{text}\n{lines}")
+    if trial.seconds is None:
+        raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
+
+
+def _check_sample(
+    operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool, measured: bool
+) -> bool:
+    """Return whether the sample will write or delete; raise UsageError for a combination that cannot be meant."""
+    from brigade.jobs.own import Own
+    from brigade.operations.rights import changes_objects
+
+    if not sample:
+        if allow_changes:
+            raise UsageError("--allow-changes is for --sample, which is not given")
+        return False
+    if isinstance(declared, Own):
+        raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
+    if measured:
+        raise UsageError("--sample measures what --seconds states: give one of them")
+    changes = changes_objects(declared)
+    if changes and not allow_changes:
+        raise UsageError(
+            f"{operation} writes or deletes objects, and --sample runs it: leave --sample out, or add --allow-changes"
+        )
+    return changes
 
 
 def run(
@@ -53,17 +104,20 @@ def run(
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object.")],
     argument: Arguments = None,
 ) -> None:
-    """Run an operation on one object here, with your own rights; exit 1 if it fails."""
-    from brigade.operations.arguments import typed
+    """Run an operation on one object here, for real: it may write and delete. Exit 1 if it fails.
+
+    It has your rights, and of those only what the operation declares: which keys it reads, writes and deletes.
+    """
     from brigade.operations.kit import run as run_here
     from brigade.s3 import Location
 
     session: Session = context.obj
     declared, arguments, place = selection.operation(operation), selection.pairs(argument or []), Location.parse(uri)
-    typed(declared.arguments, arguments)
+    calls.check_arguments(session, declared, arguments)
     if not place.key:
         raise UsageError(f"{uri} is a bucket; it takes the address of one object")
-    result = run_here(declared, session.client("s3"), place.bucket, place.key, arguments)
+    granted = selection.granted(session, operation, place.bucket)
+    result = run_here(declared, session.client("s3"), place.bucket, place.key, arguments, granted=granted)
     session.give({"result": result.code, "text": result.text}, f"{result.code}: {result.text}")
     if result.error is not None:
         raise typer.Exit(1)
@@ -79,15 +133,20 @@ def submit(
 ) -> None:
     """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
     from brigade.jobs.request import Plan
-    from brigade.jobs.submit import passes, submit_delivery, submit_listed
 
     session: Session = context.obj
     arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
     _check(going)
-    function, own = calls.work(session, operation, declared, arguments)
+    own = calls.check_arguments(session, declared, arguments)
+    function = "" if own else calls.function(session, operation)
     if own and selecting.bucket:
         raise UsageError("operations of S3's own are granted on the lake alone; --bucket is for the stage's")
-    deployed, control = session.deployment, calls.control(session)
+    listed = listing.filter
+    if listed and selecting.given:
+        ways = " and ".join(selecting.given)
+        raise UsageError(f"{ways}: no other way to select goes with --prefix and the like, which S3 itself lists")
+    selection.check_bucket(session, selecting)
+    deployed, bucket = session.deployment, selection.where_of(session, selecting)
     plan = Plan(
         stage=session.stage,
         operation=operation,
@@ -95,28 +154,44 @@ def submit(
         arguments=arguments,
         own=own,
         what="",
-        bucket=selection.where_of(session, selecting),
+        bucket=bucket,
+        reads=selection.readable(session, declared, bucket),
         reports=deployed["ReportsBucket"],
         role_arn=deployed["JobRoleArn"],
         priority=going.priority,
     )
-    listed = listing.filter
-    if listed and selecting.given:
-        raise UsageError("--prefix and the like are listed by S3, of the lake, and go with no other way to select")
     with ExitStack() as files:
         if listed:
-            plan = replace(plan, what=listed.words)
-            create, walked = partial(submit_listed, control, plan, listed), calls.objects_listed(session)
-            job = calls.submit_counted(session, declared, plan, create, going, walked=walked)
+            job = _submit_listed(session, declared, plan, listed, going)
         else:
             chosen = selection.of(session, files, selecting)
-            plan = replace(plan, what=chosen.what)
-            if chosen.whole and passes(chosen.whole, plan):
-                create = partial(submit_delivery, control, session.client("s3"), plan, chosen.whole)
-                job = calls.submit_counted(session, declared, plan, create, going)
-            else:
-                job = calls.submit(session, declared, plan, chosen, going)
-    _follow(session, declared, job, going)
+            job = _submit_selected(session, declared, replace(plan, what=chosen.what), chosen, going)
+    _follow(session, job, going)
+
+
+def _submit_listed(
+    session: Session, declared: "Priced", plan: "Plan", listed: "Filter", going: Going
+) -> "calls.Ordered | None":
+    from brigade.jobs.submit import check_listed, submit_listed
+
+    plan = replace(plan, what=listed.words)
+    check_listed(plan, listed)
+    known = calls.summarized(session, plan.bucket)
+    create = partial(submit_listed, calls.control(session), plan, listed)
+    return calls.submit_counted(session, declared, plan, create, going, walked=known.objects if known else 0)
+
+
+def _submit_selected(
+    session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, going: Going
+) -> "calls.Ordered | None":
+    from brigade.jobs.submit import passes, submit_delivery
+
+    if not chosen.whole or not passes(chosen.whole, plan):
+        return calls.submit(session, declared, plan, chosen, going)
+    known = calls.summarized(session, plan.bucket)
+    size = known.bytes if known and known.delivery == chosen.whole.uri else None
+    create = partial(submit_delivery, calls.control(session), session.client("s3"), plan, chosen.whole)
+    return calls.submit_counted(session, declared, plan, create, going, size=size)
 
 
 def retry(
@@ -127,7 +202,7 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Those too that failed for good.")] = False,
 ) -> None:
     """Run a job's operation again, with its arguments, over the tasks that failed; prints the new job's id."""
-    from brigade.jobs.retry import failed_rows, plan_again
+    from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
 
     session: Session = context.obj
     _check(going)
@@ -142,6 +217,7 @@ def retry(
         role_arn=deployed["JobRoleArn"],
         priority=going.priority,
     )
+    check_not_retried(calls.control(session), job)
     rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
     first = next(rows, None)
     if first is None:
@@ -150,7 +226,7 @@ def retry(
     plan = replace(plan, bucket=first.bucket)  # the job's own, which may be one beside the lake
     chosen = selection.Selection(plan.what, plan.bucket, rows=itertools.chain([first], rows))
     declared = selection.submitted(plan.operation)
-    _follow(session, declared, calls.submit(session, declared, plan, chosen, going), going)
+    _follow(session, calls.submit(session, declared, plan, chosen, going), going)
 
 
 def _check(going: Going) -> None:
@@ -158,7 +234,7 @@ def _check(going: Going) -> None:
         raise UsageError("a budget is kept by who watches: add --watch")
 
 
-def _follow(session: Session, declared: "Priced", job: str | None, going: Going) -> None:
+def _follow(session: Session, job: "calls.Ordered | None", going: Going) -> None:
     if job and going.watch:
-        budget = view.Budget(declared, going.most_failures, going.most_dollars, going.prices)
-        view.watch(session, calls.control(session), job, budget)
+        budget = view.Budget(job.quote, going.most_failures, going.most_dollars)
+        view.watch(session, calls.control(session), job.id, budget)

@@ -4,7 +4,7 @@ import csv
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,41 +16,22 @@ from brigade.cli.session import Session
 if TYPE_CHECKING:
     from brigade.jobs.control import Control
     from brigade.jobs.job import Job
-    from brigade.jobs.price import Priced, Prices
+    from brigade.jobs.price import Quote
     from brigade.jobs.report import Task
+    from brigade.jobs.row import Row
     from brigade.jobs.sample import Sample
     from brigade.jobs.summary import Summary
     from brigade.jobs.tally import Tally
 
 _ROWS_SHOWN = 20
+_MESSAGE_BYTES = 1024
+"""How much of a message the table shows; csv and jsonl have all of it."""
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
-def priced(
-    operation: "Priced",
-    what: str,
-    summary: "Summary",
-    price: "Prices",
-    sample: "Sample | None" = None,
-    *,
-    walked: int | None = None,
-) -> tuple[dict[str, Any], str]:
-    """Give what a job over a selection would do and cost, as a document and as text; ``walked`` as in ``estimate``."""
-    from brigade.jobs.price import assumption, estimate, measured
-
-    lines = estimate(
-        summary.objects,
-        summary.bytes,
-        operation,
-        seconds=None if sample is None else sample.seconds,
-        price=price,
-        walked=walked,
-    )
-    total = sum(line.dollars for line in lines)
-    if sample:
-        assumed = measured(operation, sample, price)
-    else:
-        assumed = assumption(operation, summary.objects, summary.bytes, price)
+def priced(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+    """Return what a job over a selection would do and cost, as a document and as text."""
+    lines, total = quote.lines(), quote.dollars()
     document = {
         "what": what,
         "objects": summary.objects,
@@ -58,14 +39,43 @@ def priced(
         "keys": summary.samples,
         "lines": [line._asdict() for line in lines],
         "dollars": total,
-        "assumed": assumed,
+        "assumed": quote.basis,
     }
     size = "size unknown" if summary.bytes is None else f"{summary.bytes:,} bytes"
     text = [f"{what}: {summary.objects:,} objects, {size}"]
     text += [f"  {_one_line(key)}" for key in summary.samples]
     text += ["  …"] if summary.objects > len(summary.samples) else []
     text += [f"{line.item:<20} {line.quantity:>20}  ${line.dollars:>12.6f}" for line in lines]
-    text += [f"{'total':<20} {'':>20}  ${total:>12.6f}", assumed]
+    text += [f"{'total':<20} {'':>20}  ${total:>12.6f}", quote.basis]
+    return document, "\n".join(text)
+
+
+def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[Row]") -> str:
+    """Return what a sample that writes or deletes will do, for the person who must agree."""
+    from brigade.jobs.row import shown
+
+    given = "".join(f" {name}={value}" for name, value in arguments.items())
+    lines = [f"The sample runs {operation}{given} for real on {len(rows)} objects:"]
+    lines += [f"  {_one_line(shown(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
+    return "\n".join([*lines, *(["  …"] if len(rows) > _ROWS_SHOWN else [])])
+
+
+def sampled(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
+    """Return what a sample did and measured, as a document and as text."""
+    failures = sample.failures
+    document = {
+        "objects": sample.objects,
+        "failed": len(failures),
+        "seconds": sample.seconds,
+        "said": sample.said,
+        "failures": [{"key": failure.key, "text": failure.text} for failure in failures[:_ROWS_SHOWN]],
+    }
+    text = [f"sample: {operation} ran on {sample.objects} objects, {sample.objects - len(failures)} succeeded"]
+    text += [f"  such as: {_one_line(sample.said)}"] if sample.said else []
+    text += [f"  failed: {_one_line(each.key)}: {_one_line(each.text)}" for each in failures[:_ROWS_SHOWN]]
+    text += [f"  and {len(failures) - _ROWS_SHOWN} more failed"] if len(failures) > _ROWS_SHOWN else []
+    if sample.seconds is not None:
+        text += [f"  {sample.seconds:.3f} s an object that succeeded; for `submit`: --seconds {sample.seconds:.3f}"]
     return document, "\n".join(text)
 
 
@@ -97,29 +107,25 @@ def job_text(document: Mapping[str, Any]) -> str:
     if document["status"] == "Suspended":
         told.append(f"next: brigade jobs confirm {document['id']}, or cancel; S3 fails it after 30 days")
     elif document["failed"] and document["ended"]:
-        told.append(f"next: brigade jobs report {document['id']} --failed, then brigade jobs retry {document['id']}")
+        told.append(
+            f"next: brigade jobs report {document['id']} --failed, then brigade jobs retry {document['id']} --all"
+        )
     return "\n".join(told)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a job may cost: past so many failures, or such a price so far, it is cancelled by who watches."""
+    """The limit of a job: past so many failed tasks, or such a price so far, the watcher cancels it."""
 
-    operation: "Priced"
+    quote: "Quote"
     failures: int | None
     dollars: float | None
-    prices: str | None = None
-    """The price list by which it is told, a file; None for the shipped one."""
 
     def broken(self, job: "Job") -> str | None:
-        """Say what ``job`` has gone past; None if nothing."""
-        from brigade.jobs.price import estimate, prices
-
+        """Return which limit `job` has passed; None if none."""
         if self.failures is not None and job.failed > self.failures:
             return f"{job.failed} tasks failed, more than {self.failures}"
-        price = prices(self.prices)
-        spent = sum(line.dollars for line in estimate(job.done, None, self.operation, price=price))
-        if self.dollars is not None and spent > self.dollars:
+        if self.dollars is not None and (spent := self.quote.dollars(job.done)) > self.dollars:
             return f"it has cost ${spent:.4f} by the estimate, more than ${self.dollars}"
         return None
 
@@ -172,6 +178,8 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
         _write_rows(tasks, form)
         session.say(_counted(tally))
         return
+    from brigade.operations.outcome import cut
+
     shown = list(itertools.islice(tasks, _ROWS_SHOWN))
     reasons = [
         {
@@ -190,7 +198,8 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
     session.say(_counted(tally))
     session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
     print()
-    session.table(["status", "code", "key", "message"], [(t.status, t.code, t.key, t.message) for t in shown])
+    rows = [(task.status, task.code, task.key, cut(task.message, _MESSAGE_BYTES)) for task in shown]
+    session.table(["status", "code", "key", "message"], rows)
     if next(tasks, None):
         session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
 

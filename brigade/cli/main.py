@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -62,27 +63,71 @@ def brigade(
 def main() -> None:
     """Run the command and exit: 0 done, 1 failed, 2 wrong usage, 3 a condition lost, 130 or 143 interrupted.
 
-    An error is one line on stderr; a traceback comes only with ``--debug``. A closed stdout (``| head``) is no error.
+    An error is one line on stderr; a traceback comes only with ``--debug``. A reader of stdout that has gone
+    (``| head``) is no error; a stdout that cannot be written is one.
     """
+    _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminated)
     # Arrow's own allocator keeps what threads free: 80 MiB of a report's rows. It is no quicker here.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.freeze()  # what was loaded stays: no collection, nor the last one, has to walk it
     try:
-        status = app(standalone_mode=True)
+        status = _run()
     except BrigadeError as error:
         status = _failed(error, error.exit_status)
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        # What reads stdout has gone, which typer calls a failure; python must not find out again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = 0  # what reads stdout has gone, which typer calls a failure
     except KeyboardInterrupt:
         status = 130
     except Exception as error:  # noqa: BLE001 - the last line of defence: still one line, never a traceback unasked
         status = _failed(error, 1)
+    with suppress(OSError):  # it was reported; python must not find out again when it flushes at its end
+        sys.stdout.flush()
+        sys.exit(status)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
+
+
+def _run() -> int:
+    """Run the command and flush what it printed, so that what cannot be written is an error of this command."""
+    try:
+        status = app(standalone_mode=True)
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            _flush()
+        raise
+    _flush()
+    return int(status or 0)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except OSError as error:
+        raise BrigadeError(f"stdout: {error.strerror}") from error
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null for each of stdin, stdout and stderr that the caller has closed (`>&-`).
+
+    Else the first connection gets the free descriptor, and what is written to stdout is sent to the server. The first
+    two are opened for the wrong direction, so that to read or write them fails with "Bad file descriptor", as it does
+    where they are closed. What is said on a closed stderr is dropped: print would write it to stdout, among the data.
+
+    Source: gnulib, stdopen.
+    """
+    for number, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - a descriptor, open until the process ends
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as above
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - as above
 
 
 def _failed(error: Exception, status: int) -> int:

@@ -58,9 +58,9 @@ def uploads(
         return
     total = size(sum(each.bytes for each in found))
     session.confirm(f"Abort {len(found)} uploads ({total})? What they hold is lost.", yes=yes)
-    for each in found:
-        drop(s3, each)
-    session.say(f"Aborted {len(found)} uploads.")
+    aborted = sum(drop(s3, each) for each in found)
+    ended = f"; {len(found) - aborted} had ended already" if aborted < len(found) else ""
+    session.say(f"Aborted {aborted} uploads{ended}.")
 
 
 @app.command()

@@ -127,12 +127,12 @@ _AS_GIVEN = {
 
 def _attributes(key: str, kind: "Kind | None", options: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the object shall carry, by boto3's names."""
-    from brigade.pipe.attributes import content, metadata, moment, tagging
+    from brigade.pipe.attributes import content, moment, pairs, tagging
 
     encryption = options["sse"] or ("aws:kms" if options["sse_kms_key"] else None)
     given = {name: options[option] for option, name in _AS_GIVEN.items()} | {
         "Expires": moment(options["expires"]) if options["expires"] else None,
-        "Metadata": metadata(options["metadata"] or []),
+        "Metadata": pairs(options["metadata"] or [], "--metadata"),
         "ObjectLockLegalHoldStatus": "ON" if options["legal_hold"] else None,
         "ObjectLockRetainUntilDate": moment(options["lock_until"]) if options["lock_until"] else None,
         "ServerSideEncryption": encryption,

@@ -75,11 +75,18 @@ class Session:
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only if the person agrees: ``--yes``, or ``y`` at a terminal; without either, exit 2."""
-        if yes:
-            return
-        if not sys.stdin.isatty():
+        self.require_answer(question, yes=yes)
+        if not yes:
+            typer.confirm(question, abort=True, err=True)
+
+    def require_answer(self, question: str, *, yes: bool) -> None:
+        """Raise UsageError when nobody can answer `question`: no `--yes`, and stdin is no terminal.
+
+        A command calls this before its first effect, where `confirm` comes later: the question needs a price, and the
+        price needs work.
+        """
+        if not yes and not sys.stdin.isatty():
             raise UsageError(f"{question} Not asked, since stdin is no terminal: add --yes to go on")
-        typer.confirm(question, abort=True, err=True)
 
 
 def _json(document: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ class Assembly:
             self._body.add(block, step.page.place)
         reached, since = self._reached, self._since
         self._since = time.monotonic()
-        fresh = 1 if step.page.data or not step.done else 0
+        fresh = 1 if step.fetched else 0
         self._reached = replace(
             reached,
             next=step.next,
@@ -89,6 +89,8 @@ class Assembly:
             seen=step.seen,
             mark=step.mark,
             total=step.total,
+            met=step.met,
+            columns=step.columns,
             pages=reached.pages + fresh,
             records=self._pour.records,
             broken=self._pour.broken,
@@ -101,7 +103,7 @@ class Assembly:
             wake=None,
         )
         if step.done:
-            self._pour.check(step.page.place)
+            self._pour.end(step.page.place)
             if self._overlap:
                 self._overlap.end(step.page.place)
         if self._body.full:

@@ -1,64 +1,72 @@
 """Who asks an API: pure declarations that name secrets, never hold them."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
+
+from brigade.declarations import Declaration
+from brigade.ingest.pagination import Text, Token
+
+_TokenUrl = Annotated[
+    str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", description="http(s)://host[:port]/path, without a user")
+]
 
 
-class Secret(msgspec.Struct, frozen=True):
+class Secret(Declaration, frozen=True):
     """A value kept elsewhere: the ``name`` of a secret of Secrets Manager, or of a parameter of Systems Manager.
 
     ``key``: which member, if the value is a JSON object.
     """
 
-    name: str
-    key: str | None = None
+    name: Text
+    key: Text | None = None
     store: Literal["secretsmanager", "ssm"] = "secretsmanager"
 
 
-class HeaderKey(msgspec.Struct, frozen=True, kw_only=True):
+class HeaderKey(Declaration, frozen=True, kw_only=True):
     """A key in a header of this name."""
 
-    header: str
+    header: Token
     key: Secret
 
 
-class QueryKey(msgspec.Struct, frozen=True, kw_only=True):
+class QueryKey(Declaration, frozen=True, kw_only=True):
     """A key in a query parameter of this name."""
 
-    parameter: str
+    parameter: Text
     key: Secret
 
 
-class Basic(msgspec.Struct, frozen=True, kw_only=True):
+class Basic(Declaration, frozen=True, kw_only=True):
     """A user and a password (https://www.rfc-editor.org/rfc/rfc7617)."""
 
     user: Secret
     password: Secret
 
 
-class Bearer(msgspec.Struct, frozen=True, kw_only=True):
+class Bearer(Declaration, frozen=True, kw_only=True):
     """A token that somebody else renews (https://www.rfc-editor.org/rfc/rfc6750)."""
 
     token: Secret
 
 
-class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
+class ClientCredentials(Declaration, frozen=True, kw_only=True):
     """OAuth 2 client credentials (https://www.rfc-editor.org/rfc/rfc6749#section-4.4)."""
 
-    token_url: str
+    token_url: _TokenUrl
     client_id: Secret
     client_secret: Secret
-    scope: str | None = None
+    scope: Text | None = None
 
 
-class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
+class RefreshToken(Declaration, frozen=True, kw_only=True):
     """An OAuth 2 refresh token (https://www.rfc-editor.org/rfc/rfc6749#section-6).
 
     The first is in the secret; one that the API gives in its place is kept in state, under compare-and-swap.
     """
 
-    token_url: str
+    token_url: _TokenUrl
     client_id: Secret
     client_secret: Secret | None = None
     refresh_token: Secret

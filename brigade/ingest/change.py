@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import msgspec
-
+from brigade.declarations import Declaration
 from brigade.errors import InvalidData
 
 _REDACTED = "***"
 _TRUE, _FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(Declaration, frozen=True, kw_only=True):
     """In this order: ``keep`` only records whose field has one of the values, ``flatten`` nested objects with this
     between the names (``"_"``), ``select`` fields or ``drop`` them, ``redact`` the values of fields, ``cast`` fields to
     a type, ``rename`` them.
@@ -26,6 +25,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     redact: tuple[str, ...] = ()
     cast: Mapping[str, Literal["text", "integer", "number", "boolean"]] = {}
     rename: Mapping[str, str] = {}
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The fields that a table must have for the change to mean anything; one that is dropped may be gone."""
+        return (*self.keep, *self.select, *self.redact, *self.cast, *self.rename)
 
     def apply(self, record: dict[str, Any]) -> dict[str, Any] | None:
         """Give the record changed, or None if it is left out; InvalidData when a value cannot be cast."""

@@ -103,6 +103,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The checksum of the last page, so that the same page twice running is found."""
     total: int | None = None
     """How many records the API says there are."""
+    met: tuple[str, ...] = ()
+    """The declared paths and headers that some page had: the absence of one that none had is no end."""
+    columns: tuple[str, ...] = ()
+    """The columns of the first page, where pages are CSV: those of every other page are the same."""
     wake: str | None = None
     """The instant before which the API does not want to be asked."""
     profile: Profile = msgspec.field(default_factory=Profile)

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-import msgspec
+from msgspec import Meta
+
+from brigade.declarations import Declaration
 
 Kind = Literal["text", "integer", "number", "boolean", "object", "array"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""A part of all records, from 0 to 1."""
 
 
+@runtime_checkable
 class Checks(Protocol):
     """What says whether a record holds: ``Contract``, or ``brigade.ingest.schema.JsonSchema``.
 
@@ -24,7 +29,7 @@ class Checks(Protocol):
         """Say how the record breaks the contract, without a value of it, or None."""
 
 
-class Contract(msgspec.Struct, frozen=True, kw_only=True):
+class Contract(Declaration, frozen=True, kw_only=True):
     """The ``fields`` that a record may have, with their types; null is allowed where the field is not ``required``.
 
     ``extra``: whether others may come (``evolve``) or break the contract (``freeze``).
@@ -33,7 +38,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Kind]
     required: tuple[str, ...] = ()
     extra: Literal["evolve", "freeze"] = "freeze"
-    tolerated: float = 0.01
+    tolerated: Share = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = self.extra == "evolve" or all(name in self.fields for name in self.required)
+        self._check("required", known, "names of fields: others break the contract where extra is freeze")
 
     def broken(self, record: Mapping[str, Any]) -> str | None:
         """Say how the record breaks the contract, without a value of it, or None."""

@@ -36,17 +36,22 @@ class Extract:
     more: bool = field(default=False, init=False)
     """Whether there were more pages behind the last."""
     plain_bytes: int = field(default=0, init=False)
+    met: tuple[str, ...] = field(default=(), init=False)
+    """The declared paths and headers that some page had."""
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines in blocks of some 128 KiB; fails as ``walk`` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
         pour = Pour(self.source, self.stamp, profile=self.profile)
         for step in itertools.islice(walk(self.source, self.api, start), self.page_limit):
-            self.pages += 1 if step.page.data or not step.done else 0
+            self.pages += 1 if step.fetched else 0
             for block in pour.lines(step.page):
                 self.plain_bytes += len(block)
                 yield block
             self.records, self.broken, self.more = pour.records, pour.broken, not step.done
+            self.met = step.met
+            if step.done:
+                pour.end(step.page.place)
 
 
 def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:

@@ -1,15 +1,17 @@
 """What every source declares, whatever it reads: what each record becomes, when it runs, within what."""
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import msgspec
+from msgspec import Meta
 
+from brigade.declarations import Declaration
+from brigade.declarations.schedule import schedule_error
 from brigade.errors import SettingsError
 from brigade.ingest.authentication import Secret
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Checks
+from brigade.ingest.csv_format import Csv
 from brigade.ingest.instants import zone
 from brigade.ingest.pagination import Answer, Pagination
 
@@ -17,11 +19,22 @@ if TYPE_CHECKING:
     from brigade.ingest.since import Newest, Since
     from brigade.ingest.walk import Reads
     from brigade.state import State
-_PREFIX = r"([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?"
+
+_PREFIX = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?$",
+        max_length=512,
+        description="names of A-Z a-z 0-9 . _ - = with / between",
+    ),
+]
+_Positive = Annotated[int, Meta(ge=1, le=2**62)]
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+"""Above 0, and a day at most."""
 _LEVELS = {"gzip": (0, 3), "zstd": (1, 19)}
 
 
-class Objects(msgspec.Struct, frozen=True, kw_only=True):
+class Objects(Declaration, frozen=True, kw_only=True):
     """Into which objects a run's records go, where one is not right; all are published at the end, each once.
 
     ``date_field``: the member of a record, as it is written, whose text starts with the date that the record belongs to
@@ -30,13 +43,13 @@ class Objects(msgspec.Struct, frozen=True, kw_only=True):
     the next. ``dates``: how many dates a run may bring; more are an error that publishes nothing.
     """
 
-    date_field: str | None = None
-    records: int | None = None
-    bytes: int | None = None
-    dates: int = 400
+    date_field: Annotated[str, Meta(min_length=1)] | None = None
+    records: _Positive | None = None
+    bytes: _Positive | None = None
+    dates: _Positive = 400
 
 
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
+class Feed(Declaration, frozen=True, kw_only=True):
     """One thing that is ingested once a day, in pages: the base of ``Source`` (an API) and ``TableSource`` (a table).
 
     A module ``lambdas/ingest/sources/<name>.py`` defines ``SOURCE``; the stacks, the schedule, the alarms and the
@@ -45,7 +58,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     Fails with SettingsError, naming the field and what it takes, when a value is impossible; and for a Feed by itself.
     """
 
-    stall_s: float = 900.0
+    stall_s: Annotated[float, Meta(ge=0, le=86400)] = 900.0
     """Pages without a record for this long are an error: an API that gives new tokens and no records goes nowhere."""
     expired_cursor: Literal["restart", "fail"] = "fail"
     """What a resumed run does when the cursor that it goes on from is refused."""
@@ -53,22 +66,24 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """What is done to each record; None leaves its bytes as they are, but for the stamp."""
     contract: Checks | None = None
     """What each record must be; None: any object, and fields may come and go."""
-    prefix: str = ""
+    prefix: _PREFIX = ""
     """What stands before ``<source>/date=…`` in the lake: names with slashes between, none at the end."""
     objects: Objects | None = None
     """None: one object a run. Else several, which are staged in the state bucket until the last page is there."""
     compression: Literal["gzip", "zstd"] = "gzip"
-    level: int | None = None
+    level: Annotated[int, Meta(ge=0, le=19)] | None = None
     """How hard to compress: gzip 0 to 3, 1 unless said; zstd 1 to 19, 3 unless said."""
-    page_limit: int = 450
+    at_least: Annotated[int, Meta(ge=0)] = 0
+    """How many records a date has at least; fewer are an error that publishes nothing."""
+    page_limit: _Positive = 450
     """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
     schedule: str
     """When it runs: an EventBridge Scheduler expression, ``cron(…)`` or ``rate(…)``."""
     time_zone: str = "UTC"
     """IANA name; the schedule and the date of a run without one are of this zone."""
-    memory_mib: int = 256
+    memory_mib: Annotated[int, Meta(ge=128, le=10240)] = 256
     """Memory of the function, 128 to 10240."""
-    timeout_s: int = 900
+    timeout_s: Annotated[int, Meta(ge=30, le=900)] = 900
     """Seconds that one invocation may take, 30 to 900; a longer ingest goes on in the next."""
     local_only: bool = False
     """True: left out of a deployment to AWS, since what it reads is on this machine."""
@@ -76,15 +91,11 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if type(self) is Feed:
             raise SettingsError("a Feed by itself reads nothing; declare a Source or a TableSource")
-        self._check("prefix", re.fullmatch(_PREFIX, self.prefix), "names of A-Z a-z 0-9 . _ - = with / between")
+        super().__post_init__()
         least, most = _LEVELS[self.compression]
         self._check("level", self.level is None or least <= self.level <= most, f"{least} to {most}")
-        limits = (self.objects.records, self.objects.bytes, self.objects.dates) if self.objects else ()
-        self._check("objects", all(limit is None or limit >= 1 for limit in limits), "limits of 1 or more")
-        self._check("page_limit", self.page_limit >= 1, "1 or more")
-        self._check("schedule", re.fullmatch(r"(cron|rate|at)\(.+\)", self.schedule), "cron(…), rate(…) or at(…)")
-        self._check("memory_mib", 128 <= self.memory_mib <= 10240, "128 to 10240")
-        self._check("timeout_s", 30 <= self.timeout_s <= 900, "30 to 900")
+        takes = schedule_error(self.schedule)
+        self._check("schedule", takes is None, takes or "")
         try:
             zone(self.time_zone)
         except (KeyError, OSError, ValueError):  # what zoneinfo raises: unknown key, a folder, a path
@@ -102,12 +113,12 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def records(self) -> str:
-        """Where the array of records is in a page: names with dots between; ``""``: the page is the array."""
+        """The path of the array of records in a page; `""`: the page is the array."""
         return ""
 
     @property
-    def format(self) -> Literal["json", "jsonl", "csv"]:
-        """What a page is, in UTF-8."""
+    def format(self) -> "Literal['json', 'jsonl', 'csv'] | Csv":
+        """What a page is."""
         return "jsonl"
 
     @property
@@ -119,6 +130,15 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     def incremental(self) -> bool:
         """Whether a date's records begin where those of the last published date ended, so that dates go in order."""
         return bool(getattr(self, "since", None))
+
+    @property
+    def dated(self) -> bool:
+        """Whether what is read depends on the date, so that several dates can be read after the fact."""
+        return self.incremental
+
+    def on(self, date: str) -> Self:
+        """Return the source with the date in every place that has `{date}`."""
+        return self
 
     @property
     def tracked(self) -> "Since | Newest | None":
@@ -151,14 +171,23 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         return False
 
     def reader(
-        self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
+        self,
+        name: str,
+        *,
+        url: str | None,
+        client: Callable[[str], Any],
+        state: "State | None",
+        keep_window: bool = True,
     ) -> "Callable[[Callable[[], float], str | None], Reads]":
-        """Give what makes a reader of the source ``name``, from the seconds that it may take and its date.
+        """Return a function that makes readers of the source `name`; they share credentials. Nothing is contacted.
 
-        They share credentials.
+        The function takes the seconds that remain, and the date.
 
-        Arguments: ``url``, of this stage, in place of the declared one; ``client`` makes a client of AWS, by service;
-        ``state``, where a rotated token and the windows of an incremental source are kept. Nothing is contacted.
+        Args:
+            url: The URL of this stage, in place of the declared one.
+            client: Makes a client of AWS, by service.
+            state: Where a rotated token and the windows of an incremental source are kept.
+            keep_window: False: the window of the date is the one that a run would take, and is not stored.
         """
         raise NotImplementedError  # each kind of feed has its own: nothing is a Feed alone
 
@@ -174,8 +203,3 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     def transforms(self) -> bool:
         """Whether records are made into objects and changed."""
         return self.change is not None or type(self).transform is not Feed.transform
-
-    def _check(self, field: str, good: object, takes: str) -> None:
-        if not good:
-            kind = next(each.__name__ for each in type(self).__mro__ if each.__module__.startswith("brigade."))
-            raise SettingsError(f"{kind}.{field} is {getattr(self, field)!r}; it takes {takes}")

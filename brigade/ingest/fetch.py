@@ -150,7 +150,7 @@ class Api:
         url = urljoin(self.base_url.rstrip("/") + "/", request.url)
         if request.url.startswith("/"):  # also below a base URL that has a path
             url = self.base_url.rstrip("/") + request.url
-        query = urlencode(request.parameters)
+        query = urlencode(request.parameters, doseq=True)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     def _whole(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytes | bytearray:

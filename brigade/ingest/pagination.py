@@ -1,25 +1,32 @@
 """How an API says where the next page is: pure declarations, each a pair of small methods.
 
-A *cursor* is text that says which page to ask for; None is the first. It is all that a checkpoint keeps of a page, so a
-run goes on from it in another process.
+A *cursor* is text that says which page to request; None is the first. It is all that a checkpoint keeps of a page, so a
+run goes on from it in another process. Every path is one of `brigade.declarations.path`.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
-import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
+from brigade.declarations import Declaration
+from brigade.declarations.path import Path, parse_path
 from brigade.errors import InvalidData, SettingsError
 
+Text = Annotated[str, Meta(min_length=1)]
+Parameters: TypeAlias = Mapping[str, str | int | Sequence[str | int]]
+"""Query parameters, not yet encoded. A sequence repeats its name: `{"status": ["a", "b"]}` is `status=a&status=b`."""
+Token = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="the name of a header")]
+HeaderText = Annotated[str, Meta(pattern=r"^[^\r\n\0]*$", description="text without line ends")]
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of an API. ``url`` is absolute, or a path from ``/`` on, which may have a query of its own."""
+
+class Request(Declaration, frozen=True, kw_only=True):
+    """A request to an API. `url` is absolute, or a path from `/` on, which may have a query of its own."""
 
     url: str
-    parameters: Mapping[str, str] = {}
-    headers: Mapping[str, str] = {}
+    parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
+    headers: Mapping[Token, HeaderText] = {}
     body: Mapping[str, Any] | None = None
 
 
@@ -36,7 +43,7 @@ class Answer(Protocol):
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What was found at the paths of ``Pagination.values``."""
+        """What was found at the paths of `Pagination.values`; None where the answer has nothing."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -47,48 +54,80 @@ class Answer(Protocol):
         """The address that was asked."""
 
 
-class Pagination(msgspec.Struct, frozen=True, kw_only=True):
+class Pagination(Declaration, frozen=True, kw_only=True):
     """There is one page. The base of all kinds, with what ends the paging of any of them.
 
-    ``total``: where the number of all records is in the answer, dotted; reaching it ends, and a total that changes on
-    the way, or that the records do not make, is an error. ``more``: where a flag is that says whether there is more.
-    ``size``: how many records a full page has; a shorter one ends. ``until_empty``: a page without records ends.
+    `total`: the path of the number of all records. Reaching it ends. A total that changes on the way, or that the
+    records do not make, is an error. `more`: the path of a flag, true while there are more pages. `size`: how many
+    records a full page has. `short_page_ends`: a page of fewer than `size` records ends; only for an API that neither
+    caps nor filters its pages. `until_empty`: a page without records ends.
+
+    A path that no page of a run has is an error: what the API never says is no end.
     """
 
     total: str | None = None
     more: str | None = None
-    size: int | None = None
+    size: Annotated[int, Meta(ge=1)] | None = None
+    short_page_ends: bool = False
     until_empty: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("short_page_ends", self.size or not self.short_page_ends, "False, or True beside a size")
+        for path in self.values:
+            parse_path(path)
 
     @property
     def values(self) -> tuple[str, ...]:
         """The paths of the answer that are looked at."""
         return tuple(path for path in (self.total, self.more) if path)
 
+    @property
+    def next_path(self) -> str | None:
+        """The path at which the answer says where the next page is; None: the body does not say it."""
+        return None
+
+    @property
+    def next_header(self) -> str | None:
+        """The header in which the answer says where the next page is; None: no header says it."""
+        return None
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether an only page without the next path or header is the last."""
+        return False
+
     def ask(self, request: Request, cursor: str | None) -> Request:
-        """Give the request for the page at ``cursor``, made from that for the first."""
+        """Return the request for the page at `cursor`, made from that for the first."""
         return request
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Give the cursor of the page behind ``answer``, which is not known to be the last; None ends."""
+        """Return the cursor of the page behind `answer`, which is not known to be the last; None ends."""
         return None
 
     def over(self, answer: Answer) -> bool:
-        """Say whether the answer itself says that it is the last."""
+        """Return whether the answer itself says that it is the last.
+
+        Raises:
+            InvalidData: The flag at `more` is neither true, false, 0, 1 nor null. Null says nothing.
+        """
         if self.total and (total := answer.values[self.total]) is not None and answer.reached >= total:
             return True
-        if self.more and not answer.values[self.more]:
-            return True
-        if self.size and answer.count < self.size:
+        if self.more and (more := answer.values[self.more]) is not None:
+            if more not in (0, 1) or isinstance(more, float):
+                raise InvalidData(f"the flag at {self.more} is {type(more).__name__}; it must be true or false")
+            if not more:
+                return True
+        if self.size and self.short_page_ends and answer.count < self.size:
             return True
         return self.until_empty and answer.count == 0
 
 
 class PageNumber(Pagination, frozen=True, kw_only=True):
-    """Pages have numbers: ``parameter`` carries them, from ``first`` on, until an empty page unless told otherwise."""
+    """Pages have numbers: `parameter` carries them, from `first` on, until an empty page unless told otherwise."""
 
-    parameter: str = "page"
-    first: int = 1
+    parameter: Text = "page"
+    first: Annotated[int, Meta(ge=0)] = 1
     until_empty: bool = True
 
     def ask(self, request: Request, cursor: str | None) -> Request:
@@ -96,14 +135,14 @@ class PageNumber(Pagination, frozen=True, kw_only=True):
         return _with_parameter(request, self.parameter, cursor or str(self.first))
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Count on."""
+        """Return the next number."""
         return str(int(cursor or self.first) + 1)
 
 
 class Offset(Pagination, frozen=True, kw_only=True):
-    """Pages begin at the number of records that came before: ``parameter`` carries it."""
+    """Pages begin at the number of records that came before: `parameter` carries it, until an empty page."""
 
-    parameter: str = "offset"
+    parameter: Text = "offset"
     until_empty: bool = True
 
     def ask(self, request: Request, cursor: str | None) -> Request:
@@ -111,26 +150,43 @@ class Offset(Pagination, frozen=True, kw_only=True):
         return _with_parameter(request, self.parameter, cursor or "0")
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Go on behind the records that came."""
+        """Return the offset behind the records that came."""
         return str(int(cursor or 0) + answer.count)
 
 
-class Cursor(Pagination, frozen=True, kw_only=True):
-    """An answer carries a token, which the next request gives back; absent, null or empty ends.
+class NextFromAnswer(Pagination, frozen=True, kw_only=True):
+    """The base of the kinds whose answer says where the next page is.
 
-    It comes from the body, ``at`` a dotted path, or from the ``header`` of that name; it goes to one of the query
-    (``parameter``), a header (``to_header``), the JSON body (``to_member``, a dotted path) or the path of the URL
-    (``in_path``, a path with ``{cursor}`` where the token goes, percent-encoded).
+    Where the next page is absent, the paging ends once an earlier page of the run had it. Where no page had it, it is
+    not known whether the declared name is right: that is an error, unless `absent="end"` declares that the API leaves
+    it out on an only page. The object above its path must then be there, or the page must be empty.
     """
 
-    at: str | None = None
-    header: str | None = None
-    parameter: str | None = None
-    to_header: str | None = None
-    to_member: str | None = None
-    in_path: str | None = None
+    absent: Literal["fail", "end"] = "fail"
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether an only page without the next path or header is the last."""
+        return self.absent == "end"
+
+
+class Cursor(NextFromAnswer, frozen=True, kw_only=True):
+    """An answer carries a token, which the next request gives back; null, false or empty ends.
+
+    The token comes from the body, `at` a path, or from the `header` of that name. It goes to one of the query
+    (`parameter`), a header (`to_header`), the JSON body (`to_member`, a path of names) or the path of the URL
+    (`in_path`, a path with `{cursor}` where the token goes, percent-encoded).
+    """
+
+    at: Text | None = None
+    header: Token | None = None
+    parameter: Text | None = None
+    to_header: Token | None = None
+    to_member: Text | None = None
+    in_path: Annotated[str, Meta(pattern=r"^/.*\{cursor\}", description="a path with {cursor} in it")] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.at is None) == (self.header is None):
             raise SettingsError("Cursor takes exactly one of at and header, where the token comes from")
         places = (self.parameter, self.to_header, self.to_member, self.in_path)
@@ -138,11 +194,23 @@ class Cursor(Pagination, frozen=True, kw_only=True):
             raise SettingsError(
                 "Cursor takes exactly one of parameter, to_header, to_member, in_path, where the token goes"
             )
+        to_member = parse_path(self.to_member or "")
+        self._check("to_member", not any(isinstance(step, int) for step in to_member), "a path of names only")
 
     @property
     def values(self) -> tuple[str, ...]:
         """The paths of the answer that are looked at."""
         return (*super().values, *([self.at] if self.at else []))
+
+    @property
+    def next_path(self) -> str | None:
+        """The path of the token."""
+        return self.at
+
+    @property
+    def next_header(self) -> str | None:
+        """The header of the token."""
+        return self.header
 
     def ask(self, request: Request, cursor: str | None) -> Request:
         """Give the token back."""
@@ -153,71 +221,101 @@ class Cursor(Pagination, frozen=True, kw_only=True):
         if self.to_header:
             return replace(request, headers={**request.headers, self.to_header: cursor})
         if self.to_member:
-            return replace(request, body=_with_member(request.body or {}, self.to_member.split("."), cursor))
+            return replace(request, body=_with_member(request.body or {}, parse_path(self.to_member), cursor))
         from urllib.parse import quote
 
         return replace(request, url=(self.in_path or "").replace("{cursor}", quote(cursor, safe="")))
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Find the token."""
+        """Return the token."""
         found = answer.values[self.at] if self.at else answer.headers.get(self.header or "")
+        if found is None or found is False or found == "":
+            return None
         if isinstance(found, bool | float):
             raise InvalidData(f"the token at {self.at} is {found!r}; it must be text or a whole number")
-        return None if found is None or found == "" else str(found)
+        return str(found)
 
 
-class NextUrl(Pagination, frozen=True, kw_only=True):
-    """The answer has the URL of the next page ``at`` a dotted path: absolute, or relative to the page's own."""
+class NextUrl(NextFromAnswer, frozen=True, kw_only=True):
+    """The answer has the URL of the next page `at` a path: absolute, or relative to the page's own.
 
-    at: str
+    Null, false or empty ends.
+    """
+
+    at: Text
 
     @property
     def values(self) -> tuple[str, ...]:
         """The paths of the answer that are looked at."""
         return (*super().values, self.at)
 
-    def ask(self, request: Request, cursor: str | None) -> Request:
-        """Ask for the URL as it came, with nothing added."""
-        return request if cursor is None else replace(request, url=cursor, parameters={})
-
-    def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Find the URL."""
-        return _joined(answer.url, answer.values[self.at])
-
-
-class LinkHeader(Pagination, frozen=True, kw_only=True):
-    """The header ``Link`` has the URL of the next page, ``rel="next"`` (https://www.rfc-editor.org/rfc/rfc8288)."""
+    @property
+    def next_path(self) -> str | None:
+        """The path of the URL."""
+        return self.at
 
     def ask(self, request: Request, cursor: str | None) -> Request:
         """Ask for the URL as it came, with nothing added."""
         return request if cursor is None else replace(request, url=cursor, parameters={})
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
-        """Find the URL."""
-        for url, parameters in re.findall(
-            r"<([^>]*)>((?:\s*;\s*[^;,\s=]+\s*=\s*(?:\"[^\"]*\"|[^;,\s\"]+))*)", answer.headers.get("Link", "")
-        ):
-            relation = re.search(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^;,\s\"]+))", parameters, re.IGNORECASE)
-            if relation and "next" in (relation[1] or relation[2] or "").lower().split():
-                return _joined(answer.url, url)
-        return None
+        """Return the URL."""
+        found = answer.values[self.at]
+        if found is None or found is False or found == "":
+            return None
+        if not isinstance(found, str):
+            raise InvalidData(f"the URL at {self.at} is {found!r}; it must be text")
+        return _joined(answer.url, found)
+
+
+class LinkHeader(NextFromAnswer, frozen=True, kw_only=True):
+    """The header `Link` has the URL of the next page, `rel="next"` (https://www.rfc-editor.org/rfc/rfc8288).
+
+    A header without `next` ends.
+    """
+
+    @property
+    def next_header(self) -> str | None:
+        """The header of the URL."""
+        return "Link"
+
+    def ask(self, request: Request, cursor: str | None) -> Request:
+        """Ask for the URL as it came, with nothing added."""
+        return request if cursor is None else replace(request, url=cursor, parameters={})
+
+    def following(self, cursor: str | None, answer: Answer) -> str | None:
+        """Return the URL."""
+        from brigade.ingest.links import next_target
+
+        target = next_target(answer.headers.get("Link", ""), answer.url, "the answer")
+        return None if target is None else _joined(answer.url, target or answer.url)
+
+
+def as_text(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
+    """Return query parameters with every value as text."""
+    return {
+        name: str(value) if isinstance(value, str | int) else tuple(map(str, value)) for name, value in declared.items()
+    }
 
 
 def _with_parameter(request: Request, name: str, value: str) -> Request:
     return replace(request, parameters={**request.parameters, name: value})
 
 
-def _with_member(body: Mapping[str, Any], path: list[str], value: str) -> dict[str, Any]:
-    name, *rest = path
-    return {**body, name: _with_member(body.get(name, {}), rest, value) if rest else value}
+def _with_member(body: Mapping[str, Any], path: Path, value: str) -> dict[str, Any]:
+    name, *rest = (str(step) for step in path)
+    inner = body.get(name, {})
+    if rest and not isinstance(inner, Mapping):
+        raise SettingsError(f"the body has no object at {name!r} for the token to go into")
+    return {**body, name: _with_member(inner, tuple(rest), value) if rest else value}
 
 
-def _joined(base: str, url: object) -> str | None:
+def _joined(base: str, url: str | None) -> str | None:
     from urllib.parse import urljoin, urlsplit
 
     if not url:
         return None
-    joined = urljoin(base, str(url))
+    joined = urljoin(base, url)
     if urlsplit(joined)[:2] != urlsplit(base)[:2]:
         raise InvalidData(f"the next page is said to be {joined}, on another host than {base}: it is not asked")
     return joined

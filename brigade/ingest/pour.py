@@ -109,6 +109,20 @@ class Pour:
                 f"{place}: more than {_QUARANTINE} bytes of records break the contract: {broken[0]['reason']}"
             )
 
+    def end(self, place: str) -> None:
+        """Check what holds of all records of a run, once the last page is written.
+
+        Raises:
+            InvalidData: More records broke the contract than are tolerated, or fewer were written than the source has
+                at least.
+        """
+        self.check(place)
+        if self.records < self._source.at_least:
+            raise InvalidData(
+                f"{place}: it is the last, and {self.records} records came; the source has at least "
+                f"{self._source.at_least} (at_least)"
+            )
+
     def check(self, place: str, least: int = 1) -> None:
         """Fail with InvalidData if more than the tolerated share of ``least`` or more records broke the contract."""
         records = self.profile.records

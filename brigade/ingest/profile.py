@@ -1,5 +1,6 @@
 """What the records of a date are like, and how that differs from the date before: the warning that comes in time."""
 
+import statistics
 from collections.abc import Sequence
 
 import msgspec
@@ -8,6 +9,7 @@ _SAMPLED = 16
 _JUMP = 1.25
 _DOUBT = 0.01
 _FIELDS = 1000
+_FEWER = 0.5
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -68,6 +70,19 @@ def _lacks(one: Profile, other: Profile, name: str, kind: str | None = None) -> 
     counts = other.fields[name]
     seen = sum(counts.values()) if kind is None else counts[kind]
     return (1 - seen / other.sampled) ** one.sampled < _DOUBT
+
+
+def shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
+    """Return a line if a date has less than half of the records, or else of the bytes, of the median date before."""
+    if not before:
+        return []
+    records = statistics.median(each.records for each in before)
+    if now.records < records * _FEWER:
+        return [f"records fell to {now.records}; the {len(before)} dates before had {records:.0f} (median)"]
+    size = statistics.median(each.plain_bytes for each in before)
+    if now.plain_bytes < size * _FEWER:
+        return [f"bytes fell to {now.plain_bytes}; the {len(before)} dates before had {size:.0f} (median)"]
+    return []
 
 
 def drift(before: Profile, now: Profile) -> list[str]:

@@ -17,7 +17,7 @@ from brigade.ingest.objects import sweep
 from brigade.ingest.outcome import Outcome, outcome
 from brigade.ingest.overlap import remember
 from brigade.ingest.parts import content_type, metadata
-from brigade.ingest.profile import Profile, drift
+from brigade.ingest.profile import Profile, drift, shrinkage
 from brigade.ingest.target import Target
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
@@ -29,6 +29,8 @@ from brigade.s3.upload import Upload
 from brigade.s3.writer import Writes
 from brigade.state import Entry, State
 from brigade.state.store import Stores
+
+_COMPARED = 7
 
 
 class Publishes(Writes, Stores, ListsUploads, Protocol):
@@ -174,10 +176,13 @@ def _receipt(
 
 
 def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
-    """Say how the records of a date differ from those of the date before that was ingested, if there is one."""
-    earlier = [key for key in state.list(f"receipts/{target.source}/") if key < target.receipt]
-    before = state.get(earlier[-1], Receipt) if earlier else None
-    return tuple(drift(before.value.profile, profile)) if before else ()
+    """Return how the records of a date differ from those of the dates before that were ingested, a line each.
+
+    Fields and widths are compared with the last of those dates, the amount with the median of the last seven.
+    """
+    earlier = [key for key in state.list(f"receipts/{target.source}/") if key < target.receipt][-_COMPARED:]
+    found = [entry.value.profile for key in earlier if (entry := state.get(key, Receipt))]
+    return (*shrinkage(found, profile), *drift(found[-1], profile)) if found else ()
 
 
 def _read_again(s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, written: Written) -> Digests:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
-import msgspec
 
+from brigade.declarations import Declaration
 from brigade.errors import SettingsError
+from brigade.ingest.contract import Share
 
 
-class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class JsonSchema(Declaration, frozen=True, kw_only=True, dict=True):
     """Each record holds under ``schema``, every word of it, or is set aside as ``Checks`` says.
 
     Drafts 4 to 2020-12, the one that ``$schema`` names, else the newest; ``format`` is checked too. ``$ref`` reaches
@@ -20,9 +21,10 @@ class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     schema: Mapping[str, Any] | bool
-    tolerated: float = 0.01
+    tolerated: Share = 0.01
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         # A struct that is frozen still has a dictionary for what is made of its fields once.
         self.__dict__["_validator"] = _validator(self.schema)
 

@@ -2,17 +2,22 @@
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import msgspec
+from msgspec import Meta
 
+from brigade.declarations import Declaration
+from brigade.declarations.path import parse_path
 from brigade.errors import SettingsError
+from brigade.ingest.pagination import Text
 
+_CENTURY_S = 100 * 366 * 86400
+_Seconds = Annotated[float, Meta(ge=0, le=_CENTURY_S)]
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
-class Since(msgspec.Struct, frozen=True, kw_only=True):
+class Since(Declaration, frozen=True, kw_only=True):
     """A run asks for what was written between two instants, where the last published date's ended and its own end.
 
     ``parameter`` is the query parameter of the beginning, ``until`` that of the end, both as ISO 8601 in UTC; ``first``
@@ -26,18 +31,18 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
     Fails with SettingsError when ``first`` is no instant, a span is none, or an overlap has no key to be removed by.
     """
 
-    parameter: str
-    until: str
+    parameter: Text
+    until: Text
     first: str
-    step_s: float | None = None
-    lag_s: float = 0.0
-    overlap_s: float = 0.0
+    step_s: Annotated[float, Meta(gt=0, le=_CENTURY_S)] | None = None
+    lag_s: _Seconds = 0.0
+    overlap_s: _Seconds = 0.0
     field: str = ""
-    key: tuple[str, ...] = ()
+    key: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.lag_s < 0 or self.overlap_s < 0 or (self.step_s is not None and self.step_s <= 0):
-            raise SettingsError("Since takes a lag_s and overlap_s of 0 or more, and a step_s of more than 0 or none")
+        super().__post_init__()
+        self._check("until", self.until != self.parameter, "another parameter than that of the beginning")
         if bool(self.key) != bool(self.field) or (self.overlap_s and not self.key):
             raise SettingsError("Since takes key and field together, and overlap_s only with them")
         if self.step_s is not None and self.overlap_s >= self.step_s:
@@ -85,7 +90,7 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
         return _instant(until) - round(self.overlap_s * 1e6)
 
 
-class Newest(msgspec.Struct, frozen=True, kw_only=True):
+class Newest(Declaration, frozen=True, kw_only=True):
     """A run asks for what is behind the position that the last published date reached.
 
     That is the greatest value of the member ``field`` of the records that came, an ``instant`` (ISO 8601; UTC where it
@@ -100,19 +105,21 @@ class Newest(msgspec.Struct, frozen=True, kw_only=True):
     or an overlap has no key to be removed by.
     """
 
-    parameter: str
+    parameter: Text
     field: str = ""
     at: str = ""
     kind: Literal["instant", "integer"] = "instant"
     first: str | None = None
-    overlap: int = 0
-    key: tuple[str, ...] = ()
+    overlap: Annotated[int, Meta(ge=0, le=2**62)] = 0
+    key: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_path(self.at)
         if bool(self.field) == bool(self.at):
             raise SettingsError("Newest takes exactly one of field and at, where the position comes from")
-        if self.overlap < 0 or (self.overlap and not self.key) or (self.at and self.key):
-            raise SettingsError("Newest takes an overlap of 0 or more with a key, and both only with a field")
+        if (self.overlap and not self.key) or (self.at and self.key):
+            raise SettingsError("Newest takes an overlap with a key, and both only with a field")
         try:
             self.order(_number(self.first) if self.kind == "integer" else self.first or "1970-01-01")
         except ValueError:

@@ -2,15 +2,22 @@
 
 import datetime
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import msgspec
+from msgspec import Meta
+from msgspec.structs import force_setattr, replace
 
+from brigade.declarations import Declaration
+from brigade.declarations.path import parse_path
+from brigade.errors import SettingsError
 from brigade.ingest.authentication import Authentication, Secret, secrets_of
-from brigade.ingest.feed import Feed
-from brigade.ingest.pagination import Pagination, Request
+from brigade.ingest.csv_format import Csv
+from brigade.ingest.dated import date_error, has_date, render
+from brigade.ingest.feed import Feed, Seconds
+from brigade.ingest.pagination import Cursor, HeaderText, Pagination, Parameters, Request, Token, as_text
 from brigade.ingest.since import Newest, Since
 
 if TYPE_CHECKING:
@@ -19,7 +26,11 @@ if TYPE_CHECKING:
     from brigade.state import State
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+_DATED = ("path", "parameters", "headers", "body")
+"""What of a request may have the date in it."""
+
+
+class Rule(Declaration, frozen=True, kw_only=True):
     """What to do with an answer of one of ``statuses``, or for which ``when(status, headers, body)`` is true.
 
     ``retry`` waits and asks again, ``refresh`` takes new credentials and asks again, once, ``ignore`` takes the answer
@@ -27,15 +38,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     act: Literal["retry", "refresh", "ignore", "fail"]
-    statuses: tuple[int, ...] = ()
+    statuses: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = ()
     when: Callable[[int, Mapping[str, str], bytes], bool] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("statuses", self.statuses or self.when, "statuses, if there is no when")
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
+
+class Rate(Declaration, frozen=True, kw_only=True):
     """At most ``requests`` in any ``seconds`` of an invocation, however fast the API is."""
 
-    requests: int
-    seconds: float
+    requests: Annotated[int, Meta(ge=1)]
+    seconds: Seconds
 
 
 class Source(Feed, frozen=True, kw_only=True):
@@ -45,21 +60,22 @@ class Source(Feed, frozen=True, kw_only=True):
     """
 
     base_url: str
-    """``http(s)://host[:port]``, without a slash at the end; a stage overrides it by ``source_urls``."""
+    """`http(s)://host[:port]`, without a slash at the end. A stage overrides it by `source_urls`."""
     path: str
-    """What is asked for, from ``/`` on, already percent-encoded."""
-    parameters: Mapping[str, str] = {}
-    """Query parameters of every request, not yet encoded."""
+    """The path of the request, from `/` on, already percent-encoded. `{date}` is the date of the run."""
+    parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
+    """Query parameters of every request, not yet encoded. A sequence of values repeats the name."""
     records: str = ""
-    """Where the array of records is in the answer: names with dots between (``data.items``); ``""``: all of it."""
+    """The path of the array of records in the answer (`data.items`, `["a.b"][0]`); `""`: all of it."""
     pagination: Pagination = Pagination()
     """How to come to the next page; there is only one unless this says otherwise."""
-    format: Literal["json", "jsonl", "csv"] = "json"
-    """What the answer is: JSON with an array of records in it, JSON Lines, or CSV with a header line, in UTF-8."""
+    format: Literal["json", "jsonl", "csv"] | Csv = "json"
+    """What the answer is: JSON with an array of records in it or JSON Lines, in UTF-8; or CSV with a header line, or as
+    `Csv(…)` says."""
     single: bool = False
     """True: one answer of any size, which is read piece by piece; a run that was killed begins it again."""
     method: Literal["GET", "POST"] = "GET"
-    headers: Mapping[str, str] = {}
+    headers: Mapping[Token, HeaderText] = {}
     """Headers of every request; no secrets."""
     body: Mapping[str, Any] | None = None
     """The JSON body of every request."""
@@ -69,18 +85,24 @@ class Source(Feed, frozen=True, kw_only=True):
     rate: Rate | None = None
     since: Since | Newest | None = None
     """Which part of the records a run asks for; None: all."""
-    tries: int = 6
+    tries: Annotated[int, Meta(ge=1, le=100)] = 6
     """How often a page is asked for until the run gives up."""
-    connect_timeout_s: float = 10.0
-    read_timeout_s: float = 60.0
+    connect_timeout_s: Seconds = 10.0
+    read_timeout_s: Seconds = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        alone = "http(s)://host[:port] without a user and a password; authentication says who asks"
+        self._check("base_url", "@" not in self.base_url, alone, shown=False)
         self._check("base_url", re.fullmatch(r"https?://[^\s/?#]+", self.base_url), "http(s)://host[:port]")
         self._check("path", re.fullmatch(r"/[^\s?#]*", self.path), "a path that starts with /, without a query")
-        self._check("tries", self.tries >= 1, "1 or more")
-        self._check("rules", all(rule.statuses or rule.when for rule in self.rules), "rules with statuses or when")
-        self._check("rate", not self.rate or (self.rate.requests > 0 and self.rate.seconds > 0), "more than nothing")
+        self._check("body", _is_json(self.body), "what JSON can hold: text, numbers, lists, objects", shown=False)
+        is_named = not any(isinstance(step, int) for step in parse_path(self.records))
+        self._check("records", is_named or not self.single, "a path of names only, where there is a single answer")
+        for name in _DATED:
+            wrong = date_error(getattr(self, name))
+            self._check(name, not wrong, wrong or "", shown=False)
+        force_setattr(self, "parameters", as_text(self.parameters))
         if self.format != "json" or self.single:
             self._check("pagination", not self.pagination.values, "no paths in an answer that is not one JSON document")
             self._check("since", not self.since or not self.since.at, "no path in an answer that is not one document")
@@ -89,6 +111,19 @@ class Source(Feed, frozen=True, kw_only=True):
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets that its credentials are in."""
         return tuple(secrets_of(self.authentication))
+
+    @property
+    def dated(self) -> bool:
+        """Whether the request has the date in it, or asks only for what is new."""
+        in_path = self.pagination.in_path if isinstance(self.pagination, Cursor) else None
+        return self.incremental or has_date([*(getattr(self, name) for name in _DATED), in_path])
+
+    def on(self, date: str) -> Self:
+        """Return the source with the date in its path, parameters, headers, body and the path of its cursor."""
+        changes = {name: render(value, date) for name in _DATED if has_date(value := getattr(self, name))}
+        if isinstance(self.pagination, Cursor) and has_date(self.pagination.in_path):
+            changes["pagination"] = replace(self.pagination, in_path=render(self.pagination.in_path, date))
+        return replace(self, **changes) if changes else self
 
     @property
     def tracked(self) -> Since | Newest | None:
@@ -118,31 +153,57 @@ class Source(Feed, frozen=True, kw_only=True):
         return ask(self.request(cursor))
 
     def reader(
-        self, name: str, *, url: str | None, client: Callable[[str], Any], state: "State | None"
+        self,
+        name: str,
+        *,
+        url: str | None,
+        client: Callable[[str], Any],
+        state: "State | None",
+        keep_window: bool = True,
     ) -> "Callable[[Callable[[], float], str | None], Reads]":
         """Give what makes an asker of its API, at ``url`` if that is given; they share the credentials."""
         from brigade.ingest.credentials import credentials
         from brigade.ingest.fetch import Api
 
+        if url and "@" in url:
+            raise SettingsError(f"{name}: the URL of this stage takes no user and no password; see authentication")
         who = credentials(self.authentication, client, state, name)
 
         def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
-            if not self.since or state is None or date is None:
-                return Api(self, url or self.base_url, remaining, who)
-            return Api(self, url or self.base_url, remaining, who, functools.partial(self._narrowed, state, name, date))
+            declared = self.on(date) if date else self
+            api = functools.partial(Api, declared, url or self.base_url, remaining, who)
+            if not self.since or date is None:
+                return api()
+            return api(functools.partial(declared._narrowed, state, name, date, keep_window=keep_window))
 
         return reader
 
-    def _narrowed(self, state: "State", name: str, date: str) -> "Source":
+    def _narrowed(self, state: "State | None", name: str, date: str, *, keep_window: bool) -> "Source":
         """Give the source as it is asked for what is new at a date."""
         from brigade.ingest.window import window
 
         since = self.since
         if since is None:
             return self
+        now = datetime.datetime.now(datetime.UTC)
+        if state is None:  # nothing is known to be published: as the first run
+            return replace(self, parameters={**self.parameters, **since.parameters(None, since.end(None, now))})
         bounded = since.bounded and not since.key  # what a date left out is known of the last one only
         taken = window(
-            state, name, date, lambda after: since.end(after, datetime.datetime.now(datetime.UTC)), bounded=bounded
+            state,
+            name,
+            date,
+            lambda after: since.end(after, now),
+            bounded=bounded,
+            keep=keep_window,
         )
         span = since.parameters(taken.after, taken.until)
-        return msgspec.structs.replace(self, parameters={**self.parameters, **span})
+        return replace(self, parameters={**self.parameters, **span})
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -28,9 +28,12 @@ def window(
     newest: Callable[[str | None], str | None],
     *,
     bounded: bool = True,
+    keep: bool = True,
 ) -> Window:
     """Give the window of a date: what an earlier run of it took, else from the end of the last published date to the
     ``newest(after)`` there is now, which is then kept: whoever goes on, or begins again, reads the same rows.
+
+    ``keep``: False only computes the window, for what asks as a run would and writes nothing.
 
     A window that is not published moves nothing: the next date begins where it began. One that began where, meanwhile,
     no date ends any more is taken anew. Two dates at once are for ``turn`` to prevent.
@@ -51,6 +54,8 @@ def window(
     if kept and kept.value.after == after:
         return kept.value
     made = Window(after=after, until=newest(after) or after)
+    if not keep:
+        return made
     with suppress(ConditionLost):  # another run of the date took it at the same time
         state.put(key, made, Matches(kept.version) if kept else Absent())
         return made

@@ -1,18 +1,17 @@
 """SQL over deliveries on Athena: the same table ``inventory``, made of the stack's Glue table in any format."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
-from sqlglot import exp
 
-from brigade.catalog import typed
-from brigade.errors import BrigadeError, NotFound, RetryLater
-from brigade.inventory import dialect
+from brigade.errors import BrigadeError, UsageError
+from brigade.inventory import athena_table, dialect
+from brigade.inventory.delivery import Delivery
 
 DOLLARS_PER_TB = 5.00
 """Athena's price for SQL, each query at least 10 MB (aws.amazon.com/athena/pricing, us-east-1)."""
@@ -60,33 +59,30 @@ class Answer:
         return max(self.scanned, _LEAST) / 1e12 * DOLLARS_PER_TB
 
 
-def statement(glue: Glue, database: str, table: str, sql: str, partition: str | tuple[str, ...] | None) -> str:
-    """Give ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
+def statement(glue: Glue, database: str, table: str, sql: str, deliveries: Sequence[Delivery]) -> str:
+    """Return ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
 
     ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
-    integers, booleans and times, its keys are decoded, and empty is null. It reads the one delivery ``partition``
-    (``2026-11-22-01-00``), or those of a tuple; None leaves it to the query to name ``dt``.
+    integers, booleans and times, its keys are decoded, and empty is null. It holds the rows of ``deliveries`` alone.
+    The text of the query stays as it is.
 
-    Fails with UsageError when the query is no SELECT over ``inventory``, with NotFound when there is no such table.
+    Args:
+        deliveries: At least one; each has to be one that Athena reads by this table (``Table.require_readable``).
+
+    Raises:
+        UsageError: The query is no SELECT over ``inventory``, or Athena would read another thing than a delivery.
+        NotFound: There is no such table.
     """
-    query = dialect.parsed(sql)
-    try:
-        described = glue.get_table(DatabaseName=database, Name=table)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "EntityNotFoundException":
-            raise NotFound(f"there is no table {database}.{table} in Glue; deploy the catalog stack") from error
-        raise _refusal(error, f"the Glue table {database}.{table}") from error
-    storage = described["StorageDescriptor"]
-    encoded = "csv" in storage["SerdeInfo"]["SerializationLibrary"].lower()
-    columns = [typed(column["Name"], column["Type"], encoded=encoded) for column in storage["Columns"]]
-    select = exp.select(*columns, '"dt"', dialect="athena").from_(exp.table_(table, db=database, quoted=True))
-    if partition:
-        dt = exp.column("dt", quoted=True)
-        select = select.where(dt.eq(partition) if isinstance(partition, str) else dt.isin(*partition))
-    with_table = query.with_("inventory", as_=select)
-    ctes = with_table.args["with_"].expressions
-    ctes.insert(0, ctes.pop())  # before the query's own, which read it
-    return with_table.sql("athena")
+    dialect.parsed(sql)
+    found = athena_table.find(glue, database, table)
+    for delivery in deliveries:
+        found.require_readable(delivery)
+    named = ", ".join(f"'{delivery.partition}'" for delivery in deliveries)
+    if not named:
+        raise UsageError("a query on Athena needs a delivery: none is given")
+    expressions = ", ".join([*found.expressions(), '"dt"'])
+    select = f'SELECT {expressions} FROM "{database}"."{table}" WHERE "dt" IN ({named})'  # noqa: S608 - our own names
+    return dialect.with_table(sql, [*found.columns, "dt"], select)
 
 
 def query(
@@ -108,7 +104,7 @@ def query(
     try:
         page = athena.get_query_results(QueryExecutionId=id, MaxResults=1000)
     except ClientError as error:
-        raise _refusal(error, f"the query in workgroup {workgroup}") from error
+        raise athena_table.refusal(error, f"the query in workgroup {workgroup}") from error
     columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     return Answer(
         id=id,
@@ -135,7 +131,7 @@ def execute(
         )["QueryExecutionId"]
         execution: Mapping[str, Any] = _finished(athena, id, looked)
     except ClientError as error:
-        raise _refusal(error, f"the query in workgroup {workgroup}") from error
+        raise athena_table.refusal(error, f"the query in workgroup {workgroup}") from error
     state = execution["Status"]["State"]
     if state != "SUCCEEDED":
         reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
@@ -170,15 +166,8 @@ def _rows(athena: Athena, id: str, page: Any, types: list[str]) -> Iterator[tupl
         try:
             page = athena.get_query_results(QueryExecutionId=id, NextToken=page["NextToken"], MaxResults=1000)
         except ClientError as error:
-            raise _refusal(error, f"the rows of the query {id}") from error
+            raise athena_table.refusal(error, f"the rows of the query {id}") from error
         rows = page["ResultSet"]["Rows"]
-
-
-def _refusal(error: ClientError, what: str) -> BrigadeError:
-    code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
-    if code in {"ThrottlingException", "TooManyRequestsException"}:
-        return RetryLater(f"AWS asks to slow down at {what} ({code}); try again in a minute")
-    return BrigadeError(f"AWS refused {what} ({code}): {message}")
 
 
 def _decimal(value: str) -> int | Decimal:

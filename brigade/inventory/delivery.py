@@ -61,8 +61,7 @@ class Delivery:
     @property
     def taken(self) -> datetime:
         """When S3 began to list the bucket, to the minute, from the name of the folder, else from the manifest."""
-        name = self.uri.rpartition("/")[0].rpartition("/")[2]
-        return datetime.strptime(name, _FORM).replace(tzinfo=UTC) if _STAMP.fullmatch(name) else self.manifest.created
+        return stamped(self.uri) or self.manifest.created
 
     @property
     def partition(self) -> str:
@@ -98,6 +97,17 @@ class Delivery:
             raise NotFound(f"{Path(self.uri).with_name(name)} is not there") from error
         except OSError as error:
             raise NotFound(f"{Path(self.uri).with_name(name)} cannot be read: {error.strerror}") from error
+
+
+def stamped(uri: str) -> datetime | None:
+    """Return the time in the name of the delivery's folder, ``2026-11-22T01-00Z``; None if it is not named so.
+
+    It is when S3 began to list the bucket. Addresses sort by it within the folder of one configuration alone.
+
+    Args:
+        uri: The address of a ``manifest.json``, or its path.
+    """
+    return _time(uri.rpartition("/")[0].rpartition("/")[2])
 
 
 def deliveries(s3: Store, bucket: str, prefix: str, source: str, id: str) -> list[Delivery]:
@@ -142,9 +152,16 @@ def _found(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Iterato
     # The names of deliveries begin with the year, so this lists their two files each and none of data/ or hive/.
     written = set(keys(s3, bucket, f"{folder}2"))
     stamps = {key[len(folder) :].partition("/")[0] for key in written}
-    for stamp in sorted(filter(_STAMP.fullmatch, stamps), reverse=True):
+    for stamp in sorted(filter(_time, stamps), reverse=True):
         if {f"{folder}{stamp}/manifest.json", f"{folder}{stamp}/manifest.checksum"} <= written:
             yield Delivery(f"s3://{bucket}/{folder}{stamp}/manifest.json", s3)
+
+
+def _time(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(stamp, _FORM).replace(tzinfo=UTC) if _STAMP.fullmatch(stamp) else None
+    except ValueError:
+        return None  # no such month, day or hour
 
 
 def _folder(bucket: str, prefix: str, source: str, id: str) -> str:

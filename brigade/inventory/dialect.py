@@ -1,10 +1,15 @@
-"""The SQL of inventories: one SELECT over one table ``inventory``, in Athena's dialect, on either engine."""
+"""The SQL of inventories: one SELECT over one table ``inventory``, in Athena's dialect, on either engine.
+
+What goes to Athena is the text as it was typed: a tree that is printed again can lose what sqlglot does not keep. The
+tree serves to refuse what is no SELECT, and to run the query on DuckDB (``duckdb_sql``).
+"""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 
 from brigade.errors import BrigadeError, UsageError
 
@@ -42,48 +47,129 @@ def parsed(sql: str) -> exp.Query:
     return statement
 
 
-def filtered(columns: Iterable[str], where: str) -> exp.Query:
-    """Give the query for ``columns`` of the rows where the condition ``where`` holds. Fails with UsageError."""
-    condition = _one(where)
-    if not isinstance(condition, exp.Condition) or isinstance(condition, exp.Query):
+def with_table(sql: str, columns: Sequence[str], select: str) -> str:
+    """Return the text of a query with the table ``inventory`` put before it as a common table expression.
+
+    The text stays as it is, but for a semicolon and comments after its end. The table's columns are named in its head,
+    as Trino wants it for each query of a WITH RECURSIVE.
+
+    Args:
+        sql: A query that ``parsed`` accepts.
+        columns: The names of the columns of ``select``, in its order.
+        select: The query that is the table.
+
+    Source: https://trino.io/docs/current/sql/select.html (WITH clause, WITH RECURSIVE clause).
+    """
+    head = ", ".join(f'"{name}"' for name in columns)
+    table = f"inventory ({head}) AS ({select})"
+    tokens = [token for token in _tokens(sql) if token.token_type != TokenType.SEMICOLON]
+    first, end = tokens[0], tokens[-1].end + 1
+    if first.token_type != TokenType.WITH:
+        return f"WITH {table}\n{sql[first.start : end]}"
+    recursive = tokens[1].token_type == TokenType.RECURSIVE
+    begin = (tokens[1] if recursive else first).end + 1
+    return f"{sql[first.start : begin]} {table},{sql[begin:end]}"
+
+
+def condition(where: str) -> str:
+    """Return the text of a condition in parentheses, ready to be joined to others by AND.
+
+    Fails with UsageError when ``where`` is not one whole condition, so no other text can leave the parentheses.
+    """
+    tree = _one(where)
+    if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query) or tree.find(*_WRITES):
         raise UsageError(f"{where!r} is no condition: it takes what stands after WHERE, such as size > 1000000")
-    chosen = [exp.column(column, quoted=True) for column in columns]
-    return parsed(exp.select(*chosen).from_("inventory").where(condition).sql("athena"))
+    tokens = [token for token in _tokens(where) if token.token_type != TokenType.SEMICOLON]
+    return f"({where[tokens[0].start : tokens[-1].end + 1]})"
+
+
+def current(columns: Iterable[str], where: str | None = None) -> str | None:
+    """Return the condition for current objects that match ``where``: no old version, no delete marker.
+
+    None when that is every row. A delivery of current versions has no other rows, and no columns that tell them apart.
+
+    Args:
+        columns: The columns of the delivery.
+        where: A condition, or None. Fails with UsageError when it is none.
+    """
+    there = set(columns)
+    marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
+    terms = [condition(where)] if where else []
+    terms += [term for name, term in marks.items() if name in there]
+    return " AND ".join(terms) or None
+
+
+def filtered(columns: Iterable[str], where: str) -> exp.Query:
+    """Return the query for ``columns`` of the rows where the condition ``where`` holds. Fails with UsageError."""
+    chosen = ", ".join('"{}"'.format(column.replace('"', '""')) for column in columns)
+    return parsed(f"SELECT {chosen} FROM inventory WHERE {condition(where)}")  # noqa: S608 - a condition that parses
 
 
 def columns_read(query: exp.Query, available: Iterable[str]) -> list[str]:
-    """Give those of ``available`` that the query may touch, in their order: all for a star, never too few."""
+    """Return those of ``available`` that the query may touch, in their order: all for a star, never too few."""
     columns = list(available)
     stars = (star for star in query.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
     natural = any(join.method == "NATURAL" for join in query.find_all(exp.Join))
-    if natural or next(stars, None) is not None:
+    # A list of column names behind a table's alias renames the columns by their place, so all have to be there.
+    renamed = any(table.alias_column_names for table in query.find_all(exp.Table))
+    if natural or renamed or next(stars, None) is not None:
         return columns
     named = {identifier.name.lower() for identifier in query.find_all(exp.Identifier)}
     return [column for column in columns if column.lower() in named]
-
-
-def mentions(query: exp.Query, column: str) -> bool:
-    """Say whether the query names ``column`` anywhere."""
-    return any(found.name.lower() == column for found in query.find_all(exp.Column))
-
-
-def named(query: exp.Query) -> exp.Query:
-    """Give the query with each column that has no name of its own named as Athena names it: ``_col0``, ``_col1`` …"""
-    query = query.copy()
-    for number, column in enumerate(query.selects):
-        if not isinstance(column, (exp.Column, exp.Alias, exp.Star)):
-            column.replace(exp.alias_(column.copy(), f"_col{number}", quoted=True))
-    return query
 
 
 def _one(sql: str) -> exp.Expr:
     # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
-    except sqlglot.errors.SqlglotError as error:
+        found = sqlglot.parse(_exact(sql), read="athena")
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"the SQL does not parse: {first}") from error
+    # A comment behind a semicolon is a statement to sqlglot.
+    statements = [each for each in found if each is not None and not isinstance(each, exp.Semicolon)]
     if len(statements) != 1:
         raise UsageError(f"the SQL is {len(statements)} statements; it takes one")
     return statements[0]
+
+
+def _exact(sql: str) -> str:
+    """Return the text with its decimal literals as casts that name precision and scale.
+
+    sqlglot reads ``DECIMAL '0.023'`` as a cast to ``DECIMAL``, whose scale is another on each engine. Trino's literal
+    has as many digits as are written. Fails with UsageError at a number that sqlglot reads as another one.
+
+    Source: https://trino.io/docs/current/language/types.html#decimal
+    """
+    tokens = _tokens(sql)
+    pieces, done = [], 0
+    for token, after in pairwise(tokens):
+        text = sql[token.start : token.end + 1]
+        if token.token_type == TokenType.NUMBER and after.start == token.end + 1 and _is_word(sql[after.start]):
+            raise UsageError(f"the SQL has the number {text}{sql[after.start : after.end + 1]}: write its digits alone")
+        if token.token_type == TokenType.DECIMAL and after.token_type == TokenType.STRING:
+            pieces += [sql[done : token.start], _decimal(after.text)]
+            done = after.end + 1
+    for token in tokens:
+        if sql[token.start : token.start + 1] == "0" and token.token_type != TokenType.NUMBER:
+            raise UsageError(f"the SQL has the number {sql[token.start : token.end + 1]}: write it as a decimal number")
+    return "".join([*pieces, sql[done:]])
+
+
+def _decimal(text: str) -> str:
+    whole, _, fraction = text.strip().lstrip("+-").partition(".")
+    if not (whole + fraction).isascii() or not (whole + fraction).isdigit():
+        raise UsageError(f"the SQL has DECIMAL {text!r}, which is no decimal number")
+    precision = max(len(whole.lstrip("0")) + len(fraction), 1)
+    return f"CAST('{text.strip()}' AS DECIMAL({precision}, {len(fraction)}))"
+
+
+def _is_word(character: str) -> bool:
+    return character == "_" or character.isalnum()
+
+
+def _tokens(sql: str) -> list[Token]:
+    try:
+        return sqlglot.tokenize(sql, read="athena")
+    except sqlglot.errors.SqlglotError as error:
+        raise UsageError(f"the SQL does not parse: {str(error).splitlines()[0]}") from error

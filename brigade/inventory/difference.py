@@ -51,6 +51,5 @@ def difference(before: Delivery, after: Delivery) -> Result:
 
 
 def _current(delivery: Delivery, table: str, told: list[str]) -> str:
-    marks = [name for name in ("is_latest", "is_delete_marker") if name in delivery.manifest.columns]
-    current = " AND ".join("is_latest" if name == "is_latest" else "NOT is_delete_marker" for name in marks)
+    current = dialect.current(delivery.manifest.columns)
     return f"SELECT {', '.join(['key', *told])} FROM {table}" + (f" WHERE {current}" if current else "")

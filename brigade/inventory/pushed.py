@@ -1,8 +1,11 @@
 """Conditions pushed into the reader: what of a WHERE Arrow decides as SQL does, before any row leaves a file."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from functools import reduce
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +13,10 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from brigade.catalog import Kind
+from brigade.inventory import syntax
 
+_BINARY = frozenset({"this", "expression"})
+_UNARY = frozenset({"this"})
 _COMPARED: Mapping[type[exp.Expr], str] = {
     exp.EQ: "__eq__",
     exp.NEQ: "__ne__",
@@ -27,7 +33,34 @@ _TURNED: Mapping[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT,
     exp.LTE: exp.GTE,
 }
+UNDERSTOOD: syntax.Understood = {
+    **dict.fromkeys(_COMPARED, _BINARY),
+    exp.And: _BINARY,
+    exp.Or: _BINARY,
+    exp.Not: _UNARY,
+    exp.Paren: _UNARY,
+    exp.Neg: _UNARY,
+    exp.Is: _BINARY,
+    exp.In: frozenset({"this", "expressions"}),
+    exp.Between: frozenset({"this", "low", "high"}),
+    exp.Like: frozenset({"this", "expression", "negate"}),
+    exp.Column: _UNARY,  # without a table's name, which may be an alias
+    exp.Identifier: frozenset({"this", "quoted"}),  # quoted or not, Athena compares names without case
+    exp.Literal: frozenset({"this", "is_string"}),
+    exp.Boolean: _UNARY,
+    exp.Null: frozenset(),
+    exp.Cast: frozenset({"this", "to"}),
+    exp.DataType: frozenset({"this", "expressions", "nested"}),
+    exp.DataTypeParam: _UNARY,
+}
+"""Every node that ``split`` may push, with every argument that it reads. Any other node stays with the engine."""
+
 _LONGEST_IN = 200
+_MOST_NODES = 2_000
+"""Nodes of a pushed term. Arrow and this module descend recursively, and a long OR is a deep tree."""
+_BIGINT = range(-(1 << 63), 1 << 63)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,3}))?")
 
 
 @dataclass(frozen=True)
@@ -40,53 +73,71 @@ class Pushed:
 
 
 def split(condition: exp.Expr, columns: Mapping[str, Kind]) -> tuple[Pushed | None, exp.Expr | None]:
-    """Take from ``condition`` the parts, of those joined by AND, that the reader decides; give them, and what is left.
+    """Return the part of ``condition`` that the reader decides, and the rest, which is the engine's.
 
-    Pushed are comparisons of a column with a constant of its type, ``IN`` a list of them, ``BETWEEN``, ``LIKE`` with
-    ``%`` at an end, ``IS NULL``, a column that is a boolean, and any AND, OR and NOT of these. Null is neither true nor
-    false there as in SQL. ``columns`` are all that there are; a name that is none of them is left for who complains.
+    Parts are the terms joined by AND. The reader decides comparisons of a column with a constant of its type, ``IN`` a
+    list of them, ``BETWEEN``, ``LIKE`` and ``NOT LIKE`` with ``%`` at an end, ``IS NULL``, a boolean column, and AND,
+    OR and NOT of these. A term with any other node, or any other argument of a node, is the engine's: see
+    ``UNDERSTOOD``. Each expression is true, false and null for the same rows as in SQL.
+
+    Args:
+        columns: All columns of the delivery. A name that is none of them is left to the engine, which refuses it.
     """
-    terms: list[exp.Expr] = []
+    pushed: list[tuple[exp.Expr, pc.Expression]] = []
     left: list[exp.Expr] = []
-    for term in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-        inner = term.unnest()
-        translated = None if inner is None else _translated(inner, columns)
-        (left if translated is None else terms).append(inner)
+    for term in _terms(condition):
+        expression = _pushable(term, columns)
+        if expression is None:
+            left.append(term)
+        else:
+            pushed.append((term, expression))
     rest = exp.and_(*left) if left else None
-    if not terms:
+    if not pushed:
         return None, rest
-    named = frozenset(column.name.lower() for term in terms for column in term.find_all(exp.Column))
+    named = frozenset(column.name.lower() for term, _ in pushed for column in term.find_all(exp.Column))
     # Files have an empty text where the table has null, and their statistics know nothing of that.
-    decided = [term for term in terms if not term.find(exp.Is)]
-    return Pushed(named, _all(terms, columns), _all(decided, columns) if decided else None), rest
+    decided = [expression for term, expression in pushed if not term.find(exp.Is)]
+    return Pushed(named, _all([each for _, each in pushed]), _all(decided) if decided else None), rest
 
 
-def _all(terms: list[exp.Expr], columns: Mapping[str, Kind]) -> pc.Expression:
-    whole = None
-    for term in terms:
-        one = _translated(term, columns)
-        whole = one if whole is None else whole & one
-    return whole
+def _terms(condition: exp.Expr) -> Iterator[exp.Expr]:
+    inner = condition.unnest()
+    if not isinstance(inner, exp.And):
+        yield inner
+        return
+    for term in inner.flatten():
+        yield from _terms(term)
+
+
+def _all(expressions: list[pc.Expression]) -> pc.Expression:
+    return reduce(lambda one, other: one & other, expressions)
+
+
+def _pushable(term: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | None:
+    few = len(list(islice(term.walk(), _MOST_NODES + 1))) <= _MOST_NODES
+    return _translated(term, columns) if few and syntax.is_understood_whole(term, UNDERSTOOD) else None
 
 
 def _translated(node: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | None:
-    """Give the expression of Arrow that is true, false and null for the same rows; None if none is sure to be."""
+    """Return Arrow's expression of a condition, or None where a part of it is no condition that Arrow decides."""
     if isinstance(node, exp.Paren):
         return _translated(node.this, columns)
     if isinstance(node, exp.Not):
         inner = _translated(node.this, columns)
         return None if inner is None else ~inner
-    if isinstance(node, (exp.And, exp.Or)):
-        one, other = _translated(node.left, columns), _translated(node.right, columns)
-        if one is None or other is None:
+    if isinstance(node, exp.And | exp.Or):
+        terms: list[Any] = [_translated(each, columns) for each in node.flatten()]
+        if any(each is None for each in terms):
             return None
-        return one & other if isinstance(node, exp.And) else one | other
-    name = _name(node, columns)
-    if name is not None:
-        return pc.field(name) if columns[name] == "boolean" else None
-    if type(node) in _COMPARED:
-        return _comparison(node, columns)
-    return _of_one_column(node, columns)
+        return reduce(lambda one, other: one & other if isinstance(node, exp.And) else one | other, terms)
+    if isinstance(node, exp.Column):
+        name = _name(node, columns)
+        return pc.field(name) if name is not None and columns[name] == "boolean" else None
+    read = _OF_ONE_COLUMN.get(type(node))
+    if read is None:
+        return _comparison(node, columns) if type(node) in _COMPARED else None
+    name = _name(node.this, columns)
+    return None if name is None else read(node, pc.field(name), columns[name])
 
 
 def _comparison(node: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | None:
@@ -98,35 +149,36 @@ def _comparison(node: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | 
     return None if value is None else getattr(pc.field(name), _COMPARED[kind])(value)
 
 
-def _of_one_column(node: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | None:
-    name = _name(node.this, columns) if isinstance(node, (exp.Is, exp.In, exp.Between, exp.Like)) else None
-    if name is None:
-        return None
-    field, kind = pc.field(name), columns[name]
-    if isinstance(node, exp.Is):
-        return field.is_null() if isinstance(node.expression, exp.Null) else None
-    if isinstance(node, exp.Between):
-        low, high = (_constant(node.args[end], kind) for end in ("low", "high"))
-        return None if low is None or high is None or node.args.get("symmetric") else (field >= low) & (field <= high)
-    if isinstance(node, exp.Like):
-        return _like(field, node.expression) if kind == "string" else None
+def _is(node: exp.Expr, field: pc.Expression, _: Kind) -> pc.Expression | None:
+    return field.is_null() if isinstance(node.expression, exp.Null) else None
+
+
+def _between(node: exp.Expr, field: pc.Expression, kind: Kind) -> pc.Expression | None:
+    low, high = (_constant(node.args[end], kind) for end in ("low", "high"))
+    return None if low is None or high is None else (field >= low) & (field <= high)
+
+
+def _in(node: exp.Expr, field: pc.Expression, kind: Kind) -> pc.Expression | None:
     values = [_constant(value, kind) for value in node.expressions]
-    if not values or len(values) > _LONGEST_IN or None in values:
+    if not values or len(values) > _LONGEST_IN or any(value is None for value in values):
         return None
-    found = field == values[0]  # not isin, for which null is not in the list where SQL does not know
-    for value in values[1:]:
-        found = found | (field == value)
-    return found
+    # Not isin, which says false for null where SQL says null.
+    return reduce(lambda one, other: one | other, [field == value for value in values])
 
 
-def _like(field: pc.Expression, pattern: exp.Expr) -> pc.Expression | None:
-    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+def _like(node: exp.Expr, field: pc.Expression, kind: Kind) -> pc.Expression | None:
+    pattern = node.expression
+    if kind != "string" or not isinstance(pattern, exp.Literal) or not pattern.is_string:
         return None
-    text = str(pattern.this)
-    inner = text.removeprefix("%").removesuffix("%") if len(text) > 1 else text
+    found = _matches(field, str(pattern.this))
+    return ~found if found is not None and node.args.get("negate") else found
+
+
+def _matches(field: pc.Expression, pattern: str) -> pc.Expression | None:
+    inner = pattern.removeprefix("%").removesuffix("%") if len(pattern) > 1 else pattern
     if not inner or any(sign in inner for sign in "%_\\"):
         return None
-    before, after = text.startswith("%"), text.endswith("%")
+    before, after = pattern.startswith("%"), pattern.endswith("%")
     if before and after:
         return pc.match_substring(field, inner)
     if before or after:
@@ -134,32 +186,59 @@ def _like(field: pc.Expression, pattern: exp.Expr) -> pc.Expression | None:
     return field == inner
 
 
+_OF_ONE_COLUMN: Mapping[type[exp.Expr], Callable[[exp.Expr, pc.Expression, Kind], pc.Expression | None]] = {
+    exp.Is: _is,
+    exp.Between: _between,
+    exp.In: _in,
+    exp.Like: _like,
+}
+
+
 def _name(node: exp.Expr, columns: Mapping[str, Kind]) -> str | None:
-    if not isinstance(node, exp.Column) or node.table or node.name.lower() not in columns:
-        return None
-    return str(node.name.lower())
+    return str(node.name.lower()) if isinstance(node, exp.Column) and node.name.lower() in columns else None
 
 
 def _constant(node: exp.Expr, kind: Kind) -> Any:
-    """Give a literal of just the column's type; what would have to be converted is left to the engine."""
+    """Return a constant of exactly the column's type, or None. The engine decides what a conversion would change."""
+    if isinstance(node, exp.Boolean):
+        return pa.scalar(node.this) if kind == "boolean" else None
+    if isinstance(node, exp.Cast):
+        return _moment(node) if kind == "timestamp" else None
     negative = isinstance(node, exp.Neg)
-    value = node.this if negative else node
-    if isinstance(value, exp.Boolean):
-        return pa.scalar(value.this) if kind == "boolean" else None
-    if isinstance(value, exp.Literal) and not value.is_string:
-        number = str(value.this)
-        return pa.scalar(int(number) * (-1 if negative else 1)) if kind == "bigint" and number.isdigit() else None
-    if isinstance(value, exp.Literal):
-        return pa.scalar(str(value.this)) if kind == "string" else None
-    if isinstance(value, exp.Cast) and isinstance(value.this, exp.Literal) and kind == "timestamp":
-        # A literal's type comes with its precision: TIMESTAMP(0).
-        kinds = {exp.DType.TIMESTAMP: datetime.fromisoformat, exp.DType.DATE: date.fromisoformat}
-        read = kinds.get(value.to.this)
-        try:
-            moment = None if read is None else read(str(value.this.this))
-        except ValueError:
-            return None  # the engine says what is wrong with it
-        if moment is None or getattr(moment, "tzinfo", None):
-            return None
-        return pa.scalar(datetime(*moment.timetuple()[:6], tzinfo=UTC), pa.timestamp("ms", tz="UTC"))
-    return None
+    literal = node.this if negative else node
+    if not isinstance(literal, exp.Literal):
+        return None
+    text = str(literal.this)
+    if literal.is_string:
+        return pa.scalar(text) if kind == "string" and not negative else None
+    if kind != "bigint" or not text.isascii() or not text.isdigit():
+        return None
+    number = -int(text) if negative else int(text)
+    return pa.scalar(number, pa.int64()) if number in _BIGINT else None
+
+
+def _moment(cast: exp.Cast) -> Any:
+    """Return the time of ``TIMESTAMP '…'`` or ``DATE '…'`` without a zone, if it is exact in milliseconds."""
+    if not isinstance(cast.this, exp.Literal) or not cast.this.is_string:
+        return None
+    text, to = str(cast.this.this), cast.to
+    parts = _MOMENT.fullmatch(text)
+    if to.this == exp.DType.DATE and _DAY.fullmatch(text) and not to.expressions:
+        iso = text
+    elif to.this == exp.DType.TIMESTAMP and parts and _precision(to) >= len(parts[3] or ""):
+        iso = f"{parts[1]}T{parts[2]}.{(parts[3] or '0'):0<3}"
+    else:
+        return None
+    try:
+        return pa.scalar(datetime.fromisoformat(iso).replace(tzinfo=UTC), pa.timestamp("ms", tz="UTC"))
+    except ValueError:
+        return None  # no such day or hour: the engine says so
+
+
+def _precision(to: exp.DataType) -> int:
+    """Return the digits of a second that the type keeps: 3 unless it says another number, -1 if that is no number."""
+    if not to.expressions:
+        return 3
+    (parameter,) = to.expressions[:1]
+    text = str(parameter.name)
+    return int(text) if text.isascii() and text.isdigit() and len(to.expressions) == 1 else -1

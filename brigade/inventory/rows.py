@@ -29,7 +29,7 @@ TYPES: Mapping[Kind, pa.DataType] = {
 FILES_AT_ONCE = 2
 """Data files read at the same time. More of them share the caches of the cores and take longer."""
 
-ORDER = 4
+ORDER = 5
 """Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
 
 _BLOCKS = 3

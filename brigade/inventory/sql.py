@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import dialect, rows
+from brigade.inventory import dialect, duckdb_sql, rows
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.pushed import Pushed
 
@@ -71,6 +71,7 @@ def run(
 
 def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
     """Run a query over ``tables``, the deliveries by the names that it has for them."""
+    text = duckdb_sql.translate(statement)
     folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
     connection = duckdb.connect(
         ":memory:",
@@ -86,7 +87,7 @@ def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
     connection.execute("SET TimeZone = 'UTC'; SET integer_division = true; SET enable_progress_bar = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     try:
-        relation = connection.sql(dialect.named(statement).sql("duckdb"))
+        relation = connection.sql(text)
         reader = relation.to_arrow_reader(_BATCH)
     except duckdb.Error as error:
         connection.close()

@@ -15,6 +15,7 @@ import msgspec
 from brigade.errors import UsageError
 from brigade.inventory import rows
 from brigade.inventory.delivery import Delivery
+from brigade.inventory.dialect import current
 from brigade.inventory.reading import read
 from brigade.state import State
 
@@ -93,7 +94,7 @@ def walk(
     before = checkpoint.reached(delivery) if checkpoint else 0
     count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
     with (
-        closing(read(delivery, columns, current(delivery, where))) as batches,
+        closing(read(delivery, columns, current(delivery.manifest.columns, where))) as batches,
         ThreadPoolExecutor(parallel, thread_name_prefix="inventory-walk") as threads,
     ):
         try:
@@ -146,13 +147,3 @@ class Rate:
             start = max(now, self._next)
             self._next = start + count * self._gap
         time.sleep(start - now)
-
-
-def current(delivery: Delivery, where: str | None) -> str | None:
-    """Give the condition for the rows that match ``where`` and are current objects: no old version, no delete marker.
-
-    None when that is every row. A delivery of current versions has no other rows.
-    """
-    marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
-    terms = [term for name, term in marks.items() if name in delivery.manifest.columns]
-    return " AND ".join([*([f"({where})"] if where else []), *terms]) or None

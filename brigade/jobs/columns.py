@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brigade.jobs.row import KEY_CHARACTERS, check_length
+from brigade.operations.rights import pattern
 
 _SAFE = bytes(range(ord("0"), ord("9") + 1)) + b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-~/"
 _BETWEEN = b"\xff"  # no byte of UTF-8
@@ -37,6 +38,12 @@ class Columns:
         others = pc.not_equal(self.buckets, bucket)
         at: int = pc.index(others, value=True).as_py()
         return None if at < 0 else (at, self.buckets[at].as_py())
+
+    def outside(self, reads: tuple[str, ...]) -> str | None:
+        """Return the first key that none of IAM's patterns `reads` matches; None if each is matched."""
+        inside = pc.match_substring_regex(self.keys, rf"\A(?:{pattern(reads)})\z")
+        at: int = pc.index(inside, value=False).as_py()
+        return None if at < 0 else str(self.keys[at].as_py())
 
     def lines(self, bucket: str) -> bytes:
         """Give the manifest's lines of these objects, all of which are in ``bucket``: each key as ``encoded`` has it.

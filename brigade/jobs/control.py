@@ -4,12 +4,13 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Co
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 
@@ -30,9 +31,21 @@ class Control:
     account: str
 
     def create(self, request: Mapping[str, Any]) -> str:
-        """Create a job and give its id; a request sent again with the same ClientRequestToken gives the same job."""
+        """Create a job and return its id; a request sent again with the same ClientRequestToken gives the same job.
+
+        Raises:
+            BrigadeError: S3 refused the request, or no answer came: then the job may exist, and the message says how
+                to find it.
+        """
+        run = request.get("ClientRequestToken")
         with _refused("create the job"):
-            return str(self.client.create_job(AccountId=self.account, **request)["JobId"])
+            try:
+                return str(self.client.create_job(AccountId=self.account, **request)["JobId"])
+            except (HTTPClientError, BotoConnectionError) as error:
+                raise RetryLater(
+                    f"no answer came to the creation of a job ({type(error).__name__}), so it may exist: look for "
+                    f"{run} in `brigade jobs list` before you submit again"
+                ) from error
 
     def describe(self, job: str) -> Mapping[str, Any]:
         """Give S3's description of a job. Fails with NotFound when there is none (any more)."""
@@ -40,16 +53,16 @@ class Control:
             found: Mapping[str, Any] = self.client.describe_job(AccountId=self.account, JobId=_id(job))["Job"]
             return found
 
-    def list(self) -> Iterator[Mapping[str, Any]]:
-        """Give every job that is active or ended in the last 90 days, in S3's order."""
-        page: dict[str, str] = {}
+    def list(self, statuses: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
+        """Yield the jobs that are active or ended in the last 90 days, in S3's order; with `statuses` only such."""
+        page: dict[str, Any] = {"JobStatuses": list(statuses)} if statuses else {}
         while True:
             with _refused("list jobs"):
                 answer = self.client.list_jobs(AccountId=self.account, MaxResults=1000, **page)
             yield from answer.get("Jobs", [])
             if not answer.get("NextToken"):
                 return
-            page = {"NextToken": answer["NextToken"]}
+            page["NextToken"] = answer["NextToken"]
 
     def request(self, job: str, status: Literal["Ready", "Cancelled"], reason: str) -> str:
         """Ask for a status (Ready confirms, Cancelled cancels) and give the one the job has now."""

@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from brigade.jobs.alike import groups
 from brigade.jobs.report import Report, Task, task_of
-from brigade.jobs.table import records
+from brigade.jobs.table import LONGEST_MESSAGE, records
 from brigade.jobs.tally import Tally
 from brigade.s3.get import Gets
 
@@ -82,7 +82,7 @@ def _counted(block: bytes, name: str, line: int) -> _Counts:
             csv.ConvertOptions(column_types=dict.fromkeys(_NAMES, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid:  # rows without the version's column, unquoted commas, no CSV at all: row by row
-        rows = records([block], name)
+        rows = records([block], name, LONGEST_MESSAGE)
         return [(task_of(record, f"{name}, line {line + at}"), 1) for at, record in rows]
     columns = table.combine_chunks().to_batches()[0]
     return [

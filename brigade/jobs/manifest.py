@@ -11,28 +11,34 @@ from brigade.jobs.columns import Columns
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, check_length, decoded, encoded
 from brigade.jobs.summary import Summary
 from brigade.jobs.table import cells, records
+from brigade.operations.rights import matches
 
 _FLUSH = 1024 * 1024
 
 
-def rows_of(columns: Columns, most: int) -> list[Row]:
-    """Give the first ``most`` of some objects as rows."""
-    buckets, keys = columns.buckets[:most].to_pylist(), columns.keys[:most].to_pylist()
-    versions = columns.versions[:most].to_pylist() if columns.versions is not None else [None] * len(keys)
-    sizes = columns.sizes[:most].to_pylist() if columns.sizes is not None else [None] * len(keys)
-    texts = [encoded(key) for key in keys]
-    return [Row(*fields) for fields in zip(buckets, texts, versions, sizes, strict=True)]
+def row_of(columns: Columns, at: int) -> Row:
+    """Return object number `at`, from 0, of `columns` as a row."""
+    version = None if columns.versions is None else columns.versions[at].as_py()
+    size = None if columns.sizes is None else columns.sizes[at].as_py()
+    return Row(columns.buckets[at].as_py(), encoded(columns.keys[at].as_py()), version, size)
 
 
 Selected = Iterable[Row | Columns]
 """What a selection gives: objects one by one, or in columns, which is much faster."""
 
 
-def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Summary:
-    """Write the manifest of ``selected`` to ``out`` in blocks of about 1 MiB, and say what it holds.
+def write(selected: Selected, bucket: str, out: Callable[[bytes], object], reads: tuple[str, ...] = ("*",)) -> Summary:
+    """Write the manifest of `selected` to `out` in blocks of about 1 MiB and return a summary of it.
 
-    Either every row has a version or none, as S3 wants it. Fails with UsageError when there is no row, or a row is of
-    another bucket than ``bucket``: one job is over one bucket, which its operation is granted.
+    Either every row has a version or none, as S3 requires.
+
+    Args:
+        bucket: The only bucket that a row may name: one job is over one bucket, which its operation is granted.
+        reads: The patterns of keys that the operation may read.
+
+    Raises:
+        NothingSelected: There is no row.
+        UsageError: A row names another bucket, a key that the operation may not read, or a key that is too long.
     """
     summary, text = Summary(), io.BytesIO()
     for part in selected:
@@ -46,6 +52,8 @@ def write(selected: Selected, bucket: str, out: Callable[[bytes], object]) -> Su
             raise UsageError(
                 f"object {summary.objects + at + 1} is in bucket {other!r} and the job is over {bucket!r}; see --bucket"
             )
+        if (outside := _outside(part, reads)) is not None:
+            raise outside_error(outside, reads)
         summary.add(part)
         text.write(_line(part) if isinstance(part, Row) else part.lines(bucket))
         if text.tell() >= _FLUSH:
@@ -62,6 +70,22 @@ def _stranger(part: Row | Columns, bucket: str) -> tuple[int, str] | None:
     if isinstance(part, Columns):
         return part.stranger(bucket)
     return None if part.bucket == bucket else (0, part.bucket)
+
+
+def _outside(part: Row | Columns, reads: tuple[str, ...]) -> str | None:
+    """Return the first key that no pattern of `reads` matches; None if there is none."""
+    if "*" in reads:
+        return None
+    if isinstance(part, Columns):
+        return part.outside(reads)
+    key = decoded(part.key_text)
+    return None if matches(reads, key) else key
+
+
+def outside_error(key: str, reads: tuple[str, ...]) -> UsageError:
+    """Return the error for a key that the operation may not read: its task could only fail."""
+    patterns = ", ".join(reads) or "nothing"
+    return UsageError(f"the operation may not read {key!r}, so no job is made; it reads {patterns}: select only those")
 
 
 def _line(row: Row) -> bytes:

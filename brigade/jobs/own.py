@@ -142,7 +142,7 @@ def _given(**parameters: Any) -> dict[str, Any]:
 OWN: Mapping[str, Own] = {
     "s3:copy": Own(
         member="S3PutObjectCopy",
-        summary="Copy, with metadata and tags, 5 GiB an object at most.",
+        summary="Copy with metadata and tags, 5 GiB an object at most, into STANDARD unless told otherwise.",
         arguments=Copy,
         price="copy",
         build=_copy,

@@ -1,16 +1,14 @@
 """What a job will cost, by line, from a dated list of prices."""
 
 import importlib.resources
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from brigade.errors import UsageError
 from brigade.operations.operation import REQUESTS, PriceClass
-
-if TYPE_CHECKING:  # Arrow stands behind it
-    from brigade.jobs.sample import Sample
 
 _SECONDS_AN_OBJECT = 0.25
 _BYTES_A_SECOND = 40 * 1024 * 1024
@@ -111,30 +109,64 @@ def estimate(
     return lines
 
 
+@dataclass(frozen=True)
+class Quote:
+    """The price of one job: before it is made, and at any time while it runs, by the same computation.
+
+    Args:
+        objects: How many objects the selection has.
+        size: Their bytes; None if unknown, then they count as nothing.
+        seconds: Lambda's time for one object, in seconds, as a sample measured it; None: assumed.
+        walked: How many objects the bucket has, where S3 lists them itself; None where it does not.
+    """
+
+    operation: Priced
+    objects: int
+    size: int | None
+    price: Prices
+    seconds: float | None = None
+    walked: int | None = None
+
+    def lines(self, done: int | None = None) -> list[Line]:
+        """Return the price by line, of the whole job or after `done` of its tasks, of average size."""
+        if done is None:
+            done = self.objects
+        size = None if self.size is None else self.size * done // max(self.objects, 1)
+        walked = None if self.walked is None else max(self.walked, self.objects)
+        return estimate(done, size, self.operation, seconds=self.seconds, walked=walked, price=self.price)
+
+    def dollars(self, done: int | None = None) -> float:
+        """Return the price in US dollars, of the whole job or after `done` of its tasks."""
+        return sum(line.dollars for line in self.lines(done))
+
+    @property
+    def is_blind(self) -> bool:
+        """Return whether the price depends on sizes that are not known."""
+        if self.size is not None:
+            return False
+        by_time = bool(REQUESTS[self.operation.price].passes) and self.seconds is None
+        return by_time or self.operation.price == "checksum"
+
+    @property
+    def basis(self) -> str:
+        """Return one sentence that says which prices, times and sizes the quote stands on."""
+        dated = f"Prices of {self.price.dated}, {self.price.region}"
+        sizes = "" if self.size is not None else ", sizes unknown"
+        if not self.operation.memory_mib:
+            return f"{dated}; S3 does it itself{sizes}."
+        time = f"{self.seconds:.3f}" if self.seconds is not None else f"{self._assumed:.2f}"
+        how = "as measured" if self.seconds is not None else "assumed, not measured"
+        where = f"at {self.operation.memory_mib} MiB{sizes}"
+        return f"{dated}, {self.price.architecture}; Lambda time {how}: {time} s an object {where}."
+
+    @property
+    def _assumed(self) -> float:
+        return assumed_seconds(self.objects, self.size, REQUESTS[self.operation.price].passes)
+
+
 def assumed_seconds(objects: int, size: int | None, passes: int = 1) -> float:
     """Give the time assumed for an object: 0.25 s, and a second for each 40 MiB that passes the function. Not measured.
 
     ``passes`` is how often an object's content does; sizes that are not known count as nothing.
     """
     return _SECONDS_AN_OBJECT + passes * (size or 0) / max(objects, 1) / _BYTES_A_SECOND
-
-
-def measured(operation: Priced, sample: "Sample", price: Prices) -> str:
-    """Say what the estimate stands on when a sample was run, in one sentence."""
-    failed = f", {sample.failed} of which failed" if sample.failed else ""
-    return (
-        f"Prices of {price.dated}, {price.region}, {price.architecture}; Lambda time measured on "
-        f"{sample.objects} objects{failed}: {sample.seconds:.3f} s an object at {operation.memory_mib} MiB."
-    )
-
-
-def assumption(operation: Priced, objects: int, size: int | None, price: Prices) -> str:
-    """Say what the estimate takes for granted, in one sentence."""
-    sizes = "" if size is not None else ", sizes unknown"
-    if not operation.memory_mib:
-        return f"Prices of {price.dated}, {price.region}; S3 does it itself{sizes}."
-    each = assumed_seconds(objects, size, REQUESTS[operation.price].passes)
-    return (
-        f"Prices of {price.dated}, {price.region}, {price.architecture}; Lambda time assumed, not measured: "
-        f"{each:.2f} s an object at {operation.memory_mib} MiB{sizes}."
-    )

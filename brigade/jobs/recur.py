@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from brigade.errors import ConditionLost, NotFound, NothingSelected
-from brigade.inventory.delivery import Delivery, open_delivery
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, NothingSelected, RetryLater, UsageError
+from brigade.inventory.delivery import Delivery, open_delivery, stamped
 from brigade.jobs.archive import keep
 from brigade.jobs.control import Control
 from brigade.jobs.job import Job, of
@@ -23,7 +24,7 @@ from brigade.state import State
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a recurring job: deliveries by the address of their manifest, which sort by time."""
+    """What is kept of a recurring job: deliveries by the address of their manifest."""
 
     done: str = ""
     """All that this delivery lists has been worked on."""
@@ -59,7 +60,17 @@ class Recurrence:
     """Tells a person: a subject, a text."""
 
     def arrive(self, uri: str) -> Progress:
-        """Take up the delivery whose manifest is at ``uri``, unless it, or a newer one, has been; give what is kept.
+        """Start a job over the delivery at ``uri``, unless one of that time or later had its turn; return what is kept.
+
+        Deliveries are compared by the time at which S3 listed the bucket, whatever configuration they are of.
+
+        Args:
+            uri: The address of the delivery's ``manifest.json``.
+
+        Raises:
+            InvalidData: The address of this delivery, or of one that is kept, names no time to compare by.
+            UsageError: The delivery is of another bucket, or Athena cannot read it by the table of this stage. It is
+                left out, and the next delivery has its turn.
 
         Fails as ``open_delivery``, ``unload`` and ``Control.create`` do; called again, it goes on where it was.
         """
@@ -79,7 +90,13 @@ class Recurrence:
     def _go_on(self, kept: Progress) -> Progress:
         if not kept.running or kept.job:
             return kept
-        job = self._made(kept)
+        try:
+            job = self._made(kept)
+        except (UsageError, InvalidData, NotFound):
+            # No job can be made over this delivery, now or later. The error tells why; the next delivery has its turn,
+            # and all that is new since ``done`` with it.
+            self._update(lambda last: _left_out(last) if last == kept else last)
+            raise
         if job is None:
             return self._go_on(self._update(lambda last: _worked(last) if last == kept else last))
         recorded = self._update(lambda last: _made(last, kept.running, job))
@@ -88,7 +105,13 @@ class Recurrence:
 
     def _made(self, kept: Progress) -> str | None:
         """Make the job over what is new in the delivery that is taken up; None when nothing is."""
-        delivery, since = open_delivery(self.s3, kept.running), self._since(kept.done)
+        delivery = open_delivery(self.s3, kept.running)
+        if delivery.manifest.source_bucket != self.plan.bucket:
+            raise UsageError(
+                f"{delivery.uri} is of bucket {delivery.manifest.source_bucket}, and the recurring job {self.name} is "
+                f"over {self.plan.bucket}"
+            )
+        since, problem = self._since(kept.done)
         chosen = choose(delivery, self.declared.where, since)
         try:
             summary = count(self.athena, chosen, self.plan.bucket)
@@ -104,14 +127,29 @@ class Recurrence:
         request = request_of(plan, run, {"Manifest": manifest}, confirm=over is not None)
         job = self.control.create(request)
         keep(self.s3, plan.reports, job, "request", request)
+        if problem:
+            self._tell_compares_with_none(job, problem, summary.objects)
         if over:
-            self.tell(
-                f"{self.name} waits for a confirmation",
-                f"The recurring job {self.name} of stage {plan.stage} is over its limit: {over}.\n"
-                f"It waits. Start it: brigade --stage {plan.stage} jobs confirm {job}\n"
-                f"Or leave it: brigade --stage {plan.stage} jobs cancel {job}\n",
-            )
+            self._tell_waits(job, over)
         return job
+
+    def _tell_compares_with_none(self, job: str, problem: str, objects: int) -> None:
+        stage = self.plan.stage
+        self.tell(
+            f"{self.name} is over all objects, not just the new ones",
+            f"The recurring job {self.name} of stage {stage} cannot compare with the delivery before: {problem}.\n"
+            f"So its job {job} is over everything that it selects: {objects:,} objects.\n"
+            f"See it: brigade --stage {stage} jobs show {job}\n",
+        )
+
+    def _tell_waits(self, job: str, over: str) -> None:
+        stage = self.plan.stage
+        self.tell(
+            f"{self.name} waits for a confirmation",
+            f"The recurring job {self.name} of stage {stage} is over its limit: {over}.\n"
+            f"It waits. Start it: brigade --stage {stage} jobs confirm {job}\n"
+            f"Or leave it: brigade --stage {stage} jobs cancel {job}\n",
+        )
 
     def _manifest(self, chosen: Chosen, run: str) -> str:
         """The ETag of the run's manifest, made once: who comes second takes what is there."""
@@ -135,12 +173,25 @@ class Recurrence:
             return f"${dollars:,.2f} by the estimate, more than ${limits.most_dollars:,.2f}"
         return None
 
-    def _since(self, uri: str) -> Delivery | None:
-        """The delivery to compare with; None if there is none, or the bucket's rules have cleared it."""
+    def _since(self, uri: str) -> tuple[Delivery | None, str]:
+        """Return the delivery to compare with, and a reason if the kept one cannot be.
+
+        There is none before the first job, and none where the bucket's rules have cleared it: then all is new, within
+        the limits. A delivery that is there and cannot be read by the table, or at all, is for somebody to know: the
+        configuration's id, prefix, format or columns have changed since.
+        """
+        if not uri:
+            return None, ""
         try:
-            return open_delivery(self.s3, uri) if uri else None
+            delivery = open_delivery(self.s3, uri)
+            self.athena.table_of_deliveries().require_readable(delivery)
         except NotFound:
-            return None
+            return None, ""
+        except RetryLater:
+            raise
+        except BrigadeError as error:
+            return None, str(error)
+        return delivery, ""
 
     def _kept(self) -> Progress:
         found = self.state.get(self._key, Progress)
@@ -155,9 +206,18 @@ class Recurrence:
 
 
 def _taken_up(last: Progress, uri: str) -> Progress:
-    if uri <= max(last.done, last.running, last.waiting):
+    known = [_time(each) for each in (last.done, last.running, last.waiting) if each]
+    if known and _time(uri) <= max(known):
         return last
     return msgspec.structs.replace(last, **({"waiting": uri} if last.running else {"running": uri}))
+
+
+def _time(uri: str) -> datetime:
+    """Return when S3 listed the bucket for the delivery. Addresses of two configurations do not sort by that."""
+    found = stamped(uri)
+    if found is None:
+        raise InvalidData(f"{uri} is in no folder named by a time such as 2026-11-22T01-00Z, so it cannot be compared")
+    return found
 
 
 def _ended(last: Progress, seen: Job) -> Progress:
@@ -167,8 +227,13 @@ def _ended(last: Progress, seen: Job) -> Progress:
         failed = {"failed": seen.id, "failed_over": last.running}
         return msgspec.structs.replace(last, running=last.waiting, job="", waiting="", **failed)
     if last.failed and last.failed in seen.description and seen.well:  # what was left undone was retried, well
-        return msgspec.structs.replace(last, done=max(last.done, last.failed_over), failed="", failed_over="")
+        done = max(filter(None, (last.done, last.failed_over)), key=_time, default="")
+        return msgspec.structs.replace(last, done=done, failed="", failed_over="")
     return last
+
+
+def _left_out(last: Progress) -> Progress:
+    return msgspec.structs.replace(last, running=last.waiting, waiting="")
 
 
 def _made(last: Progress, running: str, job: str) -> Progress:

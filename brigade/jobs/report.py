@@ -15,7 +15,7 @@ import msgspec
 
 from brigade.errors import InvalidData, NotFound
 from brigade.jobs.row import shown
-from brigade.jobs.table import records
+from brigade.jobs.table import LONGEST_MESSAGE, records
 from brigade.s3 import Location
 from brigade.s3.get import Gets, get
 from brigade.s3.read import stream
@@ -74,7 +74,7 @@ class Report:
         given before that were read, but their file was not proved whole.
         """
         for name, pieces in self.contents(s3, failed=failed):
-            for number, record in records(pieces, name):
+            for number, record in records(pieces, name, LONGEST_MESSAGE):
                 task = task_of(record, f"{name}, line {number}")
                 if task.failed or not failed:
                     yield task

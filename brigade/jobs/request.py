@@ -35,6 +35,8 @@ class Plan:
     priority: int = 10
     parent: str | None = None
     """The job whose failed tasks these are."""
+    reads: tuple[str, ...] = ("*",)
+    """The patterns of keys in `bucket` that the operation may read."""
     own: Mapping[str, Any] | None = None
     """CreateJob's ``Operation`` where it is one of S3's own: no function runs."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brigade.errors import UsageError
+from brigade.jobs.control import Control
 from brigade.jobs.job import of
 from brigade.jobs.own import name_of
 from brigade.jobs.report import opened
@@ -12,6 +13,7 @@ from brigade.jobs.row import NULL_VERSION, Row
 from brigade.s3.get import Gets
 
 _FOR_GOOD = "PermanentFailure"
+_GOING = ("New", "Preparing", "Suspended", "Ready", "Active", "Pausing", "Paused", "Completing")
 
 
 def plan_again(
@@ -51,6 +53,17 @@ def plan_again(
         priority=priority,
         parent=job.id,
     )
+
+
+def check_not_retried(control: Control, job: str) -> None:
+    """Raise UsageError while another job retries `job`: the same tasks would run twice, for two fees."""
+    for described in control.list(_GOING):
+        found = of(described)
+        if f"what failed in {job} " in found.description:
+            raise UsageError(
+                f"job {found.id} retries {job} already and is {found.status}: follow it with `brigade jobs watch "
+                f"{found.id}`, or cancel it first"
+            )
 
 
 def failed_rows(

@@ -1,19 +1,22 @@
 """A trial: the deployed function over a few objects of a selection, to measure what an object takes."""
 
 import base64
+import heapq
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError
 from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Selected, rows_of
-from brigade.jobs.row import Row
+from brigade.jobs.manifest import Selected, row_of
+from brigade.jobs.row import Row, shown
+from brigade.operations.outcome import cut
 
 # The last line of an invocation's log, which Invoke gives with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
@@ -28,41 +31,97 @@ class Functions(Protocol):
 
 
 @dataclass(frozen=True)
+class Failure:
+    """One object of a sample on which the function failed, and what it said."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Sample:
-    """What a trial found: the mean of the seconds that Lambda bills for an object, and how many of how many failed."""
+    """The result of a trial.
+
+    Args:
+        objects: How many objects the function ran on.
+        failures: Those on which it failed; their time counts nowhere.
+        seconds: The mean of the seconds that Lambda bills for an object that succeeded; None if none did.
+        said: The function's own text for the first object that succeeded.
+    """
 
     objects: int
-    failed: int
-    seconds: float
+    failures: tuple[Failure, ...]
+    seconds: float | None
+    said: str = ""
 
 
-def first(selected: Selected, most: int, kept: list[Row]) -> Iterator[Row | Columns]:
-    """Give ``selected`` on, the first ``most`` objects of it also to ``kept``."""
-    for part in selected:
-        room = most - len(kept)
-        if room > 0 and isinstance(part, Row):
-            kept.append(part)
-        elif room > 0 and isinstance(part, Columns):
-            kept += rows_of(part, room)
-        yield part
+@dataclass
+class RandomRows:
+    """A random choice of at most `most` objects of a selection that streams by, each as likely as any other.
+
+    Every object gets a random number, and those with the lowest numbers stay. The same `seed` over the same selection
+    gives the same objects.
+    """
+
+    most: int
+    seed: int
+    _kept: list[tuple[float, int, Row]] = field(default_factory=list)
+
+    def over(self, selected: Selected) -> Iterator[Row | Columns]:
+        """Yield `selected` unchanged and choose from it."""
+        random, seen = np.random.default_rng(self.seed), 0
+        for part in selected:
+            many = 1 if isinstance(part, Row) else len(part)
+            if self.most:
+                self._choose(part, random.random(many), seen)
+            seen += many
+            yield part
+
+    def _choose(self, part: Row | Columns, numbers: Any, seen: int) -> None:
+        limit = -self._kept[0][0] if len(self._kept) == self.most else 1.0
+        for at in np.flatnonzero(numbers < limit).tolist():
+            # A heap of negative numbers: the first one has the highest number and is the next to go.
+            if len(self._kept) == self.most and -float(numbers[at]) <= self._kept[0][0]:
+                continue
+            row = part if isinstance(part, Row) else row_of(part, at)
+            push = heapq.heappush if len(self._kept) < self.most else heapq.heapreplace
+            push(self._kept, (-float(numbers[at]), seen + at, row))
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the objects chosen so far, in the order of the selection."""
+        return [row for _, _, row in sorted(self._kept, key=lambda kept: kept[1])]
 
 
 def measure(functions: Functions, function_arn: str, rows: Sequence[Row], arguments: Mapping[str, str]) -> Sample:
-    """Run the function over each row, one after the other, as S3 would: what it writes is written.
+    """Return what the deployed function took for each row, run one after the other as S3 would run it.
 
-    The first call is not counted where there are more: it starts the function. Fails with BrigadeError when the
-    function may not be invoked or answers nothing that S3 would take.
+    What the function writes is written. The first call is not counted where another one succeeded: it starts the
+    function. Failed tasks are returned by name and not counted either: they often end early.
+
+    Raises:
+        BrigadeError: The function may not be invoked, or its answer is not one that S3 accepts.
     """
-    seconds, failed = [], 0
+    seconds, failures, said = [], [], ""
     for number, row in enumerate(rows):
-        took, well = _invoke(functions, function_arn, row, arguments, str(number))
-        seconds.append(took)
-        failed += not well
-    counted = seconds[1:] or seconds
-    return Sample(len(rows), failed, sum(counted) / len(counted))
+        took, succeeded, text = _invoke(functions, function_arn, row, arguments, str(number))
+        if not succeeded:
+            failures.append(Failure(shown(row.key_text), text))
+            continue
+        seconds.append((number, took))
+        said = said or text
+    counted = [took for number, took in seconds if number] or [took for _, took in seconds]
+    mean = sum(counted) / len(counted) if counted else None
+    return Sample(len(rows), tuple(failures), mean, said)
 
 
-def _invoke(functions: Functions, arn: str, row: Row, arguments: Mapping[str, str], number: str) -> tuple[float, bool]:
+class _Answer(NamedTuple):
+    seconds: float
+    succeeded: bool
+    text: str
+
+
+def _invoke(functions: Functions, arn: str, row: Row, arguments: Mapping[str, str], number: str) -> _Answer:
     event = {
         "invocationSchemaVersion": "2.0",
         "invocationId": f"sample-{number}",
@@ -80,9 +139,9 @@ def _invoke(functions: Functions, arn: str, row: Row, arguments: Mapping[str, st
     billed = _BILLED.search(base64.b64decode(answer.get("LogResult", "")))
     took = int(billed[1]) / 1000 if billed else waited
     if answer.get("FunctionError"):
-        return took, False
+        return _Answer(took, False, f"{answer['FunctionError']}: {cut(body.decode(errors='replace'), 1000)}")
     try:
         (result,) = json.loads(body)["results"]
-        return took, result["resultCode"] == "Succeeded"
+        return _Answer(took, result["resultCode"] == "Succeeded", str(result["resultString"]))
     except (ValueError, KeyError, TypeError) as error:
         raise BrigadeError(f"{arn} gave no answer that S3 would take: {body[:200]!r}") from error

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
+from brigade.inventory.dialect import current
 from brigade.jobs.columns import Columns
 from brigade.jobs.row import NULL_VERSION, Row, encoded
 
@@ -18,11 +19,8 @@ def of_delivery(delivery: Delivery, where: str | None = None) -> Iterator[Column
     """
     columns = delivery.manifest.columns
     versions, sizes = "version_id" in columns, "size" in columns
-    if versions:
-        current = "is_latest AND NOT is_delete_marker"
-        where = f"({where}) AND {current}" if where else current
     wanted = ["bucket", "key", *(["version_id"] if versions else []), *(["size"] if sizes else [])]
-    for batch in read_inventory(delivery, wanted, where):
+    for batch in read_inventory(delivery, wanted, current(columns, where)):
         if batch.num_rows:
             yield Columns(
                 batch.column("bucket"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from brigade.errors import NotFound
+from brigade.errors import NotFound, UsageError
 from brigade.inventory import Delivery
 from brigade.jobs.control import Control
 from brigade.jobs.generator import Filter
@@ -20,6 +20,7 @@ from brigade.jobs.request import (
 )
 from brigade.jobs.summary import Summary
 from brigade.jobs.unload import Athena, Chosen, count, unload
+from brigade.operations.rights import covers
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.head import Heads, head
 from brigade.s3.writer import Writes
@@ -42,7 +43,7 @@ def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: 
     with Writer(
         s3, plan.reports, key, condition=Absent(), content_type="text/csv", attributes=AS_S3_READS_IT
     ) as writer:
-        summary = write(selected, plan.bucket, writer.write)
+        summary = write(selected, plan.bucket, writer.write, plan.reads)
         agree(summary)
     manifest = rows_manifest(plan, key, writer.written.etag, versions=summary.versions)
     return _created(control, plan, run, f"s3://{plan.reports}/{key}", summary, {"Manifest": manifest})
@@ -54,7 +55,7 @@ def submit_chosen(control: Control, s3: Any, athena: Athena, plan: Plan, chosen:
     No row of a large selection passes through this machine: see ``unload.unload``. Declined, it leaves nothing. Fails
     with UsageError as ``unload.count`` does, and as ``submit`` does.
     """
-    summary = count(athena, chosen, plan.bucket)
+    summary = count(athena, chosen, plan.bucket, plan.reads)
     agree(summary)
     run = new_run(plan)
     key = f"{MANIFESTS}/{run}.csv"
@@ -68,10 +69,18 @@ def submit_listed(control: Control, plan: Plan, chosen: Filter) -> Submitted:
 
     Cancelled then, it costs the job's fee. The object count is known by its description when it is Suspended.
     """
+    check_listed(plan, chosen)
     run = new_run(plan)
     generator = chosen.request(bucket_arn(plan, plan.bucket), bucket_arn(plan, plan.reports), f"{MANIFESTS}/{run}")
     place = f"s3://{plan.reports}/{MANIFESTS}/{run}/"
     return _created(control, plan, run, place, Summary(bytes=None), {"ManifestGenerator": generator}, confirm=True)
+
+
+def check_listed(plan: Plan, chosen: Filter) -> None:
+    """Raise UsageError where S3 could list keys that the operation may not read: their tasks could only fail."""
+    if not covers(plan.reads, chosen.prefix or "", chosen.suffix or ""):
+        patterns = ", ".join(plan.reads) or "nothing"
+        raise UsageError(f"{plan.operation} reads {patterns} alone: give --prefix or --suffix that lie within")
 
 
 def submit_delivery(control: Control, s3: Heads, plan: Plan, delivery: Delivery) -> Submitted:
@@ -89,12 +98,14 @@ def submit_delivery(control: Control, s3: Heads, plan: Plan, delivery: Delivery)
 def passes(delivery: Delivery, plan: Plan) -> bool:
     """Say whether S3 takes a delivery as it is: CSV, of current versions, where the job's role reads.
 
-    Of all versions it would hold old ones and delete markers, and an empty version, which fails its task.
+    Of all versions it would hold old ones and delete markers, and an empty version, which fails its task. Where the
+    operation may not read every key, the keys are checked on this machine instead.
     """
     manifest = delivery.manifest
     places = (manifest.source_bucket, manifest.destination_bucket, delivery.bucket)
     return (
         manifest.format == "CSV"
+        and "*" in plan.reads
         and "version_id" not in manifest.columns
         and places == (plan.bucket, plan.reports, plan.reports)
     )

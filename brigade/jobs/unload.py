@@ -5,12 +5,14 @@ folder that must be empty); https://docs.aws.amazon.com/AmazonS3/latest/userguid
 """
 
 # ruff: noqa: S608 - the pieces are names that this module knows, and a condition that the dialect has parsed
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from brigade.errors import NothingSelected, UsageError
-from brigade.inventory import athena, dialect
+from brigade.inventory import athena, athena_table, dialect
 from brigade.inventory.delivery import Delivery
+from brigade.jobs.manifest import outside_error
 from brigade.jobs.request import AS_S3_READS_IT
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, shown
 from brigade.jobs.summary import SAMPLES, Summary
@@ -19,6 +21,7 @@ from brigade.s3.condition import Absent
 from brigade.s3.list import listed
 from brigade.s3.settle import Written
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]")
 FOLDER = "queries/unload"
 """Where in the reports bucket Athena writes; the rule for query results clears it."""
 
@@ -33,14 +36,18 @@ class Athena:
     database: str
     table: str
 
-    def ask(self, sql: str, partitions: tuple[str, ...]) -> list[tuple[Any, ...]]:
-        """Give the rows of a query over ``inventory``; fails as ``athena.query`` does."""
-        statement = athena.statement(self.glue, self.database, self.table, sql, partitions)
+    def table_of_deliveries(self) -> athena_table.Table:
+        """Return the table as Glue describes it; fails as ``athena_table.find`` does."""
+        return athena_table.find(self.glue, self.database, self.table)
+
+    def ask(self, sql: str, deliveries: tuple[Delivery, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows of a query over ``inventory``; fails as ``athena.statement`` and ``athena.query`` do."""
+        statement = athena.statement(self.glue, self.database, self.table, sql, deliveries)
         return list(athena.query(self.client, self.workgroup, self.database, statement).rows)
 
-    def unload(self, sql: str, partitions: tuple[str, ...], uri: str) -> None:
+    def unload(self, sql: str, deliveries: tuple[Delivery, ...], uri: str) -> None:
         """Write the rows of a query over ``inventory`` as lines under ``uri``, fields parted by commas, none quoted."""
-        statement = athena.statement(self.glue, self.database, self.table, sql, partitions)
+        statement = athena.statement(self.glue, self.database, self.table, sql, deliveries)
         options = "format = 'TEXTFILE', field_delimiter = ',', compression = 'NONE'"
         athena.execute(self.client, self.workgroup, self.database, f"UNLOAD ({statement}) TO '{uri}' WITH ({options})")
 
@@ -50,7 +57,7 @@ class Chosen:
     """A selection that Athena makes: ``sql`` gives ``bucket``, ``key_text``, perhaps ``version_id``, and ``size``."""
 
     sql: str
-    partitions: tuple[str, ...]
+    deliveries: tuple[Delivery, ...]
     versions: bool
 
 
@@ -73,31 +80,34 @@ def choose(delivery: Delivery, where: str | None = None, since: Delivery | None 
         f"{version if versions else ''}n.size AS size FROM ({fresh}) AS n"
     )
     if since is None:
-        return Chosen(sql, (delivery.partition,), versions)
+        return Chosen(sql, (delivery,), versions)
     if since.manifest.source_bucket != delivery.manifest.source_bucket:
         raise UsageError(f"{since.uri} is of another bucket than {delivery.uri}")
     both = [name for name in told if name in since.manifest.columns and name != "key"]
     both = [name for name in both if name != "last_modified_date"] or both
     same = " AND ".join(["o.key = n.key", *(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in both)])
     sql += f" LEFT JOIN ({_current(since, None, ['key', *both])}) AS o ON {same} WHERE o.key IS NULL"
-    return Chosen(sql, (delivery.partition, since.partition), versions)
+    return Chosen(sql, (delivery, since), versions)
 
 
-def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
+def count(asked: Athena, chosen: Chosen, bucket: str, reads: tuple[str, ...] = ("*",)) -> Summary:
     """Count a selection on Athena, with the first keys that it gives.
 
     Fails with UsageError, as ``manifest.write`` does, when nothing is selected, when an object is of another bucket
-    than ``bucket``, and when a key is longer than S3 takes.
+    than ``bucket``, when no pattern of ``reads`` matches a key, and when a key is longer than S3 takes.
     """
     figures = "count(*), count(size), coalesce(sum(size), 0), min(bucket), max(bucket), max(length(key_text))"
-    ((objects, sized, size, first, last, longest),) = asked.ask(
-        f"SELECT {figures} FROM ({chosen.sql}) AS chosen", chosen.partitions
+    figures += f", min(CASE WHEN {_inside(reads)} THEN NULL ELSE key_text END)"
+    ((objects, sized, size, first, last, longest, outside),) = asked.ask(
+        f"SELECT {figures} FROM ({chosen.sql}) AS chosen", chosen.deliveries
     )
     if not objects:
         raise NothingSelected("nothing is selected, so there is no job to make")
     for other in (first, last):
         if other != bucket:
             raise UsageError(f"an object is in bucket {other!r} and the job is over {bucket!r}; see --bucket")
+    if outside is not None:
+        raise outside_error(shown(outside), reads)
     if longest > KEY_CHARACTERS:
         raise UsageError(
             f"a key has {longest} characters when encoded; S3 takes {KEY_CHARACTERS} in a manifest, so leave it out: "
@@ -107,11 +117,26 @@ def count(asked: Athena, chosen: Chosen, bucket: str) -> Summary:
     return Summary(int(objects), int(size) if sized == objects else None, chosen.versions, keys)
 
 
-def some(asked: Athena, chosen: Chosen, most: int) -> list[Row]:
-    """Give ``most`` objects of a selection, any of them."""
+def _inside(reads: tuple[str, ...]) -> str:
+    """Return a condition that holds where a pattern may match the key, as `key_text` encodes it.
+
+    Only characters that encode to themselves are compared; any other counts as `*`. So a key that is read is never
+    refused here; one that is not may pass, and its task then fails.
+    """
+    plain = ("".join(character if _PLAIN.fullmatch(character) else "%" for character in one) for one in reads)
+    likes = (one.replace("_", "!_") for one in plain)
+    return " OR ".join(f"key_text LIKE '{one}' ESCAPE '!'" for one in likes) or "FALSE"
+
+
+def some(asked: Athena, chosen: Chosen, most: int, seed: int | None = None) -> list[Row]:
+    """Return at most ``most`` objects of a selection: any of them, or with ``seed`` a random choice.
+
+    The same ``seed`` over the same selection gives the same objects.
+    """
+    order = "" if seed is None else f"ORDER BY md5(to_utf8(concat(key_text, '{seed:d}'))) "
     version = "version_id" if chosen.versions else "CAST(NULL AS varchar) AS version_id"
-    sql = f"SELECT bucket, key_text, {version}, size FROM ({chosen.sql}) AS chosen LIMIT {most:d}"
-    return [Row(*fields) for fields in asked.ask(sql, chosen.partitions)]
+    sql = f"SELECT bucket, key_text, {version}, size FROM ({chosen.sql}) AS chosen {order}LIMIT {most:d}"
+    return [Row(*fields) for fields in asked.ask(sql, chosen.deliveries)]
 
 
 def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: str) -> Written:
@@ -123,7 +148,7 @@ def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: s
     """
     folder = f"{FOLDER}/{run}/"
     columns = "bucket, key_text" + (", version_id" if chosen.versions else "")
-    asked.unload(f"SELECT {columns} FROM ({chosen.sql}) AS chosen", chosen.partitions, f"s3://{bucket}/{folder}")
+    asked.unload(f"SELECT {columns} FROM ({chosen.sql}) AS chosen", chosen.deliveries, f"s3://{bucket}/{folder}")
     return concatenate(
         s3,
         bucket,
@@ -136,10 +161,7 @@ def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: s
 
 
 def _current(delivery: Delivery, where: str | None, columns: list[str]) -> str:
-    """The query for columns of the objects that were current, and no delete markers, when the delivery was taken."""
-    marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
-    held = [mark for name, mark in marks.items() if name in delivery.manifest.columns]
-    conditions = [*held, f"dt = '{delivery.partition}'"]
-    if where:
-        conditions.append(f"({dialect.filtered(['key'], where).args['where'].this.sql('athena')})")
+    """Return the query for columns of the objects that were current, without delete markers, at the delivery's time."""
+    current = dialect.current(delivery.manifest.columns, where)
+    conditions = [f"dt = '{delivery.partition}'", *([current] if current else [])]
     return f"SELECT {', '.join(columns)} FROM inventory WHERE {' AND '.join(conditions)}"

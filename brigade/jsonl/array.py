@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from brigade.declarations.path import parse_path
 from brigade.errors import InvalidData
 
 LARGEST_RECORD = 64 * 1024 * 1024
@@ -15,7 +16,9 @@ _TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
 def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
-    """Give arrays of JSON, one a block at most, that together have the elements of the array at the dotted path.
+    """Give arrays of JSON, one a block at most, that together have the elements of the array at the path.
+
+    The path has names only.
 
     Only brackets, commas and strings are looked at: whether each array is well-formed is for its reader to say, and of
     what is around the array only that it is closed. Memory: a block and the widest element, 64 MiB at most.
@@ -23,7 +26,7 @@ def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
     Fails with InvalidData, naming the place, when there is no array at the path, when the document ends before its end,
     or when an element is wider.
     """
-    scan = _Scan(path.split(".") if path else [])
+    scan = _Scan([*parse_path(path)])
     for block in blocks:
         if found := scan.take(block):
             yield found
@@ -38,7 +41,7 @@ def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
 class _Scan:
     """Where a scan of a document is, between blocks."""
 
-    def __init__(self, path: list[str]) -> None:
+    def __init__(self, path: list[str | int]) -> None:
         self.rest = bytearray()
         self.above: list[str | None] = []
         """The objects and arrays that are open around what is scanned: the name that each has in the one above it."""

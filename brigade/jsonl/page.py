@@ -2,6 +2,7 @@
 
 import codecs
 import functools
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -9,23 +10,30 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from brigade.declarations.path import Path, format_path, parse_path
 from brigade.errors import InvalidData
 
+_LISTED = 20
+_UNNAMABLE = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec allows in no name of a field."""
 _BLOCK = 1024 * 1024
 _view: Callable[[msgspec.Raw], memoryview] = memoryview
 Scalar: TypeAlias = str | int | float | bool | None
 
 
 class Page(msgspec.Struct, frozen=True, dict=True):
-    """An answer's bytes, the records in them (views, not copies), and what was asked for beside them, by its path.
+    """The bytes of an answer, its records (views, not copies), and the values at the paths that were looked at.
 
-    ``place`` names the page in errors.
+    `values` has each of those paths; `found` those that the answer has, if only as null. `place` names the page in
+    errors. `columns` are those of a table with a header, in order.
     """
 
     data: bytes | bytearray
     records: Sequence[msgspec.Raw]
     place: str
     values: Mapping[str, Scalar] = msgspec.field(default_factory=dict)
+    found: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()
 
     @functools.cached_property
     def widths(self) -> Sequence[int]:
@@ -44,56 +52,129 @@ class Page(msgspec.Struct, frozen=True, dict=True):
 def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[str, ...] = ()) -> Page:
     """Split an answer into its records, each checked to be well-formed JSON in valid UTF-8.
 
-    Arguments: ``records`` and ``values``, where they are in the answer: names with dots between, ``""`` for the answer
-    itself; a value that is absent is None; ``place``, what errors call the page. The answer is read once. Memory: the
-    answer, and 60 bytes or so a record.
+    The answer is read once. Memory: the answer, and about 60 bytes a record.
 
-    Fails with InvalidData, naming the place: not UTF-8, not JSON (NaN and Infinity are not), no array of records there,
-    a value that is neither text, number, boolean nor null.
+    Args:
+        records: The path of the array of records (`brigade.declarations.path`); `""` is the answer itself.
+        values: Paths of other values. A null above a place, or an array that is too short, makes the value null; a
+            value that is absent is None too, and its path is not in `Page.found`.
+        place: What errors call the page.
+
+    Raises:
+        InvalidData: Not UTF-8, not JSON (NaN and Infinity are not), no array at `records`, or a value that is neither
+            text, number, boolean nor null. The line names the place.
     """
     check_utf8(data, place)
+    wanted = ((records, True), *((path, False) for path in values))
     try:
-        answer = _decoder(records, values).decode(data)
+        answer = _decoder(tuple((parse_path(path), is_records) for path, is_records in wanted)).decode(data)
+        found = {path: _at(answer, parse_path(path), is_records=is_records) for path, is_records in wanted[1:]}
+        rows = _at(answer, parse_path(records), is_records=True)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidData(f"{place}: {error}; it starts with {_start(data)}") from error
-    found = _at(answer, records) if records else answer
-    if found is None:
-        raise InvalidData(f"{place}: it has no records at {records!r}; it starts with {_start(data)}")
-    return Page(data, found, place, {path: _at(answer, path) for path in values})
+    if rows is None or rows is msgspec.UNSET:
+        raise InvalidData(
+            f"{place}: it has no records at {records!r}: {absence(data, records)}; it starts with {_start(data)}"
+        )
+    for path, value in found.items():
+        if isinstance(value, list | dict | msgspec.Struct):
+            raise InvalidData(f"{place}: at {path} is no single value but an array or an object")
+    known = frozenset(path for path, value in found.items() if value is not msgspec.UNSET)
+    return Page(data, rows, place, {path: found[path] if path in known else None for path in found}, known)
 
 
-@functools.lru_cache(maxsize=8)
-def _decoder(records: str, values: tuple[str, ...]) -> "msgspec.json.Decoder[Any]":
-    """Make a decoder that looks only at these paths and checks the rest without building anything of it."""
-    if not records:
-        return msgspec.json.Decoder(list[msgspec.Raw])
-    tree: dict[str, Any] = {}
-    for path in (records, *values):
-        *above, last = path.split(".")
-        here = tree
-        for name in above:
-            here = here.setdefault(name, {})
-        here[last] = list[msgspec.Raw] if path == records else Scalar
-    return msgspec.json.Decoder(_shape(tree))
+def absence(data: bytes | bytearray, path: str) -> str:
+    """Return in words why an answer has nothing at a path: the first step that is missing, and what there is."""
+    steps = parse_path(path)
+    above, names = level(data, steps)
+    where = f"{format_path(above)!r} of the answer" if above else "the answer"
+    if len(above) == len(steps):
+        return f"{where} is null or empty"
+    if names is None:
+        return f"{where} is null or no {'array' if isinstance(steps[len(above)], int) else 'object'}"
+    rest = steps[len(above) :]
+    dotted = ".".join(str(step) for step in rest)
+    hint = f"; write {format_path((*above, dotted))} for the member {dotted!r}" if rest[1:] and dotted in names else ""
+    listed = ", ".join(repr(name[:60]) for name in names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return f"{where} has no {format_path(rest[:1])!r}, it has {listed or 'no members'}{hint}"
 
 
-def _shape(tree: Mapping[str, Any]) -> Any:
-    """Make the type of an object with these members, each of which may be absent or null."""
-    kinds = {name: _shape(kind) if isinstance(kind, dict) else kind for name, kind in tree.items()}
-    # A member's name may be no identifier, so the fields have names of their own.
-    fields = [(f"field{number}", kind | None, None) for number, kind in enumerate(kinds.values())]
-    names = {f"field{number}": name for number, name in enumerate(kinds)}
-    return msgspec.defstruct("Answer", fields, rename=names)
+def level(data: bytes | bytearray, steps: Path) -> tuple[Path, Sequence[str] | None]:
+    """Return how many of `steps` lead somewhere in an answer, and the names of the members there; None: no object."""
+    here: bytes | bytearray | msgspec.Raw = data
+    for number, step in enumerate(steps):
+        kind: Any = list[msgspec.Raw] if isinstance(step, int) else dict[str, msgspec.Raw]
+        try:
+            inside = msgspec.json.decode(here, type=kind)
+            here = inside[step]
+        except msgspec.DecodeError:
+            return steps[:number], None
+        except LookupError:
+            return steps[:number], [] if isinstance(step, int) else [*inside]
+    return steps, None
 
 
-def _at(answer: Any, path: str) -> Any:
+@functools.lru_cache(maxsize=64)
+def _decoder(wanted: tuple[tuple[Path, bool], ...]) -> "msgspec.json.Decoder[Any]":
+    """Make a decoder that builds only what is at these paths (True: an array of records) and checks the rest."""
+    root = _Node()
+    for steps, is_records in wanted:
+        here = root
+        for number, step in enumerate(steps):
+            if isinstance(step, int):
+                here.kinds.add("array")  # its elements are decoded one by one, when they are asked for
+                break
+            here.kinds.add("object")
+            here = here.members.setdefault(step, _Node())
+            if number == len(steps) - 1:
+                here.kinds.add("array" if is_records else "value")
+        if not steps:
+            here.kinds.add("array" if is_records else "value")
+    return msgspec.json.Decoder(root.type())
+
+
+class _Node:
+    """A place in an answer that paths lead to or through."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, _Node] = {}
+        self.kinds: set[str] = set()
+
+    def type(self) -> Any:
+        """Return the type that msgspec decodes here; of a place that is asked for as two kinds, the array wins."""
+        if "array" in self.kinds:
+            return list[msgspec.Raw]
+        if "object" not in self.kinds:
+            return Scalar
+        if any(_UNNAMABLE.search(name) for name in self.members):
+            return dict[str, msgspec.Raw]  # slower; the members are decoded one by one, when they are asked for
+        # A member's name may be no identifier, so the fields have names of their own. Each may be absent or null.
+        kinds = [node.type() | msgspec.UnsetType | None for node in self.members.values()]
+        fields = [(f"field{number}", kind, msgspec.UNSET) for number, kind in enumerate(kinds)]
+        names = {f"field{number}": name for number, name in enumerate(self.members)}
+        return msgspec.defstruct("Answer", fields, rename=names)
+
+
+def _at(answer: Any, steps: Path, *, is_records: bool) -> Any:
+    """Return what is at a path of a decoded answer: UNSET where it is absent, None at a null, also above it."""
     here = answer
-    for name in path.split("."):
-        if here is None:
-            return None
-        names = type(here).__struct_encode_fields__
-        here = getattr(here, f"field{names.index(name)}")
+    for number, step in enumerate(steps):
+        if here is None or here is msgspec.UNSET:
+            return here
+        if isinstance(step, int):
+            return _inside(here[step], steps[number + 1 :], is_records) if -len(here) <= step < len(here) else None
+        if isinstance(here, list):
+            return msgspec.UNSET
+        if isinstance(here, dict):
+            return _inside(here[step], steps[number + 1 :], is_records) if step in here else msgspec.UNSET
+        here = getattr(here, f"field{type(here).__struct_encode_fields__.index(step)}")
     return here
+
+
+def _inside(value: msgspec.Raw, rest: Path, is_records: bool) -> Any:
+    if bytes(memoryview(value)[:5]) == b"null":
+        return None
+    return _at(_decoder(((rest, is_records),)).decode(value), rest, is_records=is_records)
 
 
 def check_utf8(data: bytes | bytearray | memoryview, place: str) -> None:

@@ -3,7 +3,7 @@
 The payloads are those that AWS has published, as Powertools for AWS Lambda keeps them in its tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -11,6 +11,7 @@ from brigade.operations.invocation import Invocation, Result, Task
 from brigade.operations.object import S3
 from brigade.operations.operation import Operation
 from brigade.operations.perform import perform
+from brigade.operations.rights import LimitedClient
 
 _TASK = {"taskId": "dGFza2lkZ29lc2hlcmUK", "s3Key": "prefix/dataset/dataset.20231222.json.gz"}
 _CALL = {"invocationId": "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo"}
@@ -41,12 +42,21 @@ def run(
     arguments: Mapping[str, str] | None = None,
     *,
     version_id: str | None = None,
+    granted: Sequence[str] | None = None,
 ) -> Result:
-    """Run ``operation`` on one object, here, and give the result that S3 would get; what it raises is in it.
+    """Run `operation` on one object in this process and return the result that S3 would get.
 
-    Arguments are text, as S3 carries them. Takes as long as the operation's ``timeout_s`` at most. Main thread only.
+    The operation can do what it declares and nothing else, whatever the client's credentials allow: any other call of
+    S3 fails the task before it is sent. What the operation raises is in the result. Main thread only.
+
+    Args:
+        arguments: Text by name, as S3 carries them.
+        version_id: The version in the manifest; None for the current object.
+        granted: In a bucket beside the lake, the patterns of keys that the settings grant to this operation.
+
+    Returns:
+        The result, after the operation's `timeout_s` seconds at most.
     """
     task = Task("task", bucket, quote_plus(key), version_id)
-    return perform(operation, Invocation("2.0", "run", "here", dict(arguments or {}), [task]), s3, operation.timeout_s)[
-        0
-    ]
+    invocation = Invocation("2.0", "run", "here", dict(arguments or {}), [task])
+    return perform(operation, invocation, LimitedClient(s3, operation, bucket, granted), operation.timeout_s)[0]

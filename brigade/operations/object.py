@@ -9,23 +9,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
-from brigade.s3.condition import Condition, Matches, headers
+from brigade.s3.condition import Absent, Condition, Matches, headers
 from brigade.s3.delete import delete
 from brigade.s3.get import Gets
 from brigade.s3.head import head
 from brigade.s3.put import Puts, put
 from brigade.s3.read import stream
 from brigade.s3.refusal import complete, refused
+from brigade.s3.settle import TOKEN
 
 if TYPE_CHECKING:
     from brigade.s3 import Writer
 
 SOURCE = "brigade-source"
-"""The name of the metadata entry that says from which ETag of its source an object was made."""
+"""The name of the metadata entry that says of what an object was made: the source's ETag, digests of its key and of the
+recipe."""
+_MARKS = frozenset({SOURCE, TOKEN})
 
 _MIB = 1024 * 1024
 _COPIED_AT_ONCE = 5 * 1024 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-_KEPT = ("CacheControl", "ContentDisposition", "ContentLanguage", "StorageClass")
+_KEPT = ("CacheControl", "ContentDisposition", "ContentLanguage", "Expires", "WebsiteRedirectLocation", "StorageClass")
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Classes that S3 does not give back before they are restored: a new object there could not be read."""
 
 
 class S3(Gets, Puts, Protocol):
@@ -93,9 +98,20 @@ class Object:
         """Give another object of the same bucket, as it is now."""
         return Object(self._s3, self.bucket, key)
 
+    @property
+    def labels(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the user's metadata, without the marks of this library, and the tags."""
+        return {name: value for name, value in self.head.metadata.items() if name not in _MARKS}, self.tags
+
     def must_be_current(self) -> None:
-        """Fail with InvalidData when this is a version that is not the current one, and so cannot be replaced."""
-        if self.version_id is not None and self.at(self.key).head.etag != self.head.etag:
+        """Raise InvalidData when this is a version that is not the current one, and so cannot be replaced.
+
+        Versions are compared by their ids: an older version may have the same bytes, and so the same ETag.
+        """
+        if self.version_id is None:
+            return
+        current = self.at(self.key).head
+        if (current.version_id or "null") != self.version_id:
             raise InvalidData(f"version {self.version_id} is not the current one; nothing was done")
 
     def read(self, limit_mib: int) -> bytes:
@@ -135,17 +151,44 @@ class Object:
         return digest.hexdigest()
 
     def has_made(self, key: str, recipe: str = "") -> bool:
-        """Say whether ``key`` holds what was made of just this content by this ``recipe``: then there is nothing to do.
+        """Return whether `key` holds what was made of just this content by this `recipe`: there is nothing to do.
 
-        It is known by the metadata under ``SOURCE``, which ``writer`` sets, and ``write`` once the head was looked at:
-        this ETag, and a digest of the recipe, any text that says how: of arguments that make another result. The
-        operation's ``reads`` or ``checks`` must have the key.
+        It is known by the metadata under `SOURCE`, which `copy` and `writer` set, and `write` once the head was looked
+        at. The operation's `reads` or `checks` must have the key.
+
+        Args:
+            key: The key of the result.
+            recipe: Text that contains every argument that changes the result.
         """
         found = head(self._s3, self.bucket, key)
-        return found is not None and found.metadata.get(SOURCE) == self._made(recipe)
+        return found is not None and found.metadata.get(SOURCE) == self._mark(recipe)
 
-    def _made(self, recipe: str) -> str:
-        return f"{self.head.etag} {hashlib.sha256(recipe.encode()).hexdigest()[:16]}" if recipe else self.head.etag
+    def made_key(self, key: str) -> bool:
+        """Return whether `key` holds what was made of an object with this key, whatever its content was.
+
+        This object itself may be gone: a task that moved it, and whose answer was lost, is run again.
+        """
+        found = head(self._s3, self.bucket, key)
+        return found is not None and self._is_marked(found.metadata)
+
+    def replaces(self, key: str) -> Condition:
+        """Return the condition for a write to `key`: there is no object, or the one that was made of this key before.
+
+        Raises:
+            ConditionLost: The key holds another object, or what was made of another key.
+        """
+        found = head(self._s3, self.bucket, key)
+        if found is None:
+            return Absent()
+        if not self._is_marked(found.metadata):
+            raise ConditionLost(f"{key} exists already and was not made of {self.key}; nothing was written")
+        return Matches(found.etag)
+
+    def _is_marked(self, metadata: Mapping[str, str]) -> bool:
+        return metadata.get(SOURCE, "").split(" ")[1:2] == [_digest(self.key)]
+
+    def _mark(self, recipe: str) -> str:
+        return f"{self.head.etag} {_digest(self.key)} {_digest(recipe)}"
 
     def writer(
         self,
@@ -158,7 +201,8 @@ class Object:
     ) -> "Writer":
         """Give a stream to another object of the same bucket: all of it is published at the good end of the block.
 
-        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by.
+        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by. Of an
+        object in an archive class the result is in S3's default class: it must be readable.
         Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
         """
         from brigade.s3 import Writer  # most operations write one small object: they start without it
@@ -169,17 +213,31 @@ class Object:
             self.bucket,
             key,
             condition=condition,
-            metadata={**self.head.metadata, SOURCE: self._made(recipe)},
+            metadata={**self.head.metadata, SOURCE: self._mark(recipe)},
             content_type=content_type,
             threads=1,
-            attributes={**self.head.attributes, **({"Tagging": urlencode(tags)} if tags else {})},
+            attributes={**self._readable_attributes, **({"Tagging": urlencode(tags)} if tags else {})},
         )
 
-    def copy(self, key: str, condition: Condition) -> None:
-        """Copy this content to another key of the same bucket inside of S3, with its metadata and tags.
+    @property
+    def _readable_attributes(self) -> dict[str, Any]:
+        given = dict(self.head.attributes)
+        if given.get("StorageClass") in _ARCHIVED:
+            del given["StorageClass"]
+        return given
 
-        What is over 5 GiB is copied in parts, whole or not at all, of the current version only. Fails with
-        ConditionLost when the condition did not hold, RetryLater when this object changed meanwhile.
+    def copy(self, key: str, condition: Condition) -> None:
+        """Copy this content to another key of the same bucket inside S3, with everything that it carries.
+
+        The copy has the metadata, tags, headers and storage class of this object, and the mark by which `has_made`
+        knows it. The class is stated, because CopyObject without one writes to STANDARD. Over 5 GiB the object is
+        copied in parts, whole or not at all; it must be the current version.
+
+        Raises:
+            ConditionLost: The condition did not hold.
+            RetryLater: This object changed meanwhile.
+
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
         """
         if self.head.size > _COPIED_AT_ONCE:
             self._copy_in_parts(key, condition)
@@ -195,6 +253,10 @@ class Object:
                     Key=key,
                     CopySource=source,
                     CopySourceIfMatch=self.head.etag,
+                    MetadataDirective="REPLACE",
+                    Metadata={**self.head.metadata, SOURCE: self._mark("")},
+                    ContentType=self.head.content_type,
+                    **self._carried,
                     **headers(condition),
                 )
             except calls.exceptions.ClientError as error:
@@ -211,11 +273,7 @@ class Object:
 
         self.must_be_current()
         source = Listed(self.key, self.head.size, f'"{self.head.etag}"')
-        kept = {
-            **self.head.attributes,
-            **({"ContentEncoding": self.head.encoding} if self.head.encoding else {}),
-            **({"Tagging": urlencode(self.tags)} if self.tags else {}),
-        }
+        tags = {"Tagging": urlencode(self.tags)} if self.tags else {}
         concatenate(
             self._s3,
             self.bucket,
@@ -223,9 +281,14 @@ class Object:
             key,
             condition=condition,
             content_type=self.head.content_type,
-            metadata=self.head.metadata,
-            attributes=kept,
+            metadata={**self.head.metadata, SOURCE: self._mark("")},
+            attributes={**self._carried, **tags},
         )
+
+    @property
+    def _carried(self) -> dict[str, Any]:
+        encoding = {"ContentEncoding": self.head.encoding} if self.head.encoding else {}
+        return {**self.head.attributes, **encoding}
 
     def delete(self) -> None:
         """Delete the current object if it is still this one; one that is gone is no error.
@@ -246,7 +309,7 @@ class Object:
         none: replace what is there. Fails with ConditionLost when the condition did not hold. A conditional write whose
         answer got lost is settled by a look at the object, so the operation's ``reads`` must have its keys too.
         """
-        metadata = {SOURCE: self._made(recipe)} if recipe or "head" in self.__dict__ else {}
+        metadata = {SOURCE: self._mark(recipe)} if recipe or "head" in self.__dict__ else {}
         if condition is None:
             # To send it again is the same, so a lost answer needs no look, and the role no right to read.
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type, Metadata=metadata)
@@ -260,3 +323,7 @@ class Object:
                 condition=condition,
                 metadata=metadata,
             )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

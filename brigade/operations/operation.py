@@ -1,21 +1,24 @@
 """The declaration of an operation: what the stacks provision, what the handler runs, what the command offers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
+
+from brigade.declarations import Declaration
 
 if TYPE_CHECKING:  # the declaration alone must stay light: a deploy reads it, the run time does not belong there
     from brigade.operations.object import Object
+else:
+    Object = Any
+
+_Pattern = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
 class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arguments of an operation that takes none: any argument given is refused."""
 
-
-_SHORTEST, _LONGEST = 64, 65_536
 
 PriceClass = Literal["look", "read", "write", "copy", "rewrite", "set", "delete", "checksum"]
 """What an operation does to S3 for one object, by which its price is estimated; see ``REQUESTS``."""
@@ -45,7 +48,7 @@ something of it, as its tags; ``delete`` deletes without a look, for which S3 ta
 ``checksum`` has S3 compute one."""
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class Operation(Declaration, frozen=True, kw_only=True):
     """One function over one object, and what it needs: ``OPERATION`` of a module in the operations' folder."""
 
     run: Callable[[Object, Any], str]
@@ -55,31 +58,27 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A frozen struct whose fields are the arguments, with their types, bounds and defaults; S3 carries at most 10."""
     summary: str
     """One sentence for the list of operations."""
-    memory_mib: int = 256
+    memory_mib: Annotated[int, Meta(ge=128, le=10240)] = 256
     """128 to 10240."""
-    timeout_s: int = 60
+    timeout_s: Annotated[int, Meta(ge=1, le=900)] = 60
     """1 to 900; a task still running three seconds before it is answered with TemporaryFailure."""
-    concurrency: int | None = None
+    concurrency: Annotated[int, Meta(ge=1)] | None = None
     """Reserved concurrency: a cap on how many run at once. None leaves it to the account's limit."""
     price: PriceClass = "read"
     """What it does to S3 for one object, for the estimate of a job's price."""
-    text_bytes: int = 1024
+    text_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 1024
     """At most so many bytes of UTF-8 of its text, or of its failure's, go into the report, 64 to 65536: S3 documents
     no maximum, and a row should stay readable."""
-    reads: tuple[str, ...]
+    reads: tuple[_Pattern, ...]
     """Patterns of the lake's keys that it may read: ``photographs/*``; ``*`` for all."""
     content: bool = True
     """Whether it reads what is in them: one that asks for heads alone has no use for the stage's key."""
-    writes: tuple[str, ...] = ()
+    writes: tuple[_Pattern, ...] = ()
     """Patterns of the lake's keys that it may write. What it may read it may not write unless it says so here."""
-    checks: tuple[str, ...] = ()
+    checks: tuple[_Pattern, ...] = ()
     """Patterns of the lake's keys that it may look at, to learn what it made before: ``Object.has_made``, and any write
     under a condition, must, of keys that it does not read anyway."""
-    deletes: tuple[str, ...] = ()
+    deletes: tuple[_Pattern, ...] = ()
     """Patterns of the lake's keys that it may delete: the current version, which a versioned lake keeps a while."""
     tags: bool = False
     """Whether it may read the tags of what it reads, and set those of what it writes."""
-
-    def __post_init__(self) -> None:
-        if not _SHORTEST <= self.text_bytes <= _LONGEST:
-            raise ValueError(f"text_bytes is {self.text_bytes}; it takes {_SHORTEST} to {_LONGEST}")

@@ -1,28 +1,36 @@
 """The declaration of a recurring job: one operation over what is new, each time that the lake has been listed."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 
+from brigade.declarations import Declaration
+from brigade.declarations.schedule import schedule_error
 from brigade.errors import SettingsError, UsageError
 from brigade.operations.arguments import typed
 from brigade.operations.operation import Operation
 
 
-class Recurring(msgspec.Struct, frozen=True, kw_only=True):
+class Recurring(Declaration, frozen=True, kw_only=True):
     """An operation over the objects that are new or changed since its last job that did all its work."""
 
-    operation: str
+    operation: Annotated[str, Meta(min_length=1)]
     """Its name: that of a module in the operations' folder."""
     arguments: Mapping[str, str] = {}
-    where: str | None = None
+    where: Annotated[str, Meta(min_length=1)] | None = None
     """Which objects, SQL over the columns of the inventory: ``key LIKE 'incoming/%' AND size > 0``; None for all."""
     schedule: str | None = None
     """When: an expression of EventBridge Scheduler, ``cron(0 6 ? * MON *)``, in UTC, over the newest delivery then.
     None: with each delivery."""
-    most_objects: int
+    most_objects: Annotated[int, Meta(ge=0)]
     """Over so many objects, or dollars by the estimate, its job waits for `brigade jobs confirm`, and tells."""
-    most_dollars: float
+    most_dollars: Annotated[float, Meta(ge=0, le=1e9)]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        takes = schedule_error(self.schedule) if self.schedule is not None else None
+        self._check("schedule", takes is None, takes or "")
 
 
 def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operation]) -> Mapping[str, Recurring]:

@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from brigade.errors import UsageError
+from brigade.headers import check_headers, check_metadata
 from brigade.pipe.compress import SUFFIXES, Kind
+from brigade.s3.settle import TOKEN
 
 _PACKED = {"gzip": "application/gzip", "zstd": "application/zstd"}
 
@@ -30,31 +32,53 @@ def content(key: str, given: str | None, compression: Kind | None) -> dict[str, 
 
 
 def pairs(values: Sequence[str], what: str) -> dict[str, str]:
-    """Read ``name=value`` texts; fails with UsageError, naming ``what`` they are."""
-    found = {}
+    """Return `NAME=VALUE` texts by name.
+
+    Raises:
+        UsageError: A text has another form, or a name is there twice. The message names `what` they are.
+    """
+    found: dict[str, str] = {}
     for each in values:
         name, mark, value = each.partition("=")
         if not (mark and name):
             raise UsageError(f"{what} is NAME=VALUE, not {each!r}")
+        if name in found:
+            raise UsageError(f"{what} {name!r} is given twice: S3 keeps one")
         found[name] = value
     return found
 
 
-def metadata(values: Sequence[str]) -> dict[str, str]:
-    """Read metadata; its headers hold printable ASCII only."""
-    found = pairs(values, "--metadata")
-    for name, value in found.items():
-        if not (name + value).isascii() or not (name + value).isprintable():
-            raise UsageError(f"metadata {name!r} is not printable ASCII, which is all that its header holds")
-    return found
-
-
 def tagging(values: Sequence[str]) -> str:
-    """Read tags as S3 takes them in a header; ten at most."""
+    """Return tags in the form that S3 reads from a header.
+
+    Raises:
+        UsageError: S3 takes no such tags: more than 10, a name over 128 or a value over 256 characters, or a character
+            that is not printable.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Tag.html
+    """
     found = pairs(values, "--tag")
     if len(found) > 10:
         raise UsageError(f"an object has at most 10 tags, not {len(found)}")
+    for name, value in found.items():
+        if len(name) > 128 or len(value) > 256:
+            raise UsageError(f"tag {name!r}: a name has at most 128 characters, a value 256")
+        if not (name + value).isprintable():
+            raise UsageError(f"tag {name!r} has a character that is not printable")
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in found.items())
+
+
+def check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raise UsageError unless headers carry all of it unchanged and S3 keeps it. Nothing is sent before.
+
+    Args:
+        attributes: What an object shall carry, by boto3's names of PutObject's arguments.
+    """
+    metadata = attributes.get("Metadata") or {}
+    check_metadata(metadata)
+    if reserved := next((name for name in metadata if name.lower() == TOKEN), None):
+        raise UsageError(f"metadata {reserved!r} is reserved: pipes know their own writes by it")
+    check_headers({name: value for name, value in attributes.items() if isinstance(value, str)})
 
 
 def moment(text: str) -> datetime:

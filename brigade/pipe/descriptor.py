@@ -38,12 +38,27 @@ def widen(fd: int) -> None:
 
 
 def write_out(fd: int, blocks: Iterable[memoryview | bytes], watches: Iterable[Watch]) -> None:
-    """Write all blocks to ``fd``, past the watches. Fails with BrokenPipeError when nobody reads it any more."""
+    """Write all blocks to stdout, `fd`, past the watches.
+
+    Raises:
+        BrokenPipeError: Nobody reads it any more.
+        BrigadeError: It cannot be written: it is closed, its disk is full. No block is asked for if it is closed.
+    """
     watches = list(watches)
     widen(fd)
+    _write(fd, memoryview(b""))
     for block in blocks:
         rest = memoryview(block)
         for watch in watches:
             watch.update(rest)
         while len(rest):
-            rest = rest[os.write(fd, rest) :]
+            rest = rest[_write(fd, rest) :]
+
+
+def _write(fd: int, block: memoryview) -> int:
+    try:
+        return os.write(fd, block)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BrigadeError(f"stdout: {error.strerror}") from error

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -49,11 +50,16 @@ def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Wat
     begun = time.monotonic()
     ledger = Ledger(job, State(job.client, bucket), f"{prefix}{name}.json")
     if ledger.published():
-        ledger.forget()
+        with suppress(ConditionLost):
+            ledger.forget()
         raise ConditionLost(f"{job.location} was published by the earlier run of {name!r} already; nothing was read")
     check_first(job.keyed, job.location, job.condition)
     file, expectation = feed(job, lambda: Resumed(job, ledger), watches)
-    ledger.forget()
+    left = ledger.left
+    with suppress(ConditionLost):  # another run has begun under the name: its state stays, and what it uploads
+        ledger.forget()
+        if left and not file.parts:  # less than a part needed no upload, but the earlier run had opened one
+            Upload(job.client, left.bucket, left.key, left.upload, left.token).abort()
     return sent(job, file, expectation, begun)
 
 
@@ -109,10 +115,23 @@ class Ledger:
                 self._store(self._entry.value)
 
     def forget(self) -> None:
-        """Delete the state."""
+        """Delete the state.
+
+        Raises:
+            ConditionLost: Another run of the same name has written it meanwhile. Its state stays.
+        """
         if self._entry:
-            self._state.delete(self._key)
+            self._state.delete(self._key, self._entry.version)
         self._entry = None
+
+    def check_end(self, parts: int) -> None:
+        """Raise InvalidData if the earlier run sent more than `parts` parts: this stream is another one, or was cut."""
+        longest = max(self.left.parts, default=0) if self.left else 0
+        if longest > parts:
+            raise InvalidData(
+                f"the stream is shorter than in the earlier run, which sent {longest} parts: the producer does not "
+                "repeat itself; start anew under another --resume name"
+            )
 
     def _store(self, left: Left) -> None:
         condition: Condition = Matches(self._entry.version) if self._entry else Absent()
@@ -144,6 +163,11 @@ class Resumed(Writer):
             token=ledger.left.token if ledger.left else new_token(),
         )
         self._job, self._ledger, self._memory_asked = job, ledger, memory
+
+    def _publish(self) -> Written:
+        if self._upload is None:
+            self._ledger.check_end(0)
+        return super()._publish()
 
     def open(self) -> "Kept":
         """Take up the upload that was left, if S3 still has it, else open one and remember it."""
@@ -194,7 +218,8 @@ class Kept:
         return part
 
     def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
-        """Publish the parts."""
+        """Publish the parts; InvalidData if the stream is shorter than it was."""
+        self._ledger.check_end(len(parts))
         self._ledger.save()
         return self._upload.complete(parts, condition)
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from brigade.errors import NotFound
+from brigade.s3.list import following_page, open_uploads
 from brigade.s3.location import Location
-from brigade.s3.refusal import refused
-from brigade.s3.upload import Upload
+from brigade.s3.refusal import complete, refused
 
 DOLLARS_A_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
 _GB = 2**30
@@ -35,43 +36,44 @@ class Unfinished:
 
 
 def unfinished(client: Any, bucket: str, prefix: str = "", *, older_than: float = 0.0) -> Iterator[Unfinished]:
-    """Give every unfinished upload whose key starts so, begun more than ``older_than`` seconds ago, in order of keys.
+    """Iterate over the unfinished uploads of keys that start with `prefix`, in the server's order.
 
     Memory: a page of 1,000.
+
+    Args:
+        older_than: Only those begun at least so many seconds ago.
     """
-    marker: dict[str, str] = {}
-    while True:
-        with refused("list the uploads of", bucket, prefix):
-            page = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix, **marker)
-        for each in page.get("Uploads", []):
-            found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
-            if found.age >= older_than:
-                yield Unfinished(found.location, found.id, found.begun, *_held(client, found))
-        if not page.get("IsTruncated"):
-            return
-        marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+    for each in open_uploads(client, bucket, prefix):
+        found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
+        if found.age >= older_than:
+            yield Unfinished(found.location, found.id, found.begun, *_held(client, found))
 
 
-def abort(client: Any, upload: Unfinished) -> None:
-    """Drop the upload and its parts; one that has ended meanwhile is no error."""
-    Upload(client, *upload.location, upload.id, "").abort()
+def abort(client: Any, upload: Unfinished) -> bool:
+    """Delete the upload and its parts. Return False if S3 no longer has it: it was completed or aborted meanwhile."""
+    bucket, key = upload.location
+    try:
+        with refused("abort the upload of", bucket, key):
+            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.id)
+    except NotFound:
+        return False
+    return True
 
 
 def _held(client: Any, upload: Unfinished) -> tuple[int, int]:
     """Count the parts and bytes of an upload; one that has ended meanwhile holds none."""
-    from brigade.errors import NotFound
-
     bucket, key = upload.location
-    parts = total = 0
-    marker: dict[str, Any] = {}
+    act, parts, total = "list the parts of", 0, 0
+    arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload.id}
     while True:
         try:
-            with refused("list the parts of", bucket, key):
-                page = client.list_parts(Bucket=bucket, Key=key, UploadId=upload.id, **marker)
+            with refused(act, bucket, key), complete(act, bucket, key):
+                page = client.list_parts(**arguments)
+                sizes = [part["Size"] for part in page.get("Parts", [])]
+                following = following_page(page, arguments, PartNumberMarker="NextPartNumberMarker")
         except NotFound:
             return 0, 0
-        parts += len(page.get("Parts", []))
-        total += sum(part["Size"] for part in page.get("Parts", []))
-        if not page.get("IsTruncated"):
+        parts, total = parts + len(sizes), total + sum(sizes)
+        if following is None:
             return parts, total
-        marker = {"PartNumberMarker": int(page["NextPartNumberMarker"])}
+        arguments |= following

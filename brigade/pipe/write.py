@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
-from brigade.pipe.attributes import Keyed
+from brigade.pipe.attributes import Keyed, check_attributes
 from brigade.pipe.compress import BLOCK, Kind, compressor
 from brigade.pipe.descriptor import Watch, fill_from, widen
 from brigade.pipe.expectation import Expectation
@@ -48,6 +48,7 @@ def open_write(client: Writes, uri: str, **options: Any) -> Iterator[Writer]:
     that it has other bytes, BrigadeError when not allowed. Blocks of any size; of no object more than 46 TiB.
     """
     location = Location.parse(uri)
+    check_attributes(options.get("attributes") or {})
     with writer(client, location, **options) as file:
         yield file
     prove(client, location, file)
@@ -78,6 +79,9 @@ class Job:
     memory: int = MEMORY
     threads: int = THREADS
     throttle: float | None = None
+
+    def __post_init__(self) -> None:
+        check_attributes(self.attributes)
 
     @property
     def keyed(self) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 from brigade.s3.head import Found
 from brigade.s3.list import Listed
 from brigade.s3.location import Location
-from brigade.s3.refusal import refused
+from brigade.s3.refusal import complete, field, refused
 from brigade.s3.upload import Part, Upload
 
 
@@ -19,7 +19,8 @@ def copy_part(
     No byte comes here. Fails with BrigadeError when the source has changed
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
     """
-    with refused("copy into the upload of", upload.bucket, upload.key):
+    act, whole = "copy into the upload of", (upload.bucket, upload.key)
+    with refused(act, *whole), complete(act, *whole):
         client: Any = upload.client  # most who upload do not copy: the call is not in the protocol
         answer = client.upload_part_copy(
             Bucket=upload.bucket,
@@ -30,5 +31,5 @@ def copy_part(
             CopySourceIfMatch=found.etag,
             **({"CopySourceRange": f"bytes={span[0]}-{span[1] - 1}"} if span else {}),
         )["CopyPartResult"]
-    size = span[1] - span[0] if span else found.size
-    return Part(number, answer["ETag"], size, answer.get(upload.checksum.field, ""))
+        size = span[1] - span[0] if span else found.size
+        return Part(number, field(answer, "ETag"), size, answer.get(upload.checksum.field, ""))

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+<<<<<<< HEAD
 from brigade.errors import ConditionLost, RetryLater
+=======
+from brigade.errors import RetryLater
+from brigade.headers import check_metadata
+>>>>>>> main
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Condition, headers
 from brigade.s3.head import Heads
@@ -38,11 +43,14 @@ def put(
     Arguments: ``metadata`` as text of ASCII; ``token``, the mark of this write in the metadata, one of
     ``settle.new_token``: given when the same write may have been sent before, by a run that was killed; ``attributes``,
     what else the object shall carry, by boto3's names of PutObject's arguments (``StorageClass``, ``Tagging`` …).
+    Metadata that a header cannot carry is a UsageError, before anything is sent.
 
     Fails with ConditionLost when another write won, RetryLater when S3 does not take it now (nothing was written as far
     as a look can tell), NotFound without the bucket, BrigadeError when not allowed.
     """
     token = token or new_token()
+    marked = {**(metadata or {}), TOKEN: token}
+    check_metadata(marked)
     proof = checksum.of(body)
     certain = True
     for attempt in range(TRIES):
@@ -52,21 +60,23 @@ def put(
                 Key=key,
                 Body=body,
                 ContentType=content_type,
-                Metadata={**(metadata or {}), TOKEN: token},
+                Metadata=marked,
                 **{checksum.field: proof},
                 **(attributes or {}),
                 **headers(condition),
             )
-            return Written(answer["ETag"], answer.get("VersionId"), answer.get(checksum.field))
+            if answer.get("ETag"):
+                return Written(answer["ETag"], answer.get("VersionId"), answer.get(checksum.field))
+            certain = False
         except failures() as error:
             if not unclear(error, condition):
                 raise refusal(error, "write", bucket, key) from error
             certain = certain and refused_once(error)
-            try:
-                if written := settle(client, bucket, key, token, condition):
-                    return written
-            except ConditionLost as lost:
-                lost.certain = certain
-                raise
-            pause(attempt)
+        try:
+            if written := settle(client, bucket, key, token, condition):
+                return written
+        except ConditionLost as lost:
+            lost.certain = certain
+            raise
+        pause(attempt)
     raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")

@@ -8,6 +8,8 @@ from urllib3.exceptions import HTTPError
 
 from brigade.errors import ConditionLost, RetryLater
 from brigade.s3.get import Gets
+from brigade.s3.location import Location
+from brigade.s3.range import check_answer
 from brigade.s3.refusal import code, complete, failures, refusal
 from brigade.s3.settle import TRIES, pause
 
@@ -28,7 +30,8 @@ def stream(
     came, under ``If-Match``, so blocks of two versions are never mixed. Memory: one block.
 
     Fails with NotFound, with ConditionLost when the object is not (or no longer) ``if_match``, with RetryLater when it
-    broke several times without a byte of progress, with BrigadeError when not allowed.
+    broke several times without a byte of progress, with InvalidData when the server does not support the ranges that
+    going on takes, with BrigadeError when not allowed.
     """
     position, etag, broken = 0, if_match, 0
     while True:
@@ -64,8 +67,10 @@ def _open(client: Gets, bucket: str, key: str, version_id: str | None, etag: str
     if position:
         arguments["Range"] = f"bytes={position}-"
     try:
-        return client.get_object(**arguments)
+        answer = client.get_object(**arguments)
     except failures() as error:
         if code(error) in {"PreconditionFailed", "412"}:
             raise ConditionLost(f"s3://{bucket}/{key} is not the version with ETag {etag} (any more)") from error
         raise refusal(error, "read", bucket, key) from error
+    check_answer(answer, Location(bucket, key), etag, position)
+    return answer

@@ -1,8 +1,9 @@
 """What S3 refused, as one of our errors: what was tried, on which object, why not, and what to do."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from brigade.errors import BrigadeError, NotFound, RetryLater
 
@@ -14,7 +15,13 @@ def failures() -> tuple[type[Exception], ...]:
     return (ClientError, BotoCoreError, *_unreadable())
 
 
-_ABSENT = {"404", "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "InvalidPart"}
+_ABSENT = {"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound", "InvalidPart"}
+_ADVICE = {
+    "InvalidAccessKeyId": "S3 does not know the access key id",
+    "InvalidObjectState": "it is archived: restore it first (aws s3api restore-object)",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong: set it",
+    "SignatureDoesNotMatch": "the secret access key is not the one of the access key id",
+}
 _LATER = {"SlowDown", "RequestTimeout", "ThrottlingException", "Throttling", "RequestLimitExceeded", "500", "503"}
 
 
@@ -35,7 +42,13 @@ def status(error: Exception) -> int:
 
 
 def absent(error: Exception) -> bool:
-    """Say whether S3 answered that there is no such thing."""
+    """Return whether S3 answered that there is no such thing.
+
+    S3 says by name what there is not, but in the answer to HEAD, which has no body. Any other bare 404 is a page of
+    something else, of a proxy or a wrong endpoint, which does not know the object.
+    """
+    if code(error) == "404":
+        return str(getattr(error, "operation_name", "")).startswith("Head")
     return code(error) in _ABSENT
 
 
@@ -62,6 +75,12 @@ def refusal(error: Exception, act: str, bucket: str, key: str = "") -> BrigadeEr
             "InvalidPart": "S3 does not have the parts that were sent: another run replaced one",
         }
         return NotFound(f"cannot {act} {where}: {what.get(code(error), 'there is no such object')}")
+    if advice := _ADVICE.get(code(error)):
+        return BrigadeError(f"cannot {act} {where} ({code(error)}): {advice}")
+    if status(error) == 413:
+        return BrigadeError(
+            f"cannot {act} {where}: a server in front of S3 takes no request so large (413); raise its limit"
+        )
     if status(error) in {401, 403}:
         return BrigadeError(
             f"not allowed to {act} {where} ({code(error)}): check the credentials and what their policy grants"
@@ -82,7 +101,7 @@ def refused(act: str, bucket: str, key: str = "") -> Iterator[None]:
 
 @contextmanager
 def complete(act: str, bucket: str, key: str) -> Iterator[None]:
-    """Turn an answer that lacks what each of S3's has into RetryLater: something between cut it, or made it up."""
+    """Raise RetryLater for an answer that lacks what each of S3's has: something between cut it, or made it up."""
     try:
         yield
     except KeyError as lacking:
@@ -90,6 +109,17 @@ def complete(act: str, bucket: str, key: str) -> Iterator[None]:
         raise RetryLater(
             f"cannot {act} s3://{bucket}/{key} now: the answer lacks {field}; try again later"
         ) from lacking
+
+
+def field(answer: Mapping[str, Any], name: str) -> Any:
+    """Return what each of S3's answers has. Use it inside of `complete`.
+
+    Raises:
+        KeyError: The answer lacks it, or it is empty: an empty upload id or token would ask for something else.
+    """
+    if answer.get(name) in {None, ""}:
+        raise KeyError(name)
+    return answer[name]
 
 
 def _unreadable() -> tuple[type[Exception], ...]:

@@ -6,6 +6,7 @@ gathers 5 GiB of such pieces into an object of its own first, and copies that in
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,12 +86,13 @@ class Stages:
         return self._upload.complete([*parts[: self._direct], *staged], condition)
 
     def abort(self) -> None:
-        """Drop the upload and the stages that are open."""
-        for index, stage in list(self._stages.items()):
-            stage.upload.abort()
-            if stage.closing:
-                self._delete(index, stage)
-        self._upload.abort()
+        """Abort the upload and the stages that are open: all of them, then raise what failed, if anything did."""
+        with ExitStack() as every:  # runs the last one first, and the others also after one has failed
+            every.callback(self._upload.abort)
+            for index, stage in list(self._stages.items()):
+                if stage.closing:
+                    every.callback(self._delete, index, stage)
+                every.callback(stage.upload.abort)
 
     def _close(self, index: int) -> None:
         stage = self._stages[index]

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 from brigade.errors import BrigadeError, NotFound, RetryLater
+from brigade.headers import check_metadata
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Absent, Condition, headers
 from brigade.s3.head import Heads
-from brigade.s3.refusal import absent, code, failures, refusal, refused
+from brigade.s3.refusal import absent, code, complete, failures, field, refusal, refused
 from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
 
 SMALLEST_PART = 5 * 1024 * 1024
@@ -76,17 +77,19 @@ class Upload(NamedTuple):
     ) -> Self:
         """Open an upload; ``token`` marks the object it makes, ``attributes`` are what it carries, as in ``put``."""
         token = token or new_token()
-        with refused("write", bucket, key):
+        marked = {**(metadata or {}), TOKEN: token}
+        check_metadata(marked)
+        with refused("write", bucket, key), complete("write", bucket, key):
             answer = client.create_multipart_upload(
                 Bucket=bucket,
                 Key=key,
                 ContentType=content_type,
-                Metadata={**(metadata or {}), TOKEN: token},
+                Metadata=marked,
                 ChecksumAlgorithm=checksum.name,
                 **({"ChecksumType": "FULL_OBJECT"} if checksum.full else {}),
                 **(attributes or {}),
             )
-        return cls(client, bucket, key, answer["UploadId"], token, checksum)
+            return cls(client, bucket, key, field(answer, "UploadId"), token, checksum)
 
     def part(self, number: int, body: bytes | bytearray) -> Part:
         """Send part ``number``, from 1 to 10,000; a return says that S3 has it, its checksum compared.
@@ -101,7 +104,8 @@ class Upload(NamedTuple):
                 "give it more memory, so that parts are larger"
             )
         proof = self.checksum.of(body)
-        with refused("write a part of", self.bucket, self.key):
+        act, whole = "write a part of", (self.bucket, self.key)
+        with refused(act, *whole), complete(act, *whole):
             answer = self.client.upload_part(
                 Bucket=self.bucket,
                 Key=self.key,
@@ -110,7 +114,7 @@ class Upload(NamedTuple):
                 Body=body,
                 **{self.checksum.field: proof},
             )
-        return Part(number, answer["ETag"], len(body), proof)
+            return Part(number, field(answer, "ETag"), len(body), proof)
 
     def complete(self, parts: Sequence[Part], condition: Condition = None) -> Written:
         """Publish the parts as one object, whole, under ``condition``; a return says that it is there.
@@ -130,21 +134,24 @@ class Upload(NamedTuple):
                     **self._whole(parts),
                     **headers(condition),
                 )
-                return Written(answer["ETag"], answer.get("VersionId"), answer.get(self.checksum.field))
+                if answer.get("ETag"):
+                    return Written(answer["ETag"], answer.get("VersionId"), answer.get(self.checksum.field))
+                failure: Exception = KeyError("ETag")  # of an answer that something between made up, or cut
             except failures() as error:
                 if not unclear(error, condition) and not absent(error):
                     raise refusal(error, "complete the upload of", self.bucket, self.key) from error
-                if written := settle(self.client, self.bucket, self.key, self.token, condition):
-                    return written
-                if code(error) in {"NoSuchUpload", "NoSuchBucket", "InvalidPart"}:
-                    raise refusal(error, "complete the upload of", self.bucket, self.key) from error
-                if code(error) in {"ConditionalRequestConflict", "409"} and isinstance(condition, Absent):
-                    # S3 asks for a new upload after a 409; this one's parts cannot be published any more.
-                    self.abort()
-                    raise NotFound(
-                        f"S3 dropped the upload of s3://{self.bucket}/{self.key} (409): start again"
-                    ) from error
-                pause(attempt)
+                failure = error
+            if written := settle(self.client, self.bucket, self.key, self.token, condition):
+                return written
+            if code(failure) in {"NoSuchUpload", "NoSuchBucket", "InvalidPart"}:
+                raise refusal(failure, "complete the upload of", self.bucket, self.key) from failure
+            if code(failure) in {"ConditionalRequestConflict", "409"} and isinstance(condition, Absent):
+                # S3 asks for a new upload after a 409; this one's parts cannot be published any more.
+                self.abort()
+                raise NotFound(
+                    f"S3 dropped the upload of s3://{self.bucket}/{self.key} (409): start again"
+                ) from failure
+            pause(attempt)
         raise RetryLater(
             f"not known whether s3://{self.bucket}/{self.key} was published: S3 gave no clear answer; try again later"
         )

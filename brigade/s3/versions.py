@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from brigade.s3.refusal import refused
+from brigade.s3.list import following_page
+from brigade.s3.refusal import complete, refused
 
 
 class ListsVersions(Protocol):
@@ -28,14 +29,21 @@ def versions(client: ListsVersions, bucket: str, key: str) -> Iterator[Version]:
     """Give the versions of just this key, newest first. Memory: a page of 1,000."""
     arguments: dict[str, str] = {"Bucket": bucket, "Prefix": key}
     while True:
-        with refused("list the versions of", bucket, key):
+        with refused("list the versions of", bucket, key), complete("list the versions of", bucket, key):
             page = client.list_object_versions(**arguments)
-        found = [
-            Version(item["VersionId"], item.get("ETag"), item["LastModified"], item.get("Size", 0), item["IsLatest"])
-            for item in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-            if item["Key"] == key
-        ]
+            found = _versions(page, key)
+            following = following_page(
+                page, arguments, KeyMarker="NextKeyMarker", VersionIdMarker="NextVersionIdMarker"
+            )
         yield from sorted(found, key=lambda version: (version.latest, version.modified), reverse=True)
-        if not found or not page.get("IsTruncated"):
+        if not found or following is None:
             return
-        arguments |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+        arguments |= following
+
+
+def _versions(page: Any, key: str) -> list[Version]:
+    return [
+        Version(item["VersionId"], item.get("ETag"), item["LastModified"], item.get("Size", 0), item["IsLatest"])
+        for item in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+        if item["Key"] == key
+    ]

@@ -24,7 +24,7 @@ from brigade.aws import Connection
 from brigade.catalog import table
 from brigade.inventory import athena
 from brigade.inventory.delivery import open_delivery
-from brigade.inventory.summary import SQL, Summary, keep
+from brigade.inventory.summary import SQL, keep, summarize
 from brigade.inventory.table import locate
 from brigade.state import State
 
@@ -37,8 +37,9 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Summarize the delivery whose ``manifest.checksum`` the event names, and answer with the summary.
 
-    Fails as ``open_delivery`` does when the delivery is not whole, and as ``athena.query`` does; Lambda then tries
-    twice more. The same event again gives the same summary.
+    Fails as ``open_delivery`` does when the delivery is not whole, as ``athena.statement`` does when Athena would read
+    another thing than this delivery, as ``athena.query`` does, and as ``summarize`` does when the answer contradicts
+    the manifest. Nothing is kept then, and Lambda tries twice more. The same event again gives the same summary.
     """
     detail = event["detail"]
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
@@ -46,20 +47,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     source, database = delivery.manifest.source_bucket, os.environ["BRIGADE_DATABASE"]
     name = table(None if source == os.environ["BRIGADE_LAKE_BUCKET"] else source)
     _locate(database, name)
-    statement = athena.statement(_client("glue"), database, name, SQL, delivery.partition)
+    statement = athena.statement(_client("glue"), database, name, SQL, [delivery])
     answer = athena.query(_client("athena"), os.environ["BRIGADE_WORKGROUP"], database, statement)
-    rows = list(answer.rows)
-    summary = keep(
-        State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]),
-        Summary(
-            bucket=source,
-            delivery=delivery.uri,
-            taken=delivery.taken.strftime("%Y-%m-%dT%H-%MZ"),
-            objects=sum(objects for _, objects, _ in rows),
-            bytes=sum(int(size) for _, _, size in rows),
-            bytes_by_class={storage_class: int(size) for storage_class, _, size in rows},
-        ),
-    )
+    summary = keep(State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]), summarize(delivery, list(answer.rows)))
     metrics.add_dimension("table", name)  # so that each bucket has an alarm of its own
     for metric, unit, value in (
         ("Delivered", MetricUnit.Count, 1),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import sqlglot
@@ -24,6 +25,7 @@ MACROS = (
     "bitwise_and(a, b) AS a & b",
     "bitwise_or(a, b) AS a | b",
 )
+_NOT_TRINO = (exp.ILike, exp.SimilarTo, exp.Glob, exp.Qualify)  # sqlglot reads them anyway
 _SPECIFIER = re.compile(r"%(?P<flags>[-,0]*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<kind>[sdfxb%])")
 
 
@@ -47,12 +49,27 @@ def parse(text: str) -> exp.Expr:
         Mistake: not SQL, or more than one statement.
     """
     try:
-        found = [statement for statement in sqlglot.parse(text, read="athena") if statement]
+        found = [statement for statement in sqlglot.parse(_with_scale(text), read="athena") if statement]
     except sqlglot.errors.SqlglotError as error:
         raise Mistake(f"SYNTAX_ERROR: {_first_line(error)}") from None
     if len(found) != 1:
         raise Mistake(f"Only one sql statement is allowed. Got: {text}")
     return found[0]
+
+
+def _with_scale(text: str) -> str:
+    """Return the text with ``DECIMAL '0.023'`` as a cast that names its digits, which sqlglot's tree would lose.
+
+    Source: https://trino.io/docs/current/language/types.html#decimal
+    """
+    tokens = sqlglot.tokenize(text, read="athena")
+    for token, literal in reversed(list(pairwise(tokens))):
+        if token.token_type.name == "DECIMAL" and literal.token_type.name == "STRING":
+            whole, _, fraction = literal.text.strip().lstrip("+-").partition(".")
+            digits = max(len(whole.lstrip("0")) + len(fraction), 1)
+            cast = f"CAST('{literal.text}' AS DECIMAL({digits}, {len(fraction)}))"
+            text = text[: token.start] + cast + text[literal.end + 1 :]
+    return text
 
 
 def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
@@ -85,8 +102,22 @@ def bare(condition: exp.Expr) -> exp.Expr:
 
 
 def to_duckdb(statement: exp.Expr) -> str:
-    """Give the statement in DuckDB's SQL; tables lose the name of Glue's catalog."""
-    return statement.transform(_translated).sql(dialect="duckdb")
+    """Return the statement in DuckDB's SQL; tables lose the name of Glue's catalog.
+
+    Raises:
+        Mistake: Athena's engine has no such operator, or DuckDB's text would lose a part of the clause.
+    """
+    for node in statement.walk():
+        if isinstance(node, _NOT_TRINO) or (
+            isinstance(node, exp.Any | exp.All) and not isinstance(node.this, exp.Query)
+        ):
+            raise Mistake(f"SYNTAX_ERROR: mismatched input {node.sql('athena')[:60]!r}")
+        if isinstance(node, exp.LimitOptions) and (node.args.get("with_ties") or node.args.get("percent")):
+            raise Mistake(f"NOT_SUPPORTED: the local AWS runs no FETCH FIRST {node.sql('athena')[:60]}")
+    try:
+        return statement.transform(_translated).sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.errors.UnsupportedError as error:
+        raise Mistake(f"NOT_SUPPORTED: the local AWS does not translate this: {_first_line(error)}") from None
 
 
 def fill(text: str, parameters: Sequence[str]) -> str:

@@ -92,7 +92,9 @@ def _rows(connection: Any, table: Table, paths: Sequence[Path], values: str) -> 
         return f"SELECT {selected}{values} FROM {_csv(storage, paths, len(columns))}"
     kind = athena._data_format({"StorageDescriptor": {**storage, "InputFormat": ""}})
     if kind == "orc":
-        paths = [_as_parquet(path) for path in paths]
+        given = (storage.get("SerdeInfo") or {}).get("Parameters") or {}
+        by_place = str(given.get("orc.column.index.access", "true")).lower() == "true"
+        paths = [_as_parquet(path, [column["Name"] for column in columns] if by_place else []) for path in paths]
     if kind in ("orc", "parquet"):
         source = f"read_parquet({_list(paths)}, union_by_name = true)"
         held = {row[0].lower(): row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
@@ -145,12 +147,24 @@ def _from_typed(column: Mapping[str, str], held: str | None) -> str:
     return f"CAST({name} AS {kind}) AS {name}"
 
 
-def _as_parquet(path: Path) -> Path:
-    """DuckDB reads no ORC: the same rows as Parquet."""
+def _as_parquet(path: Path, names: Sequence[str]) -> Path:
+    """Return the path of the same rows as Parquet, since DuckDB reads no ORC.
+
+    Args:
+        names: The columns of the table, which name those of the file by their place. Athena reads ORC so, unless
+            ``orc.column.index.access`` is false; then it is empty, and the names of the file hold.
+
+    Source: https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html (ORC read by index)
+    """
     from pyarrow import orc, parquet
 
+    table = orc.read_table(io.BytesIO(path.read_bytes()))
+    if names:
+        # A column of the file beyond the table's is not read, one of the table beyond the file's is null.
+        width = min(len(names), table.num_columns)
+        table = table.select(range(width)).rename_columns(list(names[:width]))
     converted = path.with_suffix(".parquet")
-    parquet.write_table(orc.read_table(io.BytesIO(path.read_bytes())), converted)
+    parquet.write_table(table, converted)
     return converted
 
 

@@ -29,8 +29,14 @@ class JobRole(iam.Role):
         reports: s3.IBucket,
         key: kms.IKey | None,
         functions: Sequence[lambda_.IFunction],
+        existing: Sequence[str] = (),
     ) -> None:
-        """Arguments: ``deliveries``, the prefix of those in ``reports``, which S3 reads where one is the manifest."""
+        """Create the role.
+
+        Args:
+            deliveries: The prefix of the deliveries in `reports`, which S3 reads where one is the manifest.
+            existing: The names of the buckets beside the lake whose objects S3 may list for a job.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -44,7 +50,8 @@ class JobRole(iam.Role):
         allow_objects(self, reports, ["manifests/*", f"{deliveries}/*"], "s3:GetObject")
         # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
         allow_objects(self, reports, ["jobs/*", "manifests/*"], "s3:PutObject")
-        allow(self, ["s3:PutInventoryConfiguration"], [arn(lake)])
+        beside = [f"arn:{Stack.of(scope).partition}:s3:::{name}" for name in existing]
+        allow(self, ["s3:PutInventoryConfiguration"], [arn(lake), *beside])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
         if functions:
             allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

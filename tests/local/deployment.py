@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ class Deployment:
         assert done.returncode == exits, f"brigade {arguments} exited {done.returncode}: {done.stderr}{done.stdout}"
         documents = [json.loads(line) for line in done.stdout.split("\n") if line]
         return documents[0] if len(documents) == 1 else documents
+
+    def dated(self, source: str, folder: Path) -> "Deployment":
+        """The same, whose command finds in `folder` declarations in which the request of `source` has the date."""
+        shutil.copytree(REPOSITORY / "lambdas", folder / "lambdas")
+        file = folder / "lambdas" / "ingest" / "sources" / f"{source}.py"
+        declared = file.read_text()
+        file.write_text(declared.replace("parameters={", 'parameters={"_day": "{date}", '))
+        assert file.read_text() != declared
+        return replace(self, environment={**self.environment, "PYTHONPATH": str(folder)})
 
     def name(self, what: str) -> str:
         """The name that the stacks give: ``ingest-demo`` is ``brigade-dev-ingest-demo``."""

@@ -63,8 +63,8 @@ class Lake:
         return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
 
     def asked_athena(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        partition = latest(self.client("s3"), *self.place).partition
-        statement = athena.statement(self.client("glue"), self.database, "inventory", sql, partition)
+        newest = latest(self.client("s3"), *self.place)
+        statement = athena.statement(self.client("glue"), self.database, "inventory", sql, [newest])
         answer = athena.query(self.client("athena"), self.database, self.database, statement)
         return answer.columns, list(answer.rows)
 

@@ -34,7 +34,8 @@ PARTED = f'''"""The same orders, in four ranges."""
 from brigade.ingest.table import TableSource
 
 SOURCE = TableSource(
-    secret="{SECRET}", table="shop.orders", key=("id",), partitions=4, page_bytes=65536, schedule="cron(30 2 * * ? *)"
+    secret="{SECRET}", query="SELECT * FROM shop.orders WHERE '{{date}}'::date > '2026-01-01'", key=("id",),
+    partitions=4, page_bytes=65536, schedule="cron(30 2 * * ? *)",
 )
 '''
 SIGNED = '''"""An API that asks who reads it, by a secret of either store."""
@@ -169,14 +170,16 @@ def test_a_table_in_partitions_is_whole_when_its_state_machine_ends(shop: Shop) 
     admin = replace(shop, environment={**shop.emulator.environment("root"), "PYTHONPATH": str(shop.root)})
     ran = admin.brigade("ingest", "run", "parted", "--date", "2026-11-19")
     assert (ran.returncode, json.loads(ran.stdout)["records"]) == (0, COUNT), ran.stderr
-    reset = admin.brigade("ingest", "reset", "parted", "--date", "2026-11-19")
+    reset = admin.brigade("ingest", "reset", "parted", "--date", "2026-11-19", "--yes")
     forgotten = [json.loads(line) for line in reset.stdout.splitlines()]
     assert [(each["partition"], each["forgotten"]) for each in forgotten] == [(str(k), None) for k in (1, 2, 3, 4)]
     refused = admin.brigade("ingest", "run", "parted", "--date", "2026-11-19", "--replace", "--yes")
     assert "which are not replaced" in refused.stderr
-    spanned = shop.brigade("ingest", "backfill", "parted", "--from", "2026-11-20", "--to", "2026-11-21")
+    spanned = shop.brigade("ingest", "backfill", "parted", "--from", "2026-11-20", "--to", "2026-11-21", "--yes")
     assert spanned.returncode == 0, spanned.stderr
     assert spanned.stdout.count(f'"records": {COUNT}') + spanned.stdout.count(f'"records":{COUNT}') == 1
+    undated = shop.brigade("ingest", "backfill", "orders", "--from", "2026-11-20", "--to", "2026-11-21")
+    assert (undated.returncode, "orders asks the same whatever the date" in undated.stderr) == (2, True)
 
 
 def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: Shop) -> None:

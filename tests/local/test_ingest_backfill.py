@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tests.local.deployment import Deployment
@@ -14,7 +15,16 @@ def executions(states: Any, machine: str) -> set[str]:
     return {each["executionArn"] for each in states.list_executions(stateMachineArn=machine)["executions"]}
 
 
-def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -> None:
+def test_a_source_that_asks_the_same_for_every_date_is_not_backfilled(deployed: Deployment) -> None:
+    states, machine = deployed.emulator.root("stepfunctions"), deployed.outputs["IngestDemo"]
+    before = executions(states, machine)
+    done = deployed.run("ingest", "backfill", "demo", "--from", "2019-03-01", "--to", "2019-03-06")
+    assert done.returncode == 2
+    assert "demo asks the same whatever the date" in done.stderr
+    assert executions(states, machine) == before
+
+
+def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment, tmp_path: Path) -> None:
     states, machine = deployed.emulator.root("stepfunctions"), deployed.outputs["IngestDemo"]
     span = ("--from", "2019-03-01", "--to", "2019-03-06")
     asking, most, lock, served, both = 0, 0, threading.Lock(), 0, threading.Barrier(2)
@@ -34,7 +44,8 @@ def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -
     with serving(answer) as api:
         deployed.serve("demo", api.url)
         before = executions(states, machine)
-        done = deployed.run("--json", "ingest", "backfill", "demo", *span, "--concurrency", "2")
+        dated = deployed.dated("demo", tmp_path)
+        done = dated.run("--json", "ingest", "backfill", "demo", *span, "--concurrency", "2", "--yes")
         (execution,) = executions(states, machine) - before
         assert done.returncode == 1
         assert "1 of 6 dates failed" in done.stderr
@@ -42,7 +53,7 @@ def test_a_span_is_one_execution_of_which_one_date_fails(deployed: Deployment) -
         assert done.stdout.count('"failure":"InvalidData"') + done.stdout.count('"failure": "InvalidData"') == 1
         assert most == 2
         both.abort()  # the last date is asked for alone
-        again = deployed.ask("ingest", "backfill", "demo", *span)
+        again = dated.ask("ingest", "backfill", "demo", *span, "--yes")
     assert [each["outcome"] for each in again].count("skipped") == 5
     assert [each["outcome"] for each in again].count("published") == 1
     assert states.list_map_runs(executionArn=execution)["mapRuns"], "no map is to be seen"

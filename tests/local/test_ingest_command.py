@@ -181,7 +181,7 @@ def test_an_api_that_refuses_publishes_nothing_and_there_is_nothing_to_reset(pla
     assert ended.returncode == 1
     assert b"/moved/data/airports.json?_shape=objects&_size=500: status 404: " in ended.stderr
     assert place.keys(place.lake) == place.keys(place.state) == []
-    assert json.loads(place.brigade("reset", "demo", "--date", DATE).stdout)["forgotten"] is None
+    assert json.loads(place.brigade("reset", "demo", "--date", DATE, "--yes").stdout)["forgotten"] is None
 
 
 EVENTS = """
@@ -219,6 +219,38 @@ def test_of_two_dates_of_an_incremental_source_at_once_the_second_exits_3(place:
         third = place.brigade("run", "events", "--date", DATE)
         assert json.loads(third.stdout)["records"] == 1
         assert [query.get("from") for query in server.queries] == [None, "5"]
+
+
+def test_check_dry_run_and_stdout_ask_what_a_run_would_ask_and_store_nothing(place: Place, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "lambdas", tmp_path / "lambdas")
+    (tmp_path / "lambdas/ingest/sources/events.py").write_text(EVENTS)
+
+    def answer(_: int, query: dict[str, str]) -> Answer:
+        return page([{"n": each} for each in range(int(query.get("from", "1")), 5)], None)
+
+    with serving_pages(answer) as server:
+        place.environment |= {"BRIGADE_BASE_URL": server.url, "PYTHONPATH": str(tmp_path)}
+        assert place.brigade("run", "events", "--date", "2026-11-21").returncode == 0
+        kept = place.keys(place.state)
+        for command in (("check",), ("run", "--date", DATE, "--dry-run"), ("run", "--date", DATE, "--to", "-")):
+            done = place.brigade(command[0], "events", *command[1:])
+            assert done.returncode == 0, done.stderr
+        assert [query.get("from") for query in server.queries] == [None, "4", "4", "4"]
+        assert place.keys(place.state) == kept
+
+
+def test_a_broken_declaration_stops_only_its_own_source(place: Place, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "lambdas", tmp_path / "lambdas")
+    (tmp_path / "lambdas/ingest/sources/broken.py").write_text(EVENTS.replace("rate(1 day)", "rate(1 days)"))
+    place.environment["PYTHONPATH"] = str(tmp_path)
+    listed = place.brigade("list")
+    found = {each["source"]: each["broken"] for each in map(json.loads, listed.stdout.splitlines())}
+    assert (listed.returncode, found["demo"]) == (0, None)
+    assert found["broken"].startswith("lambdas.ingest.sources.broken: Source.schedule is 'rate(1 days)'; it takes ")
+    assert place.brigade("check", "demo").returncode == 0
+    check = place.brigade("check", "broken")
+    assert (check.returncode, check.stderr.count(b"\n")) == (2, 1)
+    assert b"Source.schedule is 'rate(1 days)'" in check.stderr
 
 
 HANDLE = """

@@ -154,7 +154,7 @@ def test_an_answer_may_say_where_the_next_run_begins(dates: Dates) -> None:
     with serving(answer) as server:
         dates.run(server, "2026-11-02")
         dates.run(server, "2026-11-03")
-        with pytest.raises(InvalidData, match="no answer had a value at meta"):
+        with pytest.raises(InvalidData, match=r"no page had 'meta\.sync'"):
             dates.run(server, "2026-11-04")
         assert [query.get("from") for query in server.queries] == [None, None, "token 1", "token 3"]
         assert dates.receipt("2026-11-03").newest == "token 3"

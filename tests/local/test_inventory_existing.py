@@ -113,7 +113,11 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
     assert json.loads(here.stdout) == {"key": "old/a b+c", "size": 5}
     assert lake.run("--json", "inventory", "sql", sql, "--bucket", bucket, "--engine", "athena").stdout == here.stdout
-    partition = latest(s3, lake.reports, "inventory", bucket, "all").partition
+    newest = latest(s3, lake.reports, "inventory", bucket, "all")
+    # Its address is enough: the table is that of the delivery's bucket, not the lake's.
+    by_address = lake.run("--json", "inventory", "sql", sql, "--delivery", newest.uri, "--engine", "athena")
+    assert by_address.stdout == here.stdout
+    partition = newest.partition
     viewed = f"SELECT key, size FROM typed_{named} WHERE dt = '{partition}'"
     answer = athena.query(lake.client("athena"), lake.database, lake.database, viewed)
     assert list(answer.rows) == [("old/a b+c", 5)]

@@ -30,17 +30,19 @@ def test_athena_answers_what_duckdb_answers(lake: Lake, sql: str) -> None:
 
 
 def test_athena_says_its_own_reason(lake: Lake) -> None:
-    statement = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT nothing FROM inventory", None)
+    newest = latest(lake.client("s3"), *lake.place)
+    sql = "SELECT nothing FROM inventory"
+    statement = athena.statement(lake.client("glue"), lake.database, "inventory", sql, [newest])
     with pytest.raises(BrigadeError, match=r"ended FAILED on Athena: .*nothing"):
         athena.query(lake.client("athena"), lake.database, lake.database, statement)
     with pytest.raises(NotFound, match="there is no table"):
-        athena.statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", None)
+        athena.statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", [newest])
 
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_who_waits_for_athena_is_told_how_far_it_is(lake: Lake) -> None:
-    partition = latest(lake.client("s3"), *lake.place).partition
-    sql = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT key FROM inventory", partition)
+    newest = latest(lake.client("s3"), *lake.place)
+    sql = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT key FROM inventory", [newest])
     told: list[tuple[str, int]] = []
     answer = athena.query(lake.client("athena"), lake.database, lake.database, sql, lambda *looked: told.append(looked))
     assert answer.scanned > 0
@@ -70,13 +72,46 @@ def test_the_command_asks_both_engines(lake: Lake) -> None:
     there = lake.run("--json", "inventory", "sql", sql, "--engine", "athena")
     assert here.stdout == there.stdout
     assert json.loads(here.stdout.splitlines()[0])["key"] == "//leading//../dots"
-    assert b"it reads the delivery dt = '20" in there.stderr
+    assert b"Athena reads the delivery dt = '20" in there.stderr
     assert b"bytes for about $0.00005" in there.stderr
     partition = latest(lake.client("s3"), *lake.place).partition
     dated = sql.replace("WHERE", f"WHERE dt = '{partition}' AND")
     pinned = lake.run("--json", "inventory", "sql", dated, "--engine", "athena")
     assert pinned.stdout == here.stdout
-    assert b"names no dt" not in pinned.stderr
+    assert b"The query names dt: Athena reads 1 of 1 deliveries." in pinned.stderr
+
+
+@pytest.mark.parametrize("lake", ["CSV"], indirect=True)
+@pytest.mark.parametrize(
+    ("stamp", "said"),
+    [("2199-11-23T21-32Z", "the table has whole hours from"), ("2026-10-01T01-00Z", "the table begins at")],
+)
+def test_a_delivery_that_the_projection_leaves_out_is_refused_not_empty(lake: Lake, stamp: str, said: str) -> None:
+    s3, newest = lake.client("s3"), latest(lake.client("s3"), *lake.place)
+    folder = f"inventory/{lake.lake}/all"
+    copied = {
+        f"{folder}/{newest.uri.split('/')[-2]}/{name}": f"{folder}/{stamp}/{name}"
+        for name in ("manifest.json", "manifest.checksum")
+    }
+    dt = stamp.replace("T", "-").removesuffix("Z")
+    copied[f"{folder}/hive/dt={newest.partition}/symlink.txt"] = f"{folder}/hive/dt={dt}/symlink.txt"
+    for source, target in copied.items():
+        s3.copy_object(Bucket=lake.reports, Key=target, CopySource={"Bucket": lake.reports, "Key": source})
+    try:
+        uri = f"s3://{lake.reports}/{folder}/{stamp}/manifest.json"
+        sql = ["inventory", "sql", "SELECT count(*) AS n FROM inventory"]
+        assert json.loads(lake.run("--json", *sql, "--delivery", uri).stdout)["n"] > 0
+        by_name = ["inventory", "sql", f"SELECT count(*) AS n FROM inventory WHERE dt = '{dt}'"]
+        for asked in ([*sql, "--delivery", uri], by_name):
+            refused = lake.run(*asked, "--engine", "athena", check=False)
+            assert (refused.returncode, refused.stdout) == (2, b"")
+            assert said in refused.stderr.decode()
+        mistyped = ["inventory", "sql", "SELECT count(*) AS n FROM inventory WHERE dt = '2026-11-2'"]
+        none = lake.run(*mistyped, "--engine", "athena", check=False)
+        assert (none.returncode, b"no delivery that there is" in none.stderr) == (1, True)
+    finally:
+        for target in copied.values():
+            s3.delete_object(Bucket=lake.reports, Key=target)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)

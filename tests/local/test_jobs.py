@@ -10,8 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
+from brigade.jobs.control import Control
+from brigade.jobs.row import Row
+from brigade.jobs.submit import submit
 from tests.local.deployment import BRIGADE, Deployment
-from tests.local.jobs import finished, put_manifest, reported
+from tests.local.jobs import finished, plan_of, put_manifest, reported
 
 KEYS = [
     "plain.txt",
@@ -123,9 +126,15 @@ def test_a_manifest_with_versions_reads_those_versions(deployed: Deployment, fol
 
 
 def test_an_operation_reaches_what_it_declares_and_nothing_else(deployed: Deployment, folder: str) -> None:
-    job = finished(deployed, "thumbnail", "--keys", "-", given=folder + "plain.txt\n", exits=1)
-    (row,) = reported(deployed, job).values()
-    assert row["message"].startswith("AccessDenied: ")
+    refused = deployed.run("jobs", "submit", "thumbnail", "--keys", "-", "--yes", given=folder + "plain.txt\n")
+    assert (refused.returncode, "it reads photographs/*" in refused.stderr) == (2, True)
+    plan = plan_of(deployed, operation="thumbnail", function_arn=deployed.outputs["OperationThumbnail"])
+    control = Control(deployed.emulator.operator("s3control"), "0" * 12)
+    row = Row(plan.bucket, quote(folder + "plain.txt"))
+    job = submit(control, deployed.emulator.operator("s3"), plan, [row], lambda _: None).id
+    assert deployed.run("jobs", "watch", job).returncode == 1
+    (task,) = reported(deployed, job).values()
+    assert task["message"].startswith("AccessDenied: ")
 
 
 def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder: str) -> None:
@@ -133,7 +142,10 @@ def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder
     first, second = suspended(deployed, content), suspended(deployed, content)
     assert "brigade jobs confirm" in deployed.run("jobs", "show", first).stdout
     assert deployed.ask("jobs", "priority", first, "77") == {"id": first, "priority": 77}
-    assert deployed.run("jobs", "confirm", first).returncode == 0
+    unasked = deployed.run("jobs", "confirm", first)
+    assert (unasked.returncode, "on 1 objects" in unasked.stderr, "add --yes" in unasked.stderr) == (2, True, True)
+    assert deployed.ask("jobs", "show", first)["status"] == "Suspended"
+    assert deployed.run("jobs", "confirm", first, "--yes").returncode == 0
     assert deployed.run("jobs", "watch", first).returncode == 0
     assert deployed.ask("jobs", "show", first)["priority"] == 77
     assert deployed.run("jobs", "cancel", second).returncode == 0
@@ -149,19 +161,21 @@ def test_a_job_that_waits_is_confirmed_or_cancelled(deployed: Deployment, folder
 
 
 def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Deployment, folder: str) -> None:
-    """Nothing passes through this machine; what is declined is cancelled."""
+    """Nothing passes through this machine; without an answer no job is made."""
     chosen = ("verify", "--prefix", folder, "--suffix", ".txt", "--larger-than", "0", "--created-after", "2020-01-01")
+    before = deployed.run("jobs", "list").stdout
     declined = deployed.run("jobs", "submit", *chosen)
     assert (declined.returncode, "add --yes" in declined.stderr) == (2, True)
-    newest = deployed.ask("jobs", "list")
-    newest = newest if isinstance(newest, dict) else newest[0]
-    assert newest["status"] in {"Cancelling", "Cancelled"}
+    assert deployed.run("jobs", "list").stdout.count("\n") == before.count("\n")
     job = deployed.ask("jobs", "submit", *chosen, "--yes")
     assert job["objects"] >= sum(key.endswith(".txt") for key in KEYS)
     assert deployed.run("jobs", "watch", job["id"]).returncode in {0, 1}
     assert {folder + key for key in KEYS if key.endswith(".txt")} <= set(reported(deployed, job["id"]))
-    both = deployed.run("jobs", "submit", *chosen, "--where", "1=1")
-    assert (both.returncode, "no other way" in both.stderr) == (2, True)
+    for other in (("--where", "1=1"), ("--engine", "athena"), ("--engine", "duckdb"), ("--keys", "-")):
+        both = deployed.run("jobs", "submit", *chosen, *other, "--yes")
+        assert (both.returncode, f"{other[0]}: no other way" in both.stderr) == (2, True)
+    outside = deployed.run("jobs", "submit", "thumbnail", "--prefix", "photo", "--yes")
+    assert (outside.returncode, "reads photographs/* alone" in outside.stderr) == (2, True)
     nothing = deployed.run("jobs", "submit", "verify", "--prefix", "none/at/all", "--yes")
     assert (nothing.returncode, "found no keys matching" in nothing.stderr) == (1, True)
 
@@ -169,11 +183,15 @@ def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Dep
 @pytest.mark.parametrize("budget", [("--most-failures", "3"), ("--most-dollars", "0.2")])
 def test_a_job_past_its_budget_is_cancelled(deployed: Deployment, folder: str, budget: tuple[str, str]) -> None:
     lines = "".join(f"{folder}absent-{number}\n" for number in range(3000))
-    done = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", "--watch", *budget, given=lines)
+    asked = ("jobs", "submit", "verify", "--keys", "-", "--yes")
+    if budget[0] == "--most-dollars":
+        blind = deployed.run(*asked, "--watch", *budget, given=lines)
+        assert (blind.returncode, "needs the sizes" in blind.stderr) == (2, True)
+    done = deployed.run(*asked, "--watch", "--seconds", "0.25", *budget, given=lines)
     assert done.returncode == 1
     assert "is cancelled: " in done.stderr
     assert deployed.ask("jobs", "show", done.stdout.splitlines()[0])["status"] == "Cancelled"
-    alone = deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", *budget, given=lines)
+    alone = deployed.run(*asked, *budget, given=lines)
     assert (alone.returncode, "add --watch" in alone.stderr) == (2, True)
 
 
@@ -182,6 +200,9 @@ def test_a_job_that_s3_has_forgotten_is_still_described_and_reported(deployed: D
     s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]
     job, forgotten = finished(deployed, "verify", "--keys", "-", given=folder + "plain.txt\n"), str(uuid.uuid4())
     shown = deployed.ask("jobs", "show", job)
+    s3.get_waiter("object_exists").wait(
+        Bucket=reports, Key=f"manifests/job-{job}/description.json", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
     names = [
         f"manifests/job-{job}/request.json",
         f"manifests/job-{job}/description.json",
@@ -198,9 +219,58 @@ def test_a_job_that_s3_has_forgotten_is_still_described_and_reported(deployed: D
 
 def test_a_sample_measures_what_an_object_takes(deployed: Deployment, folder: str) -> None:
     keys = f"{folder}{KEYS[0]}\n{folder}absent\n{folder}not in the sample\n"
-    priced = deployed.ask("jobs", "estimate", "verify", "--keys", "-", "--sample", "2", given=keys)
-    assert "measured on 2 objects, 1 of which failed" in priced["assumed"]
-    assert priced["objects"] == 3
+    priced = deployed.ask("jobs", "estimate", "verify", "--keys", "-", "--sample", "3", given=keys)
+    told = priced["sample"]
+    assert (priced["objects"], told["objects"], told["failed"]) == (3, 3, 2)
+    assert {failure["text"].split(":")[0] for failure in told["failures"]} == {"NoSuchKey"}
+    assert f"as measured: {told['seconds']:.3f} s an object" in priced["assumed"]
+
+
+def test_a_sample_that_failed_measures_nothing(deployed: Deployment, folder: str) -> None:
+    done = deployed.run(
+        "jobs", "estimate", "verify", "--keys", "-", "--sample", "2", given=f"{folder}no\n{folder}nor\n"
+    )
+    assert (done.returncode, "assumed, not measured" in done.stdout) == (1, True)
+    assert "ran on 2 objects, 0 succeeded" in done.stdout
+    assert done.stdout.count("NoSuchKey") == 2
+
+
+@pytest.mark.parametrize("mode", ["report", "delete"])
+def test_a_sample_of_an_operation_that_deletes_needs_its_option_and_an_answer(deployed: Deployment, mode: str) -> None:
+    s3, lake, folder = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"], f"sample-{uuid.uuid4().hex[:8]}/"
+    for number in range(3):
+        s3.put_object(Bucket=lake, Key=f"{folder}{number}", Body=b"only copy")
+
+    def left() -> int:
+        return int(s3.list_objects_v2(Bucket=lake, Prefix=folder)["KeyCount"])
+
+    keys = "".join(f"{folder}{number}\n" for number in range(3))
+    asked = ("jobs", "estimate", "forget", "--keys", "-", "--argument", f"mode={mode}")
+    assert deployed.ask(*asked, given=keys)["objects"] == 3
+    for options, said in (
+        (["--sample", "2"], "add --allow-changes"),
+        (["--sample", "2", "--yes"], "add --allow-changes"),
+        (["--sample", "2", "--allow-changes"], "add --yes"),
+        (["--allow-changes"], "is for --sample"),
+        (["--sample", "2", "--seconds", "1"], "give one of them"),
+    ):
+        refused = deployed.run(*asked, *options, given=keys)
+        assert (refused.returncode, refused.stdout, said in refused.stderr) == (2, "", True), options
+    assert left() == 3
+    done = deployed.run(*asked, "--sample", "2", "--allow-changes", "--yes", given=keys)
+    assert done.returncode == 0, done.stderr
+    assert f"runs forget mode={mode} for real on 2 objects" in done.stderr
+    assert ("deleted 9 bytes" if mode == "delete" else "would delete 9 bytes") in done.stdout
+    assert left() == (1 if mode == "delete" else 3)
+
+
+def test_what_is_retried_already_is_not_retried_again(deployed: Deployment, folder: str) -> None:
+    lines = "".join(f"{folder}absent-{number}\n" for number in range(1500))
+    job = finished(deployed, "verify", "--keys", "-", given=lines, exits=1)
+    first = deployed.ask("jobs", "retry", job, "--all", "--yes")["id"]
+    second = deployed.run("jobs", "retry", job, "--all", "--yes")
+    assert (second.returncode, f"job {first} retries {job} already" in second.stderr) == (2, True)
+    assert deployed.run("jobs", "cancel", first).returncode == 0
 
 
 def test_an_operation_runs_here_on_one_object(deployed: Deployment, folder: str) -> None:

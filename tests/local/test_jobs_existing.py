@@ -117,7 +117,6 @@ def test_one_that_deletes_deletes_what_it_is_granted(old: Old) -> None:
         (["verify", "--inventory", "latest"], "no delivery yet"),
         (["verify", "--where", "true", "--manifest", "s3://b/k"], "in one way"),
         (["s3:tag", "--keys", "-", "--argument", "tags=a=b"], "on the lake alone"),
-        (["verify", "--prefix", "old/"], "of the lake"),
     ],
 )
 def test_what_cannot_be_done_there_is_said(old: Old, arguments: list[str], said: str) -> None:
@@ -126,6 +125,11 @@ def test_what_cannot_be_done_there_is_said(old: Old, arguments: list[str], said:
     assert refused.returncode in (1, 2)
     assert said in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_s3_itself_lists_it(old: Old) -> None:
+    job = old.job("submit", "verify", "--prefix", "old/", "--bucket", old.bucket.source)
+    assert old.failed(job) == []
 
 
 def test_without_naming_it_its_objects_are_refused(old: Old) -> None:

@@ -200,3 +200,36 @@ def test_a_query_that_scans_more_than_its_workgroup_allows_is_cancelled(lake: La
     status = lake.start("SELECT count(*) FROM large", WorkGroup=name)["Status"]
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
     assert lake.rows("SELECT count(*) FROM large") == [[str(least // 8 + 1)]]
+
+
+def test_orc_is_read_by_the_place_of_its_columns_unless_the_table_says_by_name(lake: Lake) -> None:
+    made = lake.glue.get_table(DatabaseName=lake.database, Name="orc")["Table"]
+    storage = made["StorageDescriptor"]
+    bucket, key, *others = storage["Columns"]
+    for name, by_place in (("orc_by_place", "true"), ("orc_by_name", "false")):
+        serde = {**storage["SerdeInfo"], "Parameters": {"orc.column.index.access": by_place}}
+        turned = {**storage, "Columns": [key, bucket, *others], "SerdeInfo": serde}
+        given = {part: made[part] for part in ("TableType", "Parameters", "PartitionKeys")}
+        lake.glue.create_table(
+            DatabaseName=lake.database, TableInput={**given, "Name": name, "StorageDescriptor": turned}
+        )
+    names = [row[0] for row in lake.rows(f"SELECT DISTINCT key FROM orc_by_place WHERE dt = '{lake.dt(0)}'")]
+    assert names == [lake.inventory.source]
+    asked = f"SELECT DISTINCT key FROM {{}} WHERE dt = '{lake.dt(0)}' ORDER BY 1"
+    assert lake.rows(asked.format("orc_by_name")) == lake.rows(asked.format("orc"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT key FROM orc ORDER BY size FETCH FIRST 1 ROW WITH TIES", "NOT_SUPPORTED: "),
+        ("SELECT key FROM orc WHERE key LIKE ANY ('a%')", "SYNTAX_ERROR: "),
+        ("SELECT key FROM orc WHERE key ILIKE 'a%'", "SYNTAX_ERROR: "),
+    ],
+)
+def test_what_athena_has_not_or_duckdb_would_drop_is_refused(lake: Lake, sql: str, reason: str) -> None:
+    assert lake.reason(sql).startswith(reason)
+
+
+def test_a_decimal_has_the_digits_that_are_written(lake: Lake) -> None:
+    assert lake.rows("SELECT DECIMAL '0.00099', DECIMAL '-12.50'") == [["0.00099", "-12.50"]]

@@ -188,3 +188,27 @@ def test_a_range_of_a_version_is_given(emulator: Emulator) -> None:
     s3.put_object(Bucket=name, Key="k", Body=b"new")
     answer = s3.get_object(Bucket=name, Key="k", VersionId=old, Range="bytes=2-4")
     assert (answer["Body"].read(), answer["ContentRange"], answer["ContentLength"]) == (b"234", "bytes 2-4/10", 3)
+
+
+def test_a_copy_is_in_standard_unless_the_request_names_a_class(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="source", Body=b"x", StorageClass="STANDARD_IA")
+    source = {"Bucket": bucket, "Key": "source"}
+    s3.copy_object(Bucket=bucket, Key="plain", CopySource=source)
+    s3.copy_object(Bucket=bucket, Key="named", CopySource=source, StorageClass="GLACIER_IR")
+    assert "StorageClass" not in s3.head_object(Bucket=bucket, Key="plain")
+    assert s3.head_object(Bucket=bucket, Key="named")["StorageClass"] == "GLACIER_IR"
+
+
+@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_not_copied_before_it_is_restored(s3: Any, bucket: str, kind: str) -> None:
+    s3.put_object(Bucket=bucket, Key="archived", Body=b"x", StorageClass=kind)
+    source = {"Bucket": bucket, "Key": "archived"}
+    with pytest.raises(ClientError) as refused:
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)
+    assert code(refused) == "InvalidObjectState"
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="copy")["UploadId"]
+    with pytest.raises(ClientError) as refused:
+        s3.upload_part_copy(Bucket=bucket, Key="copy", UploadId=upload, PartNumber=1, CopySource=source)
+    assert code(refused) == "InvalidObjectState"
+    s3.abort_multipart_upload(Bucket=bucket, Key="copy", UploadId=upload)
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["archived"]

@@ -134,3 +134,24 @@ def test_left_uploads_are_listed_and_aborted(bucket: Bucket) -> None:
     assert len(bucket.uploads()) == 1
     assert bucket.run("uploads", bucket.uri(""), "--abort", "--yes").returncode == 0
     assert bucket.uploads() == []
+
+
+@pytest.mark.parametrize("size", [3, 16 * MIB])
+def test_a_stream_that_is_shorter_than_it_was_is_refused(bucket: Bucket, size: int) -> None:
+    """Less than one part, and an end where a part ends: what the earlier run sent more is not left away in silence."""
+    begin(bucket, ending=signal.SIGTERM)
+    done = bucket.run("to", bucket.uri(), "--resume", "n", "--state", bucket.uri("state"), stdin=DATA[:size])
+    assert done.returncode == 1
+    assert b"the stream is shorter than in the earlier run" in done.stderr
+    assert bucket.keys() == ["state/n.json"]
+    bucket.to("--resume", "n", "--state", bucket.uri("state"), stdin=DATA)
+    assert bucket.body() == DATA
+
+
+def test_an_upload_that_needed_no_part_is_cleared(bucket: Bucket) -> None:
+    """A run that was killed before its first part was up has left an upload, and the next one needs none."""
+    begin(bucket, ending=signal.SIGTERM)
+    state = json.loads(bucket.body("state/n.json"))
+    bucket.put(json.dumps({**state, "parts": {}, "digests": {}}).encode(), "state/n.json")
+    bucket.to("--resume", "n", "--state", bucket.uri("state"), stdin=b"short")
+    assert (bucket.body(), bucket.keys(), bucket.uploads()) == (b"short", ["k"], [])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brigade.declarations import find
+from brigade.declarations import find, find_all
 from brigade.errors import SettingsError
 
 
@@ -27,6 +27,16 @@ def test_a_module_more_is_a_declaration_more(declared: Path) -> None:
     (declared / "alpha.py").write_text("THING = 1")
     assert dict(find("declared", "THING", int)) == {"alpha": 1, "beta": 2}
     assert list(find("declared", "THING", int)) == ["alpha", "beta"]
+
+
+def test_a_broken_module_stops_only_itself(declared: Path) -> None:
+    (declared / "good.py").write_text("THING = 1")
+    (declared / "bad.py").write_text("from brigade.errors import SettingsError; raise SettingsError('Source.x is 1')")
+    found, broken = find_all("declared", "THING", int)
+    assert dict(found) == {"good": 1}
+    assert {name: str(error) for name, error in broken.items()} == {"bad": "declared.bad: Source.x is 1"}
+    with pytest.raises(SettingsError, match=r"declared\.bad: Source\.x is 1"):
+        find("declared", "THING", int)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from brigade.s3.copy import copy_part
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
 from brigade.s3.settle import Written
-from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Upload
+from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Part, Upload
 
 _THREADS = 8
 
@@ -42,12 +42,26 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
     upload = Upload.create(client, *target, checksum=crc64nvme())
     try:
         with ThreadPoolExecutor(_THREADS) as pool:
-            parts = list(pool.map(lambda each: copy_part(upload, each[0], *each[1]), enumerate(segments, 1)))
+            parts = list(pool.map(lambda each: _copy(upload, *each), enumerate(segments, 1)))
         written = upload.complete(parts, condition)
     except BaseException:
         upload.abort()
         raise
     return written, size, _proved(client, target, written, segments)
+
+
+def _copy(upload: Upload, number: int, segment: tuple[Location, Found]) -> Part:
+    """Return the segment as a part of the upload.
+
+    Raises:
+        InvalidData: S3 says that it copied other bytes than the segment has.
+    """
+    location, found = segment
+    part = copy_part(upload, number, location, found)
+    kept = found.checksums.get("CRC64NVME") if found.whole else None
+    if kept and part.checksum and part.checksum != kept:
+        raise InvalidData(f"S3 copied {location} as {part.checksum}, not {kept}: nothing was published")
+    return part
 
 
 def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Location, Found]]:

@@ -4,6 +4,8 @@ The standard library's client reads headers by the parser of e-mail: to load it,
 pipe more time than all else that it does but move bytes; docs/decisions/0004-pipe-body.md has the figures.
 """
 
+import re
+import select
 import socket
 import struct
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 CONNECT_S, READ_S, _AFTER_RESET_S = 10.0, 60.0, 2.0
+_STATUS = re.compile(r"(HTTP/1\.[01]) ([1-9][0-9]{2})(?: .*)?")
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 _PIECE, _HEAD, _LONGEST_HEAD = 1024 * 1024, 16 * 1024, 256 * 1024
 
 
@@ -41,9 +45,11 @@ class Connection:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if method in {"PUT", "POST"}:
             lines.append(f"content-length: {memoryview(body).nbytes}")
+        if self._got:  # the last answer was longer than it said: these bytes would be taken for this one's
+            raise Broken("the answer before this one was longer than it says")
         stream = self._socket = self._socket or self._connected()
         try:
-            stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            stream.sendall("\r\n".join([*lines, "", ""]).encode())
             rest = memoryview(body).cast("B")
             for start in range(0, len(rest), _PIECE):  # each with its own minute, however slow the line is
                 stream.sendall(rest[start : start + _PIECE])
@@ -56,6 +62,15 @@ class Connection:
         while status < 200:
             status, answer = self._head()
         return Response(self, status, answer, empty=method == "HEAD" or status in {204, 304})
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing came since the last answer: bytes nobody asked for, or the end, make it of no more use."""
+        if self._got or self._socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
 
     def close(self) -> None:
         """Close it, if it is open."""
@@ -83,14 +98,13 @@ class Connection:
             self._more()
         head, _, self._got = self._got.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+        found = _STATUS.fullmatch(first)
+        if not found:
             raise Broken(f"no HTTP: {first[:50]!r}")
-        pairs = (line.partition(":") for line in lines)
-        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        if version == "HTTP/1.0":
+        headers = _headers(lines)
+        if found[1] == "HTTP/1.0":
             headers.setdefault("connection", "close")
-        return int(rest[:3]), headers
+        return int(found[2]), headers
 
     def _more(self) -> None:
         if len(self._got) > _LONGEST_HEAD:
@@ -127,6 +141,27 @@ class Connection:
             stream.close()
             raise
         return stream
+
+
+def _headers(lines: list[str]) -> dict[str, str]:
+    """Return the headers by lower-case name; the values of a repeated one are joined by a comma.
+
+    Raises:
+        Broken: A line is no header, or the length of the body is no number: where the body ends would be a guess.
+
+    Source: RFC 9112, sections 5 and 6.3.
+    """
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, mark, value = line.partition(":")
+        if not mark or not name or name != name.strip():
+            raise Broken(f"no header: {line[:50]!r}")
+        before = headers.get(name.lower())
+        headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise Broken(f"no length: {length[:50]!r}")
+    return headers
 
 
 def _time_in_the_system(stream: socket.socket) -> None:
@@ -189,10 +224,9 @@ class Response:
 
     def _next_chunk(self) -> None:
         size = self._connection.line().partition(b";")[0].strip()
-        try:
-            self._left = int(size, 16)
-        except ValueError:
-            raise Broken(f"no size of a chunk: {size[:20]!r}") from None
+        if not _HEXADECIMAL.fullmatch(size):
+            raise Broken(f"no size of a chunk: {size[:20]!r}")
+        self._left = int(size, 16)
         if not self._left:
             while self._connection.line():  # trailers
                 pass

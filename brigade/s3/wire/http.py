@@ -3,21 +3,32 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from brigade.headers import check_headers
 from brigade.s3.wire.connection import Buffer, Connection, Response
 from brigade.s3.wire.sign import Keys, path_of, query_of, signed
 
 if TYPE_CHECKING:
     import ssl
+    from xml.etree.ElementTree import Element
 
     from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 TRIES = 5
 _LATER = {408, 429, 500, 502, 503, 504}
 _LATER_CODES = {"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "Throttling"}
+_XML = {
+    "CompleteMultipartUpload",
+    "CreateMultipartUpload",
+    "ListMultipartUploads",
+    "ListObjectsV2",
+    "ListParts",
+    "UploadPartCopy",
+}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidAccessKeyId"}
 _PARTITIONS = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
@@ -45,6 +56,7 @@ class Answer:
     response: Response
     connection: Connection
     place: tuple[str, str]
+    document: "Element | None" = None
 
 
 class Http:
@@ -74,9 +86,9 @@ class Http:
                 _pause(attempt)
             try:
                 answer = self._once(request, stream)
-                if answer.status < 300 and not _error_inside(request, answer.body):
+                error = _error(request, answer)
+                if error is None:
                     return answer
-                error = _refused(request, answer)
                 failure = error
                 if hint := self._heed(request, error, heeded):
                     heeded.add(hint)
@@ -104,9 +116,9 @@ class Http:
         region = self._regions.get(request.bucket, self._region)
         scheme, host, path = self._address(request, region)
         query = query_of(request.query)
-        headers = signed(
-            request.method, path, query, {**request.headers, "host": host}, self._keys(False), region, time.time()
-        )
+        keys = self._keys(False)
+        check_headers({**request.headers, "authorization": keys.access_key, "x-amz-security-token": keys.token or ""})
+        headers = signed(request.method, path, query, {**request.headers, "host": host}, keys, region, time.time())
         connection = self._connection(scheme, host)
         try:
             target = f"{path}?{query}" if query else path
@@ -122,20 +134,23 @@ class Http:
         return answer
 
     def _address(self, request: Request, region: str) -> tuple[str, str, str]:
-        key = path_of(request.key or "")
+        key = "" if request.key is None else f"/{path_of(request.key)}"
         if self._endpoint:
             parts = urlsplit(self._endpoint)
-            return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{request.bucket}/{key}"
+            return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{request.bucket}{key}"
         suffix = next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
         if "." in request.bucket:  # the certificate names one label in front of s3
-            return "https", f"s3.{region}.{suffix}", f"/{request.bucket}/{key}"
-        return "https", f"{request.bucket}.s3.{region}.{suffix}", f"/{key}"
+            return "https", f"s3.{region}.{suffix}", f"/{request.bucket}{key}"
+        return "https", f"{request.bucket}.s3.{region}.{suffix}", key or "/"
 
     def _connection(self, scheme: str, host: str) -> Connection:
         with self._lock:
             idle = self._idle.setdefault((scheme, host), [])
-            if idle:
-                return idle.pop()
+            while idle:
+                kept = idle.pop()
+                if kept.quiet:
+                    return kept
+                kept.close()
             if scheme == "https" and self._tls is None:
                 self._tls = _tls(self._ca_bundle)
         return Connection(host, self._tls if scheme == "https" else None)
@@ -175,23 +190,38 @@ def _tls(ca_bundle: str | None) -> "ssl.SSLContext":
     return ssl.create_default_context(cafile=ca_bundle or str(Path(botocore.__file__).with_name("cacert.pem")))
 
 
-def _error_inside(request: Request, body: bytes) -> bool:
-    return request.name in {"CompleteMultipartUpload", "UploadPartCopy", "CopyObject"} and b"<Error>" in body[:1000]
+def _error(request: Request, answer: Answer) -> "ClientError | None":
+    """Return the error that the answer holds, or None. Of an answer in XML, keep the document.
+
+    S3 answers some operations with status 200 before it knows how they end: an error comes in the body then, also in
+    a namespace or after blanks. As botocore does, such an answer, and one whose XML cannot be read, counts as status
+    500: nobody knows what happened.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html, "Response Elements".
+    """
+    if answer.status < 300 and request.name not in _XML:
+        return None
+    from brigade.s3.wire.xml import read, texts
+
+    document = answer.document = read(answer.body) if answer.body else None
+    if answer.status < 300 and document is not None and document.tag.rpartition("}")[2] != "Error":
+        return None
+    # A server or proxy in front of S3 answers with a page of HTML, or with nothing: the status is all that it says.
+    said = texts(document) if document is not None and document.tag.rpartition("}")[2] == "Error" else {}
+    status = answer.status if answer.status >= 300 else 500
+    return _client_error(request, answer, status, said)
 
 
-def _refused(request: Request, answer: Answer) -> "ClientError":
+def _client_error(request: Request, answer: Answer, status: int, said: Mapping[str, str]) -> "ClientError":
+    from http import HTTPStatus
+
     from botocore.exceptions import ClientError
 
-    code, message = "", ""
-    if answer.body.lstrip().startswith(b"<"):
-        from brigade.s3.wire.xml import texts
-
-        found = texts(answer.body)
-        code, message = found.get("Code", ""), found.get("Message", "")
-    status = 500 if answer.status == 200 and code in _LATER_CODES else answer.status
+    with suppress(ValueError):  # a status that HTTP does not have
+        said = {"Message": HTTPStatus(status).phrase, **said}
     return ClientError(
         {
-            "Error": {"Code": code or str(answer.status), "Message": message},
+            "Error": {"Code": said.get("Code") or str(status), "Message": said.get("Message", "")},
             "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": dict(answer.headers)},
         },
         request.name,

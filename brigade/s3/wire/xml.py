@@ -5,27 +5,37 @@ from typing import Any
 from xml.etree import ElementTree
 
 
-def texts(body: bytes) -> dict[str, str]:
-    """Give the text of each direct child of the root, by name."""
-    return {_name(child): child.text or "" for child in _root(body)}
+def read(body: bytes) -> ElementTree.Element | None:
+    """Return the root of the document, or None where the body is no XML. Blanks around the document are ignored.
+
+    S3 sends blanks to keep the connection open until CompleteMultipartUpload has ended.
+    """
+    # As botocore does: S3's XML is UTF-8, whatever a page of something between declares.
+    parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314 - S3's own answer; expat of 3.11 bounds entities
+    try:
+        return ElementTree.fromstring(body.strip(), parser)  # noqa: S314 - as above
+    except ElementTree.ParseError:
+        return None
 
 
-def lists(body: bytes, item: str) -> list[dict[str, Any]]:
-    """Give each ``item`` under the root as its children's texts, by name."""
-    return [{_name(child): child.text or "" for child in each} for each in _root(body) if _name(each) == item]
+def texts(element: ElementTree.Element) -> dict[str, str]:
+    """Return the text of each child that has no children of its own, by its name without the namespace."""
+    return {_name(child): child.text or "" for child in element if not len(child)}
+
+
+def lists(root: ElementTree.Element, item: str) -> list[dict[str, Any]]:
+    """Return each `item` below the root as its children's texts, by name."""
+    return [texts(each) for each in root if _name(each) == item]
 
 
 def parts(listed: Iterable[Mapping[str, Any]]) -> bytes:
-    """Write the body of CompleteMultipartUpload; numbers, ETags and base64 need no escape."""
-    inner = "".join(
-        "<Part>" + "".join(f"<{name}>{value}</{name}>" for name, value in part.items()) + "</Part>" for part in listed
-    )
-    space = "http://s3.amazonaws.com/doc/2006-03-01/"
-    return f'<CompleteMultipartUpload xmlns="{space}">{inner}</CompleteMultipartUpload>'.encode()
-
-
-def _root(body: bytes) -> ElementTree.Element:
-    return ElementTree.fromstring(body.strip())  # noqa: S314 - S3's own answer; expat of 3.11 bounds entities
+    """Return the body of CompleteMultipartUpload."""
+    root = ElementTree.Element("CompleteMultipartUpload", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
+    for part in listed:
+        element = ElementTree.SubElement(root, "Part")
+        for name, value in part.items():
+            ElementTree.SubElement(element, name).text = str(value)
+    return ElementTree.tostring(root)
 
 
 def _name(element: ElementTree.Element) -> str:

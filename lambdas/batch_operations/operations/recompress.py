@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from brigade.errors import InvalidData
+from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.operations.unpack import gunzip, unzstd
@@ -28,8 +28,8 @@ def recompress(source: Object, arguments: Arguments) -> str:
     """Write ``a.gz`` as ``a.zst`` (or the other way) with its metadata and tags, prove it, then delete the original.
 
     The new object is written only if there is none, read back whole, and must unpack to the same bytes; the original is
-    deleted only then, only if it is unchanged, and not with ``keep``. Stopped at any point, it goes on where it was.
-    Memory: 50 MiB, whatever the size.
+    deleted only then, only if it is unchanged and the new object carries its metadata and tags, and not with ``keep``.
+    Stopped at any point, it goes on where it was. Memory: 50 MiB, whatever the size.
 
     Fails with InvalidData when the key ends otherwise, it is not sound, or another version is current by now; with
     ConditionLost when the new key holds something else.
@@ -37,8 +37,14 @@ def recompress(source: Object, arguments: Arguments) -> str:
     ending = ".gz" if arguments.to == "zst" else ".zst"
     if not source.key.endswith(ending):
         raise InvalidData(f"the key does not end in {ending}, so there is nothing to do")
-    source.must_be_current()
     target = source.at(source.key.removesuffix(ending) + "." + arguments.to)
+    try:
+        before = source.head.size
+    except NotFound:
+        if not arguments.keep and source.made_key(target.key):
+            return f"made already, and the original is deleted: {target.key}"
+        raise
+    source.must_be_current()
     content_type, unpack = _FORMS["." + arguments.to]
     plain = _Digest()
     content = plain.over(_FORMS[ending][1](source.stream()))
@@ -55,8 +61,10 @@ def recompress(source: Object, arguments: Arguments) -> str:
     if again.digest.digest() != plain.digest.digest():
         raise InvalidData(f"{target.key} does not unpack to the same bytes; the original stays")
     if not arguments.keep:
+        if source.labels != target.labels:
+            raise ConditionLost(f"{target.key} has other metadata or tags by now; the original stays")
         source.delete()
-    return f"{source.head.size} to {target.head.size} bytes, sha256={plain.digest.hexdigest()} inside: {target.key}"
+    return f"{before} to {target.head.size} bytes, sha256={plain.digest.hexdigest()} inside: {target.key}"
 
 
 class _Digest:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import msgspec
 
-from brigade.errors import ConditionLost, InvalidData, UsageError
+from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.s3 import Absent
 
 _LONGEST = 1024
+_PARTS = ("key", "folder", "name", "stem", "suffix")
+_LISTED = ", ".join(f"{{{name}}}" for name in _PARTS)
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,43 +22,57 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The new key, with ``{key}``, ``{folder}``, ``{name}``, ``{stem}`` and ``{suffix}`` for parts of the old one."""
     delete: bool = False
 
+    def __post_init__(self) -> None:
+        for _, part, form, conversion in _parsed(self.to):
+            if part is not None and (part not in _PARTS or form or conversion):
+                raise ValueError(f"`to` has no part {{{part}}}; a key has {_LISTED}")
+
 
 def rekey(source: Object, arguments: Arguments) -> str:
-    """Copy ``source`` inside of S3 to the key that the template makes, prove it, then delete the original if asked.
+    """Copy `source` inside S3 to the key that the template makes, prove the copy, then delete the original if asked.
 
-    Nothing is overwritten; metadata and tags come along. The copy is proved by its ETag, or where S3 made another of
-    the same bytes (parts, as over 5 GiB; KMS) by reading both. The original is deleted only if it is unchanged. Twice
-    is once.
+    Nothing is overwritten. Metadata, tags, headers and storage class come along; the copy's metadata also names its
+    source, so that a copy of another object is never taken for this one. The copy is proved by its ETag, or where S3
+    made another ETag of the same bytes (parts, as over 5 GiB; KMS) by reading both. The original is deleted only if it
+    is unchanged and the copy carries its metadata and tags. Running it twice is the same as once.
 
-    Fails with UsageError when the template names another part; with InvalidData when another version is current
-    by now; with ConditionLost when the new key holds something else.
+    Raises:
+        InvalidData: Another version is current by now, or the copy has other bytes; the original stays.
+        ConditionLost: The new key holds something else, also if its bytes are the same; the original stays.
     """
     target = source.at(_key(source.key, arguments.to))
     if target.key == source.key:
         return "it has that key already"
+    try:
+        size = source.head.size
+    except NotFound:
+        if arguments.delete and source.made_key(target.key):
+            return f"moved already: {target.key}"
+        raise
     source.must_be_current()
     try:
         source.copy(target.key, Absent())
     except ConditionLost:
-        if not _same(source, target):
+        if not source.has_made(target.key):
             raise
-    else:
-        if not _same(source, target):
-            raise InvalidData(f"{target.key} is not the same bytes; the original stays")
+    if not _same(source, target):
+        raise InvalidData(f"{target.key} is not the same bytes; the original stays")
     if arguments.delete:
+        if source.labels != target.labels:
+            raise ConditionLost(f"{target.key} has other metadata or tags by now; the original stays")
         source.delete()
-    return f"{'moved' if arguments.delete else 'copied'} {source.head.size} bytes: {target.key}"
+    return f"{'moved' if arguments.delete else 'copied'} {size} bytes: {target.key}"
+
+
+def _parsed(template: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    return list(string.Formatter().parse(template))
 
 
 def _key(key: str, template: str) -> str:
     folder, _, name = key.rpartition("/")
     stem, dot, suffix = name.partition(".")
-    parts = {"key": key, "folder": folder, "name": name, "stem": stem, "suffix": dot + suffix}
-    made = ""
-    for text, part, form, conversion in string.Formatter().parse(template):
-        if part is not None and (part not in parts or form or conversion):
-            raise UsageError(f"argument to: no part {{{part}}}; a key has {', '.join(f'{{{name}}}' for name in parts)}")
-        made += text + (parts[part] if part else "")
+    parts = dict(zip(_PARTS, (key, folder, name, stem, dot + suffix), strict=True))
+    made = "".join(text + (parts[part] if part else "") for text, part, _, _ in _parsed(template))
     if not 1 <= len(made.encode()) <= _LONGEST:
         raise InvalidData(f"the new key would have {len(made.encode())} bytes; S3 takes 1 to {_LONGEST}")
     return made

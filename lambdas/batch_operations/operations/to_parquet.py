@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 from pyarrow import json, parquet
 
-from brigade.errors import InvalidData, UsageError
+from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.operations.unpack import gunzip
@@ -29,6 +29,9 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     """``name:type`` with commas between, of text, integer, number, boolean, time; empty: all, with types as found."""
 
+    def __post_init__(self) -> None:
+        _given(self.columns)
+
 
 def to_parquet(source: Object, arguments: Arguments) -> str:
     """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this content.
@@ -38,7 +41,8 @@ def to_parquet(source: Object, arguments: Arguments) -> str:
     MiB, whatever the size: 8 MiB of lines at a time, a row group each.
 
     Fails with InvalidData when the key ends otherwise, a line is no JSON object or longer than 8 MiB, or a field has
-    types that do not go together; with UsageError when ``columns`` is none.
+    types that do not go together; with ConditionLost when ``a.parquet`` was not made of this key, but of ``a.jsonl``
+    beside ``a.jsonl.gz`` or by somebody else: it stays as it is.
     """
     stem = source.key.removesuffix(".gz")
     if not stem.endswith(".jsonl"):
@@ -47,10 +51,13 @@ def to_parquet(source: Object, arguments: Arguments) -> str:
     given = _given(arguments.columns)
     if source.has_made(target, arguments.columns):
         return f"made already: {target}"
+    condition = source.replaces(target)
     wanted = given or _found(source)
     rows = 0
     with (
-        source.writer(target, content_type="application/vnd.apache.parquet", recipe=arguments.columns) as out,
+        source.writer(
+            target, content_type="application/vnd.apache.parquet", condition=condition, recipe=arguments.columns
+        ) as out,
         parquet.ParquetWriter(pa.PythonFile(_Sink(out), mode="w"), wanted, compression="zstd") as table,
     ):
         for block in _tables(source, wanted):
@@ -64,7 +71,7 @@ def _given(text: str) -> pa.Schema | None:
     for column in filter(None, text.split(",")):
         name, _, kind = column.rpartition(":")
         if not name or kind not in _TYPES:
-            raise UsageError(f"argument columns: {column!r} is no name:type; types are {', '.join(_TYPES)}")
+            raise ValueError(f"`columns`: {column!r} is no name:type; types are {', '.join(_TYPES)}")
         fields.append(pa.field(name, _TYPES[kind]))
     return pa.schema(fields) if fields else None
 

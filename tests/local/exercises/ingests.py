@@ -2,12 +2,14 @@
 
 import json
 import random
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tests.local.exercises.base import Base, logged, soon, traced
@@ -82,9 +84,11 @@ class Ingests(Base):
 
     def backfill_two_dates(self) -> None:
         first, last = self._day(), self._day()
-        with serving(_paged([[{"n": 1}]])) as api:
+        with serving(_paged([[{"n": 1}]])) as api, tempfile.TemporaryDirectory() as folder:
             self._serve(api.url)
-            done = self._deployed.ask("ingest", "backfill", "demo", "--from", first, "--to", last)
+            done = self._deployed.dated("demo", Path(folder)).ask(
+                "ingest", "backfill", "demo", "--from", first, "--to", last, "--yes"
+            )
         assert [each["outcome"] for each in done] == ["published", "published"]
 
     def start_by_the_schedule(self) -> None:
@@ -126,7 +130,7 @@ class Ingests(Base):
         with serving(_noise(pages=16, fails=12)) as api:
             answer = self._ingest(api.url, day)
         assert "errorMessage" in answer, answer
-        self._deployed.ask("ingest", "reset", "demo", "--date", day)
+        self._deployed.ask("ingest", "reset", "demo", "--date", day, "--yes")
         assert not self._keys(self._state, f"ingest/demo/{day}")
         assert not self._uploads(f"demo/date={day}")
 

@@ -37,7 +37,8 @@ def numbered(query: dict[str, str], name: str, pages: list[list[int]], first: in
     [
         (PageNumber(), 1, 3),
         (PageNumber(parameter="p", first=0), 0, 3),
-        (PageNumber(size=2), 1, 2),
+        (PageNumber(size=2), 1, 3),
+        (PageNumber(size=2, short_page_ends=True), 1, 2),
         (PageNumber(total="total"), 1, 2),
         (PageNumber(more="more"), 1, 1),
     ],

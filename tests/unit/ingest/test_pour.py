@@ -13,12 +13,18 @@ from brigade.errors import InvalidData
 from brigade.ingest.change import Change
 from brigade.ingest.contract import Contract
 from brigade.ingest.decode import decode, pieces
+from brigade.ingest.fetch import Reply
 from brigade.ingest.pagination import Pagination
 from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile, drift
+from brigade.ingest.profile import Profile, drift, shrinkage
 from brigade.ingest.source import Source
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import source
+
+
+def reply(body: bytes) -> Reply:
+    return Reply(body, {}, "http://api/")
+
 
 STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
 
@@ -26,7 +32,7 @@ STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
 def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], Pour]:
     declared: Source = source(pagination=Pagination(), **changes)
     pour = Pour(declared, STAMP, profile=Profile())
-    page = decode(declared, json.dumps({"rows": rows}).encode(), "page 1")
+    page = decode(declared, reply(json.dumps({"rows": rows}).encode()), "page 1")
     lines = b"".join(pour.lines(page)).splitlines()
     found = [json.loads(line) for line in lines]
     for row in found:
@@ -113,6 +119,25 @@ def test_drift_tells_what_came_went_changed_and_grew() -> None:
     assert before.fields == {"a": {"number": 10}, "b": {"text": 10}, "c": {"null": 10}}
 
 
+def test_a_date_with_far_fewer_records_or_bytes_than_those_before_is_told() -> None:
+    before = [Profile(records=count, plain_bytes=count * 100) for count in (1000, 0, 1200, 900)]
+    assert shrinkage(before, Profile(records=480, plain_bytes=48_000)) == []
+    (line,) = shrinkage(before, Profile(records=470, plain_bytes=47_000))
+    assert line == "records fell to 470; the 4 dates before had 950 (median)"
+    assert shrinkage(before, Profile()) == ["records fell to 0; the 4 dates before had 950 (median)"]
+    (line,) = shrinkage(before, Profile(records=1000, plain_bytes=40_000))
+    assert line == "bytes fell to 40000; the 4 dates before had 95000 (median)"
+    assert shrinkage([], Profile()) == []
+
+
+def test_fewer_records_than_the_source_has_at_least_fail() -> None:
+    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2, change=Change(keep={"a": (1,)}))
+    with pytest.raises(InvalidData, match=r"page 1: it is the last, and 1 records came; the source has at least 2"):
+        pour.end("page 1")
+    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2)
+    pour.end("page 1")
+
+
 def test_counts_of_fields_are_exact_where_all_records_were_looked_at() -> None:
     found = profile([{"a": 1}] * 15 + [{"a": None, "b": 2}])
     assert (found.sampled, found.records) == (16, 16)
@@ -161,7 +186,7 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
     blocks = itertools.chain([ends[0]], itertools.repeat(block, count * len(row) // len(block)), [ends[1]])
     tracemalloc.start()
     try:
-        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, "it"))
+        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, reply(b""), "it"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -175,10 +200,10 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
 )
 def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size: int) -> None:
     expected = ROWS if kind != "csv" else [{"n": str(row["n"]), "t": row["t"]} for row in ROWS]
-    whole = decode(declared(kind), body, "page 1").records
+    whole = decode(declared(kind), reply(body), "page 1").records
     assert [json.loads(bytes(raw)) for raw in whole] == expected
     blocks: Iterator[bytes] = (body[at : at + size] for at in range(0, len(body), size))
-    found = [raw for page in pieces(declared(kind, single=True), blocks, "it") for raw in page.records]
+    found = [raw for page in pieces(declared(kind, single=True), blocks, reply(b""), "it") for raw in page.records]
     assert [json.loads(bytes(raw)) for raw in found] == expected
 
 
@@ -187,11 +212,11 @@ def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size:
     [
         ("jsonl", b'{"a":1}\n{"a":\n', "page 1: a line is no JSON"),
         ("jsonl", b'{"a":"\xff"}\n', "page 1: byte 6 is not UTF-8"),
-        ("csv", b"a,b\n1\n", "page 1: line 2 has not as many fields"),
-        ("csv", b"a,b\n1,2,3\n", "page 1: line 2 has not as many fields"),
-        ("csv", b'a,b\n1,"x\n', "page 1: line 1 is no CSV: unexpected end"),
+        ("csv", b"a,b\n1\n", "page 1: line 2 has 1 fields; there are 2 columns"),
+        ("csv", b"a,b\n1,2,3\n", "page 1: line 2 has 3 fields; there are 2 columns"),
+        ("csv", b'a,b\n1,"x\n', "page 1: line 2 is no CSV as it is declared: unexpected end"),
     ],
 )
 def test_what_is_not_of_the_format_is_named(kind: str, body: bytes, said: str) -> None:
     with pytest.raises(InvalidData, match=said):
-        decode(declared(kind), body, "page 1")
+        decode(declared(kind), reply(body), "page 1")

@@ -9,8 +9,8 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Feed, Objects
-from brigade.ingest.source import Rate, Rule, Source
+from brigade.ingest.feed import Feed
+from brigade.ingest.source import Source
 from tests.unit.ingest.api import source
 
 ROOT = Path(__file__).parents[3]
@@ -24,8 +24,7 @@ ROOT = Path(__file__).parents[3]
         ("path", "records"),
         ("path", "/records?x=1"),
         ("tries", 0),
-        ("rules", (Rule(act="retry"),)),
-        ("rate", Rate(requests=0, seconds=1)),
+        ("base_url", "https://user:pass@example.com"),
         ("page_limit", 0),
         ("schedule", "every day"),
         ("time_zone", "Mars/Olympus"),
@@ -35,12 +34,19 @@ ROOT = Path(__file__).parents[3]
         ("prefix", "raw/"),
         ("prefix", "raw/*"),
         ("level", 4),
-        ("objects", Objects(records=0)),
-        ("objects", Objects(dates=0)),
+        ("at_least", -1),
+        ("format", "CSV"),
+        ("schedule", "cron(0 6 * * *)"),
+        ("schedule", "rate(1 days)"),
+        ("parameters", {"a": True}),
+        ("parameters", {"from": "{date:%s}"}),
+        ("path", "/{date+x}"),
+        ("body", {"a": {1, 2}}),
+        ("authentication", "token"),
     ],
 )
 def test_an_impossible_value_is_named(field: str, value: Any) -> None:
-    with pytest.raises(SettingsError, match=rf"^Source\.{field} is .*; it takes "):
+    with pytest.raises(SettingsError, match=rf"^Source\.{field}\S* is .*; it takes "):
         source(**{field: value})
 
 

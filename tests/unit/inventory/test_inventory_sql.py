@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,37 @@ def test_what_is_no_select_over_the_inventory_is_refused(tmp_path: Path, sql: st
         query(of_keys(tmp_path, "CSV", KEYS), sql)
     assert isinstance(caught.value, UsageError) != any(verb in sql for verb in WRITES)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT key FROM inventory ORDER BY size FETCH FIRST 1 ROW WITH TIES", "with_ties"),
+        ("SELECT key FROM inventory WHERE key LIKE ANY ('a%')", "not over a subquery"),
+        ("SELECT key FROM inventory WHERE key ILIKE 'A%'", "ILike"),
+        ("SELECT key FROM inventory WHERE key SIMILAR TO 'a'", "SimilarTo"),
+        ("SELECT key FROM inventory GROUP BY ALL key", "all in"),
+        ("SELECT * EXCEPT (key) FROM inventory", "except in"),
+        ("SELECT key FROM inventory FOR TIMESTAMP AS OF current_timestamp", "version in"),
+        ("SELECT CAST(key AS varchar(3)) FROM inventory", "the length of 'VARCHAR\\(3\\)'"),
+        ("SELECT CAST(key AS char) FROM inventory", "the type CHAR"),
+    ],
+)
+def test_a_clause_that_duckdb_would_drop_or_read_in_its_own_way_is_refused(tmp_path: Path, sql: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"DuckDB cannot run this part of the query as Athena does: .*{said}"):
+        query(of_keys(tmp_path, "CSV", KEYS), sql)
+
+
+def test_decimals_have_the_digits_that_are_written(tmp_path: Path) -> None:
+    """As in Trino: the scale of a literal is that of its digits, and DECIMAL alone has none."""
+    sql = "SELECT DECIMAL '0.00099', DECIMAL '-12.50', CAST('0.5' AS decimal), DECIMAL '007' FROM inventory LIMIT 1"
+    found = asked(of_keys(tmp_path, "CSV", KEYS), sql)
+    assert found == [(Decimal("0.00099"), Decimal("-12.50"), 1, 7)]
+
+
+def test_columns_renamed_behind_the_table_are_taken_by_their_place(tmp_path: Path) -> None:
+    sql = "SELECT b FROM inventory AS i(a, b, c, d, e, f, g, h) ORDER BY 1 LIMIT 1"
+    assert asked(of_keys(tmp_path, "CSV", KEYS), sql) == [("a/1 .jpg",)]
 
 
 def test_a_damaged_file_is_said_as_when_rows_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import fnmatch
 import io
 from urllib.parse import unquote_plus
 
@@ -166,3 +167,20 @@ def test_lists_of_keys_are_taken_as_they_are() -> None:
 def test_a_line_without_a_key_is_named(line: bytes, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"keys\.txt, line 2"):
         list(of_keys([b"k\n", line], "lake", "keys.txt"))
+
+
+READS = st.lists(st.text("ab/.é*?-_ ", min_size=1, max_size=6), min_size=1, max_size=3)
+
+
+@given(READS, st.lists(st.text("ab/.é-_ \n", min_size=1, max_size=8), min_size=1, max_size=5))
+def test_rows_and_columns_refuse_the_same_keys(reads: list[str], keys: list[str]) -> None:
+    """Judged by the standard library's wildcards."""
+    outside = [key for key in keys if not any(fnmatch.fnmatchcase(key, one) for one in reads)]
+    parts = Columns(pa.array(["lake"] * len(keys)), pa.array(keys), None, None)
+    for selected in ([Row("lake", encoded(key)) for key in keys], [parts]):
+        if not outside:
+            assert write(selected, "lake", len, tuple(reads)).objects == len(keys)
+            continue
+        with pytest.raises(UsageError) as raised:
+            write(selected, "lake", len, tuple(reads))
+        assert f"may not read {outside[0]!r}" in str(raised.value)

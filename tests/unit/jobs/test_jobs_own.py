@@ -9,7 +9,7 @@ from botocore.validate import validate_parameters
 
 from brigade.errors import UsageError
 from brigade.jobs.own import OWN, PREFIX, find, name_of
-from brigade.jobs.price import assumption, estimate, prices
+from brigade.jobs.price import Quote, estimate, prices
 from brigade.jobs.request import Plan, new_run, request_of
 from brigade.jobs.retry import plan_again
 from brigade.settings import OwnOperation
@@ -122,4 +122,4 @@ def test_its_price_has_no_lambda() -> None:
     assert lines("s3:tag") == {"the job": 0.25, "objects": 1.0, "S3 writes": 5.0}
     assert lines("s3:untag") == {"the job": 0.25, "objects": 1.0}
     assert lines("s3:checksum") == {"the job": 0.25, "objects": 1.0, "S3 reads": 0.4, "checksums by S3": 4.0}
-    assert "S3 does it itself" in assumption(OWN["s3:tag"], 1, 1, prices())
+    assert "S3 does it itself" in Quote(OWN["s3:tag"], 1, 1, prices()).basis

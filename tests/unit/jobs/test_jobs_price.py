@@ -1,11 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import msgspec
 import pytest
 
+from brigade.cli.jobs_view import Budget
 from brigade.errors import UsageError
-from brigade.jobs.price import Prices, assumed_seconds, estimate, prices
-from brigade.operations.operation import Operation
+from brigade.jobs.price import Prices, Quote, assumed_seconds, estimate, prices
+from brigade.operations.operation import Operation, PriceClass
 
 
 def operation(**declared: object) -> Operation:
@@ -84,3 +88,39 @@ def test_a_price_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: P
         prices(str(own))
     with pytest.raises(UsageError, match="nowhere: No such file"):
         prices("nowhere")
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize("kind", get_args(PriceClass))
+@pytest.mark.parametrize("size", [None, 100_000 * GIB])
+@pytest.mark.parametrize("seconds", [None, 3.5])
+@pytest.mark.parametrize("walked", [None, 0, 3_000_000])
+def test_what_a_job_has_cost_when_all_is_done_is_what_was_shown(
+    kind: PriceClass, size: int | None, seconds: float | None, walked: int | None
+) -> None:
+    quote = Quote(operation(price=kind), 100_000, size, prices(), seconds, walked)
+    assert quote.dollars(100_000) == pytest.approx(quote.dollars())
+    spent = [quote.dollars(done) for done in range(0, 100_001, 10_000)]
+    assert spent == sorted(spent)
+
+
+def test_the_budget_counts_sizes_and_measured_time() -> None:
+    verify = Operation(run=lambda source, arguments: "", summary="", reads=("*",), memory_mib=512)
+    quote = Quote(verify, 100_000, 100_000 * GIB, prices())
+    assert quote.dollars() == pytest.approx(17.64, abs=0.01)
+    job = SimpleNamespace(failed=0, done=100_000)
+    assert "it has cost $17.6" in str(Budget(quote, None, 5.0).broken(job))  # type: ignore[arg-type]  # the two fields that are read
+    assert Budget(quote, None, 18.0).broken(job) is None  # type: ignore[arg-type]  # as above
+    measured = replace(quote, seconds=60.0)
+    assert "more than $18.0" in str(Budget(measured, None, 18.0).broken(job))  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "blind"),
+    [("read", None, True), ("read", 1.0, False), ("look", None, False), ("set", None, False), ("checksum", 1.0, True)],
+)
+def test_a_price_without_sizes_knows_that_it_is_blind(kind: PriceClass, seconds: float | None, blind: bool) -> None:
+    assert Quote(operation(price=kind), 10, None, prices(), seconds).is_blind is blind
+    assert not Quote(operation(price=kind), 10, 10, prices(), seconds).is_blind

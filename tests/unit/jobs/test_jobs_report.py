@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from brigade.errors import InvalidData, NotFound
 from brigade.jobs import counting
 from brigade.jobs.counting import count
+from brigade.jobs.ending import told
+from brigade.jobs.job import of
 from brigade.jobs.report import Task, opened, task_of
+from brigade.jobs.retry import failed_rows
 from brigade.jobs.table import cells, records
 from brigade.jobs.tally import Tally, shape
 
@@ -272,3 +275,22 @@ def test_a_block_that_is_not_in_seven_columns_is_counted_row_by_row(monkeypatch:
     )
     s3 = bucket(failed=rows)
     assert count(opened(s3, "s3://rep/job-1/manifest.json"), s3).failed == 150
+
+
+@pytest.mark.parametrize("length", [131_073, 300_000, 1_500_000, 6_000_000])
+@pytest.mark.parametrize("version", [b",", b""])
+def test_a_message_of_any_length_is_read_and_cut_where_it_is_shown(length: int, version: bytes) -> None:
+    """Both with the version's column, which Arrow reads, and without it, row by row."""
+    row = b"bkt,%d" + version + b",failed,400,PermanentFailure,%s\n"
+    s3 = bucket(failed=row % (1, b"short") + row % (2, b"x" * length) + row % (3, b"short"))
+    read = tasks(s3, failed=True)
+    assert [len(task.message) for task in read] == [5, length, 5]
+    tally = count(opened(s3, "s3://rep/job-1/manifest.json"), s3)
+    assert (tally.failed, {len(reason.shape.encode()) for reason in tally.reasons}) == (3, {5, 200})
+    described: dict[str, Any] = {"JobId": "1", "Status": "Complete", "CreationTime": None}
+    described["Report"] = {"Bucket": "arn:aws:s3:::rep", "Prefix": "", "Enabled": True}
+    described["ProgressSummary"] = {"NumberOfTasksFailed": 3}
+    assert [row.key_text for row in failed_rows(s3, described, everything=True)] == ["1", "2", "3"]
+    alarm = told(s3, of(described), "dev", patience_s=0)
+    assert "2 × PermanentFailure: short" in alarm.text
+    assert len(alarm.text) < 2_000

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote_plus
 
+import pytest
+
+from brigade.errors import UsageError
 from brigade.inventory import Delivery, open_delivery
 from brigade.jobs.manifest import Selected, read, write
 from brigade.jobs.row import Row, decoded
@@ -38,6 +41,21 @@ def test_a_condition_chooses(tmp_path: Path) -> None:
     rows = [("b", quote_plus(key, safe="/")) for key in KEYS]
     found = of_delivery(delivery(tmp_path, "Bucket, Key", rows), "key LIKE 'photographs/%'")
     assert sorted(decoded(row.key_text) for row in manifest(found)) == sorted(KEYS[:2])
+
+
+def test_what_a_condition_keeps_is_not_chosen(tmp_path: Path) -> None:
+    rows = [("b", key) for key in ("keep/a", "keep/b", "scratch/c", "scratch/d")]
+    for where in ("key NOT LIKE 'keep/%'", "NOT key LIKE 'keep/%' -- all but these"):
+        found = of_delivery(delivery(tmp_path, "Bucket, Key", rows), where)
+        assert sorted(decoded(row.key_text) for row in manifest(found)) == ["scratch/c", "scratch/d"]
+
+
+@pytest.mark.parametrize("where", ["true) OR (true", "true OR (true", "key = 'a' AS x"])
+def test_a_condition_that_is_not_whole_chooses_nothing(tmp_path: Path, where: str) -> None:
+    """The condition for current versions is joined to it, so no parenthesis of its own may leave it out."""
+    made = delivery(tmp_path, "Bucket, Key, VersionId, IsLatest, IsDeleteMarker", [("b", "a", "1", "false", "false")])
+    with pytest.raises(UsageError):
+        manifest(of_delivery(made, where))
 
 
 def test_of_all_versions_the_current_ones_are_taken_pinned_and_no_delete_marker(tmp_path: Path) -> None:

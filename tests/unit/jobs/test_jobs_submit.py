@@ -4,14 +4,15 @@ import io
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 from brigade.jobs.control import Control
-from brigade.jobs.request import Plan
-from brigade.jobs.retry import plan_again
+from brigade.jobs.generator import Filter
+from brigade.jobs.request import Plan, request_of
+from brigade.jobs.retry import check_not_retried, plan_again
 from brigade.jobs.row import Row
-from brigade.jobs.submit import submit
+from brigade.jobs.submit import submit, submit_listed
 from brigade.jobs.summary import Summary
 from brigade.jobs.watch import follow
 
@@ -174,3 +175,67 @@ def test_a_retry_repeats_operation_and_arguments() -> None:
 def test_what_cannot_be_retried_is_said(described: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         again(described)
+
+
+def test_a_lost_answer_to_the_creation_says_that_the_job_may_exist_and_how_to_find_it() -> None:
+    class Lost(Jobs):
+        def create_job(self, **request: Any) -> Any:
+            self.created.append(request)
+            raise ReadTimeoutError(endpoint_url="https://s3-control")
+
+    jobs = Lost()
+    with pytest.raises(RetryLater, match=r"it may exist: look for verify-\S+ in `brigade jobs list`") as lost:
+        submit(Control(jobs, "0" * 12), Bucket(), plan(), [Row("lake", "a")], lambda _: None)  # type: ignore[arg-type]  # as above
+    assert jobs.created[0]["ClientRequestToken"] in str(lost.value)
+
+
+class Listed(Jobs):
+    """S3 Control that lists jobs by status, one a page."""
+
+    def __init__(self, *jobs: tuple[str, str, str]) -> None:
+        super().__init__()
+        self.jobs = jobs
+
+    def list_jobs(self, JobStatuses: list[str], NextToken: str = "0", **_: Any) -> Any:  # noqa: N803 - boto3's names
+        found = [job for job in self.jobs if job[1] in JobStatuses]
+        at = int(NextToken)
+        page = [{"JobId": name, "Status": status, "Description": about} for name, status, about in found[at : at + 1]]
+        for each in page:
+            each["CreationTime"] = None  # type: ignore[assignment]  # it is not looked at
+        return {"Jobs": page, **({"NextToken": str(at + 1)} if at + 1 < len(found) else {})}
+
+
+@pytest.mark.parametrize("status", ["New", "Preparing", "Suspended", "Ready", "Active", "Paused", "Completing"])
+def test_a_job_whose_retry_goes_on_is_not_retried_again(status: str) -> None:
+    going = request_of(plan(what="what failed in parent"), "run", {})["Description"]
+    jobs = Listed(("a", status, "verify over all"), ("b", status, str(going)))
+    with pytest.raises(UsageError, match=f"job b retries parent already and is {status}"):
+        check_not_retried(Control(jobs, "0" * 12), "parent")
+    check_not_retried(Control(jobs, "0" * 12), "paren")
+
+
+@pytest.mark.parametrize("status", ["Complete", "Failed", "Cancelled"])
+def test_a_job_whose_retry_is_over_may_be_retried_again(status: str) -> None:
+    jobs = Listed(("b", status, "verify over what failed in parent [dev run]"))
+    check_not_retried(Control(jobs, "0" * 12), "parent")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fits"),
+    [
+        (Filter(prefix="photographs/"), True),
+        (Filter(prefix="photographs/2024", suffix=".png"), True),
+        (Filter(prefix="photo"), False),
+        (Filter(suffix=".png"), False),
+        (Filter(larger_than=0), False),
+    ],
+)
+def test_s3_lists_only_what_the_operation_may_read(chosen: Filter, fits: bool) -> None:
+    jobs = Jobs()
+    made = plan(operation="thumbnail", reads=("photographs/*",))
+    if fits:
+        assert submit_listed(Control(jobs, "0" * 12), made, chosen).id == "job-id"
+        return
+    with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
+        submit_listed(Control(jobs, "0" * 12), made, chosen)
+    assert jobs.created == []

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from brigade.errors import RetryLater
+from brigade.errors import RetryLater, SettingsError
 from brigade.operations.invocation import Invocation, Task
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
@@ -63,7 +63,7 @@ def test_text_is_cut_to_what_the_operation_declares() -> None:
 
 @pytest.mark.parametrize("limit", [63, 65_537])
 def test_a_limit_of_text_that_makes_no_sense_is_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match="it takes 64 to 65536"):
+    with pytest.raises(SettingsError, match="it takes a whole number, 64 to 65536"):
         Operation(run=lambda _source, _arguments: "", summary="", reads=("*",), text_bytes=limit)
 
 

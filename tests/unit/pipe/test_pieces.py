@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, UsageError
-from brigade.pipe.attributes import content, customer_key, metadata, tagging
+from brigade.pipe.attributes import check_attributes, content, customer_key, pairs, tagging
 from brigade.pipe.expectation import Expectation
 from brigade.pipe.growing import MEMORY, part_plan
 from brigade.pipe.pace import size as shown
@@ -110,7 +110,41 @@ def test_content_of_keys() -> None:
 
 def test_tags_metadata_and_keys() -> None:
     assert tagging(["a b=c&d"]) == "a%20b=c%26d"
-    assert metadata(["a=b=c"]) == {"a": "b=c"}
+    assert pairs(["a=b=c"], "--metadata") == {"a": "b=c"}
     assert customer_key("A" * 32)["SSECustomerKey"] == b"A" * 32
     with pytest.raises(UsageError):
         tagging([f"{number}=x" for number in range(11)])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"Metadata": {"a b": "c"}}, "metadata name 'a b'"),
+        ({"Metadata": {"a:b": "c"}}, "metadata name 'a:b'"),
+        ({"Metadata": {"": "c"}}, "metadata name ''"),
+        ({"Metadata": {"A": "1", "a": "2"}}, "differ only by case"),
+        ({"Metadata": {"brigade-write": "1"}}, "is reserved"),
+        ({"Metadata": {"Brigade-Write": "1"}}, "is reserved"),
+        ({"Metadata": {"a": "\u00e4"}}, "not printable ASCII"),
+        ({"Metadata": {"a": "b\r\nx-amz-acl: public-read"}}, "not printable ASCII"),
+        ({"Metadata": {"a": " b"}}, "starts or ends with a blank"),
+        ({"ContentType": "text/plain\r\nx-amz-acl: public-read"}, r"ContentType has the control character U\+000D"),
+        ({"SSEKMSKeyId": "key\n"}, r"SSEKMSKeyId has the control character U\+000A"),
+        ({"StorageClass": "STANDARD\t"}, r"StorageClass has the control character U\+0009"),
+    ],
+)
+def test_what_a_header_cannot_carry_is_refused(attributes: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        check_attributes(attributes)
+
+
+@pytest.mark.parametrize("value", ["a=1 a=2", "a b", "=x"])
+def test_pairs_that_are_none_or_twice_are_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="--metadata"):
+        pairs(value.split(" "), "--metadata")
+
+
+@pytest.mark.parametrize("tag", ["a\n=b", "a=b\r", "a" * 129 + "=b", "a=" + "b" * 257])
+def test_tags_that_s3_does_not_take_are_refused(tag: str) -> None:
+    with pytest.raises(UsageError, match="tag"):
+        tagging([tag])

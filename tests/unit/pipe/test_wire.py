@@ -19,7 +19,6 @@ from brigade.s3.wire.client import Client
 from brigade.s3.wire.http import Request
 from brigade.s3.wire.profile import place
 from brigade.s3.wire.sign import Keys, path_of, query_of, signed
-from brigade.s3.wire.xml import lists, texts
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
@@ -88,12 +87,6 @@ def test_keys_that_have_to_be_fetched_are_left_to_botocore(tmp_path: Path, confi
 )
 def test_what_only_botocore_does_is_left_to_it(tmp_path: Path, config: str, environment: dict[str, str]) -> None:
     assert place({**files(tmp_path, f"[default]\n{config}\n"), **OWN, **environment}, **NOTHING) is None
-
-
-def test_xml() -> None:
-    body = b'<?xml version="1.0"?><R xmlns="http://x"><A>1</A><P><K>k%0A</K></P><P><K>l</K></P></R>'
-    assert texts(body)["A"] == "1"
-    assert lists(body, "P") == [{"K": "k%0A"}, {"K": "l"}]
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))

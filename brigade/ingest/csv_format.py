@@ -1,0 +1,44 @@
+"""The declaration of what a CSV answer looks like. Importing it does nothing."""
+
+import codecs
+from typing import Annotated
+
+from msgspec import Meta
+
+from brigade.declarations import Declaration
+
+_Character = Annotated[
+    str, Meta(min_length=1, max_length=1, pattern=r"^[^\r\n]$", description="one character, no line end")
+]
+_Name = Annotated[str, Meta(min_length=1)]
+
+
+class Csv(Declaration, frozen=True, kw_only=True):
+    """What a CSV answer looks like. `format="csv"` is `Csv()`.
+
+    `delimiter` stands between fields, `quote` around them (None: nowhere; a quote inside is doubled). `encoding` is a
+    codec of Python; None takes the charset of the Content-Type, else UTF-8. A byte order mark is left out. `skip` is
+    the number of lines before the table. `header`: whether its first line has the names of the columns. `columns`: the
+    names that a header must have; without a header, the names of all columns in order.
+    """
+
+    delimiter: _Character = ","
+    quote: _Character | None = '"'
+    encoding: str | None = None
+    skip: Annotated[int, Meta(ge=0, le=1000)] = 0
+    header: bool = True
+    columns: tuple[_Name, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("quote", self.quote != self.delimiter, "another character than the delimiter, or None")
+        self._check("columns", len({*self.columns}) == len(self.columns), "names, each once")
+        self._check("columns", self.columns or self.header, "the names of all columns, since there is no header")
+        self._check("encoding", self.encoding is None or _is_text_codec(self.encoding), "a codec of Python, or None")
+
+
+def _is_text_codec(name: str) -> bool:
+    try:
+        return isinstance("".encode(name), bytes) and codecs.lookup(name).name not in ("idna", "punycode")
+    except (LookupError, ValueError):
+        return False

@@ -1,0 +1,128 @@
+"""The rights that an operation declares: which keys it may read, write and delete, and a client that refuses the rest.
+
+A deployed operation is limited by the role of its function. One that runs on this machine has the caller's credentials,
+which may allow much more: there this client is the limit.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html (wildcards)
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from brigade.errors import BrigadeError
+from brigade.operations.operation import Operation
+
+_READS = frozenset({"get_object", "head_object", "get_object_tagging"})
+_WRITES = frozenset(
+    {
+        *("put_object", "copy_object", "create_multipart_upload", "upload_part", "upload_part_copy"),
+        *("complete_multipart_upload", "abort_multipart_upload", "put_object_tagging"),
+    }
+)
+_FREE = frozenset({"list_objects_v2"})
+_NO_CALLS = frozenset({"exceptions", "meta"})
+
+
+class NoRight(BrigadeError):
+    """An operation called S3 in a way that its declaration does not allow; the call was not sent."""
+
+
+def changes_objects(operation: Operation) -> bool:
+    """Return whether the operation declares that it writes or deletes objects."""
+    return bool(operation.writes or operation.deletes)
+
+
+@lru_cache(maxsize=64)
+def pattern(patterns: tuple[str, ...]) -> str:
+    """Return a regular expression that matches the whole of each key that one of IAM's `patterns` matches.
+
+    `*` stands for any characters, `?` for one, everything else for itself. The expression is valid for Python's `re`
+    with `fullmatch` and for RE2.
+    """
+    wild = {"*": r"[\s\S]*", "?": r"[\s\S]"}
+    each = ("".join(wild.get(character) or re.escape(character) for character in one) for one in patterns)
+    return "|".join(f"(?:{one})" for one in each) or r"[^\s\S]"
+
+
+def matches(patterns: Sequence[str], key: str) -> bool:
+    """Return whether one of IAM's `patterns` matches all of `key`."""
+    return "*" in patterns or re.fullmatch(pattern(tuple(patterns)), key) is not None
+
+
+def covers(patterns: Sequence[str], prefix: str, suffix: str) -> bool:
+    """Return whether one pattern alone matches every key that starts with `prefix` and ends with `suffix`.
+
+    A character that no pattern contains stands for the unknown middle: where it matches, a wildcard matched it, so any
+    other text matches too. False is no proof that a key lies outside: two patterns may share the work.
+    """
+    for one in patterns:
+        middles = ("\0" * length for length in range(one.count("?") + 2))
+        if all(matches((one,), prefix + middle + suffix) for middle in middles):
+            return True
+    return False
+
+
+class LimitedClient:
+    """An S3 client that makes only the calls that an operation declares, on the objects of one bucket.
+
+    Args:
+        client: The S3 client that makes the calls.
+        operation: The operation whose declaration is the limit.
+        bucket: The only bucket that it may call.
+        keys: In a bucket beside the lake, the patterns of keys that the settings grant; they take the place of the
+            declared patterns. None: the declared patterns.
+    """
+
+    def __init__(self, client: Any, operation: Operation, bucket: str, keys: Sequence[str] | None = None) -> None:
+        self._client, self._operation, self._bucket, self._keys = client, operation, bucket, keys
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the client's call `name`, which raises NoRight before it is sent where it is not declared."""
+        if name in _NO_CALLS:
+            return getattr(self._client, name)
+
+        def limited(**request: Any) -> Any:
+            self._check(name, request)
+            return getattr(self._client, name)(**request)
+
+        return limited
+
+    def _check(self, name: str, request: Mapping[str, Any]) -> None:
+        declared, key = self._operation, str(request.get("Key", ""))
+        if request.get("Bucket") != self._bucket:
+            raise NoRight(f"{name} on bucket {request.get('Bucket')!r}: the operation works on {self._bucket!r} alone")
+        if name in _FREE:
+            return
+        if name in _READS:
+            self._check_read(name, key, pinned=request.get("VersionId") is not None)
+        elif name in _WRITES:
+            self._check_key(name, key, "writes", declared.writes)
+        elif name == "delete_object" and "VersionId" not in request:
+            self._check_key(name, key, "deletes", declared.deletes)
+        else:
+            raise NoRight(f"{name}: no declaration of an operation allows this call")
+        if "tagging" in name or request.get("Tagging"):
+            self._check_tags(name, key)
+        source = request.get("CopySource")
+        if source is not None:
+            if not isinstance(source, Mapping) or source.get("Bucket") != self._bucket:
+                raise NoRight(f"{name} from {source!r}: the operation works on {self._bucket!r} alone")
+            self._check_key(name, str(source.get("Key", "")), "reads", declared.reads)
+
+    def _check_read(self, name: str, key: str, *, pinned: bool) -> None:
+        declared = self._operation
+        if name == "get_object" and not declared.content:
+            raise NoRight(f"{name} of {key!r}: the operation declares content=False, so it reads heads alone")
+        looks = () if pinned else declared.checks
+        self._check_key(name, key, "reads", (*declared.reads, *looks))
+
+    def _check_tags(self, name: str, key: str) -> None:
+        if not self._operation.tags:
+            raise NoRight(f"{name} of {key!r}: the operation does not declare tags=True")
+
+    def _check_key(self, name: str, key: str, field: str, declared: Sequence[str]) -> None:
+        allowed = self._keys if declared and self._keys is not None else declared
+        if not matches(allowed, key):
+            raise NoRight(f"{name} of {key!r}: the operation's `{field}` does not allow this key")

@@ -1,0 +1,228 @@
+"""A question changes nothing: each one is asked, and all that the account holds is compared before and after."""
+
+import json
+import os
+import pty
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from tests.local.deployment import BRIGADE, Deployment
+from tests.local.jobs import finished
+from tests.local.snapshots import changes, settled
+from tests.unit.commands import ASKS, QUESTIONS
+
+DAY = "2026-11-20"
+SECRET = "questions"
+MORE = {"ingest run", "ingest invoke", "jobs run", "pipe to", "pipe join", "pipe uploads"}
+"""Commands that act, which have a form that is a question: --dry-run, or an act that asks first."""
+
+
+@dataclass
+class World:
+    """A deployed stage with something of everything in it, and the last snapshot of it."""
+
+    deployed: Deployment
+    names: dict[str, str]
+    environment: dict[str, str]
+    last: dict[str, Any] = field(default_factory=dict)
+
+    def ask(self, command: str, *, given: str = "", answer: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run a command line with this world's names filled in; `answer` is typed at a terminal."""
+        arguments = [word.format(**self.names) for word in command.split()]
+        options: dict[str, Any] = {"env": self.environment, "capture_output": True, "text": True, "timeout": 300}
+        whole = [str(BRIGADE), "--stage", self.deployed.stage, *arguments]
+        if answer is None:
+            return subprocess.run(whole, input=given, check=False, **options)
+        ours, theirs = pty.openpty()
+        try:
+            os.write(ours, answer.encode())
+            return subprocess.run(whole, stdin=theirs, check=False, **options)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+
+@contextmanager
+def api() -> Iterator[str]:
+    """An API with one page of two records."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"rows": [{"id": 1}, {"id": 2}], "next": null}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def world(deployed: Deployment) -> Iterator[World]:
+    emulator, lake = deployed.emulator, deployed.outputs["LakeBucket"]
+    s3 = emulator.root("s3")
+    for number in range(3):
+        s3.put_object(Bucket=lake, Key=f"questions/{number}.txt", Body=b"only copy", Tagging="a=b")
+    upload = s3.create_multipart_upload(Bucket=lake, Key="questions/unfinished")["UploadId"]
+    s3.upload_part(Bucket=lake, Key="questions/unfinished", UploadId=upload, PartNumber=1, Body=b"x")
+    beside = "questions-beside"
+    s3.create_bucket(Bucket=beside)
+    queue = emulator.root("sqs").create_queue(QueueName="questions")["QueueUrl"]
+    database = {"engine": "postgres", "username": "u", "password": "p", "host": "127.0.0.1", "port": 1, "dbname": "d"}
+    emulator.root("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(database))
+    with api() as url:
+        environment = {**emulator.environment("root"), "BRIGADE_BASE_URL": url}
+        names = {"lake": lake, "beside": beside, "queue": queue, "day": DAY, "secret": SECRET}
+        made = World(deployed, names, environment)
+        assert made.ask("ingest run demo --date {day}").returncode == 0
+        lease = json.dumps({"lease": {"holder": "h", "epoch": 1, "seconds": 60.0}})
+        s3.put_object(Bucket=deployed.outputs["StateBucket"], Key="questions.json", Body=lease.encode())
+        names["job"] = finished(deployed, "verify", "--keys", "-", given="questions/0.txt\nquestions/gone\n", exits=1)
+        deployed.ask("local", "deliver-inventory", lake)
+        deliveries = deployed.ask("inventory", "deliveries")
+        names["delivery"] = (deliveries if isinstance(deliveries, dict) else deliveries[-1])["manifest"]
+        made.last = settled(emulator)
+        yield made
+    s3.abort_multipart_upload(Bucket=lake, Key="questions/unfinished", UploadId=upload)
+
+
+OVER = "--where key<'questions/2'"
+CASES = [
+    "ingest list",
+    "ingest check demo",
+    "ingest show demo --date {day}",
+    "ingest run demo --dry-run",
+    "ingest run demo --to -",
+    "ingest run demo --date {day} --replace",
+    "ingest invoke demo --date {day} --replace",
+    "ingest backfill demo --from {day} --to 2026-11-21",
+    "ingest reset demo --date {day}",
+    "inventory deliveries",
+    "inventory rows",
+    "inventory diff {delivery}",
+    "inventory sql SELECT/**/count(*)/**/FROM/**/inventory",
+    "inventory sql SELECT/**/count(*)/**/FROM/**/inventory --engine athena",
+    "inventory questions",
+    "inventory ask by-storage-class",
+    "inventory ask by-storage-class --engine athena",
+    "inventory enable {beside}",
+    "inventory enable {beside} --dry-run",
+    "inventory disable {beside}",
+    "inventory to-queue {queue}",
+    "inventory to-queue {queue} --dry-run",
+    "jobs operations",
+    "jobs list",
+    "jobs show {job}",
+    "jobs watch {job}",
+    "jobs report {job}",
+    "jobs report {job} --format csv",
+    "jobs estimate verify --keys -",
+    f"jobs estimate verify {OVER}",
+    f"jobs estimate verify {OVER} --engine athena",
+    "jobs estimate verify --keys - --sample 2",
+    "jobs estimate forget --keys - --argument mode=delete",
+    "jobs estimate forget --keys - --argument mode=delete --sample 2",
+    "jobs estimate forget --keys - --argument mode=delete --sample 2 --yes",
+    "jobs estimate forget --keys - --argument mode=delete --sample 2 --allow-changes",
+    "jobs run verify s3://{lake}/questions/0.txt",
+    "jobs run forget s3://{lake}/questions/0.txt",
+    "jobs submit forget --keys - --argument mode=delete",
+    "jobs submit verify --inventory latest",
+    "jobs submit verify --inventory {delivery} --dry-run",
+    "jobs submit verify --prefix questions/",
+    "jobs submit verify --prefix questions/ --dry-run",
+    f"jobs submit verify {OVER}",
+    f"jobs submit verify {OVER} --engine athena",
+    f"jobs submit verify {OVER} --engine athena --dry-run",
+    "jobs submit s3:tag --keys - --argument a=b",
+    "jobs submit verify --keys - --dry-run",
+    "jobs retry {job} --all",
+    "jobs retry {job} --all --dry-run",
+    "jobs confirm {job}",
+    "pipe from s3://{lake}/questions/0.txt",
+    "pipe to s3://{lake}/questions/new --dry-run",
+    "pipe uploads s3://{lake}/questions/",
+    "pipe uploads s3://{lake}/questions/ --abort",
+    "pipe uploads s3://{lake}/questions/ --abort --dry-run",
+    "pipe join s3://{lake}/questions/ s3://{lake}/questions/joined --dry-run",
+    "state list",
+    "state get questions.json",
+    "state history questions.json",
+    "state delete questions.json",
+    "state unlock questions.json",
+    "database uri {secret}",
+    "database uri {secret} --mask",
+    "local status",
+    "local env",
+    "local reset",
+]
+REFUSED = {"inventory disable {beside}"}
+"""A question about what is not there: exit 1."""
+TASK_FAILED = {"jobs watch {job}", "jobs report {job}", "jobs report {job} --format csv"}
+"""They exit 1 because a task of the job failed."""
+
+
+def asks(case: str) -> bool:
+    """Whether the command would change something and must refuse: nobody can answer, and there is no `--yes`."""
+    group, command, *options = case.split()
+    if "--dry-run" in options or case in REFUSED:
+        return False
+    name = f"{group} {command}"
+    return name in ASKS or (not {"--replace", "--abort", "--sample"}.isdisjoint(options) and "verify" not in options)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_question_changes_nothing(world: World, case: str) -> None:
+    """Athena's results are the one effect: they lie under `queries/`, where a rule of the bucket removes them."""
+    done = world.ask(case, given="questions/0.txt\nquestions/1.txt\n")
+    wanted = 2 if asks(case) else int(case in REFUSED | TASK_FAILED)
+    now = settled(world.deployed.emulator, quiet_s=0.5)
+    changed, world.last = changes(world.last, now), now
+    assert changed == []
+    assert done.returncode == wanted, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        f"jobs submit verify {OVER}",
+        f"jobs submit verify {OVER} --engine athena",
+        "jobs submit verify --prefix questions/",
+        "jobs submit verify --inventory {delivery}",
+        "jobs retry {job} --all",
+        f"jobs estimate forget {OVER} --sample 2 --allow-changes",
+        "inventory enable {beside}",
+        "inventory to-queue {queue}",
+        "ingest backfill demo --from {day} --to 2026-11-21",
+        "ingest reset demo --date {day}",
+        "state delete questions.json",
+        "state unlock questions.json",
+        "pipe uploads s3://{lake}/questions/ --abort",
+    ],
+)
+def test_what_is_declined_at_a_terminal_changes_nothing(world: World, case: str) -> None:
+    done = world.ask(case, answer="n\n")
+    now = settled(world.deployed.emulator, quiet_s=0.5)
+    changed, world.last = changes(world.last, now), now
+    assert changed == []
+    assert done.returncode == 1, done.stderr + done.stdout
+    assert "[y/N]" in done.stderr
+
+
+def test_every_command_that_is_or_has_a_question_is_asked_here() -> None:
+    asked = {" ".join(case.split()[:2]) for case in CASES}
+    assert asked == QUESTIONS | ASKS | MORE

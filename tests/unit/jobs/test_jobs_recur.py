@@ -1,0 +1,177 @@
+"""Which deliveries a recurring job is over, by time, across a change of the inventory configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater, UsageError
+from brigade.inventory.delivery import stamped
+from brigade.jobs import recur
+from brigade.jobs.recur import Progress, Recurrence
+from brigade.jobs.request import Plan
+from brigade.jobs.summary import Summary
+from brigade.operations.recurring import Recurring
+
+
+def uri(day: int, configuration: str = "inventory/lake/lake") -> str:
+    return f"s3://reports/{configuration}/2026-11-{day:02}T01-00Z/manifest.json"
+
+
+@dataclass
+class Memory:
+    """State of one process."""
+
+    kept: Progress | None = None
+
+    def get(self, key: str, kind: type) -> Any:
+        return None if self.kept is None else SimpleNamespace(value=self.kept)
+
+    def update(self, key: str, change: Callable[[Progress], Progress], **given: Any) -> Any:
+        self.kept = change(self.kept or given["default"])
+        return SimpleNamespace(value=self.kept)
+
+
+@dataclass
+class Place:
+    """What the functions that a recurrence calls find: deliveries, a table, jobs."""
+
+    gone: set[str] = field(default_factory=set)
+    unreadable: dict[str, BrigadeError] = field(default_factory=dict)
+    bucket: str = "lake"
+    made: list[tuple[str, str | None]] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    over: dict[str, Any] = field(default_factory=dict)
+
+    def open_delivery(self, s3: Any, address: str) -> Any:
+        if address in self.gone:
+            raise NotFound(f"{address} is not there")
+        manifest = SimpleNamespace(source_bucket=self.bucket, columns={})
+        return SimpleNamespace(uri=address, taken=stamped(address), manifest=manifest)
+
+    def require_readable(self, delivery: Any) -> None:
+        if delivery.uri in self.unreadable:
+            raise self.unreadable[delivery.uri]
+
+    def choose(self, delivery: Any, where: str | None, since: Any) -> Any:
+        self.over = {"delivery": delivery, "since": since}
+        return SimpleNamespace(versions=False)
+
+    def count(self, asked: Any, chosen: Any, bucket: str) -> Summary:
+        self.require_readable(self.over["delivery"])
+        return Summary(objects=3, bytes=3)
+
+    def create(self, request: Any) -> str:
+        self.made.append((self.over["delivery"].uri, self.over["since"] and self.over["since"].uri))
+        return f"job-{len(self.made)}"
+
+    def describe(self, job: str) -> Any:
+        return job
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    found = Place()
+    monkeypatch.setattr(recur, "open_delivery", found.open_delivery)
+    monkeypatch.setattr(recur, "choose", found.choose)
+    monkeypatch.setattr(recur, "count", found.count)
+    monkeypatch.setattr(recur, "head", lambda *_: SimpleNamespace(etag="e"))
+    monkeypatch.setattr(recur, "keep", lambda *_: None)
+    monkeypatch.setattr(recur, "request_of", lambda *_, **__: {})
+    monkeypatch.setattr(recur, "rows_manifest", lambda *_, **__: {})
+    monkeypatch.setattr(recur, "estimate", lambda *_, **__: [])
+    monkeypatch.setattr(recur, "of", lambda job: SimpleNamespace(id=job, over=True, well=True, description=""))
+    return found
+
+
+def recurrence(place: Place, kept: Progress | None) -> Recurrence:
+    plan = Plan("dev", "verify", "arn:f", {}, "", "lake", "reports", "arn:aws:iam::1:role/r")
+    return Recurrence(
+        name="nightly",
+        declared=Recurring(operation="verify", where="size > 1", most_objects=100, most_dollars=1.0),
+        size=SimpleNamespace(memory_mib=256, price="read"),  # what the price reads of it
+        plan=plan,
+        control=place,  # type: ignore[arg-type]  # two calls of it
+        s3=None,
+        state=Memory(kept),  # type: ignore[arg-type]  # two calls of it
+        athena=SimpleNamespace(table_of_deliveries=lambda: place),  # type: ignore[arg-type]
+        tell=lambda subject, text: place.told.append((subject, text)),
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["inventory/lake/all", "daily/lake/lake", "0/lake/lake", "zz/lake/lake"],
+    ids=["id, sorts before", "prefix, sorts before", "prefix, digits", "prefix, sorts after"],
+)
+def test_a_newer_delivery_of_another_configuration_has_its_job(place: Place, changed: str) -> None:
+    kept = recurrence(place, Progress(done=uri(20))).arrive(uri(21, changed))
+    assert place.made == [(uri(21, changed), uri(20))]
+    assert kept.done == uri(21, changed)
+
+
+@pytest.mark.parametrize("changed", ["inventory/lake/all", "zz/lake/lake"])
+def test_an_older_delivery_of_another_configuration_has_none(place: Place, changed: str) -> None:
+    assert recurrence(place, Progress(done=uri(20))).arrive(uri(19, changed)).done == uri(20)
+    assert place.made == []
+
+
+def test_what_cannot_be_compared_by_time_is_an_error(place: Place) -> None:
+    for address, kept in (("s3://reports/by/hand/manifest.json", uri(20)), (uri(21), "s3://reports/x/manifest.json")):
+        with pytest.raises(InvalidData, match="cannot be compared"):
+            recurrence(place, Progress(done=kept)).arrive(address)
+    assert place.made == []
+
+
+@pytest.mark.parametrize("error", [UsageError("other columns"), BrigadeError("403 on the old prefix")])
+def test_a_delivery_before_that_cannot_be_read_makes_all_new_and_is_told(place: Place, error: BrigadeError) -> None:
+    place.unreadable[uri(20)] = error
+    recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+    assert place.made == [(uri(21), None)]
+    ((subject, text),) = place.told
+    assert subject == "nightly is over all objects, not just the new ones"
+    assert str(error) in text
+
+
+def test_a_delivery_before_that_cannot_be_read_just_now_makes_no_job(place: Place) -> None:
+    place.unreadable[uri(20)] = RetryLater("slow down")
+    with pytest.raises(RetryLater):
+        recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+    assert (place.made, place.told) == ([], [])
+
+
+def test_a_delivery_before_that_was_cleared_makes_all_new_within_the_limits(place: Place) -> None:
+    place.gone.add(uri(20))
+    recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+    assert (place.made, place.told) == ([(uri(21), None)], [])
+
+
+def test_a_delivery_over_which_no_job_can_be_made_is_an_error_and_blocks_no_later_one(place: Place) -> None:
+    recurring = recurrence(place, Progress(done=uri(20)))
+    place.unreadable[uri(21)] = UsageError("the table has whole hours")
+    for _ in range(2):  # as Lambda tries again
+        with pytest.raises(UsageError, match="whole hours"):
+            recurring.arrive(uri(21))
+    assert recurring.arrive(uri(22)).done == uri(22)
+    assert place.made == [(uri(22), uri(20))]
+
+
+def test_another_buckets_delivery_is_an_error(place: Place) -> None:
+    place.bucket = "another"
+    with pytest.raises(UsageError, match="is of bucket another, and the recurring job nightly is over lake"):
+        recurrence(place, None).arrive(uri(21))
+    assert place.made == []
+
+
+def test_what_was_done_last_is_the_later_one_by_time() -> None:
+    failed = Progress(done=uri(22, "a"), failed="job-0", failed_over=uri(21, "z"))
+    retried = SimpleNamespace(id="job-9", well=True, description="retry of job-0")
+    assert recur._ended(failed, retried).done == uri(22, "a")  # type: ignore[arg-type]
+    earlier = replace_done(failed, uri(20, "z"))
+    assert recur._ended(earlier, retried).done == uri(21, "z")  # type: ignore[arg-type]
+
+
+def replace_done(kept: Progress, done: str) -> Progress:
+    return Progress(done=done, failed=kept.failed, failed_over=kept.failed_over)
