@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-<<<<<<< HEAD
 from brigade.errors import ConditionLost, RetryLater
-=======
-from brigade.errors import RetryLater
 from brigade.headers import check_metadata
->>>>>>> main
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Condition, headers
 from brigade.s3.head import Heads
