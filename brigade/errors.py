@@ -37,6 +37,8 @@ class ConditionLost(BrigadeError):
     """A write under a condition lost: what it would have made exists, or what it would have changed has changed."""
 
     exit_status = 3
+    certain = False
+    """Whether S3 is known to have refused the write. Else it may have been made, and replaced by another at once."""
 
 
 class NotFound(BrigadeError):

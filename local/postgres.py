@@ -43,6 +43,7 @@ class Postgres:
         settings: Mapping[str, str] | None = None,
         binaries: Path | None = None,
         locale: str = "C",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Create the data folder and start the server.
 
@@ -52,10 +53,12 @@ class Postgres:
             settings: Settings of ``postgresql.conf``.
             binaries: The ``bin`` folder of another PostgreSQL than the embedded one. Anybody must be able to read it.
             locale: The locale of the data, an installed one.
+            environment: Variables of the server's process.
         """
         self.user, self.password = user, password or secrets.token_urlsafe(16)
         self.host, self.port = "127.0.0.1", _free_port()
         self._settings = {**_SETTINGS, **(settings or {})}
+        self._environment = environment or {}
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         # Not where TMPDIR says: a socket's path has 107 bytes at most, and nobody must get there.
@@ -80,7 +83,9 @@ class Postgres:
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         with self.log.open("ab") as log:
-            self._process = self._popen(["postgres", "-D", str(self.folder / "data"), *arguments], log)
+            self._process = self._popen(
+                ["postgres", "-D", str(self.folder / "data"), *arguments], log, self._environment
+            )
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

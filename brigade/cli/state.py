@@ -1,5 +1,6 @@
 """``brigade state``: JSON documents in the stage's state bucket, changed under compare-and-swap."""
 
+import codecs
 import json
 import sys
 from typing import Annotated, Any, cast, get_args
@@ -20,12 +21,13 @@ def get(
     key: _Key,
     version_id: Annotated[str | None, typer.Option(help="As it was then; history lists the ids.")] = None,
     codec: Annotated[str, typer.Option(help="pickle runs code of whoever wrote the document: docs/state.md.")] = "json",
+    encoding: Annotated[str, typer.Option(help="Of strings that Python 2 pickled: latin1 with datetimes.")] = "ASCII",
 ) -> None:
     """Print a document; under --json with its version, which put --if-version takes."""
     import msgspec
 
     session: Session = context.obj
-    entry = _state(session, codec).get(key, object, version_id=version_id)
+    entry = _state(session, codec, encoding).get(key, object, version_id=version_id)
     if entry is None:
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
     document = {"key": key, "version": entry.version.strip('"'), "value": msgspec.to_builtins(entry.value)}
@@ -108,7 +110,10 @@ def unlock(
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
     if not isinstance(entry.value, dict) or not isinstance(entry.value.get("lease"), dict):
         raise UsageError(f"the state {key!r} holds no lease")
-    lease = msgspec.convert(entry.value["lease"], Lease)
+    try:
+        lease = msgspec.convert(entry.value["lease"], Lease)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the state {key!r} holds no lease: {error}") from error
     if lease.holder is None:
         session.give({"key": key, "epoch": lease.epoch, "released": None})
         return
@@ -117,18 +122,36 @@ def unlock(
     session.give({"key": key, "epoch": lease.epoch, "released": lease.holder})
 
 
-def _state(session: Session, codec: str = "json") -> Any:
+def _state(session: Session, codec: str = "json", encoding: str = "ASCII") -> Any:
     from brigade.state.store import Codec, State
 
     if codec not in get_args(Codec):
         raise UsageError(f"--codec takes {' or '.join(get_args(Codec))}, not {codec!r}")
-    return State(session.client("s3"), session.deployment["StateBucket"], cast(Codec, codec))
+    try:
+        if encoding != "bytes":
+            codecs.lookup(encoding)
+    except LookupError:
+        raise UsageError(f"--encoding takes an encoding of Python, as latin1, not {encoding!r}") from None
+    return State(session.client("s3"), session.deployment["StateBucket"], cast(Codec, codec), encoding)
 
 
 def _parsed(value: str) -> object:
+    """Return the value of JSON text; UsageError if it is none, or names a key twice."""
     text = sys.stdin.read() if value == "-" else value
     try:
-        parsed: object = json.loads(text)
-    except ValueError as error:
+        parsed: object = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the value is not JSON ({error}); text needs its quotes, as '\"text\"'") from None
     return parsed
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise ValueError(f"the key {twice!r} is there twice")
+    return members

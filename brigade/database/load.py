@@ -3,7 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -17,15 +17,26 @@ from brigade.s3.read import stream
 
 _BLOCK = 1024 * 1024
 _STAMP = ("ingest_date", "ingest_ts")
+# Functions and operators are named with their schema: one that another user makes in a schema of the search path, and
+# that fits better, would run with this role's rights (CVE-2018-1058). The search path stays the role's, for the
+# triggers and defaults of the table.
+_NAMES: LiteralString = """
+SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname), %s::pg_catalog.regclass::pg_catalog.text
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.oid OPERATOR(pg_catalog.=) %s::pg_catalog.regclass
+"""
 _RECEIPTS = """
-SELECT pg_advisory_xact_lock(hashtext('brigade_loads'));
+SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('brigade_loads'));
 CREATE TABLE IF NOT EXISTS brigade_loads (
-  run_id text PRIMARY KEY, object text NOT NULL, etag text NOT NULL, target text NOT NULL, records bigint NOT NULL,
-  loaded_at timestamptz NOT NULL DEFAULT now());
+  run_id text NOT NULL, object text NOT NULL, etag text NOT NULL, target text NOT NULL, records bigint NOT NULL,
+  loaded_at timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (run_id, target));
 CREATE TEMPORARY TABLE brigade_lines (line json) ON COMMIT DROP
 """
 # Neither can be in JSON, so a line is one value, whatever is in it.
-_COPY = "COPY brigade_lines FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
+_COPY = "COPY pg_temp.brigade_lines FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
+
+
+_MEMBERS: LiteralString = "SELECT DISTINCT pg_catalog.json_object_keys(line) FROM pg_temp.brigade_lines"
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +58,13 @@ def load(
     Members go to the columns of their names, as PostgreSQL reads JSON into that type; columns that no record has get
     their defaults; the stamp's are left out where the table has no column for them.
 
-    Arguments: ``connection``, of ``rows.opened``; ``table``, as SQL names it; ``run_id``, what is done once only: by
-    default the object's address and ETag. Memory: some MiB; the server keeps the lines in a temporary table meanwhile.
+    Arguments: ``connection``, of ``rows.opened``; ``table``, as SQL names it; ``run_id``, what is done once only for
+    each table: by default the object's address and ETag. Memory: some MiB; the server keeps the lines in a temporary
+    table meanwhile.
 
-    Fails with ConditionLost when the run id was loaded before, NotFound when the object or the table is not there,
-    InvalidData when a line is no JSON, the gzip is cut or a member has no column, RetryLater or BrigadeError when
-    PostgreSQL does not answer or refuses; nothing is in the table then.
+    Fails with ConditionLost when the run id was loaded into the table before, NotFound when the object or the table is
+    not there, InvalidData when a line is no JSON, the gzip is cut or a member has no column, RetryLater or BrigadeError
+    when PostgreSQL does not answer or refuses; nothing is in the table then.
     """
     found = head(s3, location.bucket, location.key)
     if found is None:
@@ -75,12 +87,16 @@ def load(
 def _load(
     connection: "psycopg.Connection[Any]", s3: Any, location: Location, etag: str, table: str, run: str
 ) -> Loaded:
-    ((target,),) = connection.execute("SELECT %s::regclass::text", [table]).fetchall()
+    ((target, short),) = connection.execute(_NAMES, [table, table]).fetchall()
     connection.execute(_RECEIPTS)
-    if earlier := connection.execute("SELECT records FROM brigade_loads WHERE run_id = %s", [run]).fetchone():
-        raise ConditionLost(f"the run {run} was loaded before, {earlier[0]} records; nothing was done")
+    query = (
+        "SELECT records FROM brigade_loads WHERE run_id OPERATOR(pg_catalog.=) %s::pg_catalog.text"
+        " AND target OPERATOR(pg_catalog.=) ANY (ARRAY[%s, %s]::pg_catalog.text[])"
+    )
+    if earlier := connection.execute(query, [run, target, short]).fetchone():
+        raise ConditionLost(f"the run {run} was loaded into {target} before, {earlier[0]} records; nothing was done")
     _copy(connection, _lines(stream(s3, location.bucket, location.key, if_match=etag), str(location)), location)
-    members = {name for (name,) in connection.execute("SELECT DISTINCT json_object_keys(line) FROM brigade_lines")}
+    members = {name for (name,) in connection.execute(_MEMBERS)}
     description = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(sql.SQL(target))).description
     columns = [column.name for column in description or ()]
     if unknown := members - {*columns, *_STAMP}:
@@ -90,12 +106,13 @@ def _load(
     names = sql.SQL(", ").join(sql.Identifier(name) for name in columns if name in members)
     insert = sql.SQL(
         "INSERT INTO {target} ({names}) OVERRIDING SYSTEM VALUE SELECT {names}"
-        " FROM brigade_lines, json_populate_record(NULL::{target}, line) WHERE line IS NOT NULL"
+        " FROM pg_temp.brigade_lines, pg_catalog.json_populate_record(NULL::{target}, line) WHERE line IS NOT NULL"
     )
     records = connection.execute(insert.format(target=sql.SQL(target), names=names)).rowcount if members else 0
     cursor = connection.execute(
         "INSERT INTO brigade_loads (run_id, object, etag, target, records) VALUES (%s, %s, %s, %s, %s)"
-        " RETURNING run_id, object, etag, target, records, to_json(loaded_at AT TIME ZONE 'UTC')#>>'{}' AS loaded_at",
+        " RETURNING run_id, object, etag, target, records,"
+        " pg_catalog.to_json(loaded_at AT TIME ZONE 'UTC') OPERATOR(pg_catalog.#>>) '{}' AS loaded_at",
         [run, str(location), etag, target, records],
     )
     (row,) = cursor.fetchall()

@@ -5,7 +5,9 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from brigade.database.login import TlsRefused, log_in
 from brigade.errors import BrigadeError, RetryLater
 
 # What decides how types look in text, so that a session's own settings do not. Only of this transaction: a pooler in
@@ -27,7 +29,6 @@ _QUOTE = 1
 _DELIMITER = b"\x02"
 _CONNECT_S = 10
 _CANCELLED = "57014"
-_REFUSED = "authentication failed"
 _UNKNOWN_NAMES = ("42P01", "42883", "42704")
 _SCHEMA_HINT = "; is it in another schema than pg_catalog? Then write the schema before each name, as in public.orders"
 _PASSING = ("08", "40", "53", "57P", "58")
@@ -38,17 +39,15 @@ def opened(uri: str) -> "psycopg.Connection[Any]":
 
     Raises psycopg's errors, which ``said`` translates.
     """
-    return psycopg.connect(
-        uri,
-        autocommit=True,  # BEGIN is said by who needs it
-        application_name="brigade",
-        client_encoding="utf8",
-        connect_timeout=_CONNECT_S,
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-        tcp_user_timeout=60_000,
-    )
+    options: dict[str, str | int] = {
+        "application_name": "brigade",
+        "client_encoding": "utf8",
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
+    return log_in(make_conninfo(uri, **options), _CONNECT_S)
 
 
 def begin(connection: "psycopg.Connection[Any]", *, within_s: float | None = None, table: str = "") -> str:
@@ -99,10 +98,9 @@ def rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Itera
 def passes(error: psycopg.Error) -> bool:
     """Whether the same may work in a while: the connection broke, the server ends or begins, it has too much to do."""
     if error.sqlstate is None:
-        # There is none of a login, so it is told by its text: many of them lock an account. There is none either where
-        # the connection breaks at the end of a COPY, which is then a plain DatabaseError.
-        broken = isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
-        return broken and _REFUSED not in str(error)
+        # The server did not answer. At the end of a COPY that is a plain DatabaseError.
+        broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, TlsRefused)
+        return broken or type(error) is psycopg.DatabaseError
     return isinstance(error, psycopg.OperationalError) and error.sqlstate.startswith(_PASSING)
 
 

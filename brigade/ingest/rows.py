@@ -159,8 +159,9 @@ class Rows:
     def _open(self, cursor: str | None) -> Iterator[tuple[bytes, bytes]]:
         """Begin the query for the rows behind the key."""
         connection, relation, order = self._begin()
-        limited = cursor is not None or self.windows is not None or self.after is not None or self.until is not None
-        if order and (self.source.table or limited):  # no condition of a range holds for null
+        # No condition holds for null. Of several ranges, the reader of the last one sees to it.
+        hidden = self.until is None and (cursor is not None or self.windows is not None or self.after is not None)
+        if order and (self.source.table or hidden):
             self._check_nulls(connection, relation, order)
         taken = None
         if self.windows:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from brigade.errors import RetryLater
+from brigade.errors import ConditionLost, RetryLater
 from brigade.headers import check_metadata
 from brigade.s3.checksum import CRC32, Checksum
 from brigade.s3.condition import Condition, headers
 from brigade.s3.head import Heads
 from brigade.s3.refusal import failures, refusal
-from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, settle, unclear
+from brigade.s3.settle import TOKEN, TRIES, Written, new_token, pause, refused_once, settle, unclear
 
 
 class Puts(Heads, Protocol):
@@ -48,6 +48,7 @@ def put(
     marked = {**(metadata or {}), TOKEN: token}
     check_metadata(marked)
     proof = checksum.of(body)
+    certain = True
     for attempt in range(TRIES):
         try:
             answer = client.put_object(
@@ -62,10 +63,16 @@ def put(
             )
             if answer.get("ETag"):
                 return Written(answer["ETag"], answer.get("VersionId"), answer.get(checksum.field))
+            certain = False
         except failures() as error:
             if not unclear(error, condition):
                 raise refusal(error, "write", bucket, key) from error
-        if written := settle(client, bucket, key, token, condition):
-            return written
+            certain = certain and refused_once(error)
+        try:
+            if written := settle(client, bucket, key, token, condition):
+                return written
+        except ConditionLost as lost:
+            lost.certain = certain
+            raise
         pause(attempt)
     raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")

@@ -39,6 +39,15 @@ def unclear(error: Exception, condition: Condition) -> bool:
     return isinstance(condition, Matches) and code(error) in {"NoSuchKey", "404"}
 
 
+def refused_once(error: Exception) -> bool:
+    """Return whether S3 refused a conditional write that was sent once: then it was not made.
+
+    After a retry of the SDK, the refusal may come from the object that the first try wrote.
+    """
+    metadata = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})
+    return code(error) in {"PreconditionFailed", "412"} and metadata.get("RetryAttempts") == 0
+
+
 def settle(client: Heads, bucket: str, key: str, token: str, condition: Condition) -> Written | None:
     """Say what became of the write with ``token``: Written if it is there, None if it may be sent again.
 

@@ -8,12 +8,15 @@ the release. Whether a lease is over is said by S3's clock: the age of the docum
 import os
 import socket
 import uuid
+from pathlib import Path
 
 import msgspec
 
 from brigade.errors import ConditionLost
 
 _PROCESS = "process"
+_PARTS = 7
+_CLOCK_S = 1.0
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -25,19 +28,36 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 def this_process() -> str:
-    """Make a name for a holder in this process, no two alike; on this machine it is known when the process is gone."""
-    return f"{_PROCESS} {socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+    """Return the name of a holder in this process, unlike any other.
+
+    On Linux it names the boot of the machine, the PID namespace, the process and its start time, so that a process of
+    the same namespace can see when the holder is gone. Elsewhere nobody can, and its lease is waited for.
+    """
+    namespace = " ".join(_namespace() or ("-", "-"))
+    start = (_process(os.getpid()) or ("", "-"))[1]
+    return f"{_PROCESS} {socket.gethostname()} {namespace} {os.getpid()} {start} {uuid.uuid4().hex[:8]}"
 
 
 def taken(lease: Lease, holder: str, seconds: float, *, age: float, what: str) -> Lease:
-    """Give the lease as ``holder`` takes it, for ``seconds`` after each write, with the next epoch.
+    """Return ``lease`` as acquired by ``holder``, with the epoch incremented.
 
-    Arguments: ``age``, the seconds since the document was written, by S3's clock; ``what``, what errors call it. The
-    same holder may take it again: it is known not to run twice. Fails with ConditionLost, naming holder and rest.
+    Nothing is written here. The caller stores the lease in a conditional write, which is what makes it exclusive. The
+    same holder may acquire it again: it is known not to run twice.
+
+    Args:
+        seconds: How long the lease is valid after each write.
+        age: Seconds since the stored lease was last written, by S3's clock, which counts whole seconds: the true age
+            can be up to a second less.
+        what: What errors call the document.
+
+    Raises:
+        ConditionLost: Another holder's lease has not expired, and its process is not known to be gone. The message
+            names that holder.
     """
-    if lease.holder not in (None, holder) and age <= lease.seconds and not _gone(lease.holder or ""):
+    if lease.holder not in (None, holder) and age - _CLOCK_S < lease.seconds and not _gone(lease.holder or ""):
+        rest = max(lease.seconds - age, 0.0)
         raise ConditionLost(
-            f"{what} is held by {lease.holder} (epoch {lease.epoch}) for {lease.seconds - age:.0f} s more, unless it "
+            f"{what} is held by {lease.holder} (epoch {lease.epoch}) for {rest:.0f} s more, unless it "
             "writes again; if that run is dead, `brigade state unlock` it"
         )
     return Lease(lease.epoch + 1, holder, seconds)
@@ -49,15 +69,38 @@ def released(lease: Lease) -> Lease:
 
 
 def _gone(holder: str) -> bool:
-    """Say whether the holder was a process of this machine that is no more."""
-    kind, _, rest = holder.partition(" ")
-    host, _, rest = rest.partition(" ")
-    if kind != _PROCESS or host != socket.gethostname():
+    """Return whether the holder was a process of this PID namespace that is no more; False where that is not known."""
+    parts = holder.split(" ")
+    if len(parts) != _PARTS or parts[0] != _PROCESS or not parts[4].isdigit():
         return False
+    if parts[1] != socket.gethostname() or (parts[2], parts[3]) != _namespace():
+        return False
+    pid = int(parts[4])
     try:
-        os.kill(int(rest.partition(" ")[0]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        return False
-    return False
+    except OSError:  # another user's, so it is there
+        pass
+    there = _process(pid)
+    return there is not None and (there[0] in "ZX" or there[1] != parts[5])
+
+
+def _namespace() -> tuple[str, str] | None:
+    """Return the boot of this machine and the PID namespace of this process; None where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip(), str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        return None
+
+
+def _process(pid: int) -> tuple[str, str] | None:
+    """Return the state of a process (Z: it ended) and its start in clock ticks since boot; None if not known.
+
+    Source: proc_pid_stat(5), fields 3 and 22.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (fields[0], fields[19]) if len(fields) > 19 else None

@@ -1,7 +1,7 @@
 """JSON documents on S3, each changed only from the version that was read."""
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -9,16 +9,22 @@ import msgspec
 from brigade.errors import ConditionLost, InvalidData
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.delete import Deletes, delete
-from brigade.s3.get import Gets, get
+from brigade.s3.get import Gets, Got, get
 from brigade.s3.head import head
 from brigade.s3.list import Lists, keys
 from brigade.s3.put import Puts, put
-from brigade.s3.settle import pause
+from brigade.s3.settle import TOKEN, new_token, pause
 from brigade.s3.versions import ListsVersions, Version, versions
+from brigade.state.encode import encode
 
 T = TypeVar("T")
 Codec = Literal["json", "pickle"]
+LIMIT = 64 * 1024 * 1024
+"""Bytes of a document at most, written or read."""
 _ROUNDS = 100
+# S3 takes 2 KB of metadata: 64 writes of 16 characters, and a comma each.
+_RECENT, _WRITES, _ID = "brigade-recent", 64, 16
+_NEW = "new"
 
 
 class Stores(Puts, Gets, Deletes, Lists, ListsVersions, Protocol):
@@ -45,48 +51,68 @@ class State(msgspec.Struct, frozen=True):
     bucket: str
     codec: Codec = "json"
     """``pickle`` runs whatever code a document names while it is read: only for what nobody else can write."""
+    encoding: str = "ASCII"
+    """How to decode the strings of a pickle of Python 2, as ``pickle.load`` has it: ``latin1`` for one with datetimes,
+    ``bytes`` for strings as bytes."""
 
     def get(self, key: str, kind: type[T], *, version_id: str | None = None) -> Entry[T] | None:
         """Give the document as ``kind``, or what it was as ``version_id``; None if there is none.
 
         Fails with InvalidData when it is of another shape.
         """
-        got = get(self.client, self.bucket, key, version_id=version_id)
-        if got is None:
-            return None
-        if self.codec == "pickle":
-            return Entry(unpickled(got.body, kind, f"s3://{self.bucket}/{key}"), got.etag, got.age)
-        try:
-            return Entry(msgspec.json.decode(got.body, type=kind), got.etag, got.age)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidData(f"s3://{self.bucket}/{key} is not the state expected there: {error}") from error
+        got = get(self.client, self.bucket, key, version_id=version_id, limit=LIMIT)
+        return self._decoded(got, key, kind) if got else None
 
     def put(self, key: str, value: T, condition: Condition = None, *, indent: bool = False) -> Entry[T]:
-        """Store the document under ``condition``: Absent() for a new one, Matches(version) for a change, None for any.
+        """Store the document whole under ``condition``, so that ``get`` returns an equal one.
 
-        Fails with ConditionLost, naming the key and both versions, when another writer was faster.
+        Args:
+            condition: Absent() for a new document, Matches(version) for a change, None to replace whatever is there.
+            indent: Whether to write the JSON for people, on several lines.
+
+        Raises:
+            ConditionLost: Another writer was faster. The message names the key and both versions.
+            InvalidData: JSON cannot hold the value, or it is more than 64 MiB. Nothing was written.
         """
-        if self.codec == "pickle":
-            body, content_type = pickle.dumps(value), "application/octet-stream"
-        else:
-            body, content_type = msgspec.json.encode(value), "application/json"
-            if indent:
-                body = msgspec.json.format(body, indent=2) + b"\n"
-        written = put(self.client, self.bucket, key, body, condition=condition, content_type=content_type)
+        body = self._encoded(key, value, indent=indent)
+        written = put(self.client, self.bucket, key, body, condition=condition, content_type=self._content_type)
         return Entry(value, written.etag)
 
     def update(self, key: str, change: Callable[[T], T], *, default: T, kind: type[T]) -> Entry[T]:
-        """Store ``change(document)``, where a missing document is ``default``, so that no other change is lost.
+        """Store ``change(document)``, once, so that no other change is lost. A missing document is ``default``.
 
-        ``change`` may be called several times, each time with the newest document, and must have no other effect.
-        Fails with ConditionLost after a hundred rounds in which other writers were faster.
+        ``change`` may be called several times, each time with the newest document, and must have no other effect. The
+        object's metadata names the last 64 updates, so that a change whose answer was lost is found in the documents
+        that others made of it, and not made again.
+
+        Returns:
+            The document with the change. Where others have changed it since, their changes are in it too.
+
+        Raises:
+            ConditionLost: Other writers were faster in a hundred rounds; or S3's answer was lost, and more than 63
+                updates or a ``put`` replaced the document before it was read again. The change may then be stored.
+            InvalidData: As ``put``.
         """
         for attempt in range(_ROUNDS):
-            entry = self.get(key, kind)
-            condition = Matches(entry.version) if entry else Absent()
+            got = get(self.client, self.bucket, key, limit=LIMIT)
+            before = _recent(got)
+            token = new_token()
+            value = change(self._decoded(got, key, kind).value if got else default)
             try:
-                return self.put(key, change(entry.value if entry else default), condition)
-            except ConditionLost:
+                written = put(
+                    self.client,
+                    self.bucket,
+                    key,
+                    self._encoded(key, value),
+                    condition=Matches(got.etag) if got else Absent(),
+                    content_type=self._content_type,
+                    token=token,
+                    metadata={_RECENT: ",".join((*before, token[:_ID])[-_WRITES:])},
+                )
+                return Entry(value, written.etag)
+            except ConditionLost as error:
+                if not error.certain and (entry := self._made(key, kind, token[:_ID], before[-1], error)):
+                    return entry
                 if attempt == _ROUNDS - 1:
                     raise
                 pause(min(attempt, 3))
@@ -114,11 +140,68 @@ class State(msgspec.Struct, frozen=True):
         """Give the versions of a document, newest first, those of a deletion too; the bucket must be versioned."""
         return versions(self.client, self.bucket, key)
 
+    @property
+    def _content_type(self) -> str:
+        return "application/octet-stream" if self.codec == "pickle" else "application/json"
 
-def unpickled(body: bytes, kind: type[T], what: str) -> T:
-    """Read a pickle as ``kind``; InvalidData when it is none or of another kind."""
+    def _made(self, key: str, kind: type[T], mine: str, before: str, error: ConditionLost) -> Entry[T] | None:
+        """Return the document if the write ``mine`` is in its history; None if that goes back to ``before`` without."""
+        got = get(self.client, self.bucket, key, limit=LIMIT)
+        recent = _recent(got)
+        if got and mine in recent:
+            return self._decoded(got, key, kind)
+        if before in recent:
+            return None
+        raise ConditionLost(
+            f"{error}; or it was written, and then replaced: S3's answer was lost, and too much was written since to "
+            "tell. Read the document before you repeat the change"
+        ) from error
+
+    def _decoded(self, got: Got, key: str, kind: type[T]) -> Entry[T]:
+        what = f"s3://{self.bucket}/{key}"
+        if self.codec == "pickle":
+            return Entry(unpickled(got.body, kind, what, self.encoding), got.etag, got.age)
+        try:
+            return Entry(msgspec.json.decode(got.body, type=kind), got.etag, got.age)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidData(f"{what} is not the state expected there: {error}") from error
+
+    def _encoded(self, key: str, value: object, *, indent: bool = False) -> bytes:
+        what = f"s3://{self.bucket}/{key}"
+        body = pickle.dumps(value) if self.codec == "pickle" else encode(value, what)
+        if indent and self.codec == "json":
+            body = msgspec.json.format(body, indent=2) + b"\n"
+        if len(body) > LIMIT:
+            raise InvalidData(f"{what} cannot be stored: it has {len(body)} bytes, more than the {LIMIT} of a document")
+        return body
+
+
+def _recent(got: Got | None) -> tuple[str, ...]:
+    """Return the names of the last updates of a document, the last one last; of any other write, its own name."""
+    if got is None:
+        return (_NEW,)
+    metadata: Mapping[str, str] = got.metadata
+    if recent := metadata.get(_RECENT):
+        return tuple(recent.split(","))
+    return (metadata.get(TOKEN, got.etag.strip('"'))[:_ID],)
+
+
+def unpickled(body: bytes, kind: type[T], what: str, encoding: str = "ASCII") -> T:
+    """Return a pickle as ``kind``.
+
+    Args:
+        what: What errors call it.
+        encoding: Of the strings of Python 2, as ``pickle.loads`` has it.
+
+    Raises:
+        InvalidData: It is no pickle, of another kind, or has strings of another encoding.
+    """
     try:
-        value = pickle.loads(body)  # noqa: S301 - asked for by name, and the page says what that risks
+        value = pickle.loads(body, encoding=encoding)  # noqa: S301 - asked for by name, and the page says what it risks
+    except UnicodeDecodeError as error:
+        raise InvalidData(
+            f"{what} has text that is not {encoding}: Python 2 wrote it; set encoding to latin1, or utf-8"
+        ) from error
     except Exception as error:  # a pickle can raise anything that its classes raise
         raise InvalidData(f"{what} cannot be unpickled: {type(error).__name__}: {error}") from error
     if not isinstance(value, kind):

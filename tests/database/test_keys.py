@@ -1,16 +1,20 @@
 """A key of any type either resumes exactly or is refused at the start; the server's own ORDER BY is the judge."""
 
+import datetime
 import json
 import re
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from brigade.errors import BrigadeError, InvalidData, SettingsError
+from brigade.ingest import table_query
 from brigade.ingest.table_query import select_rows
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
@@ -262,3 +266,20 @@ def test_a_name_without_its_schema_is_found_for_a_table_and_refused_in_a_query(s
     assert cut_at_every_page(server, ("id",), table="plain") == [{"id": 1}]
     with pytest.raises(BrigadeError, match=r"write the schema before each name, as in public\.orders"):
         reader(server, source(query="SELECT id FROM plain", key=("id",))).page(None)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"])
+def test_a_local_time_is_held_back_until_no_lesser_one_can_follow(postgres: Postgres, zone: str) -> None:
+    """Python's zoneinfo is the judge of what a clock in the zone shows for two days around each change of the year."""
+    local, step = ZoneInfo(zone), datetime.timedelta(minutes=10)
+    for day in (datetime.datetime(2026, 4, 4), datetime.datetime(2026, 10, 24), datetime.datetime(2026, 10, 31)):
+        instants = [day.replace(tzinfo=datetime.UTC) + number * step for number in range(300)]
+        shown = [instant.astimezone(local).replace(tzinfo=None) for instant in instants]
+        asked = table_query._LOCAL.format(sql.SQL("instant"), sql.Literal(zone))
+        found = execute(
+            postgres,
+            sql.SQL("SELECT {} FROM unnest({}::timestamptz[]) AS instant").format(asked, instants).as_string(None),
+        )
+        for number, (value,) in enumerate(found[:-18]):
+            assert value <= min(shown[number:])
+            assert value == shown[number] or min(shown[number:]) < shown[number]

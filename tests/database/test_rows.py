@@ -13,6 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from brigade.database.login import TlsRefused
 from brigade.database.rows import said
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.extract import Extract
@@ -314,7 +315,9 @@ def left(postgres: Postgres, at_least: int = 0) -> int:
     [
         (psycopg.DatabaseError("server closed the connection unexpectedly"), True),  # as at the end of a COPY
         (psycopg.OperationalError("connection refused"), True),
-        (psycopg.OperationalError('password authentication failed for user "x"'), False),
+        (psycopg.errors.InvalidPassword("Passwort-Authentifizierung fehlgeschlagen"), False),
+        (psycopg.errors.TooManyConnections("zu viele Verbindungen"), True),
+        (TlsRefused("certificate verify failed"), False),
         (psycopg.errors.AdminShutdown("terminating connection"), True),
         (psycopg.errors.UndefinedColumn("column x does not exist"), False),
         (psycopg.ProgrammingError("a placeholder too many"), False),

@@ -84,8 +84,9 @@ def test_what_was_ingested_comes_back_as_it_was(postgres: Postgres, lake: Lake, 
 def test_a_run_id_is_loaded_once(postgres: Postgres, lake: Lake, table: str) -> None:
     place = put(lake, gzip.compress(records({"t": "a"}, {"t": "b"})))
     receipt = loaded(postgres, lake, place, table, "run 1")
-    assert (receipt.run_id, receipt.records, receipt.target, receipt.object) == ("run 1", 2, table, str(place))
-    with pytest.raises(ConditionLost, match="the run run 1 was loaded before, 2 records; nothing was done"):
+    assert (receipt.run_id, receipt.records, receipt.object) == ("run 1", 2, str(place))
+    assert receipt.target == f"public.{table}"
+    with pytest.raises(ConditionLost, match=f"the run run 1 was loaded into public.{table} before, 2 records; nothing"):
         loaded(postgres, lake, place, table, "run 1")
     loaded(postgres, lake, place, table)
     with pytest.raises(ConditionLost):
@@ -93,6 +94,34 @@ def test_a_run_id_is_loaded_once(postgres: Postgres, lake: Lake, table: str) -> 
     assert execute(postgres, f"SELECT count(*) FROM {table}") == [(4,)]
     kept = execute(postgres, "SELECT records, etag FROM brigade_loads WHERE run_id = 'run 1'")
     assert kept == [(2, receipt.etag)]
+
+
+@pytest.mark.parametrize("run_id", [None, "nightly"])
+def test_one_object_is_loaded_into_a_second_table_too(
+    postgres: Postgres, lake: Lake, table: str, run_id: str | None
+) -> None:
+    place = put(lake, gzip.compress(records({"t": "a"})))
+    execute(postgres, f"CREATE TABLE {table}_second (LIKE {table} INCLUDING ALL)")
+    for name in (table, f"{table}_second"):
+        assert loaded(postgres, lake, place, name, run_id).records == 1
+        for same in (name, f"public.{name}", f'public."{name}"'):
+            with pytest.raises(ConditionLost, match=f"into public.{name} before, 1 records; nothing was done"):
+                loaded(postgres, lake, place, same, run_id)
+
+
+def test_a_function_of_another_user_is_not_run(postgres: Postgres, lake: Lake, table: str) -> None:
+    forged = "LANGUAGE sql AS $$ SELECT"
+    execute(
+        postgres,
+        f"CREATE FUNCTION public.json_populate_record({table}, json) RETURNS {table} {forged} NULL::{table} $$",
+        f"CREATE FUNCTION public.forged(text, varchar) RETURNS boolean {forged} true $$",
+        "CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = varchar, FUNCTION = public.forged)",
+    )
+    try:
+        assert loaded(postgres, lake, put(lake, records({"t": "mine"})), table).records == 1
+    finally:
+        execute(postgres, "DROP OPERATOR public.= (text, varchar)", "DROP FUNCTION public.forged")
+    assert execute(postgres, f"SELECT t FROM {table}") == [("mine",)]
 
 
 def test_of_two_loads_at_once_one_is_done(postgres: Postgres, lake: Lake, table: str) -> None:
@@ -198,5 +227,5 @@ def test_the_command_loads_with_the_secret_and_prints_the_receipt(
     assert [each.returncode for each in ended] == [0, 3], ended[0].stderr
     receipt = json.loads(ended[0].stdout)
     assert (receipt["run_id"], receipt["records"], receipt["object"]) == (table, 2, str(place))
-    assert "was loaded before, 2 records; nothing was done" in ended[1].stderr
+    assert "before, 2 records; nothing was done" in ended[1].stderr
     assert execute(postgres, f"SELECT count(*) FROM {table}") == [(2,)]
