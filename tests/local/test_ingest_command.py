@@ -311,3 +311,18 @@ def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
     assert warned["message"] == "drift: field city came"
     body = place.s3.get_object(Bucket=place.lake, Key="demo/date=2026-11-21/demo.jsonl.gz")["Body"].read()
     assert not any(rows(body)[0]["name"] in each for each in said), "no record is in a log"
+
+
+def test_reset_leaves_the_checkpoint_of_a_run_that_holds_it(place: Place) -> None:
+    key = f"ingest/demo/{DATE}.json"
+    lease = {"epoch": 1, "holder": "one", "seconds": 900.0}
+    held = {"write": "w", "ts": "2026-11-22T05:30:00.000Z", "pages": 1, "lease": lease}
+    place.s3.put_object(Bucket=place.state, Key=key, Body=json.dumps(held).encode())
+    done = place.brigade("reset", "demo", "--date", DATE)
+    assert done.returncode == 3
+    assert b"is held by one (epoch 1)" in done.stderr
+    assert place.keys(place.state) == [key]
+    released = held | {"lease": {"epoch": 1}}
+    place.s3.put_object(Bucket=place.state, Key=key, Body=json.dumps(released).encode())
+    assert place.brigade("reset", "demo", "--date", DATE).returncode == 0
+    assert place.keys(place.state) == []

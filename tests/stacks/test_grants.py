@@ -184,6 +184,12 @@ def test_the_operator_may_do_this_and_nothing_else(stage: Stage) -> None:
     assert grants(stage(), "operator", "Policy", "AWS::IAM::ManagedPolicy") == OPERATOR
 
 
+def test_who_tries_sources_may_read_their_secrets_and_nothing_else(stage: Stage) -> None:
+    found = grants(stage(), "ingest", "SourceSecrets", "AWS::IAM::ManagedPolicy")
+    assert found == {grant for grant in INGEST if grant.startswith(("secretsmanager:", "ssm:"))}
+    assert not any("secret" in grant or "ssm" in grant for grant in OPERATOR)
+
+
 def test_with_a_key_of_its_own_a_stage_grants_its_use_to_who_reads_or_writes(stage: Stage) -> None:
     prod = stage("prod")
     for noun, part, expected in (
