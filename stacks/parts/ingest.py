@@ -14,7 +14,7 @@ from stacks import names
 from stacks.parts.failures import Failures
 from stacks.parts.function import Function
 from stacks.parts.heap import HEAP
-from stacks.parts.loop import Loop
+from stacks.parts.ingest_state_machine import IngestStateMachine
 from stacks.parts.package import Package
 from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
 
@@ -42,7 +42,7 @@ class Ingest(Construct):
         self._allow(made.role, lake, state, key)
         _allow_secrets(self, made.role, source)
         failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
-        self.state_machine = Loop(
+        self.state_machine = IngestStateMachine(
             self,
             "Loop",
             name=names.ingest(settings.stage, name),
