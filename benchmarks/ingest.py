@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ingest_data
-from stacks.parts.heap import HEAP
+from stacks.parts.malloc_environment import HEAP
 from stacks.parts.package import Package
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks import ingest_data
 from benchmarks.ingest import LAMBDA, ROOT, api, aws
-from stacks.parts.heap import HEAP
+from stacks.parts.malloc_environment import HEAP
 from stacks.parts.package import Package
 
 _RECORDS = 83_688

@@ -9,11 +9,11 @@ from aws_cdk import aws_lambda as lambda_
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.function import Function
 from stacks.parts.job_role import JobRole
-from stacks.parts.own_operations import allow_own
+from stacks.parts.lambda_function import Function
+from stacks.parts.native_operations import allow_own
 from stacks.parts.package import Package
-from stacks.parts.role import allow_existing, allow_key, allow_list, allow_objects
+from stacks.parts.permissions import allow_existing, allow_key, allow_list, allow_objects
 from stacks.storage import StorageStack
 
 

@@ -7,8 +7,8 @@ from aws_cdk import aws_glue as glue
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts import table, view
-from stacks.parts.questions import questions
+from stacks.parts import inventory_table, inventory_view
+from stacks.parts.named_queries import questions
 from stacks.parts.workgroup import Workgroup
 from stacks.storage import StorageStack
 
@@ -50,7 +50,7 @@ class CatalogStack(Stack):
                 work_group=workgroup.ref,
             )
         CfnOutput(self, "Database", value=database.ref)
-        CfnOutput(self, "InventoryTable", value=table.NAME)
+        CfnOutput(self, "InventoryTable", value=inventory_table.NAME)
         CfnOutput(self, "Workgroup", value=workgroup.ref)
 
     def _table(
@@ -59,7 +59,7 @@ class CatalogStack(Stack):
         """Make the table over the inventory of the lake, or of a bucket that is ``existing``, and the view over it."""
         inventory, name = settings.inventory, table_name(existing)
         bucket, suffix = existing or storage.lake.bucket_name, f"-{existing}" if existing else ""
-        table.InventoryTable(
+        inventory_table.InventoryTable(
             self,
             f"Table{suffix}",
             catalog=self.account,
@@ -68,7 +68,7 @@ class CatalogStack(Stack):
             deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
             inventory=inventory,
         )
-        view.TypedView(
+        inventory_view.TypedView(
             self,
             f"View{suffix}",
             catalog=self.account,

@@ -9,9 +9,9 @@ from brigade.settings import Database, Settings
 from stacks import names
 from stacks.parts.database_uri import UriSecret
 from stacks.parts.network import Network
+from stacks.parts.permissions import allow
 from stacks.parts.postgres import NAME, PORT, USER, Postgres
 from stacks.parts.postgrest import CA_FILE, Postgrest
-from stacks.parts.role import allow
 from stacks.parts.rotation import Rotation
 
 

@@ -6,7 +6,7 @@ from aws_cdk import App, Environment, Stack
 
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.arrival import Arrival
+from stacks.parts.delivery_handler import Arrival
 from stacks.storage import StorageStack
 
 

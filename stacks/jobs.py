@@ -12,7 +12,7 @@ from brigade.operations.recurring import Recurring as Declared
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.ended import Ended
-from stacks.parts.recurring import Recurring
+from stacks.parts.recurring_jobs import Recurring
 from stacks.storage import StorageStack
 
 

@@ -13,7 +13,7 @@ from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
 from stacks.database import DatabaseStack
-from stacks.existing import ExistingStack
+from stacks.existing_buckets import ExistingStack
 from stacks.ingest import IngestStack
 from stacks.inventory import InventoryStack
 from stacks.jobs import JobsStack

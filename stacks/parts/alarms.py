@@ -10,8 +10,8 @@ from constructs import Construct
 
 from brigade.settings import Alarms
 from stacks import names
+from stacks.parts.inventory_table import NAME as LAKE
 from stacks.parts.metrics import measured
-from stacks.parts.table import NAME as LAKE
 
 _MINUTES = Duration.minutes(5)
 _HOUR = Duration.hours(1)

@@ -11,8 +11,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from brigade.settings import Settings
-from stacks.parts.about_jobs import about_jobs
-from stacks.parts.role import allow_objects
+from stacks.parts.job_events import about_jobs
+from stacks.parts.permissions import allow_objects
 
 
 class Ended(Construct):

@@ -11,12 +11,12 @@ from constructs import Construct
 from brigade.ingest.feed import Feed
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.failures import Failures
-from stacks.parts.function import Function
-from stacks.parts.heap import HEAP
+from stacks.parts.dead_letter_queue import Failures
 from stacks.parts.ingest_state_machine import IngestStateMachine
+from stacks.parts.lambda_function import Function
+from stacks.parts.malloc_environment import HEAP
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects, arn
 
 
 class Ingest(Construct):

@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.parts import nag
-from stacks.parts.role import allow
+from stacks.parts.permissions import allow
 
 FINAL_ERRORS = ("UsageError", "SettingsError", "InvalidData", "ConditionLost")
 """Errors of `brigade.errors` that a retry cannot repair. Lambda reports an error by the name of its class."""

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.parts.role import allow, allow_key, allow_objects, arn
+from stacks.parts.permissions import allow, allow_key, allow_objects, arn
 
 
 class JobRole(iam.Role):

@@ -9,8 +9,8 @@ from constructs import Construct
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.asking import allow_table
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects, arn
+from stacks.parts.athena_access import allow_table
+from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects, arn
 
 
 class OperatorPolicy(iam.ManagedPolicy):

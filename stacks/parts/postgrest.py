@@ -14,7 +14,7 @@ from brigade.settings import Database, Settings
 from stacks import names
 from stacks.parts import nag
 from stacks.parts.network import RANGE, Network
-from stacks.parts.role import allow
+from stacks.parts.permissions import allow
 
 CA_FILE = "/authority/rds.pem"
 """Where PostgREST finds the authorities that sign for the database."""

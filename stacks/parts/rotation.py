@@ -9,11 +9,11 @@ from constructs import Construct
 
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.function import Function
+from stacks.parts.lambda_function import Function
 from stacks.parts.network import Network
 from stacks.parts.package import Package
+from stacks.parts.permissions import allow
 from stacks.parts.postgrest import CA_FILE
-from stacks.parts.role import allow
 
 SERVICE = "database"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from brigade.jobs.own import OWN, PREFIX
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import NEEDS
 from tests.local.deployment import Deployment
 from tests.local.jobs import finished, reported
 

@@ -7,7 +7,7 @@ import pytest
 
 from brigade.settings import Inventory as Settings
 from stacks.parts.inventory import columns
-from stacks.parts.questions import questions
+from stacks.parts.named_queries import questions
 from tests.local.conftest import Emulator
 from tests.local.inventories import Inventory
 from tests.local.stack_tables import make_tables

@@ -13,7 +13,7 @@ import sqlglot
 
 from brigade.catalog import QUESTIONS
 from brigade.settings import Inventory
-from stacks.parts.questions import questions
+from stacks.parts.named_queries import questions
 from tests.stacks.conftest import Buckets, Stage, Synthesized
 
 from aws_cdk import aws_glue as glue  # isort: skip - conftest names Node before CDK is imported

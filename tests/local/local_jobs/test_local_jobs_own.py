@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from brigade.jobs.own import OWN, PREFIX
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import NEEDS
 from tests.local.local_jobs.batch import Batch
 
 LAKE = "own-bucket"

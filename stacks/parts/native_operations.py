@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from brigade.settings import OwnOperation
-from stacks.parts.role import allow, allow_objects, arn
+from stacks.parts.permissions import allow, allow_objects, arn
 
 
 class Needs(NamedTuple):

@@ -20,10 +20,10 @@ from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring as Declared
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.about_jobs import about_jobs
-from stacks.parts.asking import allow_asking
+from stacks.parts.athena_access import allow_asking
 from stacks.parts.ended import job_ended
-from stacks.parts.role import allow, allow_list, allow_objects
+from stacks.parts.job_events import about_jobs
+from stacks.parts.permissions import allow, allow_list, allow_objects
 
 
 class Recurring(Construct):

@@ -4,7 +4,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 
 from stacks import names
-from stacks.parts.role import Grantee, allow, allow_objects, arn
+from stacks.parts.permissions import Grantee, allow, allow_objects, arn
 
 
 def allow_asking(grantee: Grantee, *, stage: str, deliveries: str, reports: s3.IBucket, table: str) -> None:

@@ -12,10 +12,10 @@ from constructs import Construct
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.asking import allow_asking, allow_table
-from stacks.parts.function import Function
+from stacks.parts.athena_access import allow_asking, allow_table
+from stacks.parts.lambda_function import Function
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list, allow_objects
+from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects
 
 SERVICE = "inventory"
 

@@ -7,7 +7,7 @@ from brigade.catalog import QUESTIONS, typed
 from brigade.errors import NotFound
 from brigade.settings import Inventory
 from stacks.parts.inventory import columns
-from stacks.parts.table import NAME
+from stacks.parts.inventory_table import NAME
 
 
 class Saved(NamedTuple):

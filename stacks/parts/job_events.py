@@ -12,9 +12,9 @@ from constructs import Construct
 
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.function import Function
+from stacks.parts.lambda_function import Function
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_key, allow_list
+from stacks.parts.permissions import allow, allow_key, allow_list
 
 
 def about_jobs(

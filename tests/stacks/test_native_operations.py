@@ -9,7 +9,7 @@ from aws_cdk import App, Environment
 from brigade.errors import SettingsError
 from brigade.settings import OwnOperation, load
 from stacks.batch_operations import BatchOperationsStack
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import NEEDS
 from stacks.storage import StorageStack
 from tests.stacks.conftest import Synthesized
 

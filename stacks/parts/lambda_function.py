@@ -14,7 +14,7 @@ from stacks import names
 from stacks.parts import nag
 from stacks.parts.network import Network
 from stacks.parts.package import Package
-from stacks.parts.role import allow, allow_interfaces
+from stacks.parts.permissions import allow, allow_interfaces
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 

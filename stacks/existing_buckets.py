@@ -7,8 +7,8 @@ from aws_cdk import aws_iam as iam
 
 from brigade.settings import Inventory, Settings
 from stacks import names
-from stacks.parts.function import Function
 from stacks.parts.inventory import fields
+from stacks.parts.lambda_function import Function
 from stacks.parts.package import Package
 from stacks.storage import StorageStack
 
