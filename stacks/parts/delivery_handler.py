@@ -1,4 +1,4 @@
-"""What a delivery sets off when it arrives."""
+"""The function that handles each S3 Inventory delivery, and the rule that starts it."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from constructs import Construct
 from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.athena_access import allow_asking, allow_table
-from stacks.parts.lambda_function import Function
+from stacks.parts.athena_access import allow_queries, allow_table_action
+from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
 from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects
 
 SERVICE = "inventory"
 
 
-class Arrival(Construct):
-    """A function that EventBridge starts with each delivery that is whole: ``lambdas/inventory/arrived.py``."""
+class DeliveryHandler(Construct):
+    """A function that EventBridge starts for each complete delivery: `lambdas/inventory/arrived.py`."""
 
     def __init__(
         self,
@@ -35,10 +35,21 @@ class Arrival(Construct):
         key: kms.IKey | None,
         root: Path,
     ) -> None:
-        """Arguments: ``root``, the repository."""
+        """Create the function and its rule.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            settings: The settings of the stage.
+            lake: The lake.
+            reports: The bucket that receives the deliveries.
+            state: The bucket that stores the summaries.
+            key: The KMS key of the stage, if it has one.
+            root: The root folder of the repository.
+        """
         super().__init__(scope, construct_id)
         stage, prefix = settings.stage, settings.inventory.prefix
-        made = Function(
+        handler = LambdaFunction(
             self,
             "Arrived",
             name=names.inventory_arrived(stage),
@@ -53,30 +64,34 @@ class Arrival(Construct):
             },
             settings=settings,
         )
-        role = made.role
+        role = handler.role
         allow_list(role, reports, state)
-        allow_asking(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
+        allow_queries(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
         allow_objects(role, state, ["inventory/*"], "s3:GetObject", "s3:PutObject")
         allow_key(role, key, "Decrypt", "GenerateDataKey")
-        allow_table(role, stage, f"{table()}*", "UpdateTable")
+        allow_table_action(role, stage, f"{table()}*", "UpdateTable")
         stack = Stack.of(self)
-        bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
-        allow(role, ["events:PutEvents"], [bus])
-        self._start(made, reports, f"{prefix}/*/{settings.inventory.id}")
+        event_bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
+        allow(role, ["events:PutEvents"], [event_bus])
+        self._add_rule(handler, reports, f"{prefix}/*/{settings.inventory.id}")
 
-    def _start(self, made: Function, reports: s3.IBucket, folder: str) -> None:
-        """Have EventBridge start the function with each ``manifest.checksum`` below ``folder``, which is a pattern.
+    def _add_rule(self, handler: LambdaFunction, reports: s3.IBucket, folder: str) -> None:
+        """Start the function for each `manifest.checksum` in `folder`.
 
-        It is that of the stage's own configuration on any bucket: what somebody else has delivered beside it is theirs.
+        Args:
+            handler: The function.
+            reports: The bucket that receives the deliveries.
+            folder: Pattern of the folders of the stage's own inventory configuration, on any bucket. Deliveries of
+                other configurations start nothing.
         """
-        written = {
+        detail = {
             "bucket": {"name": [reports.bucket_name]},
             "object": {"key": [{"wildcard": f"{folder}/*/manifest.checksum"}]},
         }
         events.Rule(
             self,
             "Whole",
-            description="S3 has finished a delivery: it writes manifest.checksum last",
-            event_pattern=events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=written),
-            targets=[targets.LambdaFunction(made.function, retry_attempts=4)],
+            description="A delivery is complete: S3 wrote manifest.checksum, its last file",
+            event_pattern=events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail),
+            targets=[targets.LambdaFunction(handler.function, retry_attempts=4)],
         )

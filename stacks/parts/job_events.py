@@ -1,9 +1,11 @@
-"""A function that S3's jobs are the affair of."""
+"""Lambda functions that handle events of S3 Batch Operations jobs, and the rule that starts them when a job ends."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -12,12 +14,57 @@ from constructs import Construct
 
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.lambda_function import Function
+from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
-from stacks.parts.permissions import allow, allow_key, allow_list
+from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects
 
 
-def about_jobs(
+class JobEndHandler(Construct):
+    """A function that reads the completion report of each job that ends: `lambdas/jobs/ended.py`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        reports: s3.IBucket,
+        key: kms.IKey | None,
+        job_role: iam.IRole,
+        topic: sns.ITopic,
+        root: Path,
+    ) -> None:
+        """Create the function and its rule.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            settings: The settings of the stage.
+            reports: The bucket with the manifests and the completion reports.
+            key: The KMS key of the stage, if it has one.
+            job_role: The role of the jobs that the function reports. It ignores other jobs.
+            topic: The topic to notify about failed tasks.
+            root: The root folder of the repository.
+        """
+        super().__init__(scope, construct_id)
+        handler = create_job_function(
+            self,
+            "ended",
+            service="jobs",
+            settings=settings,
+            reports=reports,
+            key=key,
+            job_role=job_role,
+            topic=topic,
+            environment={},
+            root=root,
+        )
+        allow_objects(handler.role, reports, ["jobs/*", "manifests/job-*"], "s3:GetObject")
+        allow_objects(handler.role, reports, ["manifests/job-*"], "s3:PutObject")
+        add_job_end_rule(self, "AnyEnded", targets.LambdaFunction(handler.function, retry_attempts=4))
+
+
+def create_job_function(
     scope: Construct,
     module: str,
     *,
@@ -29,14 +76,25 @@ def about_jobs(
     topic: sns.ITopic,
     environment: Mapping[str, str],
     root: Path,
-) -> Function:
-    """Make the function of ``lambdas/jobs/<module>.py``, which looks at jobs and at what is kept of them, and tells.
+) -> LambdaFunction:
+    """Create the function of `lambdas/jobs/<module>.py`.
 
-    Arguments: ``service``, under which it logs and measures; ``job_role``, which its jobs run as; ``environment``, what
-    it has besides; ``root``, the repository. It may look at any job, list the reports, use the key, and publish to the
-    topic; what of the objects it reads and writes is for the caller to allow.
+    It may describe any job, list the reports, use the key and publish to the topic. The caller adds the permissions to
+    read and write objects.
+
+    Args:
+        scope: The parent construct.
+        module: Name of the module in `lambdas/jobs`.
+        service: The name under which the function writes logs and metrics.
+        settings: The settings of the stage.
+        reports: The bucket with the manifests and the completion reports.
+        key: The KMS key of the stage, if it has one.
+        job_role: The role of the stage's jobs.
+        topic: The topic to notify.
+        environment: Environment variables besides those that every such function has.
+        root: The root folder of the repository.
     """
-    made = Function(
+    created = LambdaFunction(
         scope,
         module.capitalize(),
         name=names.jobs(settings.stage, module),
@@ -53,8 +111,30 @@ def about_jobs(
     )
     stack = Stack.of(scope)
     jobs = f"arn:{stack.partition}:s3:{stack.region}:{stack.account}:job/*"
-    allow(made.role, ["s3:DescribeJob"], [jobs], because="A job's id is made when it is created.")
-    allow(made.role, ["sns:Publish"], [topic.topic_arn])
-    allow_list(made.role, reports)
-    allow_key(made.role, key, "Decrypt", "GenerateDataKey")
-    return made
+    allow(created.role, ["s3:DescribeJob"], [jobs], because="S3 generates the id of a job when the job is created.")
+    allow(created.role, ["sns:Publish"], [topic.topic_arn])
+    allow_list(created.role, reports)
+    allow_key(created.role, key, "Decrypt", "GenerateDataKey")
+    return created
+
+
+def add_job_end_rule(scope: Construct, construct_id: str, target: events.IRuleTarget) -> None:
+    """Create the rule that starts `target` for each job of the account that completes, fails or is canceled.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-event-bridge-cloud-trail.html
+    """
+    events.Rule(
+        scope,
+        construct_id,
+        description="An S3 Batch Operations job ended",
+        event_pattern=events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["AWS Service Event via CloudTrail"],
+            detail={
+                "eventSource": ["s3.amazonaws.com"],
+                "eventName": ["JobStatusChanged"],
+                "serviceEventDetails": {"status": ["Complete", "Failed", "Cancelled"]},
+            },
+        ),
+        targets=[target],
+    )

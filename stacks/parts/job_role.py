@@ -1,4 +1,4 @@
-"""The role that S3 Batch Operations takes on to run a job."""
+"""The IAM role that S3 Batch Operations assumes to run a job."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.parts.permissions import allow, allow_key, allow_objects, arn
+from stacks.parts.permissions import allow, allow_key, allow_objects, bucket_arn
 
 
 class JobRole(iam.Role):
-    """Reads manifests, writes completion reports, invokes just ``functions``; for jobs of this account only.
+    """A role that may read manifests, write completion reports and invoke `functions`, for jobs of this account only.
 
-    What a function may do to an object is the function's own role's affair.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
+    The role of each function decides what that function may do to an object.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
     """
 
     def __init__(
@@ -30,7 +31,17 @@ class JobRole(iam.Role):
         key: kms.IKey | None,
         functions: Sequence[lambda_.IFunction],
     ) -> None:
-        """Arguments: ``deliveries``, the prefix of those in ``reports``, which S3 reads where one is the manifest."""
+        """Create the role.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            deliveries: Prefix of the inventories in `reports`. A delivery can be the manifest of a job.
+            lake: The lake.
+            reports: The bucket with the manifests and the completion reports.
+            key: The KMS key of the stage, if it has one.
+            functions: The functions of the operations.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -40,11 +51,11 @@ class JobRole(iam.Role):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
             ),
         )
-        # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
+        # A job names its manifest by ETag, and this bucket keeps no versions, so s3:GetObjectVersion is not needed.
         allow_objects(self, reports, ["manifests/*", f"{deliveries}/*"], "s3:GetObject")
-        # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
+        # Where S3 generates the manifest, it writes it here and requires s3:PutInventoryConfiguration.
         allow_objects(self, reports, ["jobs/*", "manifests/*"], "s3:PutObject")
-        allow(self, ["s3:PutInventoryConfiguration"], [arn(lake)])
+        allow(self, ["s3:PutInventoryConfiguration"], [bucket_arn(lake)])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
         if functions:
             allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

@@ -1,6 +1,9 @@
-"""When a function that ingests gives memory back to the system."""
+"""The environment variables that control when an ingest function returns memory to the system."""
 
-HEAP = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**22)}
-"""Pages and parts go back when they are done with, however many there were: glibc would else keep them on its heap,
-full of holes (https://man7.org/linux/man-pages/man3/mallopt.3.html). Said so, it would give back each block of lines,
-too, and take it again a page at a time: 4 MiB stay."""
+MALLOC_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**22)}
+"""Thresholds of glibc's allocator, in bytes: https://man7.org/linux/man-pages/man3/mallopt.3.html
+
+Blocks of 1 MiB or more (pages and parts) are mapped, so that freeing one returns it to the system. By default glibc
+raises that threshold and keeps the blocks on its heap, which fragments. A fixed threshold alone makes glibc return the
+top of the heap after each batch of lines and request it again. So the heap keeps up to 4 MiB of free memory.
+"""

@@ -1,4 +1,4 @@
-"""The questions that people ask of an inventory, saved in the workgroup as named queries."""
+"""The named queries of Athena that answer common questions about an inventory."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,40 +7,45 @@ from brigade.catalog import QUESTIONS, typed
 from brigade.errors import NotFound
 from brigade.settings import Inventory
 from stacks.parts.inventory import columns
-from stacks.parts.inventory_table import NAME
+from stacks.parts.inventory_table import LAKE_TABLE
 
 
-class Saved(NamedTuple):
-    """A named query: what it is called, what it answers, its SQL for Athena."""
+class NamedQuery(NamedTuple):
+    """A named query: its name, a sentence that says what it answers, and its SQL for Athena."""
 
     name: str
     answers: str
     sql: str
 
 
-def questions(inventory: Inventory, database: str) -> Iterator[Saved]:
-    """Give the named queries over the table of this format and these versions, those that it has the columns for.
+def list_named_queries(inventory: Inventory, database: str) -> Iterator[NamedQuery]:
+    """Yield the named queries over the table of an inventory, except those that need a column that it lacks.
 
-    Each is the text that ``brigade inventory ask`` runs, behind a table ``inventory`` with the types that the command
-    has. Each has one parameter, the delivery (``dt``, such as ``'2026-11-22-01-00'``): Athena's console prompts for it.
-    Looking for the newest in SQL would list every hour since the first deployment.
+    Each one is the SQL of `brigade inventory ask`, after a common table expression `inventory` that converts the
+    columns to the types of that command. Each one has one parameter: the delivery, such as `'2026-11-22-01-00'`.
+    Athena's console prompts for it. A query that searches for the newest delivery would list every hour since the
+    first deployment.
+
+    Args:
+        inventory: The settings of the inventory.
+        database: Name of the Glue database.
     """
     csv = inventory.format == "CSV"
-    there = columns(inventory.versions)
-    names = [*(column.name for column in there), "dt"]
-    kinds = {column.name: column.text if csv else column.typed for column in there}
+    stored = columns(inventory.versions)
+    names = [*(column.name for column in stored), "dt"]
+    kinds = {column.name: column.type_in(inventory.format) for column in stored}
     for question in QUESTIONS:
         try:
             sql = question.text(names)
         except NotFound:
-            continue  # of versions, and the inventory lists current ones
+            continue  # It needs the columns of versions, and this inventory lists current versions only.
         read = [name for name in names if name in question.reads or name in ("is_latest", "is_delete_marker")]
-        given = ",\n         ".join(typed(name, kinds.get(name, "string"), encoded=csv) for name in read)
+        converted = ",\n         ".join(typed(name, kinds.get(name, "string"), encoded=csv) for name in read)
         table = f"""inventory AS (
-  SELECT {given}
-  FROM "{database}"."{NAME}" WHERE dt = ?
-)"""  # noqa: S608 - nothing in it comes from outside: the pieces are ours
-        yield Saved(
+  SELECT {converted}
+  FROM "{database}"."{LAKE_TABLE}" WHERE dt = ?
+)"""  # noqa: S608 - no part of it is user input
+        yield NamedQuery(
             question.name,
             question.answers,
             f"-- {question.answers}.\n"

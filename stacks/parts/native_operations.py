@@ -1,6 +1,6 @@
-"""What a job of S3's own operations needs the jobs' role to do.
+"""The permissions that the job role needs for the operations that S3 provides, such as tagging and restoring.
 
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from brigade.settings import OwnOperation
-from stacks.parts.permissions import allow, allow_objects, arn
+from stacks.parts.permissions import allow, allow_objects, bucket_arn
 
 
-class Needs(NamedTuple):
-    """Actions of S3 on the objects, and on the bucket itself."""
+class RequiredActions(NamedTuple):
+    """The actions of IAM that one operation needs on the objects and on their bucket."""
 
     objects: tuple[str, ...]
     bucket: tuple[str, ...] = ()
@@ -23,8 +23,8 @@ class Needs(NamedTuple):
 _LOCK = ("s3:GetBucketObjectLockConfiguration",)
 _READ = ("s3:GetObject", "s3:GetObjectVersion")
 
-NEEDS: Mapping[OwnOperation, Needs] = {
-    "copy": Needs(
+REQUIRED_ACTIONS: Mapping[OwnOperation, RequiredActions] = {
+    "copy": RequiredActions(
         (
             *_READ,
             *("s3:GetObjectAcl", "s3:GetObjectVersionAcl", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
@@ -32,23 +32,23 @@ NEEDS: Mapping[OwnOperation, Needs] = {
         ),
         ("s3:ListBucket",),
     ),
-    "tag": Needs(("s3:PutObjectTagging", "s3:PutObjectVersionTagging")),
-    "untag": Needs(("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")),
-    "acl": Needs(("s3:PutObjectAcl", "s3:PutObjectVersionAcl")),
-    "restore": Needs(("s3:RestoreObject",)),
-    "hold": Needs(("s3:PutObjectLegalHold",), _LOCK),
-    "retain": Needs(("s3:PutObjectRetention", "s3:BypassGovernanceRetention"), _LOCK),
-    "checksum": Needs((*_READ, "s3:RestoreObject")),
+    "tag": RequiredActions(("s3:PutObjectTagging", "s3:PutObjectVersionTagging")),
+    "untag": RequiredActions(("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")),
+    "acl": RequiredActions(("s3:PutObjectAcl", "s3:PutObjectVersionAcl")),
+    "restore": RequiredActions(("s3:RestoreObject",)),
+    "hold": RequiredActions(("s3:PutObjectLegalHold",), _LOCK),
+    "retain": RequiredActions(("s3:PutObjectRetention", "s3:BypassGovernanceRetention"), _LOCK),
+    "checksum": RequiredActions((*_READ, "s3:RestoreObject")),
 }
-"""By operation, what AWS's page says."""
+"""The required actions by operation, as AWS documents them."""
 
 
-def allow_own(role: iam.Role, lake: s3.IBucket, operations: Sequence[OwnOperation]) -> None:
-    """Let the jobs' role do what ``operations`` need on all objects of the lake, and nothing for the others."""
-    needed = [NEEDS[operation] for operation in operations]
-    objects = sorted({action for needs in needed for action in needs.objects})
-    bucket = sorted({action for needs in needed for action in needs.bucket})
-    if objects:
-        allow_objects(role, lake, ["*"], *objects)
-    if bucket:
-        allow(role, bucket, [arn(lake)])
+def allow_native_operations(role: iam.Role, lake: s3.IBucket, operations: Sequence[OwnOperation]) -> None:
+    """Allow the job role what `operations` need on all objects of the lake, and nothing for other operations."""
+    required = [REQUIRED_ACTIONS[operation] for operation in operations]
+    on_objects = sorted({action for actions in required for action in actions.objects})
+    on_bucket = sorted({action for actions in required for action in actions.bucket})
+    if on_objects:
+        allow_objects(role, lake, ["*"], *on_objects)
+    if on_bucket:
+        allow(role, on_bucket, [bucket_arn(lake)])
