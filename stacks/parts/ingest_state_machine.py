@@ -130,12 +130,9 @@ class IngestStateMachine(Construct):
             items_path="$.dates",
             item_selector={"date.$": "$$.Map.Item.Value"},
             max_concurrency_path="$.concurrency",
+            map_execution_type=sfn.StateMachineType.STANDARD,
         )
-        return each_date.item_processor(
-            self._create_states_of_date(done, failed, suffix),
-            mode=sfn.ProcessorMode.DISTRIBUTED,
-            execution_type=sfn.ProcessorType.STANDARD,
-        )
+        return each_date.item_processor(self._create_states_of_date(done, failed, suffix))
 
     def _create_states_of_date(self, done: sfn.State, failed: sfn.State, suffix: str = "") -> sfn.State:
         """Return the first of the states that run one date, which end in `done` or `failed`.

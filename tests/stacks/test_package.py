@@ -119,7 +119,7 @@ def test_without_a_python_of_the_functions_version_there_is_no_bytecode_and_anot
 ) -> None:
     package = Package.of_source(repository, "local", "one")
     with_it = package.content_hash()
-    monkeypatch.setattr("stacks.parts.package.interpreter", lambda _: None)
+    monkeypatch.setattr("stacks.parts.package.find_python", lambda _: None)
     assert package.content_hash() != with_it
     assert not any(name.endswith(".pyc") for name in contents(package))
 
