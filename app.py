@@ -1,4 +1,4 @@
-"""The CDK app: settings -> stacks -> synth; nothing else. The ``cdk`` command runs it, as cdk.json says."""
+"""The CDK app, which the command `cdk` runs: it reads the settings, adds the stacks of a stage and synthesizes them."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from stacks.stage import add_stage
 
 
 def main() -> None:
-    """Write the templates of the stage named by ``-c stage=`` (dev), for ``-c target=`` (aws)."""
+    """Write the templates of the stage `-c stage=` (default: dev) for the target `-c target=` (default: aws)."""
     app = App(analytics_reporting=False)
     context = {name: app.node.try_get_context(name) for name in ("stages", "stage", "target")}
     add_stage(

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ingest_data
-from stacks.parts.heap import HEAP
+from stacks.parts.malloc_environment import MALLOC_ENVIRONMENT
 from stacks.parts.package import Package
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +58,7 @@ def main() -> None:
     """Run every case, print a table, write the figures."""
     _make_venv()
     with Package.of_source(ROOT, "local", "demo").assembled() as package:
-        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **HEAP}
+        ours = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **MALLOC_ENVIRONMENT}
         runs = [*_pipelines(ours), *_imports(ours | {"PYTHONPATH": str(package)})]
         with aws() as (environment, endpoint, bucket):
             runs += _ends(environment | ours, endpoint, bucket)

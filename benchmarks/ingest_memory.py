@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks import ingest_data
 from benchmarks.ingest import LAMBDA, ROOT, api, aws
-from stacks.parts.heap import HEAP
+from stacks.parts.malloc_environment import MALLOC_ENVIRONMENT
 from stacks.parts.package import Package
 
 _RECORDS = 83_688
@@ -55,7 +55,7 @@ def joined(mib: int, pages: int, url: str, environment: Mapping[str, str]) -> En
 def ours(mib: int, pages: int, url: str, endpoint: str, bucket: str, environment: Mapping[str, str]) -> Ended:
     """Ingest them by the function's package, in what its environment has."""
     with Package.of_source(ROOT, "local", "demo").assembled() as package:
-        known = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **HEAP}
+        known = {"PYTHONPATH": f"{package}{os.pathsep}{ROOT}", **MALLOC_ENVIRONMENT}
         case = [LAMBDA, "-m", "benchmarks.ingest_cases", "end to end", "wide", str(pages)]
         return limited(mib, [*case, url, endpoint, bucket], {**environment, **known})
 

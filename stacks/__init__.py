@@ -1,1 +1,1 @@
-"""What is provisioned: one stack a file, which composes the constructs of ``parts`` and grants what they need."""
+"""The CDK stacks, one in each file. A stack combines the constructs of `stacks.parts` and adds their permissions."""

@@ -1,4 +1,4 @@
-"""The Batch Operations stack: what S3 runs over objects, and as whom."""
+"""The Batch Operations stack: the functions of the operations, and the role of the jobs that invoke them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,16 +9,20 @@ from aws_cdk import aws_lambda as lambda_
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.function import Function
 from stacks.parts.job_role import JobRole
-from stacks.parts.own_operations import allow_own
+from stacks.parts.lambda_function import LambdaFunction
+from stacks.parts.native_operations import allow_native_operations
 from stacks.parts.package import Package
-from stacks.parts.role import allow_existing, allow_key, allow_list, allow_objects
+from stacks.parts.permissions import allow_existing_bucket, allow_key, allow_list, allow_objects
 from stacks.storage import StorageStack
 
 
 class BatchOperationsStack(Stack):
-    """For each operation a function that reaches what it declares, and the one role that S3's jobs run as."""
+    """For each operation, a function that may access the keys that the operation declares, and one role for all jobs.
+
+    Attributes:
+        job_role: The role that S3 Batch Operations assumes.
+    """
 
     def __init__(
         self,
@@ -30,13 +34,22 @@ class BatchOperationsStack(Stack):
         root: Path,
         env: Environment,
     ) -> None:
-        """Arguments: ``operations``, by name; ``root``, the repository, of which packages are made."""
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            storage: The storage stack of the stage.
+            operations: The declared operations, by name.
+            root: The root folder of the repository, which contains the code of the functions.
+            env: The account and region to deploy to.
+        """
         super().__init__(
             scope, names.stack(settings.stage, "batch-operations"), env=env, description="Bucket Brigade: operations"
         )
         self.add_stack_dependency(storage)
         functions = [
-            self._operation(name, operation, settings=settings, storage=storage, root=root)
+            self._create_function(name, operation, settings=settings, storage=storage, root=root)
             for name, operation in operations.items()
         ]
         self.job_role = JobRole(
@@ -49,13 +62,13 @@ class BatchOperationsStack(Stack):
             functions=functions,
             existing=[bucket.name for bucket in settings.buckets if bucket.operations],
         )
-        allow_own(self.job_role, storage.lake, settings.own_operations)
+        allow_native_operations(self.job_role, storage.lake, settings.own_operations)
         CfnOutput(self, "JobRoleArn", value=self.job_role.role_arn)
 
-    def _operation(
+    def _create_function(
         self, name: str, operation: Operation, *, settings: Settings, storage: StorageStack, root: Path
     ) -> lambda_.IFunction:
-        made = Function(
+        handler = LambdaFunction(
             self,
             names.output("Operation", name) + "Function",
             name=names.operation(settings.stage, name),
@@ -67,31 +80,31 @@ class BatchOperationsStack(Stack):
             concurrency=operation.concurrency,
             settings=settings,
         )
-        needed = _needed(operation)
-        for patterns, actions in needed:
-            allow_objects(made.role, storage.lake, patterns, *actions)
-        allow_list(made.role, storage.lake)
-        # What it does in the lake it may do in a bucket beside it, to the keys for which the settings name it.
-        does = list(dict.fromkeys(action for patterns, actions in needed if patterns for action in actions))
-        uses = [*(["Decrypt"] if operation.content else []), *(["GenerateDataKey"] if operation.writes else [])]
-        allow_key(made.role, storage.key, *uses)
+        required = _required_actions(operation)
+        for patterns, actions in required:
+            allow_objects(handler.role, storage.lake, patterns, *actions)
+        allow_list(handler.role, storage.lake)
+        # In an existing bucket, the operation may do the same to the keys that the settings name.
+        all_actions = list(dict.fromkeys(action for patterns, actions in required if patterns for action in actions))
+        key_actions = [*(["Decrypt"] if operation.content else []), *(["GenerateDataKey"] if operation.writes else [])]
+        allow_key(handler.role, storage.key, *key_actions)
         for bucket in settings.buckets:
-            if granted := bucket.operations.get(name):
-                allow_existing(made.role, bucket.name, granted, *does)
-                allow_key(made.role, bucket.key, *uses)
-        CfnOutput(self, names.output("Operation", name), value=made.function.function_arn)
-        return made.function
+            if allowed_keys := bucket.operations.get(name):
+                allow_existing_bucket(handler.role, bucket.name, allowed_keys, *all_actions)
+                allow_key(handler.role, bucket.key, *key_actions)
+        CfnOutput(self, names.output("Operation", name), value=handler.function.function_arn)
+        return handler.function
 
 
-def _needed(operation: Operation) -> list[tuple[Sequence[str], list[str]]]:
-    """Give what an operation does to which keys, as it declares."""
+def _required_actions(operation: Operation) -> list[tuple[Sequence[str], list[str]]]:
+    """Return pairs of key patterns and the actions that the operation needs on them."""
     reads, writes = ["s3:GetObject", "s3:GetObjectVersion"], ["s3:PutObject"]
     if operation.tags:
         reads += ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
         writes += ["s3:PutObjectTagging"]
     return [
         (operation.reads, reads),
-        # An operation that writes under a condition looks at what it writes, to settle a lost answer, and says so.
+        # After a lost response to a conditional write, the operation reads the object to learn whether it wrote it.
         (operation.checks, ["s3:GetObject"]),
         (operation.writes, writes),
         (operation.deletes, ["s3:DeleteObject"]),

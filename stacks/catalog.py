@@ -1,4 +1,4 @@
-"""The catalog stack: what makes the deliveries a table, and where they are queried."""
+"""The catalog stack: the Glue tables over the deliveries, and the Athena workgroup to query them."""
 
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_athena as athena
@@ -8,16 +8,24 @@ from brigade import layout
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts import table, view
-from stacks.parts.questions import questions
+from stacks.parts import inventory_table, inventory_view
+from stacks.parts.named_queries import list_named_queries
 from stacks.parts.workgroup import Workgroup
 from stacks.storage import StorageStack
 
 
 class CatalogStack(Stack):
-    """The Glue database with the inventory's table and its view, the Athena workgroup, and the named queries in it."""
+    """A Glue database with a table and a view for each inventory, and an Athena workgroup with named queries."""
 
     def __init__(self, scope: App, *, settings: Settings, storage: StorageStack, env: Environment) -> None:
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            storage: The storage stack of the stage.
+            env: The account and region to deploy to.
+        """
         super().__init__(
             scope, names.stack(settings.stage, "catalog"), env=env, description="Bucket Brigade: SQL over the inventory"
         )
@@ -30,8 +38,8 @@ class CatalogStack(Stack):
                 name=names.database(settings.stage), description="What is in the lake"
             ),
         )
-        for each in [None, *(bucket.name for bucket in settings.buckets)]:
-            self._table(database, each, storage, settings)
+        for existing in [None, *(bucket.name for bucket in settings.buckets)]:
+            self._create_table(database, existing, storage, settings)
         workgroup = Workgroup(
             self,
             "Queries",
@@ -40,27 +48,27 @@ class CatalogStack(Stack):
             key=storage.key,
             scan_limit_gib=settings.query_scan_limit_gib,
         )
-        for question in questions(inventory, names.database(settings.stage)):
+        for query in list_named_queries(inventory, names.database(settings.stage)):
             athena.CfnNamedQuery(
                 self,
-                "".join(word.capitalize() for word in question.name.split("-")),
-                name=question.name,
-                description=question.answers,
-                query_string=question.sql,
+                "".join(word.capitalize() for word in query.name.split("-")),
+                name=query.name,
+                description=query.answers,
+                query_string=query.sql,
                 database=database.ref,
                 work_group=workgroup.ref,
             )
         CfnOutput(self, "Database", value=database.ref)
-        CfnOutput(self, "InventoryTable", value=table.NAME)
+        CfnOutput(self, "InventoryTable", value=inventory_table.LAKE_TABLE)
         CfnOutput(self, "Workgroup", value=workgroup.ref)
 
-    def _table(
+    def _create_table(
         self, database: glue.CfnDatabase, existing: str | None, storage: StorageStack, settings: Settings
     ) -> None:
-        """Make the table over the inventory of the lake, or of a bucket that is ``existing``, and the view over it."""
+        """Create the table over the inventory of the lake or of the bucket `existing`, and its view."""
         inventory, name = settings.inventory, table_name(existing)
         bucket, suffix = existing or storage.lake.bucket_name, f"-{existing}" if existing else ""
-        table.InventoryTable(
+        inventory_table.InventoryTable(
             self,
             f"Table{suffix}",
             catalog=self.account,
@@ -69,11 +77,11 @@ class CatalogStack(Stack):
             deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
             inventory=inventory,
         )
-        view.TypedView(
+        inventory_view.TypedView(
             self,
             f"View{suffix}",
             catalog=self.account,
             database=names.database(settings.stage),
             table=name,
             inventory=inventory,
-        ).add_dependency(database)
+        ).add_resource_dependency(database)

@@ -1,4 +1,4 @@
-"""The ingest stack: what brings each source into the lake."""
+"""The ingest stack: the resources that copy each source into the lake."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from stacks.storage import StorageStack
 
 
 class IngestStack(Stack):
-    """For each source a function, the state machine that runs it to its end, its schedule and its dead-letter queue."""
+    """For each source, a function, a state machine that runs it to completion, a schedule and a dead-letter queue."""
 
     def __init__(
         self,
@@ -28,12 +28,21 @@ class IngestStack(Stack):
         root: Path,
         env: Environment,
     ) -> None:
-        """Arguments: ``sources``, those of this stage by name; ``root``, the repository, of which packages are made."""
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            storage: The storage stack of the stage.
+            sources: The sources of this stage, by name.
+            root: The root folder of the repository, which contains the code of the functions.
+            env: The account and region to deploy to.
+        """
         super().__init__(
             scope, names.stack(settings.stage, "ingest"), env=env, description="Bucket Brigade: scheduled ingests"
         )
         self.add_stack_dependency(storage)
-        # A stack must have a resource, and a stage may have no source.
+        # CloudFormation refuses a stack without resources, and a stage may have no source.
         schedules = scheduler.ScheduleGroup(
             self,
             "Schedules",

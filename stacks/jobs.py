@@ -1,4 +1,4 @@
-"""The jobs stack: what is done about jobs with nobody watching."""
+"""The jobs stack: functions that report jobs that end and create recurring jobs, without a person."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,16 +8,19 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
 from brigade.operations.operation import Operation
-from brigade.operations.recurring import Recurring as Declared
+from brigade.operations.recurring import Recurring
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.ended import Ended
-from stacks.parts.recurring import Recurring
+from stacks.parts.job_events import JobEndHandler
+from stacks.parts.recurring_jobs import RecurringJobs
 from stacks.storage import StorageStack
 
 
 class JobsStack(Stack):
-    """The end of a job is measured and, where something failed, told; jobs that are declared to recur are made."""
+    """A function that measures each job that ends and reports failed tasks, and one that creates recurring jobs.
+
+    The second function exists only where recurring jobs are declared.
+    """
 
     def __init__(
         self,
@@ -28,13 +31,27 @@ class JobsStack(Stack):
         job_role: iam.IRole,
         topic: sns.ITopic,
         operations: Mapping[str, Operation],
-        recurring: Mapping[str, Declared],
+        recurring: Mapping[str, Recurring],
         root: Path,
         env: Environment,
     ) -> None:
-        """Arguments: ``topic``, which is told; ``root``, the repository, of which the functions' packages are made."""
-        super().__init__(scope, names.stack(settings.stage, "jobs"), env=env, description="Bucket Brigade: jobs go on")
-        Ended(
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            storage: The storage stack of the stage.
+            job_role: The role of the stage's jobs.
+            topic: The topic to notify.
+            operations: The declared operations, by name.
+            recurring: The declared recurring jobs, by name.
+            root: The root folder of the repository, which contains the code of the functions.
+            env: The account and region to deploy to.
+        """
+        super().__init__(
+            scope, names.stack(settings.stage, "jobs"), env=env, description="Bucket Brigade: handlers of jobs"
+        )
+        JobEndHandler(
             self,
             "Ended",
             settings=settings,
@@ -45,11 +62,13 @@ class JobsStack(Stack):
             root=root,
         )
         if recurring:
-            Recurring(
+            RecurringJobs(
                 self,
                 "Recurring",
                 settings=settings,
-                buckets=[storage.lake, storage.reports, storage.state],
+                lake=storage.lake,
+                reports=storage.reports,
+                state=storage.state,
                 key=storage.key,
                 job_role=job_role,
                 topic=topic,

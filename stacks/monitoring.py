@@ -1,4 +1,4 @@
-"""The monitoring stack: what is looked at, and what somebody is told."""
+"""The monitoring stack: a dashboard, and alarms that notify a topic."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from brigade.catalog import table
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.alarm_topic import AlarmTopic
-from stacks.parts.alarms import ingest_alarms, late_alarm, memory_alarm
-from stacks.parts.dashboard import Dashboard
+from stacks.parts.alarms import add_ingest_alarms, add_late_delivery_alarm, add_memory_alarm
+from stacks.parts.dashboard import StageDashboard
 
 
 class MonitoringStack(Stack):
-    """A dashboard, and alarms on a topic: an ingest that failed or did not run, memory, record width, dead letters."""
+    """A dashboard, a topic, and the alarms on ingests, operations and deliveries that notify the topic."""
 
     def __init__(
         self,
@@ -24,27 +24,32 @@ class MonitoringStack(Stack):
         operations: Sequence[str],
         env: Environment,
     ) -> None:
-        """Arguments: ``sources`` and ``operations``, the names of those deployed."""
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            sources: Names of the deployed sources.
+            operations: Names of the deployed operations.
+            env: The account and region to deploy to.
+        """
         super().__init__(
             scope,
             names.stack(settings.stage, "monitoring"),
             env=env,
             description="Bucket Brigade: dashboard and alarms",
         )
-        self.topic = topic = AlarmTopic(self, "Alarms", email=settings.alarms.email)
+        stage, limits = settings.stage, settings.alarms
+        self.topic = topic = AlarmTopic(self, "Alarms", email=limits.email)
         for name in (table(), *(table(bucket.name) for bucket in settings.buckets)):
-            late_alarm(self, stage=settings.stage, table=name, frequency=settings.inventory.frequency, topic=topic)
+            add_late_delivery_alarm(self, stage=stage, table=name, frequency=settings.inventory.frequency, topic=topic)
         for source in sources:
-            ingest_alarms(self, stage=settings.stage, source=source, limits=settings.alarms, topic=topic)
+            add_ingest_alarms(self, stage=stage, source=source, limits=limits, topic=topic)
         for operation in operations:
-            memory_alarm(
-                self,
-                stage=settings.stage,
-                service=f"operation-{operation}",
-                title=names.output("Operation", operation),
-                limits=settings.alarms,
-                topic=topic,
+            title = names.output("Operation", operation)
+            add_memory_alarm(
+                self, stage=stage, service=f"operation-{operation}", title=title, limits=limits, topic=topic
             )
-        board = Dashboard(self, "Dashboard", stage=settings.stage, sources=sources, operations=operations)
+        dashboard = StageDashboard(self, "Dashboard", stage=stage, sources=sources, operations=operations)
         CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)
-        CfnOutput(self, "DashboardName", value=board.dashboard_name)
+        CfnOutput(self, "DashboardName", value=dashboard.dashboard_name)

@@ -1,78 +1,78 @@
-"""The physical names of what a person meets by name, or what another stack must know without importing it.
+"""The physical names of resources that people use, or that another stack refers to without an import.
 
-A stack that imports another's output pins it: removing a source or an operation would then fail to deploy, because the
-output is still in use. So the operator's policy, the dashboard and the alarms name these instead.
+CloudFormation refuses to delete an output that another stack imports, so an imported source or operation could not be
+removed. The operator's policy, the dashboard and the alarms use these names instead.
 """
 
 POSTGREST = "postgrest"
-"""The ECS service that serves the database; its cluster has the stage's name."""
+"""Name of the ECS service of PostgREST."""
 
 
 def stack(stage: str, noun: str) -> str:
-    """The CloudFormation stack ``brigade-dev-storage``."""
+    """Return the name of a CloudFormation stack, such as `brigade-dev-storage`."""
     return f"brigade-{stage}-{noun}"
 
 
 def database(stage: str) -> str:
-    """The Glue database, which Athena takes unquoted: no hyphen."""
+    """Return the name of the Glue database. It has no hyphen, so that SQL needs no quotes for it."""
     return f"brigade_{stage.replace('-', '_')}"
 
 
 def workgroup(stage: str) -> str:
-    """The Athena workgroup."""
+    """Return the name of the Athena workgroup."""
     return f"brigade-{stage}"
 
 
 def ingest(stage: str, source: str) -> str:
-    """The function and the state machine of a source; with ``*`` as the source, a pattern for all of them."""
+    """Return the name of the function and of the state machine of a source. `*` as the source returns a pattern."""
     return f"brigade-{stage}-ingest-{source}"
 
 
 def ingest_failures(stage: str, source: str) -> str:
-    """The dead-letter queue of a source."""
+    """Return the name of the dead-letter queue of a source."""
     return f"brigade-{stage}-ingest-{source}-failures"
 
 
 def operation(stage: str, name: str) -> str:
-    """The function of an operation."""
+    """Return the name of the function of an operation. `*` as the name returns a pattern."""
     return f"brigade-{stage}-operation-{name}"
 
 
 def inventory_arrived(stage: str) -> str:
-    """The function that summarizes a delivery."""
+    """Return the name of the function that summarizes deliveries."""
     return f"brigade-{stage}-inventory-arrived"
 
 
 def rotation(stage: str) -> str:
-    """The function that rotates the database's password."""
+    """Return the name of the function that rotates the password of the database."""
     return f"brigade-{stage}-database-rotate"
 
 
 def cluster(stage: str) -> str:
-    """The ECS cluster of what runs beside the database."""
+    """Return the name of the ECS cluster of PostgREST."""
     return f"brigade-{stage}"
 
 
-def jobs(stage: str, what: str) -> str:
-    """The function that ``recur``s jobs, or that is told when one has ``ended``."""
-    return f"brigade-{stage}-jobs-{what}"
+def jobs(stage: str, module: str) -> str:
+    """Return the name of the function of a module in `lambdas/jobs`: `recur` or `ended`."""
+    return f"brigade-{stage}-jobs-{module}"
 
 
 def schedules(stage: str) -> str:
-    """The group of the sources' schedules."""
+    """Return the name of the schedule group of the sources."""
     return f"brigade-{stage}"
 
 
 def dashboard(stage: str) -> str:
-    """The dashboard."""
+    """Return the name of the CloudWatch dashboard."""
     return f"brigade-{stage}"
 
 
 def metrics(stage: str) -> str:
-    """The namespace of the metrics, so that two stages of one account do not add up."""
+    """Return the namespace of the metrics. Each stage has its own, so that metrics of two stages do not mix."""
     return f"Brigade/{stage}"
 
 
 def output(prefix: str, name: str) -> str:
-    """The output of a declaration: ``Ingest`` and ``my_api`` → ``IngestMyApi``."""
+    """Return the name of the output of a declaration: `IngestMyApi` for `Ingest` and `my_api`."""
     return prefix + "".join(word.capitalize() for word in name.split("_"))

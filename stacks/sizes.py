@@ -1,6 +1,7 @@
-"""``python -m stacks.sizes [aws|local]``: each function's package in files and MiB unzipped, and its cold import.
+"""Print the size of each Lambda package: `python -m stacks.sizes [aws|local]`.
 
-The import is timed for ``local`` alone: packages for AWS hold wheels for its processor.
+It prints the files and unzipped MiB of each package. For `local` it also prints the time of a cold import. Packages
+for AWS contain wheels for another processor, so this machine cannot import them.
 """
 
 import subprocess
@@ -20,7 +21,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def packages(root: Path, target: Target) -> Iterator[Package]:
-    """Give the package of every source and operation that is declared, and of the functions beside them."""
+    """Yield the package of each declared source and operation, and of each other function."""
     for name in find("lambdas.ingest.sources", "SOURCE", Feed):
         yield Package.of_source(root, target, name)
     for name in find("lambdas.batch_operations.operations", "OPERATION", Operation):
@@ -33,13 +34,17 @@ def packages(root: Path, target: Target) -> Iterator[Package]:
 
 
 def cold_import_ms(package: Package, folder: Path) -> float:
-    """Give the milliseconds that a new process takes to import the function: the least of five, in the runtime of AWS.
+    """Return the milliseconds that a new process needs to import the function: the minimum of five runs.
 
-    Arguments: ``folder``, where the package is assembled. The first process writes the bytecode that a package holds.
+    The process has the packages of AWS's Python runtime. A run before the five writes the bytecode.
+
+    Args:
+        package: The package.
+        folder: The folder with the content of the package.
     """
     modules = f"{package.handler.rpartition('.')[0]}, {package.declaration}"
-    timed = f"import sys, time; sys.path.insert(0, {str(folder)!r}); began = time.perf_counter(); import {modules}"
-    program = f"{timed}; print(time.perf_counter() - began)"
+    timed = f"import sys, time; sys.path.insert(0, {str(folder)!r}); start = time.perf_counter(); import {modules}"
+    program = f"{timed}; print(time.perf_counter() - start)"
     python = _ROOT / ".brigade/lambda-runtime/bin/python"
     environment = {"POWERTOOLS_SERVICE_NAME": "cold"}
     runs = [
@@ -50,7 +55,14 @@ def cold_import_ms(package: Package, folder: Path) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Print a line a package; fails with UsageError at a target that there is not."""
+    """Print one line for each package.
+
+    Args:
+        arguments: The target, `aws` by default.
+
+    Raises:
+        UsageError: The target is unknown.
+    """
     target = arguments[0] if arguments else "aws"
     if target not in get_args(Target):
         raise UsageError(f"{target}: the target is one of {', '.join(get_args(Target))}")

@@ -1,4 +1,4 @@
-"""A whole stage: its eight stacks, wired, and one more each for existing buckets and for a database."""
+"""All stacks of one stage: eight, one more for existing buckets, and one more for a database."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
 from stacks.database import DatabaseStack
-from stacks.existing import ExistingStack
+from stacks.existing_buckets import ExistingBucketsStack
 from stacks.ingest import IngestStack
 from stacks.inventory import InventoryStack
 from stacks.jobs import JobsStack
@@ -32,28 +32,33 @@ def add_stage(
     recurring: Mapping[str, Recurring],
     root: Path,
 ) -> None:
-    """Add the stacks of the stage to ``app``, with every security rule that has no accepted exception checked in synth.
+    """Add the stacks of a stage to `app`. The synth then fails for each security finding that is not accepted.
 
-    Arguments: ``sources``, ``operations`` and ``recurring``, what is declared, by name; a source that is for this
-    machine only is left out of a deployment to AWS. ``root``, the repository, of which the functions' packages are
-    made.
+    Args:
+        app: The app.
+        settings: The settings of the stage.
+        sources: The declared sources, by name. One with `local_only` is not deployed to AWS.
+        operations: The declared operations, by name.
+        recurring: The declared recurring jobs, by name.
+        root: The root folder of the repository, which contains the code of the functions.
 
-    Fails with SettingsError when the settings name a source or an operation that is not declared.
+    Raises:
+        SettingsError: The settings name a source or an operation that is not declared.
     """
     env = Environment(account=settings.account, region=settings.region)
-    here = {name: source for name, source in sources.items() if settings.target == "local" or not source.local_only}
-    _refuse_strangers(settings, sources, operations)
+    deployed = {name: source for name, source in sources.items() if settings.target == "local" or not source.local_only}
+    _check_names(settings, sources, operations)
     storage = StorageStack(app, settings=settings, env=env)
     CatalogStack(app, settings=settings, storage=storage, env=env)
-    IngestStack(app, settings=settings, storage=storage, sources=here, root=root, env=env)
+    IngestStack(app, settings=settings, storage=storage, sources=deployed, root=root, env=env)
     batch = BatchOperationsStack(app, settings=settings, storage=storage, operations=operations, root=root, env=env)
     OperatorStack(app, settings=settings, storage=storage, job_role=batch.job_role, env=env)
     InventoryStack(app, settings=settings, storage=storage, root=root, env=env)
     if settings.buckets:
-        ExistingStack(app, settings=settings, storage=storage, root=root, env=env)
+        ExistingBucketsStack(app, settings=settings, storage=storage, root=root, env=env)
     if settings.database:
         DatabaseStack(app, settings=settings, database=settings.database, root=root, env=env)
-    monitoring = MonitoringStack(app, settings=settings, sources=list(here), operations=list(operations), env=env)
+    monitoring = MonitoringStack(app, settings=settings, sources=list(deployed), operations=list(operations), env=env)
     JobsStack(
         app,
         settings=settings,
@@ -68,8 +73,8 @@ def add_stage(
     nag.check(app)
 
 
-def _refuse_strangers(settings: Settings, sources: Mapping[str, Feed], operations: Mapping[str, Operation]) -> None:
-    """Fail with SettingsError where the settings name what is not declared."""
+def _check_names(settings: Settings, sources: Mapping[str, Feed], operations: Mapping[str, Operation]) -> None:
+    """Raise SettingsError if the settings name a source or an operation that is not declared."""
     unknown = sorted(settings.source_urls.keys() - sources.keys())
     if unknown:
         raise SettingsError(
@@ -77,9 +82,9 @@ def _refuse_strangers(settings: Settings, sources: Mapping[str, Feed], operation
             f"there are {', '.join(sources) or 'none'}"
         )
     for bucket in settings.buckets:
-        strange = sorted(bucket.operations.keys() - operations.keys())
-        if strange:
+        undeclared = sorted(bucket.operations.keys() - operations.keys())
+        if undeclared:
             raise SettingsError(
-                f"cdk.json: context.stages.{settings.stage}.buckets: {bucket.name}: no operation {strange[0]}; "
+                f"cdk.json: context.stages.{settings.stage}.buckets: {bucket.name}: no operation {undeclared[0]}; "
                 f"there are {', '.join(operations) or 'none'}"
             )

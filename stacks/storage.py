@@ -1,4 +1,4 @@
-"""The storage stack: the lake, the reports about it, and what runs remember."""
+"""The storage stack: the buckets for data (lake), reports and state, and the KMS key."""
 
 from typing import cast
 
@@ -8,60 +8,61 @@ from aws_cdk import aws_s3 as s3
 from brigade import layout
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts import inventory, nag
-from stacks.parts.bucket import Bucket
-from stacks.parts.key import Key
+from stacks.parts import nag
+from stacks.parts.bucket import PrivateBucket
+from stacks.parts.inventory import configure_inventory
+from stacks.parts.key import StageKey
 
 
 class StorageStack(Stack):
-    """Three buckets (lake, reports, state), S3 Inventory from the first to the second, and a key if wanted."""
+    """Three buckets, an S3 Inventory of the lake, and a KMS key if the setting `encryption` is `kms`.
+
+    Attributes:
+        lake: The bucket with ingested data.
+        reports: The bucket with deliveries, manifests, completion reports and query results.
+        state: The bucket with what programs store between runs.
+        key: The KMS key of the stage, or None.
+    """
 
     def __init__(self, scope: App, *, settings: Settings, env: Environment) -> None:
+        """Create the stack.
+
+        Args:
+            scope: The app.
+            settings: The settings of the stage.
+            env: The account and region to deploy to.
+        """
         super().__init__(scope, names.stack(settings.stage, "storage"), env=env, description="Bucket Brigade: buckets")
         destroy = settings.removal == "destroy"
-        keep = settings.retention
+        retention = settings.retention
         existing = [bucket.name for bucket in settings.buckets]
         kms = settings.encryption == "kms"
-        self.key = Key(self, "Key", destroy=destroy, existing=existing) if kms else None
-        self.lake = self._bucket("Lake", settings, versioned=True)
-        self.reports = self._bucket(
+        self.key = StageKey(self, "Key", destroy=destroy, existing=existing) if kms else None
+        self.lake = self._create_bucket("Lake", settings, versioned=True)
+        self.reports = self._create_bucket(
             "Reports",
             settings,
             versioned=False,
             expire=[
-                (f"{settings.inventory.prefix}/", keep.deliveries),
-                (f"{layout.JOB_REPORTS}/", keep.job_reports),
-                (f"{layout.MANIFESTS}/", keep.job_reports),
-                (f"{layout.QUERIES}/", keep.query_results),
+                (f"{settings.inventory.prefix}/", retention.deliveries),
+                (f"{layout.JOB_REPORTS}/", retention.job_reports),
+                (f"{layout.MANIFESTS}/", retention.job_reports),
+                (f"{layout.QUERIES}/", retention.query_results),
             ],
         )
         if settings.metadata_tables:
-            cast(
-                s3.CfnBucket, self.lake.node.default_child
-            ).metadata_configuration = s3.CfnBucket.MetadataConfigurationProperty(
-                journal_table_configuration=s3.CfnBucket.JournalTableConfigurationProperty(
-                    record_expiration=s3.CfnBucket.RecordExpirationProperty(
-                        expiration="ENABLED", days=max(settings.retention.deliveries, 7)
-                    )
-                ),
-                inventory_table_configuration=s3.CfnBucket.InventoryTableConfigurationProperty(
-                    configuration_state="ENABLED"
-                ),
-            )
-        # Not Bucket's own event_bridge_enabled, which would bring a function that may change any bucket.
+            _add_metadata_tables(self.lake, days=retention.deliveries)
+        # CDK's parameter event_bridge_enabled would add a function that may change any bucket.
         cast(
             s3.CfnBucket, self.reports.node.default_child
         ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        self.state = self._bucket("State", settings, versioned=True)
-        inventory.deliver(
-            source=self.lake,
-            destination=self.reports,
-            inventory=settings.inventory,
-            existing=existing,
-        )
+        self.state = self._create_bucket("State", settings, versioned=True)
+        configure_inventory(source=self.lake, destination=self.reports, inventory=settings.inventory, existing=existing)
+        self._add_outputs(settings)
 
+    def _add_outputs(self, settings: Settings) -> None:
         CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
         CfnOutput(self, "ReportsBucket", value=self.reports.bucket_name)
         CfnOutput(self, "StateBucket", value=self.state.bucket_name)
@@ -69,10 +70,10 @@ class StorageStack(Stack):
         CfnOutput(self, "InventoryPrefix", value=settings.inventory.prefix)
         CfnOutput(self, "InventoryFormat", value=settings.inventory.format)
 
-    def _bucket(
+    def _create_bucket(
         self, name: str, settings: Settings, *, versioned: bool, expire: list[tuple[str, int]] | None = None
-    ) -> Bucket:
-        bucket = Bucket(
+    ) -> PrivateBucket:
+        bucket = PrivateBucket(
             self,
             name,
             key=self.key,
@@ -85,7 +86,18 @@ class StorageStack(Stack):
         nag.accept(
             bucket,
             "S1",
-            "Server access logs add an object for every few requests, to buckets that are read a million keys at a "
-            "time; a team that must audit reads has CloudTrail's data events, which know who called.",
+            "Server access logs write an object for every few requests, and programs read millions of keys here. "
+            "A team that must audit reads uses CloudTrail data events, which name the caller.",
         )
         return bucket
+
+
+def _add_metadata_tables(bucket: PrivateBucket, *, days: int) -> None:
+    """Turn on S3 Metadata for `bucket`, with journal records that expire after `days`, 7 at least."""
+    journal = s3.CfnBucket.JournalTableConfigurationProperty(
+        record_expiration=s3.CfnBucket.RecordExpirationProperty(expiration="ENABLED", days=max(days, 7))
+    )
+    live = s3.CfnBucket.InventoryTableConfigurationProperty(configuration_state="ENABLED")
+    cast(s3.CfnBucket, bucket.node.default_child).metadata_configuration = s3.CfnBucket.MetadataConfigurationProperty(
+        journal_table_configuration=journal, inventory_table_configuration=live
+    )

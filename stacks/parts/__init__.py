@@ -1,1 +1,1 @@
-"""The constructs that the stacks compose: one noun a file, with keyword-only inputs of their own."""
+"""The CDK constructs that the stacks combine, one in each file, and the helpers that create them."""

@@ -1,4 +1,4 @@
-"""The topic on which alarms are told."""
+"""The SNS topic that receives the alarms."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -8,12 +8,15 @@ from constructs import Construct
 
 
 class AlarmTopic(sns.Topic):
-    """A topic that this account's alarms may publish to, over TLS only, with one address subscribed if there is one."""
+    """A topic that requires TLS and lets only this account's alarms and the granted roles publish.
+
+    With an `email`, that address is subscribed.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, email: str | None) -> None:
         super().__init__(scope, construct_id, enforce_ssl=True)
         stack = Stack.of(self)
-        # A topic with a policy of its own loses the default one, which let the account's alarms in.
+        # A policy on a topic replaces the default policy, which allowed the account's alarms to publish.
         self.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="Alarms",

@@ -1,4 +1,4 @@
-"""The alarms: each is of something that a person must look at, and says in words what."""
+"""The CloudWatch alarms. Each one reports a condition that a person must look at, and describes it."""
 
 from typing import Any
 
@@ -10,108 +10,142 @@ from constructs import Construct
 
 from brigade.settings import Alarms
 from stacks import names
-from stacks.parts.metrics import measured
-from stacks.parts.table import NAME as LAKE
+from stacks.parts.inventory_table import LAKE_TABLE
+from stacks.parts.metrics import service_metric
 
-_MINUTES = Duration.minutes(5)
+_FIVE_MINUTES = Duration.minutes(5)
 _HOUR = Duration.hours(1)
-_HOURS_WITHOUT = 26
-"""A day and two hours: an ingest that starts each day at one time may take a while longer on one of them."""
+_HOURS_WITHOUT_PUBLISHED_DATE = 26
+"""One day and two hours, because a daily ingest may run up to two hours longer than the day before."""
 
 
-class Alarm(cloudwatch.Alarm):
-    """Tells a topic when the metric has been at ``threshold`` or over it for as many periods.
-
-    ``below`` turns it round: it tells when the metric was under the threshold, or was silent, all that time.
-    """
+class TopicAlarm(cloudwatch.Alarm):
+    """An alarm that notifies `topic` when a metric is at or over its threshold."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        means: str,
+        description: str,
         metric: cloudwatch.Metric,
         threshold: float,
         topic: sns.ITopic,
         periods: int = 1,
         below: bool = False,
     ) -> None:
-        compare, silence = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
+        """Create the alarm.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            description: What happened, for the person who receives the alarm.
+            metric: The metric, with its statistic and period.
+            threshold: The value to compare with.
+            topic: The topic to notify.
+            periods: How many consecutive periods of the metric must breach.
+            below: Breach when the metric is under the threshold or has no data, instead of at or over the threshold.
+        """
+        compare, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         super().__init__(
             scope,
             construct_id,
-            alarm_description=means,
+            alarm_description=description,
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
             comparison_operator=compare.LESS_THAN_THRESHOLD if below else compare.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=silence.BREACHING if below else silence.NOT_BREACHING,
+            treat_missing_data=missing.BREACHING if below else missing.NOT_BREACHING,
         )
         self.add_alarm_action(actions.SnsAction(topic))
 
 
-def ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, topic: sns.ITopic) -> None:
-    """Tell ``topic`` of an ingest that failed, ran out of time, did not run, needs memory, or whose records jumped."""
+def add_ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alarms, topic: sns.ITopic) -> None:
+    """Create the alarms of one source.
+
+    They report a failed or timed-out execution, a day without a published date, records that are wider than the limit
+    or that changed their fields, messages in the dead-letter queue, and high memory use.
+    """
     service, title = f"ingest-{source}", names.output("Ingest", source)
 
-    def alarm(what: str, means: str, metric: cloudwatch.Metric, threshold: float, **rest: Any) -> None:
-        Alarm(
-            scope, f"{title}{what}", means=f"{stage}: {means}", metric=metric, threshold=threshold, topic=topic, **rest
+    def alarm(suffix: str, what: str, metric: cloudwatch.Metric, threshold: float, **options: Any) -> None:
+        description = f"{stage}: {what}"
+        TopicAlarm(
+            scope,
+            f"{title}{suffix}",
+            description=description,
+            metric=metric,
+            threshold=threshold,
+            topic=topic,
+            **options,
         )
 
-    alarm("Failed", f"An ingest of {source} failed for good", _executions(stage, source, "ExecutionsFailed"), 1)
-    alarm("TimedOut", f"An ingest of {source} took over a day", _executions(stage, source, "ExecutionsTimedOut"), 1)
+    alarm(
+        "Failed",
+        f"An ingest of {source} failed, and no retry repaired it",
+        _execution_metric(stage, source, "ExecutionsFailed"),
+        1,
+    )
+    alarm(
+        "TimedOut",
+        f"An execution of the ingest of {source} timed out",
+        _execution_metric(stage, source, "ExecutionsTimedOut"),
+        1,
+    )
     alarm(
         "DidNotRun",
-        f"{source} has published nothing for {_HOURS_WITHOUT} hours",
-        measured(stage, service, "Published", "Sum", _HOUR),
+        f"{source} published no date in the last {_HOURS_WITHOUT_PUBLISHED_DATE} hours",
+        service_metric(stage, service, "Published", "Sum", _HOUR),
         1,
-        periods=_HOURS_WITHOUT,
+        periods=_HOURS_WITHOUT_PUBLISHED_DATE,
         below=True,
     )
     alarm(
         "RecordWidth",
-        f"The mean record of {source} has {limits.record_bytes} bytes or more: has the API changed?",
-        measured(stage, service, "RecordBytes", "Average", _MINUTES),
+        f"The mean record of {source} has {limits.record_bytes} bytes or more: check whether the API changed",
+        service_metric(stage, service, "RecordBytes", "Average", _FIVE_MINUTES),
         limits.record_bytes,
     )
     alarm(
         "Drift",
-        f"Records of {source} are not as they were the date before: fields came, went or changed type, or they grew",
-        measured(stage, service, "Drift", "Maximum", _MINUTES),
+        f"Records of {source} differ from the date before: fields were added, removed or changed type, or records grew",
+        service_metric(stage, service, "Drift", "Maximum", _FIVE_MINUTES),
         1,
     )
     alarm(
         "DeadLetters",
-        f"The dead-letter queue {names.ingest_failures(stage, source)} holds failures that nobody has looked at",
+        f"The dead-letter queue {names.ingest_failures(stage, source)} holds messages",
         cloudwatch.Metric(
             namespace="AWS/SQS",
             metric_name="ApproximateNumberOfMessagesVisible",
             dimensions_map={"QueueName": names.ingest_failures(stage, source)},
             statistic="Maximum",
-            period=_MINUTES,
+            period=_FIVE_MINUTES,
         ),
         1,
     )
-    memory_alarm(scope, stage=stage, service=service, title=title, limits=limits, topic=topic)
+    add_memory_alarm(scope, stage=stage, service=service, title=title, limits=limits, topic=topic)
 
 
-def late_alarm(scope: Construct, *, stage: str, table: str, frequency: str, topic: sns.ITopic) -> None:
-    """Tell ``topic`` when no delivery of a bucket has been summarized for so long that one is late.
+def add_late_delivery_alarm(scope: Construct, *, stage: str, table: str, frequency: str, topic: sns.ITopic) -> None:
+    """Create the alarm that reports a late delivery of S3 Inventory.
 
-    Arguments: ``table``, the name of the table over the bucket's inventory.
+    S3 promises no hour. A daily delivery may arrive a day and a half after the one before, and the first after two
+    days. A CloudWatch alarm evaluates one week at most, which is when the next weekly delivery is due.
 
-
-    S3 promises no hour: one a day may come a day and a half after the last, and the first after two. CloudWatch looks
-    back a week at most, which is when the next of a weekly inventory is due.
+    Args:
+        scope: The parent construct.
+        stage: Name of the stage.
+        table: Name of the table over the inventory of the bucket.
+        frequency: `Daily` or `Weekly`, as in the inventory configuration.
+        topic: The topic to notify.
     """
     hours = 48 if frequency == "Daily" else 7 * 24
-    Alarm(
+    TopicAlarm(
         scope,
-        "InventoryLate" if table == LAKE else f"InventoryLate-{table}",
-        means=f"{stage}: no delivery for the table {table} has arrived, or been summarized, for {hours} hours",
-        metric=measured(stage, "inventory", "Delivered", "Sum", _HOUR, table=table),
+        "InventoryLate" if table == LAKE_TABLE else f"InventoryLate-{table}",
+        description=f"{stage}: no delivery for the table {table} was summarized in the last {hours} hours",
+        metric=service_metric(stage, "inventory", "Delivered", "Sum", _HOUR, table=table),
         threshold=1,
         topic=topic,
         periods=hours,
@@ -119,24 +153,36 @@ def late_alarm(scope: Construct, *, stage: str, table: str, frequency: str, topi
     )
 
 
-def memory_alarm(scope: Construct, *, stage: str, service: str, title: str, limits: Alarms, topic: sns.ITopic) -> None:
-    """Tell ``topic`` of a function that came close to its memory limit, at which Lambda kills it."""
-    Alarm(
+def add_memory_alarm(
+    scope: Construct, *, stage: str, service: str, title: str, limits: Alarms, topic: sns.ITopic
+) -> None:
+    """Create the alarm that reports a function close to its memory limit. Lambda ends a function that exceeds it.
+
+    Args:
+        scope: The parent construct.
+        stage: Name of the stage.
+        service: The service name under which the function publishes its metrics.
+        title: Start of the construct id.
+        limits: The thresholds of the stage.
+        topic: The topic to notify.
+    """
+    TopicAlarm(
         scope,
         f"{title}Memory",
-        means=f"{stage}: {service} used {limits.memory_percent} % of its memory or more: declare more memory_mib",
-        metric=measured(stage, service, "MemoryUsedPercent", "Maximum", _MINUTES),
+        description=f"{stage}: {service} used {limits.memory_percent} % or more of its memory: increase its memory_mib",
+        metric=service_metric(stage, service, "MemoryUsedPercent", "Maximum", _FIVE_MINUTES),
         threshold=limits.memory_percent,
         topic=topic,
     )
 
 
-def _executions(stage: str, source: str, name: str) -> cloudwatch.Metric:
-    machine = f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine:{names.ingest(stage, source)}"
+def _execution_metric(stage: str, source: str, name: str) -> cloudwatch.Metric:
+    state_machine = names.ingest(stage, source)
+    arn = f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine:{state_machine}"
     return cloudwatch.Metric(
         namespace="AWS/States",
         metric_name=name,
-        dimensions_map={"StateMachineArn": machine},
+        dimensions_map={"StateMachineArn": arn},
         statistic="Sum",
-        period=_MINUTES,
+        period=_FIVE_MINUTES,
     )

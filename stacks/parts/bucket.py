@@ -1,4 +1,4 @@
-"""A bucket as every bucket here is: private, encrypted, over TLS only, owned, and swept of unfinished uploads."""
+"""An S3 bucket with the defaults that all buckets of the stacks share."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 
-class Bucket(s3.Bucket):
-    """A private bucket; in a stage that is destroyed, it goes with its contents."""
+class PrivateBucket(s3.Bucket):
+    """A private, encrypted bucket that requires TLS and aborts unfinished multipart uploads.
+
+    With `destroy`, deleting the stack deletes the bucket and all objects in it.
+    """
 
     def __init__(
         self,
@@ -23,7 +26,18 @@ class Bucket(s3.Bucket):
         unfinished_upload_days: int,
         expire: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """Arguments: ``expire``, prefixes with the days after which their objects go."""
+        """Create the bucket.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            key: The KMS key that encrypts the objects. None selects SSE-S3.
+            destroy: Delete the bucket and its objects with the stack.
+            versioned: Keep earlier versions of the objects.
+            old_version_days: Days after which S3 deletes a noncurrent version.
+            unfinished_upload_days: Days after which S3 aborts an incomplete multipart upload.
+            expire: Pairs of a prefix and the days after which S3 deletes its objects.
+        """
         super().__init__(
             scope,
             construct_id,

@@ -1,4 +1,4 @@
-"""Bytecode in a package: a function cannot write beside its code, so it would compile all of it at each cold start."""
+"""Bytecode for a package. Lambda mounts the code read-only, so without it each cold start compiles every module."""
 
 import functools
 import shutil
@@ -6,27 +6,39 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Where Lambda puts a package: what tracebacks name.
-_PLACE = "/var/task"
+# The folder where Lambda mounts a package. Tracebacks name it.
+_TASK_ROOT = "/var/task"
 
 
 @functools.cache
-def interpreter(version: str) -> str | None:
-    """Give the path of a Python of this version (``3.13``): this one, or the one on the PATH; None without one."""
+def find_python(version: str) -> str | None:
+    """Return the path of a Python interpreter with this version.
+
+    Args:
+        version: Major and minor version, such as `3.13`.
+
+    Returns:
+        The running interpreter if it has this version, else the one on the PATH, or None if there is none.
+    """
     if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return sys.executable
     found = shutil.which(f"python{version}")
-    # One that a version manager puts there may only say that it is not installed.
+    # A version manager may put a shim on the PATH whose interpreter is not installed.
     usable = found and subprocess.run([found, "-I", "-c", ""], capture_output=True, check=False).returncode == 0
     return found if usable else None
 
 
 def compile_all(folder: Path, python: str) -> None:
-    """Put the bytecode of all modules of the folder beside them; the same source gives the same bytes, anywhere.
+    """Write the bytecode of all modules in a folder. The same source gives the same bytes on every machine.
 
-    It is bound to nothing but its module: the dates of a zip say nothing
-    (https://docs.python.org/3/reference/import.html#pyc-invalidation). A module that this Python cannot compile has
-    none.
+    Python loads it without comparing it to the source, because file dates in a zip archive do not say which is newer.
+    A module that does not compile gets no bytecode.
+
+    Args:
+        folder: The folder with the modules.
+        python: The path of the interpreter that compiles them.
+
+    Source: https://docs.python.org/3/reference/import.html#pyc-invalidation
     """
-    command = [python, "-I", "-m", "compileall", "-q", "-s", str(folder), "-p", _PLACE]
+    command = [python, "-I", "-m", "compileall", "-q", "-s", str(folder), "-p", _TASK_ROOT]
     subprocess.run([*command, "--invalidation-mode", "unchecked-hash", str(folder)], capture_output=True, check=False)

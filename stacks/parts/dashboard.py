@@ -1,4 +1,4 @@
-"""The dashboard: a row for each ingest, a row for each operation."""
+"""The CloudWatch dashboard: one row for each ingest and one row for each operation."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,17 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from stacks import names
-from stacks.parts.metrics import measured, of_function
+from stacks.parts.metrics import lambda_metric, service_metric
 
 _PERIOD = Duration.minutes(5)
 
 
-class Dashboard(cloudwatch.Dashboard):
-    """What was ingested, how long it took, what it used; what the tasks came to; errors and throttles."""
+class StageDashboard(cloudwatch.Dashboard):
+    """A dashboard of one stage.
+
+    A row of an ingest shows records, pages, bytes, seconds and memory. A row of an operation shows its tasks by result
+    code and memory. Both show errors and throttles.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: str, sources: Sequence[str], operations: Sequence[str]
@@ -22,19 +26,19 @@ class Dashboard(cloudwatch.Dashboard):
         for source in sources:
             service = f"ingest-{source}"
             self.add_widgets(
-                _graph(f"{service}: records", _measured(stage, service, "Sum", "Records", "Pages")),
-                _graph(f"{service}: bytes", _measured(stage, service, "Sum", "BytesOut")),
-                _graph(f"{service}: seconds", _measured(stage, service, "Maximum", "Seconds")),
-                _graph(f"{service}: memory, % of its limit", _measured(stage, service, "Maximum", "MemoryUsedPercent")),
-                _graph(f"{service}: errors", _trouble(names.ingest(stage, source))),
+                _graph(f"{service}: records", _service_metrics(stage, service, "Sum", "Records", "Pages")),
+                _graph(f"{service}: bytes", _service_metrics(stage, service, "Sum", "BytesOut")),
+                _graph(f"{service}: seconds", _service_metrics(stage, service, "Maximum", "Seconds")),
+                _memory_graph(stage, service),
+                _graph(f"{service}: errors", _error_metrics(names.ingest(stage, source))),
             )
         for operation in operations:
             service = f"operation-{operation}"
-            results = _measured(stage, service, "Sum", "Succeeded", "TemporaryFailure", "PermanentFailure")
+            results = _service_metrics(stage, service, "Sum", "Succeeded", "TemporaryFailure", "PermanentFailure")
             self.add_widgets(
                 _graph(f"{service}: tasks by result", results),
-                _graph(f"{service}: memory, % of its limit", _measured(stage, service, "Maximum", "MemoryUsedPercent")),
-                _graph(f"{service}: errors", _trouble(names.operation(stage, operation))),
+                _memory_graph(stage, service),
+                _graph(f"{service}: errors", _error_metrics(names.operation(stage, operation))),
             )
 
 
@@ -42,9 +46,14 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.Grap
     return cloudwatch.GraphWidget(title=title, left=metrics, width=4)
 
 
-def _measured(stage: str, service: str, statistic: str, *metrics: str) -> list[cloudwatch.IMetric]:
-    return [measured(stage, service, metric, statistic, _PERIOD) for metric in metrics]
+def _memory_graph(stage: str, service: str) -> cloudwatch.GraphWidget:
+    metrics = _service_metrics(stage, service, "Maximum", "MemoryUsedPercent")
+    return _graph(f"{service}: memory, % of its limit", metrics)
 
 
-def _trouble(function: str) -> list[cloudwatch.IMetric]:
-    return [of_function(function, metric, "Sum", _PERIOD) for metric in ("Errors", "Throttles")]
+def _service_metrics(stage: str, service: str, statistic: str, *metrics: str) -> list[cloudwatch.IMetric]:
+    return [service_metric(stage, service, metric, statistic, _PERIOD) for metric in metrics]
+
+
+def _error_metrics(function_name: str) -> list[cloudwatch.IMetric]:
+    return [lambda_metric(function_name, metric, "Sum", _PERIOD) for metric in ("Errors", "Throttles")]

@@ -1,4 +1,4 @@
-"""What a program is given of a database's secret, so that no password is in a template: fields, or the whole URI."""
+"""The credentials of a database for a program, as fields or as one URI, without a password in a template."""
 
 from collections.abc import Mapping
 
@@ -13,17 +13,20 @@ FIELDS = ("engine", "host", "port", "username", "password", "dbname")
 
 
 def container_fields(secret: secretsmanager.ISecret, prefix: str = "DATABASE_") -> Mapping[str, ecs.Secret]:
-    """Give a container's ``secrets``, one variable a field (``DATABASE_HOST`` …): ECS reads them as the task starts.
+    """Return the `secrets` of a container: one environment variable for each field, such as `DATABASE_HOST`.
 
-    The template names the secret and the field. A task that runs keeps what it was given: after a rotation it must
-    start anew, or read the secret itself (``brigade.database.secret``). ``secret`` is one that is attached to its
-    database: before, it has no host.
+    The template names the secret and the field. ECS reads the value when the task starts, so a running task keeps the
+    old password after a rotation. Restart it, or let the program read the secret (`brigade.database.secret`).
+
+    Args:
+        secret: A secret that is attached to its database. An unattached one has no host.
+        prefix: Start of the name of each variable.
     """
     return {f"{prefix}{field.upper()}": ecs.Secret.from_secrets_manager(secret, field) for field in FIELDS}
 
 
-class PlainPassword(secretsmanager.Secret):
-    """A secret with ``username`` and a generated ``password`` of 40 letters and digits: no URI needs to escape them."""
+class AlphanumericPassword(secretsmanager.Secret):
+    """A secret with `username` and a generated `password` of 40 letters and digits, which no URI needs to escape."""
 
     def __init__(self, scope: Construct, construct_id: str, *, username: str, description: str) -> None:
         super().__init__(
@@ -40,12 +43,12 @@ class PlainPassword(secretsmanager.Secret):
 
 
 class UriSecret(secretsmanager.Secret):
-    """A second secret, which holds the whole URI, for a program that takes nothing else (``PGRST_DB_URI``).
+    """A secret with the whole URI, for a program that accepts nothing else (`PGRST_DB_URI`).
 
-    CloudFormation puts the password in when it makes this secret, by a dynamic reference: that is safe here for two
-    reasons, and nowhere else. The value goes into a secret, not into a function's or a container's readable
-    configuration; and the password is a ``PlainPassword``, since CloudFormation escapes nothing. At each rotation the
-    rotating function writes it anew (``brigade.database.rotation``).
+    CloudFormation inserts the password by a dynamic reference when it creates this secret. That is safe here for two
+    reasons, and nowhere else. The value goes into a secret, not into the readable configuration of a function or
+    container. And the password is an `AlphanumericPassword`, because CloudFormation escapes nothing. In each rotation
+    the function writes the secret again (`brigade.database.rotation`).
     """
 
     def __init__(
@@ -54,15 +57,26 @@ class UriSecret(secretsmanager.Secret):
         construct_id: str,
         *,
         username: str,
-        password: PlainPassword,
+        password: AlphanumericPassword,
         host: str,
         port: str,
         dbname: str,
         options: str,
     ) -> None:
-        """Arguments: ``options``, all after the ``?``; may be empty. ``username`` and ``dbname`` are plain words."""
+        """Create the secret.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            username: The user, without characters that a URI escapes.
+            password: The secret with the password.
+            host: The host name of the database.
+            port: The port of the database.
+            dbname: The name of the database, without characters that a URI escapes.
+            options: The query part of the URI, after the `?`. May be empty.
+        """
         uri = f"postgresql://{username}:${{Password}}@${{Host}}:${{Port}}/{dbname}" + (f"?{options}" if options else "")
-        # The reference names the secret that was made first, so that this one comes after it.
+        # This reference makes CloudFormation create the secret with the password first.
         reference = password.secret_value_from_json("password").unsafe_unwrap()
         value = Fn.sub(uri, {"Password": reference, "Host": host, "Port": port})
         super().__init__(
@@ -71,4 +85,4 @@ class UriSecret(secretsmanager.Secret):
             description="The URI of the database",
             secret_string_value=SecretValue.unsafe_plain_text(value),
         )
-        nag.accept(self, "SMG4", "It changes with the secret whose URI it holds, by that secret's rotation.")
+        nag.accept(self, "SMG4", "The rotation of the password's secret writes this secret too.")

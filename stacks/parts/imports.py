@@ -1,4 +1,4 @@
-"""Which of our own modules a module imports, and theirs, and so on: found by reading, without running any of them."""
+"""The modules of this repository that a module imports, directly or not, found by parsing them without running them."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -7,34 +7,42 @@ from pathlib import Path
 from brigade.errors import SettingsError
 
 
-def closure(root: Path, modules: Iterable[str], *, packages: Iterable[str]) -> list[Path]:
-    """Give the files, relative to ``root`` and sorted, that importing ``modules`` needs of ``packages``.
+def find_imported_files(root: Path, modules: Iterable[str], *, packages: Iterable[str]) -> list[Path]:
+    """Return the files of `packages` that an import of `modules` needs.
 
-    Arguments: ``modules``, dotted names; ``packages``, the top names (``brigade``, ``lambdas``) whose files count:
-    everything else is a dependency. A module brings the ``__init__`` of each package that it is in. Imports inside
-    functions count; those under ``if TYPE_CHECKING:`` do not.
+    That includes the `__init__` of each package that contains a module, and imports inside functions. Imports under
+    `if TYPE_CHECKING:` do not count.
 
-    Fails with SettingsError when a module that is asked for or imported is not there.
+    Args:
+        root: The root folder of the repository.
+        modules: Dotted names of modules.
+        packages: Names of top-level packages, such as `brigade`. Other packages are dependencies.
+
+    Returns:
+        Sorted paths relative to `root`.
+
+    Raises:
+        SettingsError: A module does not exist.
     """
     own = set(packages)
     files: dict[str, Path] = {}
-    todo = list(modules)
-    while todo:
-        name = todo.pop()
+    pending = list(modules)
+    while pending:
+        name = pending.pop()
         if name in files or name.partition(".")[0] not in own:
             continue
-        file = _file(root, name)
+        file = _find_file(root, name)
         if file is None:
             raise SettingsError(f"{name} is imported, but there is no such module under {root}")
         files[name] = file
         if "." in name:
-            todo.append(name.rpartition(".")[0])
+            pending.append(name.rpartition(".")[0])
         tree = ast.parse((root / file).read_bytes(), str(file))
-        todo += _imported(root, tree, name if file.name == "__init__.py" else name.rpartition(".")[0])
+        pending += _imported_names(root, tree, name if file.name == "__init__.py" else name.rpartition(".")[0])
     return sorted(files.values())
 
 
-def _file(root: Path, name: str) -> Path | None:
+def _find_file(root: Path, name: str) -> Path | None:
     stem = Path(*name.split("."))
     for file in (stem.with_suffix(".py"), stem / "__init__.py"):
         if (root / file).is_file():
@@ -42,20 +50,21 @@ def _file(root: Path, name: str) -> Path | None:
     return None
 
 
-def _imported(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
-    for node in _run_time(tree):
+def _imported_names(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
+    for node in _run_time_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (item.name for item in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
-            # ``from brigade import errors`` names a module, ``from brigade.errors import NotFound`` what is in one.
-            yield from (f"{base}.{item.name}" for item in node.names if _file(root, f"{base}.{item.name}"))
+            # `from brigade import errors` imports a module, `from brigade.errors import NotFound` a name of a module.
+            yield from (f"{base}.{item.name}" for item in node.names if _find_file(root, f"{base}.{item.name}"))
 
 
-def _run_time(node: ast.AST) -> Iterator[ast.AST]:
+def _run_time_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a syntax tree, except those under `if TYPE_CHECKING:`."""
     yield node
-    typing = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-    for child in node.orelse if isinstance(node, ast.If) and typing else ast.iter_child_nodes(node):
-        yield from _run_time(child)
+    typing_only = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    for child in node.orelse if isinstance(node, ast.If) and typing_only else ast.iter_child_nodes(node):
+        yield from _run_time_nodes(child)

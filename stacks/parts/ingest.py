@@ -1,4 +1,4 @@
-"""One source, provisioned."""
+"""The resources of one source: function, state machine, schedule and dead-letter queue."""
 
 from aws_cdk import Stack, TimeZone
 from aws_cdk import aws_iam as iam
@@ -12,16 +12,20 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.target import Target, quarantines, receipts, under_way
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.failures import Failures
-from stacks.parts.function import Function
-from stacks.parts.heap import HEAP
-from stacks.parts.loop import Loop
+from stacks.parts.dead_letter_queue import DeadLetterQueue
+from stacks.parts.ingest_state_machine import IngestStateMachine
+from stacks.parts.lambda_function import LambdaFunction
+from stacks.parts.malloc_environment import MALLOC_ENVIRONMENT
 from stacks.parts.package import Package
-from stacks.parts.role import Grantee, allow, allow_key, allow_list, allow_objects, arn
+from stacks.parts.permissions import Grantee, allow, allow_key, allow_list, allow_objects, bucket_arn
 
 
 class Ingest(Construct):
-    """A source's function, state machine, schedule and dead-letter queue; the function reaches its own keys only."""
+    """The resources that ingest one source. The function may access only its own keys.
+
+    Attributes:
+        state_machine: The state machine that runs the ingest.
+    """
 
     def __init__(
         self,
@@ -37,25 +41,40 @@ class Ingest(Construct):
         schedules: scheduler.IScheduleGroup,
         settings: Settings,
     ) -> None:
+        """Create the resources of the source.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            name: Name of the source.
+            source: The declaration of the source.
+            lake: The lake.
+            state: The bucket with checkpoints and receipts.
+            key: The KMS key of the stage, if it has one.
+            package: The code of the function.
+            schedules: The schedule group of the stage.
+            settings: The settings of the stage.
+        """
         super().__init__(scope, construct_id)
         self._name, self._source, self._settings = name, source, settings
-        made = self._function(package, lake, state)
-        self._allow(made.role, lake, state, key)
-        allow_secrets(made.role, source)
-        failures = Failures(self, "Failures", name=names.ingest_failures(settings.stage, name))
-        self.state_machine = Loop(
+        handler = self._create_function(package, lake, state)
+        self._allow(handler.role, lake, state, key)
+        allow_secrets(handler.role, source)
+        failures = DeadLetterQueue(self, "Failures", name=names.ingest_failures(settings.stage, name))
+        self.state_machine = IngestStateMachine(
             self,
+            # A changed id would replace the state machine, and two of one name cannot exist.
             "Loop",
             name=names.ingest(settings.stage, name),
-            function=made.function,
+            function=handler.function,
             failures=failures,
             partitions=source.partitions,
         ).state_machine
-        self._schedule(schedules, failures)
+        self._create_schedule(schedules, failures)
 
-    def _function(self, package: Package, lake: s3.IBucket, state: s3.IBucket) -> Function:
+    def _create_function(self, package: Package, lake: s3.IBucket, state: s3.IBucket) -> LambdaFunction:
         url = self._settings.source_urls.get(self._name)
-        return Function(
+        return LambdaFunction(
             self,
             "Function",
             name=names.ingest(self._settings.stage, self._name),
@@ -66,7 +85,7 @@ class Ingest(Construct):
                 "BRIGADE_LAKE_BUCKET": lake.bucket_name,
                 "BRIGADE_STATE_BUCKET": state.bucket_name,
                 **({"BRIGADE_BASE_URL": url} if url else {}),
-                **HEAP,
+                **MALLOC_ENVIRONMENT,
             },
             memory_mib=self._source.memory_mib,
             timeout_s=self._source.timeout_s,
@@ -74,17 +93,17 @@ class Ingest(Construct):
         )
 
     def _allow(self, role: iam.Role, lake: s3.IBucket, state: s3.IBucket, key: kms.IKey | None) -> None:
-        """Grant what the function calls; which call needs which: lambdas/ingest/handler.py."""
+        """Allow what the function calls. `lambdas/ingest/handler.py` lists which call needs which permission."""
         folder = Target.of(self._source, self._name, "*", "", "").folder
         kept = [f"{place(self._name)}*" for place in (under_way, receipts, quarantines)]
         allow_objects(role, lake, [f"{folder}*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
         allow_objects(role, state, kept, "s3:GetObject", "s3:PutObject")
         allow_objects(role, state, [f"{under_way(self._name)}*"], "s3:DeleteObject")
         allow_list(role, lake, state)
-        allow(role, ["s3:ListBucketMultipartUploads"], [arn(lake)])
+        allow(role, ["s3:ListBucketMultipartUploads"], [bucket_arn(lake)])
         allow_key(role, key, "Decrypt", "GenerateDataKey")
 
-    def _schedule(self, schedules: scheduler.IScheduleGroup, failures: Failures) -> None:
+    def _create_schedule(self, schedules: scheduler.IScheduleGroup, failures: DeadLetterQueue) -> None:
         expression = scheduler.ScheduleExpression.expression(self._source.schedule, TimeZone.of(self._source.time_zone))
         scheduler.Schedule(
             self,
@@ -103,16 +122,17 @@ class Ingest(Construct):
 
 
 def allow_secrets(grantee: Grantee, source: Feed) -> None:
-    """Let ``grantee`` read the secrets that a source declares, and no others."""
+    """Allow `grantee` to read the secrets that a source declares, and no others."""
     stack = Stack.of(grantee)
-    place = f"{stack.region}:{stack.account}"
+    location = f"{stack.region}:{stack.account}"
     for secret in source.secrets:
         action = "ssm:GetParameter" if secret.store == "ssm" else "secretsmanager:GetSecretValue"
         if secret.name.startswith("arn:"):
             allow(grantee, [action], [secret.name])
         elif secret.store == "ssm":
-            allow(grantee, [action], [f"arn:{stack.partition}:ssm:{place}:parameter/{secret.name.lstrip('/')}"])
+            allow(grantee, [action], [f"arn:{stack.partition}:ssm:{location}:parameter/{secret.name.lstrip('/')}"])
         else:
-            # Secrets Manager puts six random characters behind a name.
-            arn_ = f"arn:{stack.partition}:secretsmanager:{place}:secret:{secret.name}-??????"
-            allow(grantee, [action], [arn_], because="The end of a secret's ARN is made up.")
+            arn = f"arn:{stack.partition}:secretsmanager:{location}:secret:{secret.name}-??????"
+            allow(
+                grantee, [action], [arn], because="Secrets Manager ends the ARN of a secret with six random characters."
+            )

@@ -1,4 +1,4 @@
-"""The role that S3 Batch Operations takes on to run a job."""
+"""The IAM role that S3 Batch Operations assumes to run a job."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,15 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from brigade import layout
-from stacks.parts.role import allow, allow_key, allow_objects, arn
+from stacks.parts.permissions import allow, allow_key, allow_objects, bucket_arn
 
 
 class JobRole(iam.Role):
-    """Reads manifests, writes completion reports, invokes just ``functions``; for jobs of this account only.
+    """A role that may read manifests, write completion reports and invoke `functions`, for jobs of this account only.
 
-    What a function may do to an object is the function's own role's affair.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
+    The role of each function decides what that function may do to an object.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html
     """
 
     def __init__(
@@ -35,8 +36,14 @@ class JobRole(iam.Role):
         """Create the role.
 
         Args:
-            deliveries: The prefix of the deliveries in `reports`, which S3 reads where one is the manifest.
-            existing: The names of the buckets beside the lake whose objects S3 may list for a job.
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            deliveries: Prefix of the inventories in `reports`. A delivery can be the manifest of a job.
+            lake: The lake.
+            reports: The bucket with the manifests and the completion reports.
+            key: The KMS key of the stage, if it has one.
+            functions: The functions of the operations.
+            existing: Names of the buckets beside the lake whose objects S3 may list for a job.
         """
         super().__init__(
             scope,
@@ -47,12 +54,12 @@ class JobRole(iam.Role):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
             ),
         )
-        # A manifest is pinned by its ETag, in a bucket without versions: s3:GetObjectVersion has nothing to read.
+        # A job names its manifest by ETag, and this bucket keeps no versions, so s3:GetObjectVersion is not needed.
         allow_objects(self, reports, [f"{layout.MANIFESTS}/*", f"{deliveries}/*"], "s3:GetObject")
-        # Where S3 lists the objects itself, it writes the manifest; it asks for the right to configure an inventory.
+        # Where S3 generates the manifest, it writes it here and requires s3:PutInventoryConfiguration.
         allow_objects(self, reports, [f"{layout.JOB_REPORTS}/*", f"{layout.MANIFESTS}/*"], "s3:PutObject")
         beside = [f"arn:{Stack.of(scope).partition}:s3:::{name}" for name in existing]
-        allow(self, ["s3:PutInventoryConfiguration"], [arn(lake), *beside])
+        allow(self, ["s3:PutInventoryConfiguration"], [bucket_arn(lake), *beside])
         allow_key(self, key, "Decrypt", "GenerateDataKey")
         if functions:
             allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

@@ -1,4 +1,4 @@
-"""The one KMS key of a stage that wants a key of its own."""
+"""The KMS key of a stage whose setting `encryption` is `kms`."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,18 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 
-class Key(kms.Key):
-    """A rotated key that the account's roles use as their policies allow, and that S3 Inventory may write with."""
+class StageKey(kms.Key):
+    """A rotated key for S3 Inventory and for the roles of the account whose policies allow it."""
 
     def __init__(self, scope: Construct, construct_id: str, *, destroy: bool, existing: Sequence[str]) -> None:
-        """Arguments: ``existing``, names of buckets not made here, whose inventories are written with it as well."""
+        """Create the key.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            destroy: Delete the key with the stack.
+            existing: Names of buckets that no stack created, whose inventories the key encrypts too.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -21,8 +28,8 @@ class Key(kms.Key):
             removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
         )
         stack = Stack.of(self)
-        # The lake is encrypted with this key, so naming the lake here would be a circle: CloudFormation starts the
-        # names of a stack's buckets with the stack's name, and that is what is named.
+        # The lake needs this key, so the key cannot name the lake. CloudFormation starts the name of each bucket of a
+        # stack with the name of the stack, so the policy names that pattern.
         buckets = [f"arn:{stack.partition}:s3:::{name}" for name in (f"{stack.stack_name}-*", *existing)]
         self.add_to_resource_policy(
             iam.PolicyStatement(

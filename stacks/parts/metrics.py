@@ -1,4 +1,4 @@
-"""The metrics that there are of ingests and operations, by the names under which they are published."""
+"""The CloudWatch metrics of ingests, operations and deliveries, by the names under which they are published."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -6,26 +6,34 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from stacks import names
 
 
-def measured(stage: str, service: str, name: str, statistic: str, period: Duration, **more: str) -> cloudwatch.Metric:
-    """A metric that the function itself publishes, of the service ``ingest-<source>`` or ``operation-<name>``.
+def service_metric(
+    stage: str, service: str, name: str, statistic: str, period: Duration, **dimensions: str
+) -> cloudwatch.Metric:
+    """Return a metric that a function of ours publishes.
 
-    Arguments: ``more``, what else it is published by: its other dimensions.
+    Args:
+        stage: Name of the stage, which determines the namespace.
+        service: The service name of the function: `ingest-<source>`, `operation-<name>` or `inventory`.
+        name: Name of the metric.
+        statistic: Name of the statistic, such as `Sum`.
+        period: Length of one period.
+        **dimensions: Dimensions besides `service`.
     """
     return cloudwatch.Metric(
         namespace=names.metrics(stage),
         metric_name=name,
-        dimensions_map={"service": service, **more},
+        dimensions_map={"service": service, **dimensions},
         statistic=statistic,
         period=period,
     )
 
 
-def of_function(function: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
-    """A metric that Lambda publishes of the function of this name."""
+def lambda_metric(function_name: str, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+    """Return a metric that Lambda publishes about the function with this name."""
     return cloudwatch.Metric(
         namespace="AWS/Lambda",
         metric_name=name,
-        dimensions_map={"FunctionName": function},
+        dimensions_map={"FunctionName": function_name},
         statistic=statistic,
         period=period,
     )

@@ -1,4 +1,4 @@
-"""The security rules that run in synth, and the ways to take exception to one."""
+"""The security rules of cdk-nag, which run in each synth, and functions that accept a finding with a reason."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,32 +9,44 @@ from constructs import IConstruct
 
 
 def check(app: App) -> None:
-    """Have synth fail on a violation of AWS's Solutions rules that nobody has accepted with a reason."""
+    """Make the synth fail for each finding of the AWS Solutions rules that is not accepted."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 def accept(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accept a finding (``S1``, ``IAM5[Resource::*]``) at ``construct`` and below it, and say why."""
+    """Accept a finding at `construct` and its children.
+
+    Args:
+        construct: The construct.
+        finding: Name of the rule without `AwsSolutions-`, such as `S1` or `IAM5[Resource::*]`.
+        reason: Why the finding is acceptable.
+    """
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))
 
 
 def accept_wildcards(construct: IConstruct, resources: Sequence[str], reason: str) -> None:
-    """Accept that a policy at ``construct`` names these patterns of resources, and no other, and say why."""
+    """Accept that a policy at `construct` names these patterns of resources and no others.
+
+    Args:
+        construct: The role or managed policy.
+        resources: ARNs. Those without a `*` need no acceptance.
+        reason: Why the patterns are acceptable.
+    """
     for resource in resources:
-        written = _flat(Stack.of(construct).resolve(resource))
-        if "*" in written:
-            accept(construct, f"IAM5[Resource::{written}]", reason)
+        text = _format_value(Stack.of(construct).resolve(resource))
+        if "*" in text:
+            accept(construct, f"IAM5[Resource::{text}]", reason)
 
 
-def _flat(value: Any) -> str:
-    """Write a resolved value as cdk-nag 3 does in the names of its findings, which it compares letter by letter."""
+def _format_value(value: Any) -> str:
+    """Format a resolved value as cdk-nag 3 does in the names of its findings, which must match exactly."""
     match value:
         case {"Fn::Join": [delimiter, items]}:
-            return str(delimiter).join(map(_flat, items))
+            return str(delimiter).join(map(_format_value, items))
         case {"Fn::GetAtt": [resource, attribute]}:
             return f"<{resource}.{attribute}>"
         case {"Fn::ImportValue": name}:
-            return _flat(name)
+            return _format_value(name)
         case {"Ref": name}:
             return f"<{name}>"
         case _:

@@ -1,4 +1,4 @@
-"""What a Lambda function is made of: its handler, what that imports of ours, and its locked dependencies."""
+"""The deployment package of a Lambda function: its handler, the modules that it imports, and locked dependencies."""
 
 import hashlib
 import platform
@@ -13,79 +13,84 @@ from pathlib import Path
 
 from brigade.errors import BrigadeError
 from brigade.settings import Target
-from stacks.parts.bytecode import compile_all, interpreter
-from stacks.parts.imports import closure
+from stacks.parts.bytecode import compile_all, find_python
+from stacks.parts.imports import find_imported_files
 
-_OURS = ("brigade", "lambdas")
-# AWS's runtime is Amazon Linux 2023 on arm64 with glibc 2.34; wheels name the oldest glibc that they run on.
+_OWN_PACKAGES = ("brigade", "lambdas")
+# Lambda runs Amazon Linux 2023 with glibc 2.34. The tag of a wheel names the oldest glibc that it supports.
 _AWS_WHEELS = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64")
 _AWS_PYTHON = ("--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:")
 
 
 @dataclass(frozen=True)
 class Package:
-    """One function's package: ``handler``, a dotted name, and ``declaration``, the module that it is told to load.
+    """The deployment package of one function.
 
-    The dependencies are those locked in ``requirements.txt`` beside the handler, in ``<name>.requirements.txt`` beside
-    the declaration if there is one, and in ``<module>.requirements.txt`` beside the handler for a module of ours that
-    is in the package: what only some declarations import makes no other package larger. Bytecode is with all of it
-    where a Python of the function's version is here.
+    It contains the dependencies that these lock files name: `requirements.txt` beside the handler,
+    `<name>.requirements.txt` beside the declaration, and `<module>.requirements.txt` beside the handler for each
+    module in the package. So a dependency of one declaration does not enlarge the packages of the others.
+
+    It contains bytecode if this machine has a Python of the function's version.
+
+    Attributes:
+        root: The root folder of the repository. Installed dependencies are cached in its `.brigade/packages`.
+        target: `aws` installs wheels for Python 3.13 on arm64, `local` those for the running interpreter.
+        handler: Dotted name of the handler function.
+        declaration: Dotted name of the module that the handler loads.
     """
 
     root: Path
-    """The repository; what is installed is kept in its ``.brigade/packages``."""
     target: Target
-    """``aws`` takes wheels for Python 3.13 on arm64, ``local`` those for the interpreter that runs this."""
     handler: str
     declaration: str
 
     @classmethod
     def of_source(cls, root: Path, target: Target, name: str) -> "Package":
-        """The package of the source ``name``."""
+        """Return the package of the source `name`."""
         return cls(root, target, "lambdas.ingest.handler.handler", f"lambdas.ingest.sources.{name}")
 
     @classmethod
     def of_operation(cls, root: Path, target: Target, name: str) -> "Package":
-        """The package of the operation ``name``."""
+        """Return the package of the operation `name`."""
         family = "lambdas.batch_operations"
         return cls(root, target, f"{family}.handler.handler", f"{family}.operations.{name}")
 
     @classmethod
     def of_inventory(cls, root: Path, target: Target, name: str) -> "Package":
-        """The package of ``lambdas/inventory/<name>.py``, which declares nothing beside its handler."""
+        """Return the package of `lambdas/inventory/<name>.py`."""
         return cls(root, target, f"lambdas.inventory.{name}.handler", f"lambdas.inventory.{name}")
 
     @classmethod
     def of_rotation(cls, root: Path, target: Target) -> "Package":
-        """The package of ``lambdas/database/rotate.py``."""
+        """Return the package of `lambdas/database/rotate.py`."""
         return cls(root, target, "lambdas.database.rotate.handler", "lambdas.database.rotate")
 
     @classmethod
     def of_jobs(cls, root: Path, target: Target, name: str) -> "Package":
-        """The package of ``lambdas/jobs/<name>.py``, with what it imports of the declarations."""
+        """Return the package of `lambdas/jobs/<name>.py`."""
         return cls(root, target, f"lambdas.jobs.{name}.handler", f"lambdas.jobs.{name}")
 
     @property
     def machine(self) -> str:
-        """The processor that its wheels are for: ``arm64`` or ``x86_64``."""
+        """The processor of the function: `arm64` or `x86_64`."""
         return "arm64" if self.target == "aws" or platform.machine() in ("aarch64", "arm64") else "x86_64"
 
     @contextmanager
     def assembled(self) -> Iterator[Path]:
-        """Give a folder with the whole content, which is gone afterwards."""
+        """Yield a temporary folder with the content of the package. It is deleted when the context ends."""
         with tempfile.TemporaryDirectory(prefix="package-") as temporary:
             folder = Path(temporary) / "package"
-            ours = Path(temporary) / "ours"
+            own = Path(temporary) / "own"
             for file in self.files():
-                (ours / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.root / file, ours / file)
-            self._compile(ours)
+                (own / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.root / file, own / file)
+            self._compile(own)
             shutil.copytree(self.dependencies(), folder)
-            shutil.copytree(ours, folder, dirs_exist_ok=True)
+            shutil.copytree(own, folder, dirs_exist_ok=True)
             yield folder
 
     def content_hash(self) -> str:
-        """A hash of all that is in the package: our files by content, the rest by the locks that fix it."""
+        """Return a SHA-256 hash, in hex, of the content of our files and of the lock files."""
         digest = hashlib.sha256(self._dependencies_key().encode())
         for file in self.files():
             digest.update(f"\0{file.as_posix()}\0".encode())
@@ -93,26 +98,36 @@ class Package:
         return digest.hexdigest()
 
     def files(self) -> Sequence[Path]:
-        """Our own files in it, relative to the root: the handler, the declaration, what they import, and its data.
+        """Return our own files in the package: the handler, the declaration, the modules that they import, and data.
 
-        Data is ``price.json`` beside ``price.py``, and certificates in a folder of a package.
+        Data files are `price.json` beside `price.py`, and certificates in a subfolder of a package.
+
+        Returns:
+            Sorted paths relative to the root.
         """
-        code = closure(self.root, [self.handler.rpartition(".")[0], self.declaration], packages=_OURS)
-        beside = [file for file in (module.with_suffix(".json") for module in code) if (self.root / file).is_file()]
+        modules = [self.handler.rpartition(".")[0], self.declaration]
+        code = find_imported_files(self.root, modules, packages=_OWN_PACKAGES)
+        data = [file for file in (module.with_suffix(".json") for module in code) if (self.root / file).is_file()]
         packages = {file.parent for file in code if file.name == "__init__.py"}
-        data = [file.relative_to(self.root) for folder in packages for file in (self.root / folder).glob("*/*.pem")]
-        return sorted([*code, *beside, *data])
+        certificates = [
+            file.relative_to(self.root) for folder in packages for file in (self.root / folder).glob("*/*.pem")
+        ]
+        return sorted([*code, *data, *certificates])
 
     def locks(self) -> Sequence[Path]:
-        """The lock files that name its dependencies."""
+        """Return the paths of the lock files that name the dependencies."""
         family = self.root.joinpath(*self.handler.split(".")[:-2])
         declaration = self.root.joinpath(*self.declaration.split("."))
-        some = [declaration.with_name(f"{declaration.name}.requirements.txt")]
-        some += [family / f"{file.stem}.requirements.txt" for file in self.files()]
-        return [family / "requirements.txt", *filter(Path.is_file, some)]
+        optional = [declaration.with_name(f"{declaration.name}.requirements.txt")]
+        optional += [family / f"{file.stem}.requirements.txt" for file in self.files()]
+        return [family / "requirements.txt", *filter(Path.is_file, optional)]
 
     def dependencies(self) -> Path:
-        """The folder with the dependencies installed: kept, so that this is done once for a lock, target and Python."""
+        """Return the folder with the installed dependencies. pip runs once for the same locks, target and Python.
+
+        Raises:
+            BrigadeError: pip failed. Nothing is cached.
+        """
         folder = self.root / ".brigade" / "packages" / self._dependencies_key()
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +137,7 @@ class Package:
                 try:
                     fresh.rename(folder)
                 except OSError:
-                    if not folder.is_dir():  # else another deploy has installed the same meanwhile
+                    if not folder.is_dir():  # otherwise another process installed the same dependencies first
                         raise
         return folder
 
@@ -142,12 +157,12 @@ class Package:
                 f"pip could not install {', '.join(str(lock.relative_to(self.root)) for lock in self.locks())} "
                 f"for {self.target}: {lines[0].removeprefix('ERROR: ') if lines else f'exit {done.returncode}'}"
             )
-        folder.mkdir(exist_ok=True)  # pip makes none for a lock that names nothing
+        folder.mkdir(exist_ok=True)  # pip creates no folder for an empty lock
         shutil.rmtree(folder / "bin", ignore_errors=True)
         self._compile(folder)
 
     def _compile(self, folder: Path) -> None:
-        if python := interpreter(self._python):
+        if python := find_python(self._python):
             compile_all(folder, python)
 
     @property
@@ -158,5 +173,5 @@ class Package:
         digest = hashlib.sha256()
         for lock in self.locks():
             digest.update(lock.read_bytes())
-        compiled = "compiled" if interpreter(self._python) else "source"
+        compiled = "compiled" if find_python(self._python) else "source"
         return f"{self.target}-{self.machine}-{self._python}-{compiled}-{digest.hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""PostgreSQL on RDS: reached by its clients only, its password in a secret that knows where it is."""
+"""PostgreSQL on RDS, with its password in a secret of Secrets Manager."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -7,7 +7,7 @@ from constructs import Construct
 
 from brigade.settings import Database, Settings
 from stacks.parts import nag
-from stacks.parts.database_uri import PlainPassword
+from stacks.parts.database_uri import AlphanumericPassword
 from stacks.parts.network import Network
 
 USER = "brigade"
@@ -15,10 +15,15 @@ NAME = "brigade"
 PORT = 5433
 
 
-class Postgres(Construct):
-    """One instance, encrypted, in two zones and kept where the stage is kept; TLS is all that it speaks.
+class PostgresInstance(Construct):
+    """One encrypted instance that accepts TLS connections only.
 
-    ``password`` is the secret as it was made, ``secret`` the same one attached: with engine, host, port and dbname.
+    Where the setting `removal` is `retain`, it runs in two availability zones, and deleting the stack keeps it.
+
+    Attributes:
+        instance: The RDS instance.
+        password: The secret with username and password.
+        secret: The same secret after RDS added engine, host, port and dbname to it.
     """
 
     def __init__(
@@ -26,16 +31,18 @@ class Postgres(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         keep = settings.removal == "retain"
-        self.password = PlainPassword(self, "Secret", username=USER, description="Who opens the database, and how")
+        self.password = AlphanumericPassword(
+            self, "Secret", username=USER, description="User, password and address of the database"
+        )
         self.instance = rds.DatabaseInstance(
             self,
             "Instance",
-            # PostgreSQL 15 and newer on RDS refuse a connection without TLS (rds.force_ssl).
+            # On RDS, PostgreSQL 15 and later refuse a connection without TLS: rds.force_ssl is on by default.
             engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_18),
             instance_type=ec2.InstanceType(database.instance),
             vpc=network.vpc,
-            vpc_subnets=network.isolated,
-            security_groups=[network.data],
+            vpc_subnets=network.isolated_subnets,
+            security_groups=[network.database_security_group],
             credentials=rds.Credentials.from_secret(self.password, USER),
             database_name=NAME,
             port=PORT,
@@ -50,11 +57,9 @@ class Postgres(Construct):
         )
         if not keep:
             nag.accept(
-                self.instance, "RDS3", "A stage that destroys its buckets with itself can be without its database."
+                self.instance, "RDS3", "A stage that is deleted with its data does not need a second availability zone."
             )
-            nag.accept(
-                self.instance, "RDS10", "A stage that destroys its buckets with itself destroys its database too."
-            )
+            nag.accept(self.instance, "RDS10", "A stage that is deleted with its buckets deletes its database too.")
         attached = self.instance.secret
-        assert attached is not None  # noqa: S101 - it was made of one
+        assert attached is not None  # noqa: S101 - the credentials above come from a secret
         self.secret = attached

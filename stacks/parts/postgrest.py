@@ -1,4 +1,4 @@
-"""PostgREST: a REST interface to PostgreSQL, on Fargate, of which the URI is a secret."""
+"""PostgREST, a REST interface to PostgreSQL, on Fargate."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -13,20 +13,20 @@ from brigade.database import authority
 from brigade.settings import Database, Settings
 from stacks import names
 from stacks.parts import nag
-from stacks.parts.network import RANGE, Network
-from stacks.parts.role import allow
+from stacks.parts.network import CIDR, Network
+from stacks.parts.permissions import allow
 
 CA_FILE = "/authority/rds.pem"
-"""Where PostgREST finds the authorities that sign for the database."""
+"""The file with the certificate authorities of the database, in the PostgREST container."""
 PORT = 3000
-_POSTGREST = "postgrest/postgrest:v13.0.0"
-_SHELL = "busybox:1.37"
+_POSTGREST_IMAGE = "postgrest/postgrest:v13.0.0"
+_SHELL_IMAGE = "busybox:1.37"
 
 
 class Postgrest(Construct):
-    """One task, reached inside the network at ``postgrest.<stage>.internal:3000``.
+    """One PostgREST task, at `postgrest.<stage>.internal:3000` inside the VPC.
 
-    Its image has nothing but the program, so a container before it writes the authorities into a file for it.
+    The image contains no shell, so a second container writes the file with the certificate authorities first.
     """
 
     def __init__(
@@ -39,7 +39,16 @@ class Postgrest(Construct):
         network: Network,
         uri: secretsmanager.ISecret,
     ) -> None:
-        """Arguments: ``uri``, the secret with the whole URI, read as a task starts."""
+        """Create the ECS cluster, the task and the service.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            settings: The settings of the stage.
+            database: The settings of the database.
+            network: The VPC of the database.
+            uri: The secret with the database URI. ECS reads it when a task starts.
+        """
         super().__init__(scope, construct_id)
         stage = settings.stage
         cluster = ecs.Cluster(
@@ -49,7 +58,7 @@ class Postgrest(Construct):
             vpc=network.vpc,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
-        task = self._task(settings, database, uri)
+        task = self._create_task(settings, database, uri)
         ecs.FargateService(
             self,
             "Service",
@@ -58,8 +67,8 @@ class Postgrest(Construct):
             task_definition=task,
             desired_count=1,
             min_healthy_percent=100,
-            vpc_subnets=network.inside,
-            security_groups=[network.clients],
+            vpc_subnets=network.private_subnets,
+            security_groups=[network.client_security_group],
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=False),
             cloud_map_options=ecs.CloudMapOptions(
                 name="postgrest",
@@ -68,19 +77,21 @@ class Postgrest(Construct):
                 ),
             ),
         )
-        network.clients.add_ingress_rule(ec2.Peer.ipv4(RANGE), ec2.Port.tcp(PORT), "PostgREST")
+        network.client_security_group.add_ingress_rule(ec2.Peer.ipv4(CIDR), ec2.Port.tcp(PORT), "PostgREST")
 
-    def _task(self, settings: Settings, database: Database, uri: secretsmanager.ISecret) -> ecs.FargateTaskDefinition:
-        log = logs.LogGroup(
+    def _create_task(
+        self, settings: Settings, database: Database, uri: secretsmanager.ISecret
+    ) -> ecs.FargateTaskDefinition:
+        log_group = logs.LogGroup(
             self,
             "Log",
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY if settings.removal == "destroy" else RemovalPolicy.RETAIN,
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        # Not CDK's own grants, which are wider: to start a task takes reading one secret and writing one log.
+        # CDK's grants allow more. To start a task, ECS reads one secret and writes one log.
         allow(role, ["secretsmanager:GetSecretValue"], [uri.secret_arn])
-        allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])
+        allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
@@ -92,34 +103,36 @@ class Postgrest(Construct):
             ),
             volumes=[ecs.Volume(name="authority")],
         )
-        nag.accept(task, "ECS2", "What is written there is no secret: the URI is one, and is not written there.")
-        writer = _writer(task, settings.region or "us-east-1", log)
-        postgrest = _postgrest(task, database, uri, log)
+        nag.accept(task, "ECS2", "These environment variables hold no secrets. ECS reads the URI from a secret.")
+        authority_writer = _add_authority_writer(task, settings.region or "us-east-1", log_group)
+        postgrest = _add_postgrest(task, database, uri, log_group)
         postgrest.add_container_dependencies(
-            ecs.ContainerDependency(container=writer, condition=ecs.ContainerDependencyCondition.SUCCESS)
+            ecs.ContainerDependency(container=authority_writer, condition=ecs.ContainerDependencyCondition.SUCCESS)
         )
         return task
 
 
-def _writer(task: ecs.FargateTaskDefinition, region: str, log: logs.ILogGroup) -> ecs.ContainerDefinition:
-    writer = task.add_container(
+def _add_authority_writer(
+    task: ecs.FargateTaskDefinition, region: str, log_group: logs.ILogGroup
+) -> ecs.ContainerDefinition:
+    container = task.add_container(
         "authority",
-        image=ecs.ContainerImage.from_registry(_SHELL),
+        image=ecs.ContainerImage.from_registry(_SHELL_IMAGE),
         essential=False,
         command=["sh", "-c", f'printf %s "$AUTHORITY" > {CA_FILE}'],
         environment={"AUTHORITY": authority.file(region).read_text()},
-        logging=ecs.LogDrivers.aws_logs(stream_prefix="authority", log_group=log),
+        logging=ecs.LogDrivers.aws_logs(stream_prefix="authority", log_group=log_group),
     )
-    writer.add_mount_points(_mount(read_only=False))
-    return writer
+    container.add_mount_points(_mount_point(read_only=False))
+    return container
 
 
-def _postgrest(
-    task: ecs.FargateTaskDefinition, database: Database, uri: secretsmanager.ISecret, log: logs.ILogGroup
+def _add_postgrest(
+    task: ecs.FargateTaskDefinition, database: Database, uri: secretsmanager.ISecret, log_group: logs.ILogGroup
 ) -> ecs.ContainerDefinition:
-    postgrest = task.add_container(
+    container = task.add_container(
         "postgrest",
-        image=ecs.ContainerImage.from_registry(_POSTGREST),
+        image=ecs.ContainerImage.from_registry(_POSTGREST_IMAGE),
         environment={
             "PGRST_DB_SCHEMAS": ",".join(database.schemas),
             "PGRST_DB_ANON_ROLE": database.anonymous_role,
@@ -127,12 +140,12 @@ def _postgrest(
         },
         secrets={"PGRST_DB_URI": ecs.Secret.from_secrets_manager(uri)},
         readonly_root_filesystem=True,
-        logging=ecs.LogDrivers.aws_logs(stream_prefix="postgrest", log_group=log),
+        logging=ecs.LogDrivers.aws_logs(stream_prefix="postgrest", log_group=log_group),
         port_mappings=[ecs.PortMapping(container_port=PORT)],
     )
-    postgrest.add_mount_points(_mount(read_only=True))
-    return postgrest
+    container.add_mount_points(_mount_point(read_only=True))
+    return container
 
 
-def _mount(*, read_only: bool) -> ecs.MountPoint:
+def _mount_point(*, read_only: bool) -> ecs.MountPoint:
     return ecs.MountPoint(source_volume="authority", container_path="/authority", read_only=read_only)

@@ -1,4 +1,4 @@
-"""The password of a database, changed every so often by a function of ours."""
+"""The function that rotates the password of the database, and its schedule."""
 
 from pathlib import Path
 
@@ -9,17 +9,20 @@ from constructs import Construct
 
 from brigade.settings import Settings
 from stacks import names
-from stacks.parts.function import Function
+from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.network import Network
 from stacks.parts.package import Package
+from stacks.parts.permissions import allow
 from stacks.parts.postgrest import CA_FILE
-from stacks.parts.role import allow
 
 SERVICE = "database"
 
 
-class Rotation(Construct):
-    """``lambdas/database/rotate.py``, and when Secrets Manager calls it: at once, then every ``days`` days."""
+class PasswordRotation(Construct):
+    """A function that Secrets Manager invokes after the deployment and then every `days` days.
+
+    Its code is `lambdas/database/rotate.py`.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,22 @@ class Rotation(Construct):
         network: Network,
         root: Path,
     ) -> None:
-        """Arguments: ``secret``, the attached one; ``uri``, the one kept in step; ``root``, the repository."""
+        """Create the function and its schedule.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            settings: The settings of the stage.
+            days: Days between two rotations.
+            secret: The secret with the user, password and address of the database.
+            uri: The secret with the database URI. The function updates it in each rotation.
+            network: The VPC of the database.
+            root: The root folder of the repository.
+        """
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         service = f"{names.cluster(settings.stage)}/{names.POSTGREST}"
-        made = Function(
+        handler = LambdaFunction(
             self,
             "Rotate",
             name=names.rotation(settings.stage),
@@ -53,15 +67,15 @@ class Rotation(Construct):
             settings=settings,
             network=network,
         )
-        steps = ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
-        allow(made.role, [f"secretsmanager:{action}" for action in steps], [secret.secret_arn])
-        allow(made.role, ["secretsmanager:PutSecretValue"], [uri.secret_arn])
-        running = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:service/{service}"
-        allow(made.role, ["ecs:UpdateService"], [running])
-        self._schedule(made, secret, days)
+        actions = ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
+        allow(handler.role, [f"secretsmanager:{action}" for action in actions], [secret.secret_arn])
+        allow(handler.role, ["secretsmanager:PutSecretValue"], [uri.secret_arn])
+        service_arn = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:service/{service}"
+        allow(handler.role, ["ecs:UpdateService"], [service_arn])
+        self._add_schedule(handler, secret, days)
 
-    def _schedule(self, rotate: Function, secret: secretsmanager.ISecret, days: int) -> None:
-        rotate.function.add_permission(
+    def _add_schedule(self, handler: LambdaFunction, secret: secretsmanager.ISecret, days: int) -> None:
+        handler.function.add_permission(
             "SecretsManager",
             principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
             source_account=Stack.of(self).account,
@@ -71,10 +85,10 @@ class Rotation(Construct):
             self,
             "Schedule",
             secret_id=secret.secret_arn,
-            rotation_lambda_arn=rotate.function.function_arn,
+            rotation_lambda_arn=handler.function.function_arn,
             rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
                 schedule_expression=f"rate({days} days)", duration="2h"
             ),
         )
-        # The first rotation starts with it: all that the function may do and change must be there.
-        schedule.node.add_dependency(rotate)
+        # Creating the schedule starts the first rotation, so the function and its permissions must exist before.
+        schedule.node.add_dependency(handler)

@@ -1,4 +1,4 @@
-"""The Athena workgroup in which the inventory is queried."""
+"""The Athena workgroup for queries over the inventory."""
 
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_kms as kms
@@ -8,7 +8,10 @@ _GIB = 1024**3
 
 
 class Workgroup(athena.CfnWorkGroup):
-    """Encrypted results in one place, and an end to a scan that costs too much; no query can opt out."""
+    """A workgroup that encrypts results, stores them in one place, and stops a query that reads more than a limit.
+
+    No query can override these settings.
+    """
 
     def __init__(
         self,
@@ -20,13 +23,22 @@ class Workgroup(athena.CfnWorkGroup):
         key: kms.IKey | None,
         scan_limit_gib: int,
     ) -> None:
-        """Arguments: ``results``, the ``s3://`` URI of the results; ``scan_limit_gib``, what one query may read."""
+        """Create the workgroup.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            name: Name of the workgroup.
+            results: The `s3://` URI of the folder for results.
+            key: The KMS key that encrypts the results. None selects SSE-S3.
+            scan_limit_gib: GiB that one query may read.
+        """
         super().__init__(
             scope,
             construct_id,
             name=name,
             description="SQL over the lake's inventory",
-            # What goes with it is the list of who asked what; the results are in the bucket.
+            # Deleting the workgroup deletes its query history. The results stay in the bucket.
             recursive_delete_option=True,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,

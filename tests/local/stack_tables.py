@@ -4,8 +4,8 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from brigade.settings import Inventory as Settings
-from stacks.parts.table import InventoryTable
-from stacks.parts.view import TypedView
+from stacks.parts.inventory_table import InventoryTable
+from stacks.parts.inventory_view import TypedView
 from tests.local.inventories import ACCOUNT, Inventory
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from brigade.jobs.own import OWN, PREFIX
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import REQUIRED_ACTIONS
 from tests.local.deployment import Deployment
 from tests.local.jobs import finished, reported
 
@@ -28,8 +28,8 @@ def lake(deployed: Deployment) -> Iterator[Deployment]:
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=owner)
     s3.delete_public_access_block(Bucket=bucket)  # nor public ones
     role, arn = deployed.outputs["JobRoleArn"].rpartition("/")[2], f"arn:aws:s3:::{bucket}"
-    objects = sorted({action for needs in NEEDS.values() for action in needs.objects})
-    buckets = sorted({action for needs in NEEDS.values() for action in needs.bucket})
+    objects = sorted({action for needs in REQUIRED_ACTIONS.values() for action in needs.objects})
+    buckets = sorted({action for needs in REQUIRED_ACTIONS.values() for action in needs.bucket})
     statements = [
         {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/*"},
         {"Effect": "Allow", "Action": buckets, "Resource": arn},
@@ -112,7 +112,11 @@ def test_what_the_stage_does_not_name_fails_each_task_and_is_retried_when_it_doe
     s3.put_object(Bucket=bucket, Key=key, Body=b"abc", Tagging="old=1")
     job = finished(deployed, "s3:untag", "--keys", "-", given=key + "\n", exits=1)
     assert (reported(deployed, job)[key]["code"], tags(s3, bucket, key)) == ("AccessDenied", {"old": "1"})
-    needs = {"Effect": "Allow", "Action": list(NEEDS["untag"].objects), "Resource": f"arn:aws:s3:::{bucket}/*"}
+    needs = {
+        "Effect": "Allow",
+        "Action": list(REQUIRED_ACTIONS["untag"].objects),
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [needs]})
     iam.put_role_policy(RoleName=role, PolicyName="untag", PolicyDocument=policy)
     try:
@@ -124,4 +128,4 @@ def test_what_the_stage_does_not_name_fails_each_task_and_is_retried_when_it_doe
 
 
 def test_every_one_is_asked_for() -> None:
-    assert set(ASKED) == set(OWN) == {PREFIX + name for name in NEEDS}
+    assert set(ASKED) == set(OWN) == {PREFIX + name for name in REQUIRED_ACTIONS}

@@ -114,7 +114,7 @@ def deliveries_unheard(deployed: Deployment) -> Iterator[None]:
 
 
 def scheduled(deployed: Deployment) -> None:
-    """A schedule that is due, as ``stacks/parts/recurring.py`` makes one, with a role that may do just that."""
+    """A schedule that is due, as ``stacks/parts/recurring_jobs.py`` makes one, with a role that may do just that."""
     iam, name = deployed.emulator.root("iam"), f"due-{uuid.uuid4().hex[:8]}"
     function = f"arn:aws:lambda:us-east-1:000000000000:function:{RECUR}"
     trust = {"Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole"}

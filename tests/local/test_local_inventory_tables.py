@@ -7,7 +7,7 @@ import pytest
 
 from brigade.settings import Inventory as Settings
 from stacks.parts.inventory import columns
-from stacks.parts.questions import questions
+from stacks.parts.named_queries import list_named_queries
 from tests.local.conftest import Emulator
 from tests.local.inventories import Inventory
 from tests.local.stack_tables import make_tables
@@ -78,7 +78,7 @@ def test_named_queries_answer_alike_in_every_format(delivered: Delivered) -> Non
         question.name: delivered.inventory.query(
             question.sql, delivered.database, ExecutionParameters=[f"'{delivered.dt}'"]
         )
-        for question in questions(delivered.settings, delivered.database)
+        for question in list_named_queries(delivered.settings, delivered.database)
     }
     assert answers["by-storage-class"] == [["STANDARD", "4", "23"]]
     assert sorted(answers["by-suffix"]) == [["", "1", "3"], ["tar", "1", "10"], ["txt", "2", "10"]]

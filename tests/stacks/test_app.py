@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
+import tarfile
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from tests.stacks.conftest import NOUNS, ROOT
+from tests.stacks.conftest import CONTEXT, NOUNS, ROOT
 
 
 def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
@@ -29,6 +32,30 @@ def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def warnings(text: str) -> list[str]:
+    """The lines of CDK's output that warn, name a deprecation, or count feature flags that are not configured."""
+    return [line for line in text.splitlines() if re.search("warning|deprecated|feature flags", line, re.IGNORECASE)]
+
+
+FLAGS_NOT_AS_RECOMMENDED = {
+    # A weak reference lets CloudFormation delete an output that another stack uses.
+    "@aws-cdk/core:defaultCrossStackReferences": "strong",
+    # Without its explicit deployment controller, CloudFormation would replace the ECS service of a deployed stage, and
+    # two services of one name cannot exist.
+    "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker": False,
+}
+
+
+def test_feature_flags_are_as_cdk_recommends_but_for_two() -> None:
+    (archive,) = (each for each in files("aws_cdk._jsii").iterdir() if each.name.endswith(".tgz"))
+    with tarfile.open(str(archive)) as tar:
+        content = tar.extractfile("package/recommended-feature-flags.json")
+        assert content is not None
+        recommended = json.load(content)
+    assert len(recommended) > 50
+    assert {flag: CONTEXT.get(flag) for flag in recommended} == {**recommended, **FLAGS_NOT_AS_RECOMMENDED}
+
+
 @pytest.fixture(scope="module")
 def packages() -> None:
     """What the Lambda packages need is here, as it is after the first synth, which does ask the package index."""
@@ -41,6 +68,7 @@ def test_prod_is_synthesized_without_an_account_or_a_network_in_half_a_minute(tm
     done = synth(tmp_path / "out", "-c", "stage=prod")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
+    assert warnings(done.stderr) == []
     # Of a processor, not of the clock: other tests may be running beside this one.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 30
     assert {file.name for file in (tmp_path / "out").glob("*.template.json")} == {

@@ -13,7 +13,7 @@ import sqlglot
 
 from brigade.catalog import QUESTIONS
 from brigade.settings import Inventory
-from stacks.parts.questions import questions
+from stacks.parts.named_queries import list_named_queries
 from tests.stacks.conftest import Buckets, Stage, Synthesized
 
 from aws_cdk import aws_glue as glue  # isort: skip - conftest names Node before CDK is imported
@@ -248,7 +248,7 @@ def spelled(value: bool) -> str:
 @pytest.mark.parametrize("name", [question.name for question in QUESTIONS])
 def test_a_question_has_one_answer_whatever_the_format(form: str, name: str) -> None:
     inventory = Inventory(format=form, versions="All")  # type: ignore[arg-type]  # a Literal's values, from the dict
-    (question,) = (question for question in questions(inventory, "brigade_dev") if question.name == name)
+    (question,) = (question for question in list_named_queries(inventory, "brigade_dev") if question.name == name)
     sql = sqlglot.transpile(question.sql, read="athena", write="duckdb")[0]
     # Trino's url_decode is that of forms (+ is a space), DuckDB's is that of URIs.
     sql = sql.replace('URL_DECODE("key")', "URL_DECODE(REPLACE(key, '+', ' '))")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brigade.errors import SettingsError
-from stacks.parts.imports import closure
+from stacks.parts.imports import find_imported_files
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def tree(tmp_path: Path) -> Path:
     ],
 )
 def test_it_follows_what_is_imported_at_run_time(tree: Path, module: str, expected: set[str]) -> None:
-    found = closure(tree, [module], packages=["ours"])
+    found = find_imported_files(tree, [module], packages=["ours"])
     assert {str(file) for file in found} == {"ours/__init__.py", *(f"ours/{name}.py" for name in expected)}
     assert found == sorted(found)
 
 
 def test_a_module_that_is_not_there_is_named(tree: Path) -> None:
     with pytest.raises(SettingsError, match=r"ours\.nowhere is imported, but there is no such module under"):
-        closure(tree, ["ours.lost"], packages=["ours"])
+        find_imported_files(tree, ["ours.lost"], packages=["ours"])

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
+from constructs import Node
 
 from brigade import errors
 from brigade.errors import SettingsError
 from brigade.settings import Settings
-from stacks.parts.loop import FINAL_ERRORS, Loop
+from stacks.parts.ingest_state_machine import FINAL_ERRORS, IngestStateMachine
 from stacks.stage import add_stage
 from tests.stacks.conftest import SOURCES, Stage, Synthesized
 
@@ -103,7 +105,7 @@ def test_what_fails_for_good_is_kept_with_its_input_and_ends_failed(stage: Stage
         "cause.$": "$.failure.Cause",
     }
     (queue,) = (name for name in made.all("ingest", "AWS::SQS::Queue") if name.startswith("myapi"))
-    assert machine["States"]["Keep the failure"]["Parameters"]["QueueUrl"] == f"<{queue}>"
+    assert machine["States"]["Queue the failure"]["Parameters"]["QueueUrl"] == f"<{queue}>"
 
 
 def test_a_crash_is_tried_again_and_what_would_fare_no_better_is_not(stage: Stage) -> None:
@@ -133,13 +135,18 @@ def test_many_dates_are_each_an_execution_that_goes_the_same_way(stage: Stage) -
     assert [inner[end]["End"] for end in sorted(ends)] == [True, True]  # one date's failure is not the others'
 
 
-def looped(partitions: int) -> dict[str, Any]:
-    """The machine of a source with so many partitions."""
+def state_machine_template(partitions: int) -> Template:
+    """The template of a state machine alone, for a source with so many partitions."""
     stack = Stack(App(), "stack")
     function = lambda_.Function.from_function_arn(stack, "Function", "arn:aws:lambda:eu-west-1:1:function:f")
     failures = sqs.Queue(stack, "Failures")
-    Loop(stack, "Loop", name="orders", function=function, failures=failures, partitions=partitions)
-    (made,) = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
+    IngestStateMachine(stack, "Loop", name="orders", function=function, failures=failures, partitions=partitions)
+    return Template.from_stack(stack)
+
+
+def looped(partitions: int) -> dict[str, Any]:
+    """The machine of a source with so many partitions."""
+    (made,) = state_machine_template(partitions).find_resources("AWS::StepFunctions::StateMachine").values()
     written = made["Properties"]["DefinitionString"]["Fn::Join"][1]
     machine: dict[str, Any] = json.loads("".join(piece if isinstance(piece, str) else "<token>" for piece in written))
     return machine
@@ -154,7 +161,7 @@ def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again()
     assert each["ItemsPath"] == "$.partitions"
     assert each["ItemSelector"] == {"date.$": "$.date", "partition.$": "$$.Map.Item.Value"}
     assert each["MaxConcurrency"] == 8
-    assert (each["ResultPath"], each["Next"]) == ("$.ended", "Same date again")
+    assert (each["ResultPath"], each["Next"]) == ("$.ended", "Continue the date")
     assert each["Catch"] == states["Run"]["Catch"]
     inner = each["ItemProcessor"]["States"]
     run = inner[each["ItemProcessor"]["StartAt"]]
@@ -163,8 +170,8 @@ def test_the_partitions_of_a_date_are_each_run_to_their_end_and_the_date_again()
     assert run["Parameters"] == {"execution.$": "$$.Execution.Id", "event": event}
     assert run["ResultPath"] == "$.answer", "the partition must still be there to be run again"
     again = {choice["StringEquals"]: choice["Next"] for choice in inner[run["Next"]]["Choices"]}
-    assert again == {"more": "Run the partition", "wait": "Until it may be asked"}
-    assert inner["Until it may be asked"]["Next"] == "Run the partition"
+    assert again == {"more": "Run the partition", "wait": "Wait for the database"}
+    assert inner["Wait for the database"]["Next"] == "Run the partition"
     assert inner[inner[run["Next"]]["Default"]]["End"] is True
 
 
@@ -181,6 +188,38 @@ def test_a_name_of_a_state_stands_once_in_the_whole_machine(partitions: int) -> 
     """Else AWS refuses it: https://states-language.net/spec.html#toplevelfields"""
     found = list(names(looped(partitions)))
     assert len(found) == len(set(found)) > 10
+
+
+def test_the_message_of_a_failure_is_sent_in_the_partition_of_the_stack(stage: Stage) -> None:
+    sent = definition(stage(), "myapi")["States"]["Queue the failure"]["Resource"]
+    assert sent == "arn:<AWS::Partition>:states:::sqs:sendMessage"
+
+
+def allowed(template: Template) -> set[tuple[str, str]]:
+    """Each action with each resource that a policy of the template allows."""
+    found = set()
+    for policy in template.find_resources("AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions, resources = (
+                value if isinstance(value, list) else [value] for value in (statement["Action"], statement["Resource"])
+            )
+            found |= {(action, json.dumps(resource)) for action in actions for resource in resources}
+    return found
+
+
+def test_the_role_allows_what_cdk_would_grant_less_what_no_state_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CDK derives the grants of each state. Our policy leaves out versions of the function and redrives of a map."""
+    ours = allowed(state_machine_template(4))
+    monkeypatch.setattr(iam.Role, "without_policy_updates", lambda role: role)
+    monkeypatch.setattr(Node, "try_remove_child", lambda node, name: False)
+    with_cdks = allowed(state_machine_template(4))
+    more = {(action, resource) for action, resource in with_cdks if action not in {action for action, _ in ours}}
+    assert {action for action, _ in more} == {"states:RedriveExecution"}
+    assert {action for action, _ in with_cdks - ours - more} == {
+        "lambda:InvokeFunction",  # of every version
+        *("states:StartExecution", "states:DescribeExecution", "states:StopExecution"),  # the same, as Ref and Select
+    }
+    assert ("lambda:InvokeFunction", '"arn:aws:lambda:eu-west-1:1:function:f:*"') in with_cdks - ours
 
 
 def test_a_source_of_one_partition_has_no_state_for_several(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.settings import Target
-from stacks.parts.bytecode import interpreter
+from stacks.parts.bytecode import find_python
 from stacks.parts.package import Package
 from stacks.sizes import main, packages
 from tests.stacks.conftest import ROOT
@@ -119,22 +119,22 @@ def test_without_a_python_of_the_functions_version_there_is_no_bytecode_and_anot
 ) -> None:
     package = Package.of_source(repository, "local", "one")
     with_it = package.content_hash()
-    monkeypatch.setattr("stacks.parts.package.interpreter", lambda _: None)
+    monkeypatch.setattr("stacks.parts.package.find_python", lambda _: None)
     assert package.content_hash() != with_it
     assert not any(name.endswith(".pyc") for name in contents(package))
 
 
 def test_an_interpreter_that_only_complains_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    assert interpreter(here) == sys.executable
+    assert find_python(here) == sys.executable
     shim = tmp_path / "python3.99"
     monkeypatch.setenv("PATH", str(tmp_path))
     for code, found in ((0, str(shim)), (127, None)):
         shim.write_text(f"#!/bin/sh\nexit {code}\n")
         shim.chmod(0o755)
-        interpreter.cache_clear()
-        assert interpreter("3.99") == found
-    interpreter.cache_clear()
+        find_python.cache_clear()
+        assert find_python("3.99") == found
+    find_python.cache_clear()
 
 
 def test_targets_do_not_share_what_is_installed(repository: Path) -> None:

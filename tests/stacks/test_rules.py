@@ -13,7 +13,7 @@ from cdk_nag import AwsSolutionsChecks
 from syrupy.assertion import SnapshotAssertion
 
 from brigade.settings import Settings
-from stacks.parts.role import allow
+from stacks.parts.permissions import allow
 from stacks.stage import add_stage
 from tests.stacks.conftest import CONTEXT, NOUNS, ROOT, Stage
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from brigade.jobs.own import OWN, PREFIX
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import REQUIRED_ACTIONS
 from tests.local.local_jobs.batch import Batch
 
 LAKE = "own-bucket"
@@ -45,7 +45,7 @@ def run(batch: Batch, operation: Mapping[str, Any], key: str, *statements: dict[
 
 @pytest.mark.parametrize("name", OWN)
 def test_with_the_rights_of_the_stacks_it_is_done_and_without_it_is_not(lake: Batch, name: str) -> None:
-    operation, needs = OWN[name].request(GIVEN[name], ARN), NEEDS[name.removeprefix(PREFIX)]  # type: ignore[index]  # a name
+    operation, needs = OWN[name].request(GIVEN[name], ARN), REQUIRED_ACTIONS[name.removeprefix(PREFIX)]  # type: ignore[index]  # a name
     key = "cold" if name == "s3:restore" else "a+b%2Bc"
     objects = {"Effect": "Allow", "Action": list(needs.objects), "Resource": f"{ARN}/*"}
     bucket = {"Effect": "Allow", "Action": [*needs.bucket, "s3:ListBucket"], "Resource": ARN}

@@ -1,4 +1,4 @@
-"""The view over the inventory's table: the columns as the command has them, whatever the format."""
+"""The view over the table of an inventory, which has the same column types in every format."""
 
 import base64
 import json
@@ -11,14 +11,14 @@ from brigade.settings import Inventory
 from stacks.parts.inventory import columns
 
 _TYPES = {"string": "varchar", "bigint": "bigint", "boolean": "boolean", "timestamp": "timestamp(3)"}
-"""Glue's types as Athena's engine calls them."""
+"""The names of Glue's types in Athena's SQL engine."""
 
 
 class TypedView(glue.CfnTable):
-    """A view of ``table`` for whoever asks on Athena without the command: keys decoded, sizes integers, times UTC.
+    """A view of a table with decoded keys, integer sizes, UTC timestamps, and NULL for empty values.
 
-    Empty is null, and ``dt`` is the delivery, to be named in each query as with the table itself. It is kept as Athena
-    keeps one that CREATE VIEW makes: Presto's definition, in base64, as the text of the view.
+    The column `dt` names the delivery. Each query needs a condition on it, as with the table. The view is stored as
+    Athena's CREATE VIEW stores one: the definition of Presto, in base64, in the text of the view.
     """
 
     def __init__(
@@ -31,13 +31,22 @@ class TypedView(glue.CfnTable):
         table: str,
         inventory: Inventory,
     ) -> None:
-        """Arguments: ``database``, its name as text, since the definition holds it."""
+        """Create the view.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            catalog: The account id, which identifies the Glue catalog.
+            database: Name of the Glue database as text, not as a reference, because the definition contains it.
+            table: Name of the table.
+            inventory: The settings of the inventory.
+        """
         csv = inventory.format == "CSV"
-        there = {column.name: column.text if csv else column.typed for column in columns(inventory.versions)}
-        kinds = {name: KINDS.get(name, "string") for name in there} | {"dt": "string"}
-        select = ", ".join([*(typed(name, kind, encoded=csv) for name, kind in there.items()), '"dt"'])
+        stored = {column.name: column.type_in(inventory.format) for column in columns(inventory.versions)}
+        kinds = {name: KINDS.get(name, "string") for name in stored} | {"dt": "string"}
+        select = ", ".join([*(typed(name, kind, encoded=csv) for name, kind in stored.items()), '"dt"'])
         definition = {
-            "originalSql": f'SELECT {select} FROM "{database}"."{table}"',  # noqa: S608 - the pieces are ours
+            "originalSql": f'SELECT {select} FROM "{database}"."{table}"',  # noqa: S608 - no part of it is user input
             "catalog": "awsdatacatalog",
             "schema": database,
             "columns": [{"name": name, "type": _TYPES[kind]} for name, kind in kinds.items()],
@@ -50,7 +59,7 @@ class TypedView(glue.CfnTable):
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
                 name=view(table),
-                description=f"{table} with the types that it has in every format; dt is the delivery",
+                description=f"{table} with the same column types in every format; dt names the delivery",
                 table_type="VIRTUAL_VIEW",
                 parameters={"presto_view": "true", "comment": "Presto View"},
                 view_original_text=f"/* Presto View: {text} */",

@@ -1,4 +1,4 @@
-"""The Glue table over the inventory's deliveries, for each of the three formats."""
+"""The Glue table over the deliveries of an inventory, in each of its three formats."""
 
 from aws_cdk import aws_glue as glue
 from constructs import Construct
@@ -11,15 +11,17 @@ _SERDES = {
     "ORC": "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
     "Parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
 }
-NAME = "inventory"
+LAKE_TABLE = "inventory"
+"""Name of the table over the inventory of the lake."""
 
 
 class InventoryTable(glue.CfnTable):
-    """A table whose partition ``dt`` is a delivery; which files belong to it is read from the delivery's symlink.txt.
+    """A table whose partition `dt` is one delivery. The file symlink.txt of the delivery names its data files.
 
-    Partitions are projected, so nothing has to be registered: each hour from ``inventory.since`` on is one, and a query
-    without ``dt`` lists every one of them. Where they are says the template; the location holds ``data/`` too.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-athena-query.html
+    Athena computes the partitions, so no program registers them: each hour from `inventory.since` is a partition. A
+    query without a condition on `dt` lists all of them.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-athena-query.html
     """
 
     def __init__(
@@ -31,10 +33,19 @@ class InventoryTable(glue.CfnTable):
         database: str,
         deliveries: str,
         inventory: Inventory,
-        name: str = NAME,
+        name: str = LAKE_TABLE,
     ) -> None:
-        """Arguments: ``deliveries``, the ``s3://`` URI of the configuration's folder, without a slash at its end."""
-        csv = inventory.format == "CSV"
+        """Create the table.
+
+        Args:
+            scope: The parent construct.
+            construct_id: The id of this construct in `scope`.
+            catalog: The account id, which identifies the Glue catalog.
+            database: Name of the Glue database.
+            deliveries: The `s3://` URI of the folder of the inventory configuration, without a slash at the end.
+            inventory: The settings of the inventory.
+            name: Name of the table.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -42,6 +53,7 @@ class InventoryTable(glue.CfnTable):
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
                 name=name,
+                # A changed table loses the AdditionalLocations below until the next delivery.
                 description="S3 Inventory of a bucket: a row an object (or version); dt is the delivery",
                 table_type="EXTERNAL_TABLE",
                 parameters={
@@ -57,12 +69,12 @@ class InventoryTable(glue.CfnTable):
                 },
                 partition_keys=[glue.CfnTable.ColumnProperty(name="dt", type="string")],
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    # Lake Formation lets Athena read no further than a table's locations, and the data that hive/
-                    # points to is beside it: so both. AdditionalLocations, which is Glue's alone and not
-                    # CloudFormation's, is said with each delivery: brigade/inventory/table.py.
+                    # With Lake Formation, Athena reads only inside the location of a table. The folder `data/`, which
+                    # the files in `hive/` name, is beside `hive/`, so the location is their parent. CloudFormation
+                    # does not support AdditionalLocations, so brigade/inventory/table.py sets them in Glue.
                     location=f"{deliveries}/",
                     columns=[
-                        glue.CfnTable.ColumnProperty(name=column.name, type=column.text if csv else column.typed)
+                        glue.CfnTable.ColumnProperty(name=column.name, type=column.type_in(inventory.format))
                         for column in columns(inventory.versions)
                     ],
                     input_format="org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",

@@ -9,7 +9,7 @@ from aws_cdk import App, Environment
 from brigade.errors import SettingsError
 from brigade.settings import OwnOperation, load
 from stacks.batch_operations import BatchOperationsStack
-from stacks.parts.own_operations import NEEDS
+from stacks.parts.native_operations import REQUIRED_ACTIONS
 from stacks.storage import StorageStack
 from tests.stacks.conftest import Synthesized
 
@@ -35,12 +35,12 @@ def test_without_them_the_role_may_do_nothing_to_objects(tmp_path: Path) -> None
 
 
 def test_each_gives_its_own_actions_and_no_other(tmp_path: Path) -> None:
-    for name, needs in NEEDS.items():
+    for name, needs in REQUIRED_ACTIONS.items():
         assert job_role(tmp_path / name, name) - {"s3:PutInventoryConfiguration"} == {*needs.objects, *needs.bucket}
 
 
 def test_every_operation_has_its_needs() -> None:
-    assert set(NEEDS) == set(get_args(OwnOperation))
+    assert set(REQUIRED_ACTIONS) == set(get_args(OwnOperation))
 
 
 def test_one_that_is_not_there_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The queue that keeps what failed for good until somebody has looked at it."""
+"""The queue that keeps the failures of an ingest until a person looks at them."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
@@ -7,8 +7,8 @@ from constructs import Construct
 from stacks.parts import nag
 
 
-class Failures(sqs.Queue):
-    """An encrypted dead-letter queue that keeps each failure for 14 days, SQS's longest."""
+class DeadLetterQueue(sqs.Queue):
+    """An encrypted queue that keeps each failure for 14 days, the longest retention of SQS."""
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str) -> None:
         super().__init__(
@@ -21,5 +21,7 @@ class Failures(sqs.Queue):
             removal_policy=RemovalPolicy.DESTROY,
         )
         nag.accept(
-            self, "SQS3", "This is the dead-letter queue: an alarm tells of what is in it, and nothing reads it."
+            self,
+            "SQS3",
+            "This queue is the dead-letter queue. No consumer reads it, and an alarm reports messages in it.",
         )
