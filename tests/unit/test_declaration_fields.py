@@ -55,7 +55,7 @@ ABSTRACT = {"Feed", "NextFromAnswer", "NextUrlFromAnswer"}
 
 def kinds(above: type[Declaration] = Declaration) -> Iterator[type[Declaration]]:
     for kind in above.__subclasses__():
-        if kind.__module__.startswith("brigade."):
+        if kind.__module__.startswith("brigade.") and not kind.__name__.startswith("_"):  # those that users write
             yield kind
             yield from kinds(kind)
 

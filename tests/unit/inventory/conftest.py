@@ -56,7 +56,7 @@ def write(folder: Path, form: str, schema: str, files: Sequence[bytes], **change
 
 def csv_file(rows: Sequence[Sequence[str]]) -> bytes:
     lines = (",".join('"' + value.replace('"', '""') + '"' for value in row) + "\n" for row in rows)
-    return gzip.compress("".join(lines).encode())
+    return gzip.compress("".join(lines).encode(), mtime=0)
 
 
 def columnar_file(table: pa.Table, form: str) -> bytes:

@@ -218,7 +218,7 @@ def row_of(**changes: str) -> tuple[str, ...]:
         (csv_file([row_of(), row_of(size="many")]), r"000000\.csv\.gz row 2: .*int64: invalid value 'many'"),
         (csv_file([row_of(), row_of(date="yesterday")]), r"000000\.csv\.gz row 2: .*invalid value 'yesterday'"),
         (
-            gzip.compress(b'"b","k\xff","","true","1","2024-04-22T01:11:06.000Z","e"\n'),
+            gzip.compress(b'"b","k\xff","","true","1","2024-04-22T01:11:06.000Z","e"\n', mtime=0),
             r"row 1: the key 'k�' is not encoded",
         ),
         (csv_file([row_of(), row_of(key="a%FFb")]), r"000000\.csv\.gz row 2: the key 'a%FFb' is not encoded"),
@@ -230,7 +230,7 @@ def row_of(**changes: str) -> tuple[str, ...]:
             r"000000\.csv\.gz row 401: .*Expected 7 columns, got 6",
         ),
         (csv_file([row_of(), row_of(latest="maybe")]), r"000000\.csv\.gz row 2: .*bool: invalid value 'maybe'"),
-        (gzip.compress(csv_lines([row_of()]) + b"\n"), r"000000\.csv\.gz row 2: there is no key"),
+        (gzip.compress(csv_lines([row_of()]) + b"\n", mtime=0), r"000000\.csv\.gz row 2: there is no key"),
     ],
 )
 def test_damaged_csv_is_said_with_file_and_row(tmp_path: Path, body: bytes, said: str) -> None:
