@@ -21,7 +21,7 @@ from brigade.ingest.profile import Profile, drift, shrinkage
 from brigade.ingest.target import Target, receipts
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
-from brigade.s3.list import ListsUploads, uploads
+from brigade.s3.list import ListsUploads, listed, uploads
 from brigade.s3.put import put
 from brigade.s3.read import stream
 from brigade.s3.settle import TOKEN, Written
@@ -74,8 +74,8 @@ def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> 
     Whoever takes over, or begins anew, changes the checkpoint first. So a write under a condition on what was read
     before this call loses to all that they write.
     """
-    found = state.get(target.checkpoint, Checkpoint)
-    if found is None or found.version != entry.version:
+    found = {each.key: each.etag for each in listed(state.client, state.bucket, target.checkpoint)}
+    if found.get(target.checkpoint) != entry.version:
         raise ConditionLost(f"{target} was taken over by another run; this one writes nothing more")
 
 
