@@ -55,7 +55,10 @@ def _buckets(s3: Any) -> Iterator[tuple[str, Any]]:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for each in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
                 if not each["Key"].startswith(ATHENA):
-                    yield f"s3://{bucket}/{each['Key']} {each['VersionId']}", (each.get("ETag"), each["IsLatest"])
+                    yield (
+                        f"s3://{bucket}/{each['Key']} {each['VersionId']}",
+                        (each.get("ETag"), each["IsLatest"], each["LastModified"]),
+                    )
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for each in page.get("Contents", []):
                 if not each["Key"].startswith(ATHENA) and "assets" not in bucket:
