@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from brigade.errors import UsageError
+from brigade.errors import InvalidData, UsageError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -43,6 +43,21 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
             raise UsageError(f"metadata {name!r} is not printable ASCII, which is all that its header holds")
         if fault := _fault(value):
             raise UsageError(f"metadata {name!r} {fault}; nothing was sent")
+
+
+def sent_text(received: str) -> str:
+    """Return the text of a header that was received, as it has to be given to boto3 to be sent with the same bytes.
+
+    Python's HTTP client decodes each byte of a header as one character, and boto3 sends text as UTF-8: a text that is
+    handed on as it came is encoded twice.
+
+    Raises:
+        InvalidData: The header is not UTF-8, so boto3 cannot send its bytes.
+    """
+    try:
+        return received.encode("latin-1").decode()
+    except UnicodeError:
+        raise InvalidData(f"the header {received!r} is not UTF-8, so it cannot be kept as it is") from None
 
 
 def _fault(value: str) -> str | None:

@@ -201,7 +201,11 @@ def retry(
     only: Annotated[str | None, typer.Option(metavar="CODE", help="Those that failed with this error code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Those too that failed for good.")] = False,
 ) -> None:
-    """Run a job's operation again, with its arguments, over the tasks that failed; prints the new job's id."""
+    """Run a job's operation again, with its arguments, over the tasks that failed; prints the new job's id.
+
+    Tasks that never ran, because the job was cancelled or S3 ended it, are in no report: select their objects again.
+    """
+    from brigade.jobs.job import of
     from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
 
     session: Session = context.obj
@@ -220,6 +224,11 @@ def retry(
     check_not_retried(calls.control(session), job)
     rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
     first = next(rows, None)
+    if never_ran := of(described).never_ran:
+        missed = f"{never_ran:,} tasks of job {job} never ran, and no report lists them: submit their selection again"
+        if first is None:
+            raise UsageError(f"nothing to retry: {missed}")
+        session.say(f"Over the failed tasks alone. {missed}.")
     if first is None:
         session.give({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return

@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 
 from brigade.errors import BrigadeError, UsageError
+from brigade.inventory import spelling
 
 _WRITES = (
     exp.Insert,
@@ -38,6 +39,7 @@ def parsed(sql: str) -> exp.Query:
         raise BrigadeError("the query is not just a SELECT: an inventory is only read, nothing is written")
     if not isinstance(statement, exp.Query):
         raise UsageError("the query is not a SELECT: an inventory is only read")
+    _require_athena_spelling(sql)
     own = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
     if "inventory" in own:
         raise UsageError("the query names a WITH of its own 'inventory': give it another name")
@@ -79,6 +81,7 @@ def condition(where: str) -> str:
     tree = _one(where)
     if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query) or tree.find(*_WRITES):
         raise UsageError(f"{where!r} is no condition: it takes what stands after WHERE, such as size > 1000000")
+    _require_athena_spelling(where)
     tokens = [token for token in _tokens(where) if token.token_type != TokenType.SEMICOLON]
     return f"({where[tokens[0].start : tokens[-1].end + 1]})"
 
@@ -131,6 +134,11 @@ def _one(sql: str) -> exp.Expr:
     if len(statements) != 1:
         raise UsageError(f"the SQL is {len(statements)} statements; it takes one")
     return statements[0]
+
+
+def _require_athena_spelling(sql: str) -> None:
+    if foreign := spelling.problem(sql, _tokens(sql)):
+        raise UsageError(f"the SQL has {foreign}, which is not Athena's SQL: write it as Athena does")
 
 
 def _exact(sql: str) -> str:

@@ -3,6 +3,9 @@
 The functions of the two engines are another matter: what is called is left to sqlglot's translation.
 """
 
+import re
+from collections.abc import Mapping
+
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
@@ -63,7 +66,6 @@ UNDERSTOOD: syntax.Understood = {
     exp.Case: frozenset({"this", "ifs", "default"}),
     exp.If: frozenset({"this", "true", "false"}),
     exp.Bracket: frozenset({"this", "expressions", "offset", "safe"}),
-    exp.AtTimeZone: frozenset({"this", "zone"}),
     exp.JSONPath: _LIST,
     exp.JSONPathRoot: frozenset(),
     **dict.fromkeys((exp.JSONPathKey, exp.JSONPathSubscript), _UNARY),
@@ -79,6 +81,17 @@ UNDERSTOOD: syntax.Understood = {
 }
 """Every clause and operator that DuckDB's text keeps, with its arguments. Functions are not listed here."""
 
+_FIELDS = {
+    **dict.fromkeys(("DOW", "DAYOFWEEK", "DAY_OF_WEEK"), "ISODOW"),
+    **dict.fromkeys(("YOW", "YEAROFWEEK", "YEAR_OF_WEEK"), "ISOYEAR"),
+}
+_INTEGERS = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
+_TEXTS: Mapping[exp.DType, str] = {
+    **dict.fromkeys(_INTEGERS, "[+-]?[0-9]+"),
+    exp.DType.BOOLEAN: "(?i)(?:t|true|1|f|false|0)",
+    exp.DType.DATE: r"\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\s*",
+}
+"""The texts that Trino casts to a type. DuckDB also takes ``1e3``, ``0x1F``, ``1_000``, ``yes``, dates with times."""
 _SIZED = (exp.DType.DECIMAL, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIME)
 
 
@@ -90,7 +103,8 @@ def translate(statement: exp.Query) -> str:
     for node in statement.walk():
         _require_exact(node)
     try:
-        return _named(statement).transform(_with_scale).sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+        translated = _strict(_named(statement).transform(_as_duckdb))
+        return translated.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
     except (UnsupportedError, RecursionError) as error:
         raise _refused(str(error).splitlines()[0] or type(error).__name__) from error
 
@@ -128,8 +142,32 @@ def _named(query: exp.Query) -> exp.Query:
     return query
 
 
-def _with_scale(node: exp.Expr) -> exp.Expr:
-    """Return ``DECIMAL`` as ``DECIMAL(38, 0)``, which it is in Trino. In DuckDB it is ``DECIMAL(18, 3)``."""
+def _as_duckdb(node: exp.Expr) -> exp.Expr:
+    """Return a node that DuckDB reads as Trino reads `node`.
+
+    ``DECIMAL`` is ``DECIMAL(38, 0)`` in Trino and ``DECIMAL(18, 3)`` in DuckDB. Trino's days of the week begin with
+    Monday as 1, DuckDB's ``DOW`` with Sunday as 0.
+    """
     if isinstance(node, exp.DataType) and node.this == exp.DType.DECIMAL and not node.expressions:
         return exp.DataType.build("DECIMAL(38, 0)", dialect="duckdb")
+    if isinstance(node, exp.Extract) and (field := _FIELDS.get(node.name.upper())):
+        return exp.Extract(this=exp.var(field), expression=node.expression.copy())
     return node
+
+
+def _strict(query: exp.Expr) -> exp.Expr:
+    """Return the query with casts from text that take no other text than Trino's; DuckDB reads ``'1.5'`` as 2."""
+    for cast in reversed(list(query.find_all(exp.Cast))):
+        pattern = _TEXTS.get(cast.to.this)
+        if pattern is None or (isinstance(cast.this, exp.Literal) and re.fullmatch(pattern, cast.this.name)):
+            continue
+        value = cast.this
+        fits = exp.or_(
+            value.copy().is_(exp.null()),
+            exp.func("typeof", value.copy()).neq("VARCHAR"),
+            exp.func("regexp_full_match", exp.cast(value.copy(), "text"), exp.Literal.string(pattern)),
+        )
+        text = exp.Literal.string(f"a text is no {cast.to.sql('athena')}")
+        otherwise = exp.null() if isinstance(cast, exp.TryCast) else exp.func("error", text)
+        cast.replace(exp.case().when(fits, cast.copy()).else_(otherwise))
+    return query

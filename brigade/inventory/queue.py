@@ -6,6 +6,7 @@ import string
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
@@ -35,8 +36,10 @@ class Queue(Protocol):
 class Body:
     """What a message says: ``{key}`` and any other column of the delivery put into a template.
 
+    Times are ISO 8601 in UTC, booleans ``true`` and ``false``, as ``rows`` writes them, and null is an empty text.
     ``{key:json}`` is the value as JSON writes it, ``{{`` a brace. Without a template it is a JSON object of ``bucket``,
-    ``key`` and, of deliveries that have it, ``version_id``. Fails with UsageError when it names what is no column.
+    ``key`` and, of deliveries that have it, ``version_id``. Fails with UsageError when it names what is no column,
+    or formats one in another way.
     """
 
     def __init__(self, template: str | None, delivery: Delivery) -> None:
@@ -44,16 +47,15 @@ class Body:
         self._template = template
         self._identity = [name for name in _IDENTITY if name in there]
         try:
-            named = (
-                []
-                if template is None
-                else [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-            )
+            parts = [] if template is None else list(string.Formatter().parse(template))
         except ValueError as error:
             raise UsageError(f"--body {template!r}: {error}; a brace that is meant is written twice") from error
-        for name in named:
-            if name not in there:
+        named = [name for _, name, _, _ in parts if name is not None]
+        for _, name, form, conversion in parts:
+            if name is not None and name not in there:
                 raise UsageError(f"--body names {{{name}}}; the delivery has {', '.join(there)}")
+            if form not in (None, "", "json") or conversion:
+                raise UsageError(f"--body formats {{{name}}} in another way: it takes {{{name}}} or {{{name}:json}}")
         self.columns = list(dict.fromkeys([*self._identity, *named]))
 
     def of(self, row: Row) -> str:
@@ -68,9 +70,12 @@ class _Value:
         self._value = value
 
     def __format__(self, form: str) -> str:
-        if form == "json":
-            return json.dumps(self._value, default=str)
-        return "" if self._value is None else str(self._value)
+        value = self._value
+        if isinstance(value, datetime):  # as `rows` writes it
+            value = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z"
+        if form == "json" or isinstance(value, bool):
+            return json.dumps(value)
+        return "" if value is None else str(value)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def told(s3: Any, job: Job, stage: str, patience_s: float = 60) -> Ending:
     brigade = f"brigade --stage {stage} jobs"
     lines = [f"{job.description}", f"{job.succeeded:,} tasks succeeded, {job.failed:,} failed, of {job.total:,}."]
     lines += [f"{code}: {text}\n  {remedy(code, text)}" for code, text in job.reasons]
+    if job.never_ran:
+        lines += [f"{job.never_ran:,} tasks never ran, and a retry does not run them: submit the selection again."]
     if job.failed:
         lines += ["", *_failures(s3, job, patience_s), ""]
         lines += [f"All of them: {brigade} report {job.id} --failed"]

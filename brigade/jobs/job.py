@@ -44,6 +44,11 @@ class Job:
         return self.succeeded + self.failed
 
     @property
+    def never_ran(self) -> int:
+        """How many tasks a job that is over did not run. No report lists them, so no retry runs them either."""
+        return max(self.total - self.done, 0) if self.over else 0
+
+    @property
     def rate(self) -> float | None:
         """Tasks a second while it was active; None before any was."""
         return self.done / self.active_seconds if self.active_seconds and self.done else None

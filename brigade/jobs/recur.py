@@ -1,6 +1,7 @@
 """A recurring job: over what is new since the last one that did all its work, one job a delivery, never two at once."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,8 +14,8 @@ from brigade.inventory.delivery import Delivery, open_delivery, stamped
 from brigade.jobs.archive import keep
 from brigade.jobs.control import Control
 from brigade.jobs.job import Job, of
-from brigade.jobs.price import Priced, estimate, prices
-from brigade.jobs.request import Plan, request_of, rows_manifest
+from brigade.jobs.price import Priced, Quote, prices
+from brigade.jobs.request import Plan, request_of, retry_of, rows_manifest
 from brigade.jobs.summary import Summary
 from brigade.jobs.unload import Athena, Chosen, choose, count, unload
 from brigade.layout import MANIFESTS, RECURRING
@@ -81,12 +82,33 @@ class Recurrence:
         return self._go_on(self._update(lambda last: _taken_up(last, uri)))
 
     def end(self, job: str) -> Progress:
-        """Take note that ``job`` is over, if it is, and is ours or the retry of ours; take up the one that waits."""
+        """Record that ``job`` is over, if it is ours or a retry of ours that did all the rest; start the next one."""
         kept = self._kept()
         if not kept.job and not kept.failed:
             return kept
         seen = of(self.control.describe(job))
-        return self._go_on(self._update(lambda last: _ended(last, seen))) if seen.over else kept
+        if not seen.over:
+            return kept
+        retried = self._retried_whole(kept.failed, seen)
+        return self._go_on(self._update(lambda last: _ended(last, seen, retried)))
+
+    def _retried_whole(self, failed: str, seen: Job) -> str:
+        """Return `failed` if the job `seen` is its retry and did all that it left undone; an empty text if not.
+
+        A retry covers failed tasks, or those of one error code. Tasks that never ran, because the job was cancelled or
+        S3 ended it, are in no report and so in no retry.
+        """
+        if (
+            not failed
+            or not seen.well
+            or not seen.description.startswith(f"{self.plan.operation} over {retry_of(failed)} [")
+        ):
+            return ""
+        try:
+            first = of(self.control.describe(failed))
+        except NotFound:  # S3 forgets a job after 90 days
+            return ""
+        return failed if seen.succeeded >= first.total - first.succeeded else ""
 
     def _go_on(self, kept: Progress) -> Progress:
         if not kept.running or kept.job:
@@ -118,7 +140,7 @@ class Recurrence:
             summary = count(self.athena, chosen, self.plan.bucket)
         except NothingSelected:
             return None
-        run = f"{self.name}-{delivery.taken:%Y%m%dT%H%M}-{_digest(self.plan.stage, kept.running, kept.done)}"
+        run = f"{self.name}-{delivery.taken:%Y%m%dT%H%M}-{self._digest(kept)}"
         etag = self._manifest(chosen, run)
         since_when = f" since {since.taken:%Y-%m-%d %H:%M}Z" if since else ""
         what = f"{self.name}: new in the inventory of {delivery.taken:%Y-%m-%d %H:%M}Z{since_when}"
@@ -147,8 +169,8 @@ class Recurrence:
         stage = self.plan.stage
         self.tell(
             f"{self.name} waits for a confirmation",
-            f"The recurring job {self.name} of stage {stage} is over its limit: {over}.\n"
-            f"It waits. Start it: brigade --stage {stage} jobs confirm {job}\n"
+            f"The recurring job {self.name} of stage {stage} waits: {over}.\n"
+            f"Start it: brigade --stage {stage} jobs confirm {job}\n"
             f"Or leave it: brigade --stage {stage} jobs cancel {job}\n",
         )
 
@@ -166,12 +188,18 @@ class Recurrence:
         return found.etag
 
     def _over(self, summary: Summary) -> str | None:
+        """Return which limit the job is over, or why a limit cannot be checked; None if it is within both."""
         limits, objects = self.declared, summary.objects
-        dollars = sum(line.dollars for line in estimate(objects, summary.bytes, self.size, price=prices()))
+        quote = Quote(self.size, objects, summary.bytes, prices())
         if objects > limits.most_objects:
-            return f"{objects:,} objects, more than {limits.most_objects:,}"
-        if dollars > limits.most_dollars:
-            return f"${dollars:,.2f} by the estimate, more than ${limits.most_dollars:,.2f}"
+            return f"it has {objects:,} objects, more than {limits.most_objects:,}"
+        if (dollars := quote.dollars()) > limits.most_dollars:
+            return f"it costs ${dollars:,.2f} by the estimate, more than ${limits.most_dollars:,.2f}"
+        if quote.is_blind:
+            return (
+                f"its price cannot be compared with ${limits.most_dollars:,.2f}, because the inventory does not have "
+                "the size of each object; add the field size to the inventory's configuration"
+            )
         return None
 
     def _since(self, uri: str) -> tuple[Delivery | None, str]:
@@ -205,6 +233,13 @@ class Recurrence:
     def _key(self) -> str:
         return f"{RECURRING}/{self.name}.json"
 
+    def _digest(self, kept: Progress) -> str:
+        """Return a digest of all that decides the job, so that a changed declaration uses no older manifest."""
+        plan = self.plan
+        decides = [plan.stage, plan.operation, sorted(plan.arguments.items()), self.declared.where]
+        text = json.dumps([*decides, kept.running, kept.done])
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
 
 def _taken_up(last: Progress, uri: str) -> Progress:
     known = [_time(each) for each in (last.done, last.running, last.waiting) if each]
@@ -221,13 +256,13 @@ def _time(uri: str) -> datetime:
     return found
 
 
-def _ended(last: Progress, seen: Job) -> Progress:
+def _ended(last: Progress, seen: Job, retried: str) -> Progress:
     if seen.id == last.job:
         if seen.well:
             return _worked(last)
         failed = {"failed": seen.id, "failed_over": last.running}
         return msgspec.structs.replace(last, running=last.waiting, job="", waiting="", **failed)
-    if last.failed and last.failed in seen.description and seen.well:  # what was left undone was retried, well
+    if last.failed and last.failed == retried:
         done = max(filter(None, (last.done, last.failed_over)), key=_time, default="")
         return msgspec.structs.replace(last, done=done, failed="", failed_over="")
     return last
@@ -243,7 +278,3 @@ def _made(last: Progress, running: str, job: str) -> Progress:
 
 def _worked(last: Progress) -> Progress:
     return Progress(done=last.running, running=last.waiting)
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]

@@ -57,6 +57,11 @@ def new_run(plan: Plan) -> str:
     return f"{name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
+def retry_of(job: str) -> str:
+    """Return the words for the selection of a job that retries `job`: its description is known by them."""
+    return f"what failed in {job}"
+
+
 def bucket_arn(plan: Plan, bucket: str) -> str:
     """Give the ARN of a bucket in the partition that the plan's role is of."""
     return f"arn:{plan.role_arn.split(':')[1]}:s3:::{bucket}"

@@ -8,7 +8,7 @@ from brigade.jobs.control import Control
 from brigade.jobs.job import of
 from brigade.jobs.own import name_of
 from brigade.jobs.report import opened
-from brigade.jobs.request import Plan
+from brigade.jobs.request import Plan, retry_of
 from brigade.jobs.row import NULL_VERSION, Row
 from brigade.s3.get import Gets
 
@@ -46,7 +46,7 @@ def plan_again(
         function_arn=arn,
         own=ran if own else None,
         arguments=invoke.get("UserArguments") or {},
-        what=f"what failed in {job.id}",
+        what=retry_of(job.id),
         bucket=bucket,
         reports=reports,
         role_arn=role_arn,
@@ -59,7 +59,7 @@ def check_not_retried(control: Control, job: str) -> None:
     """Raise UsageError while another job retries `job`: the same tasks would run twice, for two fees."""
     for described in control.list(_GOING):
         found = of(described)
-        if f"what failed in {job} " in found.description:
+        if f" over {retry_of(job)} [" in found.description:
             raise UsageError(
                 f"job {found.id} retries {job} already and is {found.status}: follow it with `brigade jobs watch "
                 f"{found.id}`, or cancel it first"

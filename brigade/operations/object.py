@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
+from brigade.headers import sent_text
 from brigade.s3.condition import Absent, Condition, Matches, headers
 from brigade.s3.delete import delete
 from brigade.s3.get import Gets
@@ -49,7 +50,11 @@ class Head:
     metadata: dict[str, str]
     version_id: str | None
     attributes: Mapping[str, str]
-    """What else a copy should carry, by boto3's names of PutObject's arguments."""
+    """What else a copy should carry, by boto3's names of PutObject's arguments, as it was received."""
+
+    def carried(self) -> dict[str, Any]:
+        """Return `attributes` as arguments that send the same bytes. Fails with InvalidData where one is not UTF-8."""
+        return {name: sent_text(each) if isinstance(each, str) else each for name, each in self.attributes.items()}
 
 
 class Object:
@@ -221,7 +226,7 @@ class Object:
 
     @property
     def _readable_attributes(self) -> dict[str, Any]:
-        given = dict(self.head.attributes)
+        given = self.head.carried()
         if given.get("StorageClass") in _ARCHIVED:
             del given["StorageClass"]
         return given
@@ -236,6 +241,7 @@ class Object:
         Raises:
             ConditionLost: The condition did not hold.
             RetryLater: This object changed meanwhile.
+            InvalidData: A header of this object is not UTF-8, so it cannot be copied as it is.
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
         """
@@ -255,7 +261,7 @@ class Object:
                     CopySourceIfMatch=self.head.etag,
                     MetadataDirective="REPLACE",
                     Metadata={**self.head.metadata, SOURCE: self._mark("")},
-                    ContentType=self.head.content_type,
+                    ContentType=sent_text(self.head.content_type),
                     **self._carried,
                     **headers(condition),
                 )
@@ -280,15 +286,15 @@ class Object:
             [source],
             key,
             condition=condition,
-            content_type=self.head.content_type,
+            content_type=sent_text(self.head.content_type),
             metadata={**self.head.metadata, SOURCE: self._mark("")},
             attributes={**self._carried, **tags},
         )
 
     @property
     def _carried(self) -> dict[str, Any]:
-        encoding = {"ContentEncoding": self.head.encoding} if self.head.encoding else {}
-        return {**self.head.attributes, **encoding}
+        encoding = {"ContentEncoding": sent_text(self.head.encoding)} if self.head.encoding else {}
+        return {**self.head.carried(), **encoding}
 
     def delete(self) -> None:
         """Delete the current object if it is still this one; one that is gone is no error.

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from brigade.aws import Connection
 from brigade.catalog import table
+from brigade.errors import RetryLater
 from brigade.inventory import athena
 from brigade.inventory.delivery import open_delivery
 from brigade.inventory.summary import SQL, keep, summarize
@@ -41,7 +42,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Fails as ``open_delivery`` does when the delivery is not whole, as ``athena.statement`` does when Athena would read
     another thing than this delivery, as ``athena.query`` does, and as ``summarize`` does when the answer contradicts
-    the manifest. Nothing is kept then, and Lambda tries twice more. The same event again gives the same summary.
+    the manifest. Nothing is kept then, and Lambda tries twice more. The same event again gives the same summary. Fails
+    with RetryLater when EventBridge does not accept the event: without it no recurring job would start.
     """
     detail = event["detail"]
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
@@ -65,9 +67,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "DetailType": "Inventory Summarized",
         "Detail": msgspec.json.encode(summary).decode(),
     }
-    _client("events").put_events(Entries=[sent])
+    _send(sent)
     logger.info("summarized", extra={"summary": document})
     return document
+
+
+def _send(entry: dict[str, str]) -> None:
+    """Send one event to the event bus. Raises RetryLater unless EventBridge accepts it: refused, it answers 200 too.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html (FailedEntryCount)
+    """
+    answer = _client("events").put_events(Entries=[entry])
+    (result,) = answer["Entries"]
+    if answer["FailedEntryCount"] or not result.get("EventId"):
+        code, message = result.get("ErrorCode", "no code"), result.get("ErrorMessage", "no reason")
+        raise RetryLater(f"EventBridge did not accept the event {entry['DetailType']!r} ({code}): {message}")
 
 
 def _locate(database: str, name: str) -> None:

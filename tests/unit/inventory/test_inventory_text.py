@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from brigade.errors import UsageError
 from brigade.inventory import read, text
+from brigade.inventory.queue import Body
 from brigade.inventory.rows import schema
 from brigade.inventory.text import Form, lines
 from tests.unit.inventory.conftest import of_keys
@@ -89,3 +90,19 @@ def test_the_bytes_out_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     out = b"".join(lines(schema(delivery.manifest), read(delivery), "csv")).decode()
     header, *rows = csv.reader(io.StringIO(out, newline=""))
     assert (header, rows) == (names, plain)
+
+
+def test_a_message_has_times_and_booleans_as_rows_writes_them(tmp_path: Path) -> None:
+    delivery = of_keys(tmp_path, "CSV", ["a"])
+    ((row,),) = [batch.to_pylist() for batch in read(delivery)]
+    template = (
+        "{last_modified_date}|{is_latest}|{is_latest:json}|{last_modified_date:json}|{version_id}|{version_id:json}"
+    )
+    time = "2024-04-22T01:11:06.000Z"
+    assert Body(template, delivery).of(row) == f'{time}|true|true|"{time}"||null'
+
+
+@pytest.mark.parametrize("template", ["{key!r}", "{key!s}", "{size:d}", "{key:>10}", "{key:{size}}"])
+def test_a_format_that_a_message_would_ignore_is_refused(tmp_path: Path, template: str) -> None:
+    with pytest.raises(UsageError, match="in another way"):
+        Body(template, of_keys(tmp_path, "CSV", ["a"]))

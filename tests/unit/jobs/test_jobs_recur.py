@@ -1,10 +1,11 @@
 """Which deliveries a recurring job is over, by time, across a change of the inventory configuration."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater, UsageError
@@ -81,7 +82,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(recur, "keep", lambda *_: None)
     monkeypatch.setattr(recur, "request_of", lambda *_, **__: {})
     monkeypatch.setattr(recur, "rows_manifest", lambda *_, **__: {})
-    monkeypatch.setattr(recur, "estimate", lambda *_, **__: [])
     monkeypatch.setattr(recur, "of", lambda job: SimpleNamespace(id=job, over=True, well=True, description=""))
     return found
 
@@ -167,11 +167,90 @@ def test_another_buckets_delivery_is_an_error(place: Place) -> None:
 
 def test_what_was_done_last_is_the_later_one_by_time() -> None:
     failed = Progress(done=uri(22, "a"), failed="job-0", failed_over=uri(21, "z"))
-    retried = SimpleNamespace(id="job-9", well=True, description="retry of job-0")
-    assert recur._ended(failed, retried).done == uri(22, "a")  # type: ignore[arg-type]
+    retried = SimpleNamespace(id="job-9", well=True)
+    assert recur._ended(failed, retried, "job-0").done == uri(22, "a")  # type: ignore[arg-type]
     earlier = replace_done(failed, uri(20, "z"))
-    assert recur._ended(earlier, retried).done == uri(21, "z")  # type: ignore[arg-type]
+    assert recur._ended(earlier, retried, "job-0").done == uri(21, "z")  # type: ignore[arg-type]
 
 
 def replace_done(kept: Progress, done: str) -> Progress:
     return Progress(done=done, failed=kept.failed, failed_over=kept.failed_over)
+
+
+FAILED = {"total": 245, "succeeded": 157, "failed": 21}
+"""A job that was cancelled: 67 of its tasks never ran."""
+
+
+@pytest.mark.parametrize(
+    ("first", "retry", "description", "counts"),
+    [
+        ({"total": 245, "succeeded": 224}, 21, "verify over what failed in job-0 [dev run]", True),
+        (FAILED, 21, "verify over what failed in job-0 [dev run]", False),
+        ({"total": 245, "succeeded": 224}, 5, "verify over what failed in job-0 [dev run]", False),
+        ({"total": 245, "succeeded": 224}, 21, "verify over keys of job-0.txt [dev run]", False),
+        ({"total": 245, "succeeded": 224}, 21, "thumbnail over what failed in job-0 [dev run]", False),
+        ({"total": 245, "succeeded": 224}, 21, "verify over what failed in job-0b [dev run]", False),
+        (None, 21, "verify over what failed in job-0 [dev run]", False),
+    ],
+    ids=[
+        "all",
+        "some never ran",
+        "one code alone",
+        "another selection",
+        "another operation",
+        "another job",
+        "forgotten",
+    ],
+)
+def test_a_retry_counts_for_the_job_only_if_it_did_all_that_was_left(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    first: dict[str, int] | None,
+    retry: int,
+    description: str,
+    counts: bool,
+) -> None:
+    def described(job: str) -> Any:
+        if job == "job-0" and first is None:
+            raise NotFound("there is no job job-0")
+        given = first if job == "job-0" else {"total": retry, "succeeded": retry}
+        return SimpleNamespace(id=job, over=True, well=job != "job-0", description=description, **(given or {}))
+
+    monkeypatch.setattr(recur, "of", lambda found: found)
+    monkeypatch.setattr(place, "describe", described)
+    failed = Progress(done=uri(20), failed="job-0", failed_over=uri(21))
+    kept = recurrence(place, failed).end("job-9")
+    assert (kept.done, kept.failed) == ((uri(21), "") if counts else (uri(20), "job-0"))
+
+
+def test_without_sizes_a_job_whose_price_needs_them_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recur, "count", lambda *_: Summary(objects=3, bytes=None))
+    asked: list[bool] = []
+
+    def request_of(*_: Any, confirm: bool) -> dict[str, Any]:
+        asked.append(confirm)
+        return {}
+
+    monkeypatch.setattr(recur, "request_of", request_of)
+    recurrence(place, None).arrive(uri(21))
+    assert asked == [True]
+    ((subject, text),) = place.told
+    assert subject == "nightly waits for a confirmation"
+    assert "does not have the size of each object" in text
+
+
+def test_a_changed_declaration_takes_no_manifest_of_an_older_one(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def head(_: Any, __: str, key: str) -> Any:
+        looked.append(key)
+        return SimpleNamespace(etag="e")
+
+    monkeypatch.setattr(recur, "head", head)
+    first = recurrence(place, None)
+    for where in ("size > 1", "size > 1", "key LIKE 'incoming/%'", None):
+        declared = msgspec.structs.replace(first.declared, where=where)
+        replace(first, declared=declared, state=Memory(None)).arrive(uri(21))  # type: ignore[arg-type]
+    same, again, other, none = looked
+    assert same == again
+    assert len({same, other, none}) == 3
