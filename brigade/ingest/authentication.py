@@ -9,7 +9,7 @@ from brigade.declarations import Declaration
 from brigade.ingest.request import Text, Token
 
 _TokenUrl = Annotated[
-    str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", description="http(s)://host[:port]/path, without a user")
+    str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?\Z", description="http(s)://host[:port]/path, without a user")
 ]
 
 

@@ -27,10 +27,11 @@ from brigade.masking import mask
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 60.0
-_SPARE_S = 5.0
+_LONGEST_SLEEP_S, _SPARE_S = 86400.0, 5.0  # a command has no limit of time, and time.sleep refuses centuries
 _BLOCK = 1024 * 1024
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
+_MILLISECONDS = 1e11  # a reset above this is in milliseconds: as seconds it would be in the year 5138
 _GZIP = b"\x1f\x8b"
 
 
@@ -41,6 +42,7 @@ class Reply(Struct, frozen=True):
     headers: Mapping[str, str]
     url: str
     ignored: bool = False
+    base: str = ""  # the URL that answered, after redirects; empty: `url`
 
 
 @dataclass
@@ -113,7 +115,8 @@ class Api:
                 reason = error.reason if isinstance(error, MaxRetryError) else error
                 act, said = "retry", f"{type(reason).__name__}: {reason}"
             if act == "take" or act == "ignore":
-                return Reply(body if act == "take" else b"", answer.headers, url, ignored=act == "ignore")
+                body = body if act == "take" else b""
+                return Reply(body, answer.headers, url, act == "ignore", _answered(url, answer))
             if act == "refresh" and not renewed and self.credentials.renew():
                 renewed = True
             elif act != "retry":
@@ -142,7 +145,8 @@ class Api:
         body = None
         if request.body is not None:
             body = json.dumps(request.body).encode()
-            headers["Content-Type"] = "application/json"
+            if not any(name.lower() == "content-type" for name in headers):
+                headers["Content-Type"] = "application/json"
         return self._pool.request(
             self.source.method, self._url(request), body=body, headers=headers, preload_content=False
         )
@@ -211,7 +215,7 @@ class Api:
             self._sleep(random.uniform(longest / 2, longest), "the pause between tries")  # noqa: S311 - no secret
 
     def _sleep(self, seconds: float, who: str) -> None:
-        if seconds > self.remaining() - _SPARE_S:
+        if seconds > min(self.remaining() - _SPARE_S, _LONGEST_SLEEP_S):
             raise RetryLater(f"{who} asks to wait {seconds:.0f} s, longer than this run has left", after_s=seconds)
         self.waited_s += seconds
         time.sleep(max(0.0, seconds))
@@ -261,6 +265,13 @@ class _Gunzip:
             raise InvalidData(f"{self._url}: the gzip file that it answers with is broken: {error}") from error
 
 
+def _answered(url: str, answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the URL that answered: the asked one, or where its redirects lead."""
+    for step in answer.retries.history if answer.retries else ():
+        url = urljoin(url, step.redirect_location or "")
+    return url
+
+
 def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
     """Give the seconds that an answer asks to wait: by Retry-After, seconds or a date, or by when a quota is reset.
 
@@ -276,8 +287,9 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
     for name in _RESETS:
         with contextlib.suppress(TypeError, ValueError):
             reset = float(headers[name]) if name in headers else None
-            if reset is not None and reset >= 0:  # seconds from now, or, of some, seconds since 1970
-                return max(0.0, reset - time.time() if reset > 1e9 else reset)
+            if reset is not None and reset >= 0:  # seconds from now, or (milli)seconds since 1970
+                since_1970 = reset / 1000 if reset > _MILLISECONDS else reset
+                return max(0.0, since_1970 - time.time() if reset > 1e9 else reset)
     return None
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -165,3 +166,37 @@ def test_an_api_that_does_not_answer_in_time_is_asked_again_and_then_given_up() 
     with serving(answer) as server, pytest.raises(RetryLater, match="Timeout"):
         api(server, source(read_timeout_s=0.1, tries=1)).page(None)
     assert (source().connect_timeout_s, source().read_timeout_s) == (10.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Retry-After": "inf"},
+        {"Retry-After": "1e300"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"X-RateLimit-Reset": "inf"},
+        {"X-RateLimit-Reset": "1e300"},
+    ],
+)
+def test_a_wait_of_centuries_is_said_also_where_time_has_no_limit(header: dict[str, str]) -> None:
+    with serving(after(9, Answer(b"", 429, header))) as server, pytest.raises(RetryLater, match="asks to wait"):
+        api(server, remaining=math.inf).page(None)
+    assert len(server.queries) == 1
+
+
+def test_a_reset_in_milliseconds_is_the_same_instant() -> None:
+    def limited(number: int, _: dict[str, str]) -> Answer:
+        return Answer(b"", 429, {"X-RateLimit-Reset": str(int((time.time() + 1.5) * 1000))}) if number == 1 else GOOD
+
+    with serving(limited) as server:
+        asked = api(server)
+        assert asked.page(None).body == GOOD.body
+    assert 0.5 < asked.waited_s <= 1.5
+
+
+def test_a_declared_content_type_is_sent_as_it_is() -> None:
+    declared = source(method="POST", body={"a": 1}, headers={"content-type": "application/vnd.api+json"})
+    with serving(after(0, GOOD)) as server:
+        api(server, declared).page(None)
+    found = [value for name, value in server.requests[0].headers.items() if name.lower() == "content-type"]
+    assert found == ["application/vnd.api+json"]
