@@ -13,13 +13,23 @@ _TokenUrl = Annotated[
 ]
 
 
+SecretName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9/_+=.@!:-]{1,2048}\Z",
+        description="the name or ARN of a secret, of letters, digits and /_+=.@!:-",
+    ),
+]
+"""A `*` in it would let the source's function read every secret that fits."""
+
+
 class Secret(Declaration, frozen=True):
     """A value kept elsewhere: the ``name`` of a secret of Secrets Manager, or of a parameter of Systems Manager.
 
     ``key``: which member, if the value is a JSON object.
     """
 
-    name: Text
+    name: SecretName
     key: Text | None = None
     store: Literal["secretsmanager", "ssm"] = "secretsmanager"
 

@@ -6,7 +6,6 @@ import email.utils
 import json
 import random
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,7 @@ from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.request import Request
 from brigade.ingest.source import Source
+from brigade.ingest.unpack import GZIP, unpack_content, unpack_file
 from brigade.masking import mask
 
 PAGE_LIMIT = 64 * 1024 * 1024
@@ -32,7 +32,6 @@ _BLOCK = 1024 * 1024
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _MILLISECONDS = 1e11  # a reset above this is in milliseconds: as seconds it would be in the year 5138
-_GZIP = b"\x1f\x8b"
 
 
 class Reply(Struct, frozen=True):
@@ -90,7 +89,7 @@ class Api:
         Tried again as ``ask`` does, until the first block. Behind it, fails with RetryLater when the answer breaks off.
         """
         reply = self._ask(self._declared.request(cursor), self._blocks)
-        return iter(reply.body), reply
+        return _unbroken(iter(reply.body), reply.url), reply
 
     def close(self) -> None:
         """Give back the connections; the next request makes new ones."""
@@ -164,10 +163,10 @@ class Api:
         if size and size <= PAGE_LIMIT and "Content-Encoding" not in answer.headers:
             with answer:
                 block = answer.read(decode_content=False)  # at once: a third of the time that pieces take
-            if not block.startswith(_GZIP):
-                self.bytes_in += len(block)
+            self.bytes_in += len(block)
+            if not block.startswith(GZIP):
                 return block
-            blocks = self._unpacked(iter([block]), url)
+            blocks = unpack_file(iter([block]), url)
         else:
             blocks = self._blocks(answer, url)
         body = bytearray()
@@ -179,21 +178,13 @@ class Api:
 
     def _blocks(self, answer: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
         with answer:
-            pieces = iter(lambda: answer.read(_BLOCK, decode_content=True), b"")
-            yield from self._unpacked(pieces, url)
+            pieces = iter(lambda: answer.read(_BLOCK, decode_content=False), b"")
+            yield from unpack_file(self._counted(unpack_content(pieces, answer.headers, url)), url)
 
-    def _unpacked(self, pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
-        """Give the body unpacked, also when it is a gzip file that nobody declared to be one, of one member or more."""
-        unpack: _Gunzip | None = None
-        first = True
-        for block in pieces:
-            self.bytes_in += len(block)
-            if first and block.startswith(_GZIP):
-                unpack = _Gunzip(url)
-            first = False
-            yield from unpack(block) if unpack else (block,)
-        if unpack and not unpack.member.eof:
-            raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.bytes_in += len(piece)
+            yield piece
 
     def _keep_the_rate(self) -> None:
         rate = self.source.rate
@@ -247,22 +238,12 @@ class Api:
         return urllib3.PoolManager(retries=retry, timeout=timeout, maxsize=1)
 
 
-class _Gunzip:
-    """A gzip file, unpacked as its blocks come, member after member. Memory: a block, and 1 MiB of what it becomes."""
-
-    def __init__(self, url: str) -> None:
-        self.member = zlib.decompressobj(31)
-        self._url = url
-
-    def __call__(self, block: bytes) -> Iterator[bytes]:
-        try:
-            while block:
-                if self.member.eof:
-                    self.member = zlib.decompressobj(31)
-                yield self.member.decompress(block, _BLOCK)
-                block = self.member.unconsumed_tail or self.member.unused_data
-        except zlib.error as error:
-            raise InvalidData(f"{self._url}: the gzip file that it answers with is broken: {error}") from error
+def _unbroken(blocks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    """Yield the blocks of an answer, or raise RetryLater when it breaks off."""
+    try:
+        yield from blocks
+    except HTTPError as error:
+        raise RetryLater(f"{url}: the answer broke off: {type(error).__name__}") from error
 
 
 def _answered(url: str, answer: urllib3.BaseHTTPResponse) -> str:

@@ -15,8 +15,7 @@ import typeguard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import brigade.ingest.schema
-import brigade.ingest.table  # noqa: F401 - its classes are declarations
+import brigade.ingest.schema  # noqa: F401 - its class is a declaration
 from brigade.declarations import Declaration
 from brigade.declarations.declaration import _valid, _Wrong
 from brigade.errors import SettingsError
@@ -24,6 +23,7 @@ from brigade.ingest.authentication import Bearer, HeaderKey, QueryKey, Secret
 from brigade.ingest.change import Change
 from brigade.ingest.pagination import Cursor, LinkHeader, NextFromAnswer, PageNumber, Pagination
 from brigade.ingest.source import Rule
+from brigade.ingest.table import TableSource
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Alarms, Database, ExistingBucket, Inventory, Retention, Settings, load
@@ -201,6 +201,14 @@ def test_the_line_says_what_to_do(made: Any, said: str) -> None:
 def test_what_would_be_passed_over_in_silence_is_refused(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(SettingsError, match=rf"^Source\.{field} is .*; it takes "):
         source(**fields)
+
+
+@pytest.mark.parametrize("name", ["*", "prod/*", "a?", "a b", "a\n", "${aws:username}", ""])
+def test_a_secret_by_which_a_function_could_read_others_is_refused(name: str) -> None:
+    for made in (Secret, lambda secret: TableSource(secret=secret, table="t", schedule="rate(1 day)")):
+        with pytest.raises(SettingsError, match=r"it takes the name or ARN of a secret"):
+            made(name)
+    Secret("arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-1-AbCdEf")
 
 
 def test_a_rule_that_leaves_out_every_page_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Asking a real HTTP server for pages, through every fault it can show."""
 
+import collections
 import gzip
 import json
 import math
@@ -11,6 +12,7 @@ import pytest
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest import fetch
+from brigade.ingest.pagination import Pagination
 from tests.unit.ingest.api import Answer, api, page, serving, source
 
 GOOD = page([{"n": 1}], None)
@@ -200,3 +202,34 @@ def test_a_declared_content_type_is_sent_as_it_is() -> None:
         api(server, declared).page(None)
     found = [value for name, value in server.requests[0].headers.items() if name.lower() == "content-type"]
     assert found == ["application/vnd.api+json"]
+
+
+PACKED = gzip.compress(json.dumps({"rows": [{"n": n} for n in range(3000)]}).encode())
+
+
+@pytest.mark.parametrize("left", [0, 1, 11, len(PACKED) // 2, len(PACKED) - 9, len(PACKED) - 8, len(PACKED) - 1])
+def test_a_compressed_body_that_breaks_off_inside_is_asked_again(left: int) -> None:
+    """Content-Length is right: what compressed the answer broke off, not the connection."""
+    packed = {"Content-Encoding": "gzip"}
+    answers = [Answer(PACKED[:left], headers=packed), Answer(PACKED, headers=packed)]
+    with serving(lambda number, _: answers[number - 1]) as server:
+        assert api(server).page(None).body == gzip.decompress(PACKED)
+    assert len(server.queries) == 2
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "aws-chunked", "gzip, gzip"])
+def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> None:
+    answer = Answer(GOOD.body, headers={"Content-Encoding": encoding})
+    with serving(lambda *_: answer) as server, pytest.raises(InvalidData, match="only gzip was asked for"):
+        api(server).page(None)
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
+def test_one_answer_that_breaks_off_behind_its_first_block_is_for_later(encoding: dict[str, str]) -> None:
+    lines = b"".join(b'{"n":%d}\n' % number for number in range(300_000))
+    body = gzip.compress(lines)[:-20] if encoding else lines
+    answer = Answer(body, headers=encoding, length=None if encoding else len(lines) + 10)
+    with serving(lambda *_: answer) as server:
+        blocks, _ = api(server, source(format="jsonl", records="", pagination=Pagination(), single=True)).stream(None)
+        with pytest.raises(RetryLater, match="the answer broke off"):
+            collections.deque(blocks, 0)
