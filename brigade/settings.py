@@ -20,10 +20,10 @@ _Days = Annotated[int, Meta(ge=1, le=3650)]
 _LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
-_Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+_Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 # A trailing slash would make S3 write ``prefix//bucket/…`` while manifests name ``prefix/bucket/…``.
-_Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
-_Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}-\d{2}-00$")]
+_Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z", max_length=200)]
+_Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}-\d{2}-00\Z")]
 _TAKEN_PREFIXES = ("jobs", "manifests", "queries")
 
 
@@ -50,11 +50,11 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ExistingBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A bucket of the same account and region that the stacks did not make: it gets an inventory beside its own."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")]
     operations: Mapping[str, tuple[Annotated[str, Meta(min_length=1, max_length=1000)], ...]] = {}
     """Which operations may do to which of its keys (patterns such as ``photographs/*``) what they declare that they do
     in the lake, by the operation's name: one that only reads there reads here, one that deletes deletes."""
-    key: Annotated[str, Meta(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")] | None = None
+    key: Annotated[str, Meta(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+\Z")] | None = None
     """The ARN of the KMS key that encrypts its objects, where that is one of the account: those operations use it."""
 
 
@@ -72,7 +72,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When somebody is told, and who."""
 
-    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z")] | None = None
     memory_percent: Annotated[int, Meta(ge=1, le=100)] = 80
     record_bytes: Annotated[int, Meta(ge=1)] = 65536
     """The mean width of a record, in bytes of JSON, above which an ingest is said to have jumped."""
@@ -81,30 +81,30 @@ class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A PostgreSQL on RDS with PostgREST before it, in a network of their own."""
 
-    instance: Annotated[str, Meta(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t4g.micro"
+    instance: Annotated[str, Meta(pattern=r"^[a-z0-9-]+\.[a-z0-9]+\Z")] = "t4g.micro"
     """The class of RDS without ``db.``; PostgREST runs on a quarter of a processor beside it."""
     storage_gib: Annotated[int, Meta(ge=20, le=65536)] = 20
     rotate_days: Annotated[int, Meta(ge=1, le=1000)] = 30
-    schemas: tuple[Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*$")], ...] = ("api",)
+    schemas: tuple[Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*\Z")], ...] = ("api",)
     """What PostgREST serves, the first by default."""
-    anonymous_role: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*$")] = "anonymous"
+    anonymous_role: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*\Z")] = "anonymous"
     """The role as which PostgREST answers a request without a token."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that differs from stage to stage. Constructs take values of it; nothing below ``app.py`` reads context."""
 
-    stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    stage: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,15}\Z")]
     target: Target = "aws"
-    account: Annotated[str, Meta(pattern=r"^\d{12}$")] | None = None
-    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    account: Annotated[str, Meta(pattern=r"^\d{12}\Z")] | None = None
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d\Z")] | None = None
     removal: Literal["retain", "destroy"] = "retain"
     encryption: Literal["s3", "kms"] = "s3"
     query_scan_limit_gib: Annotated[int, Meta(ge=1, le=100_000)] = 100
     inventory: Inventory = Inventory()
     buckets: tuple[ExistingBucket, ...] = ()
     """Buckets that exist already, whose inventory is delivered and queried beside the lake's."""
-    queues: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,75}(\.fifo)?$")], ...] = ()
+    queues: tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,75}(\.fifo)?\Z")], ...] = ()
     """Queues of the same account and region that ``inventory to-queue`` may send keys to, by their names."""
     metadata_tables: bool = False
     """S3 Metadata of the lake: a journal of changes and a live inventory as Iceberg tables, beside S3 Inventory.
@@ -118,7 +118,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alarms: Alarms = Alarms()
     database: Database | None = None
     """A database of the stage's own; none unless set, for it costs by the hour. It needs ``region``."""
-    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$")]] = {}
+    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?\Z")]] = {}
     """The base URL of a source in this stage, by its name, where it is not the one declared; without a password."""
 
     def __post_init__(self) -> None:

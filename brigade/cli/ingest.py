@@ -52,6 +52,8 @@ def run(
     """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
     session: Session = context.obj
     source = at.source(name)
+    if to is not None and (not to or to.endswith(".zst")):
+        raise UsageError(f"--to is {to!r}; it takes s3://bucket/key, a path (gzip if it ends in .gz), or -")
     if limit_pages and not dry_run and (to is None or to.startswith("s3://")):
         raise UsageError(
             "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"

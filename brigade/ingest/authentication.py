@@ -9,8 +9,18 @@ from brigade.declarations import Declaration
 from brigade.ingest.request import Text, Token
 
 _TokenUrl = Annotated[
-    str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", description="http(s)://host[:port]/path, without a user")
+    str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?\Z", description="http(s)://host[:port]/path, without a user")
 ]
+
+
+SecretName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9/_+=.@!:-]{1,2048}\Z",
+        description="the name or ARN of a secret, of letters, digits and /_+=.@!:-",
+    ),
+]
+"""A `*` in it would let the source's function read every secret that fits."""
 
 
 class Secret(Declaration, frozen=True):
@@ -19,7 +29,7 @@ class Secret(Declaration, frozen=True):
     ``key``: which member, if the value is a JSON object.
     """
 
-    name: Text
+    name: SecretName
     key: Text | None = None
     store: Literal["secretsmanager", "ssm"] = "secretsmanager"
 

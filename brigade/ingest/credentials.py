@@ -22,7 +22,7 @@ from brigade.ingest.authentication import (
     RefreshToken,
     Secret,
 )
-from brigade.ingest.request import Request
+from brigade.ingest.request import Request, is_header_text
 from brigade.ingest.target import refresh_token
 from brigade.masking import holds_secret, register
 from brigade.state import State
@@ -104,13 +104,16 @@ class Kept:
         if isinstance(kind, QueryKey):
             return Request(url="", parameters={kind.parameter: self._read(kind.key)})
         if isinstance(kind, HeaderKey):
-            return Request(url="", headers={kind.header: self._read(kind.key)})
+            return Request(url="", headers={kind.header: _header(self._read(kind.key), f"secret {kind.key.name}")})
         if isinstance(kind, Basic):
             pair = f"{self._read(kind.user)}:{self._read(kind.password)}".encode()
             basic = base64.b64encode(pair).decode()
             register(basic)
             return Request(url="", headers={"Authorization": f"Basic {basic}"})
-        token = self._read(kind.token) if isinstance(kind, Bearer) else self._granted(kind)
+        if isinstance(kind, Bearer):
+            token = _header(self._read(kind.token), f"secret {kind.token.name}")
+        else:
+            token = _header(self._granted(kind), f"token of {urlsplit(kind.token_url).hostname}")
         return Request(url="", headers={"Authorization": f"Bearer {token}"})
 
     def _granted(self, kind: ClientCredentials | RefreshToken) -> str:
@@ -128,8 +131,9 @@ class Kept:
     def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
         if self._state is None:
             raise SettingsError("a source with a RefreshToken needs a state bucket, which keeps the newest token")
-        kept = self._state.get(self._key, dict)
-        token = kept.value["refresh_token"] if kept else self._read(kind.refresh_token)
+        # Written before the token is used: where it cannot be, a new token that the server rotates to would be lost.
+        kept = self._state.update(self._key, lambda document: document, default={}, kind=dict)
+        token = kept.value.get("refresh_token") or self._read(kind.refresh_token)
         register(token)
         answer = self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token})
         rotated = answer.refresh_token
@@ -161,6 +165,15 @@ class Kept:
         register(granted.access_token)
         register(granted.refresh_token)
         return granted
+
+
+def _header(value: str, what: str) -> str:
+    """Return a value for a header, or raise BrigadeError, which does not show it: most often it ends with a newline."""
+    if value != value.strip() or not is_header_text(value):
+        raise BrigadeError(
+            f"the {what} has a line end, a space at an end, or another character that no header can have: store it anew"
+        )
+    return value
 
 
 def without_credentials(cursor: str, kind: Authentication | None, place: str) -> str:

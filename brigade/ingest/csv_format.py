@@ -8,7 +8,7 @@ from msgspec import Meta
 from brigade.declarations import Declaration
 
 _Character = Annotated[
-    str, Meta(min_length=1, max_length=1, pattern=r"^[^\r\n]$", description="one character, no line end")
+    str, Meta(min_length=1, max_length=1, pattern=r"^[^\r\n]\Z", description="one character, no line end")
 ]
 _Name = Annotated[str, Meta(min_length=1)]
 

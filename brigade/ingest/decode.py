@@ -1,5 +1,6 @@
 """From the bytes of an answer to records: JSON, JSON Lines or CSV; whole, or piece by piece when it is of any size."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -14,6 +15,8 @@ from brigade.jsonl.array import LARGEST_RECORD, arrays
 from brigade.jsonl.page import check_utf8
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
+_ERRORS = ("error", "errors", "fault")
+"""Members that an API's error has, as a rule."""
 
 
 def decode(source: Feed, reply: Reply, place: str, *, columns: tuple[str, ...] = ()) -> Page:
@@ -27,9 +30,13 @@ def decode(source: Feed, reply: Reply, place: str, *, columns: tuple[str, ...] =
     """
     body = reply.body
     if source.format == "json":
-        return split(body, records=source.records, values=source.values, place=place)
+        page = split(body, records=source.records, values=source.values, place=place)
+        _check_graphql(source, body, place)
+        return page
     if source.format == "jsonl":
-        return _of_lines(body, place)
+        page = _of_lines(body, place)
+        _check_lines(source, reply, page)
+        return page
     pages = [*_tables(source, iter([bytes(body)]), reply, place, columns)]
     return Page(body, [record for page in pages for record in page.records], place, columns=pages[-1].columns)
 
@@ -46,15 +53,22 @@ def pieces(source: Feed, blocks: Iterator[bytes], reply: Reply, place: str) -> I
         InvalidData: As `decode`, once the place is reached.
     """
     if source.format == "jsonl":
-        rest = bytearray()
+        rest, is_first = bytearray(), True
         for block in blocks:
             rest += block
             end = rest.rfind(b"\n") + 1
             _check_width(len(rest) - end, place)
             if end:
-                yield _of_lines(rest[:end], place)
+                page = _of_lines(rest[:end], place)
+                if is_first:
+                    _check_lines(source, reply, page)
+                is_first = False
+                yield page
                 del rest[:end]
-        yield _of_lines(rest, place)
+        page = _of_lines(rest, place)
+        if is_first:
+            _check_lines(source, reply, page)
+        yield page
     elif source.format == "json":
         for array in arrays(blocks, source.records, place):
             yield split(array, records="", place=place)
@@ -81,6 +95,47 @@ def _of_lines(body: bytes | bytearray, place: str) -> Page:
         return Page(body, _RAW.decode_lines(body), place)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidData(f"{place}: a line is no JSON: {error}") from error
+
+
+def _check_lines(source: Feed, reply: Reply, page: Page) -> None:
+    """Refuse an error in JSON with status 200: it looks like one record of JSON Lines.
+
+    A source with a contract says itself what a record is.
+
+    Args:
+        page: The first records of the answer.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9457 for application/problem+json.
+    """
+    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "application/problem+json":
+        raise InvalidData(f"{page.place}: the answer is {kind} by its Content-Type, not JSON Lines")
+    if source.contract is None and len(page.records) == 1 and re.fullmatch(r"application/([\w.-]+\+)?json", kind):
+        found = [name for name in _ERRORS if _has_value(page.records[0], name)]
+        if found:
+            raise InvalidData(
+                f"{page.place}: the answer is {kind} with {found[0]!r} in its only record, so it looks like an error; "
+                "if it is a record, declare a contract"
+            )
+
+
+def _check_graphql(source: Feed, body: bytes | bytearray, place: str) -> None:
+    """Refuse an answer to a GraphQL query with errors: what came of the data beside them is not all.
+
+    Source: https://spec.graphql.org/October2021/#sec-Errors
+    """
+    asked = getattr(source, "body", None) or {}
+    if isinstance(asked.get("query"), str) and b'"errors"' in body and _has_value(body, "errors"):
+        raise InvalidData(f"{place}: the answer to the GraphQL query has errors, so its data is not whole")
+
+
+def _has_value(text: bytes | bytearray | msgspec.Raw, name: str) -> bool:
+    """Return whether an object has a member that is neither null, false nor empty."""
+    try:
+        value = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get(name)
+    except msgspec.DecodeError:
+        return False
+    return value is not None and bytes(memoryview(value)) not in (b"null", b"false", b'""', b"[]", b"{}", b"0")
 
 
 def _check_width(size: int, place: str) -> None:

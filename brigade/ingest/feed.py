@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PREFIX = Annotated[
     str,
     Meta(
-        pattern=r"^([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?$",
+        pattern=r"^(?!(.*/)?\.{1,2}(/|\Z))([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?\Z",
         max_length=512,
         description="names of A-Z a-z 0-9 . _ - = with / between",
     ),

@@ -6,7 +6,6 @@ import email.utils
 import json
 import random
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,16 +21,17 @@ from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.request import Request
 from brigade.ingest.source import Source
+from brigade.ingest.unpack import GZIP, unpack_content, unpack_file
 from brigade.masking import mask
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 60.0
-_SPARE_S = 5.0
+_LONGEST_SLEEP_S, _SPARE_S = 86400.0, 5.0  # a command has no limit of time, and time.sleep refuses centuries
 _BLOCK = 1024 * 1024
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
-_GZIP = b"\x1f\x8b"
+_MILLISECONDS = 1e11  # a reset above this is in milliseconds: as seconds it would be in the year 5138
 
 
 class Reply(Struct, frozen=True):
@@ -41,6 +41,7 @@ class Reply(Struct, frozen=True):
     headers: Mapping[str, str]
     url: str
     ignored: bool = False
+    base: str = ""  # the URL that answered, after redirects; empty: `url`
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Api:
         Tried again as ``ask`` does, until the first block. Behind it, fails with RetryLater when the answer breaks off.
         """
         reply = self._ask(self._declared.request(cursor), self._blocks)
-        return iter(reply.body), reply
+        return _unbroken(iter(reply.body), reply.url), reply
 
     def close(self) -> None:
         """Give back the connections; the next request makes new ones."""
@@ -113,7 +114,8 @@ class Api:
                 reason = error.reason if isinstance(error, MaxRetryError) else error
                 act, said = "retry", f"{type(reason).__name__}: {reason}"
             if act == "take" or act == "ignore":
-                return Reply(body if act == "take" else b"", answer.headers, url, ignored=act == "ignore")
+                body = body if act == "take" else b""
+                return Reply(body, answer.headers, url, act == "ignore", _answered(url, answer))
             if act == "refresh" and not renewed and self.credentials.renew():
                 renewed = True
             elif act != "retry":
@@ -142,7 +144,8 @@ class Api:
         body = None
         if request.body is not None:
             body = json.dumps(request.body).encode()
-            headers["Content-Type"] = "application/json"
+            if not any(name.lower() == "content-type" for name in headers):
+                headers["Content-Type"] = "application/json"
         return self._pool.request(
             self.source.method, self._url(request), body=body, headers=headers, preload_content=False
         )
@@ -160,10 +163,10 @@ class Api:
         if size and size <= PAGE_LIMIT and "Content-Encoding" not in answer.headers:
             with answer:
                 block = answer.read(decode_content=False)  # at once: a third of the time that pieces take
-            if not block.startswith(_GZIP):
-                self.bytes_in += len(block)
+            self.bytes_in += len(block)
+            if not block.startswith(GZIP):
                 return block
-            blocks = self._unpacked(iter([block]), url)
+            blocks = unpack_file(iter([block]), url)
         else:
             blocks = self._blocks(answer, url)
         body = bytearray()
@@ -175,21 +178,13 @@ class Api:
 
     def _blocks(self, answer: urllib3.BaseHTTPResponse, url: str) -> Iterator[bytes]:
         with answer:
-            pieces = iter(lambda: answer.read(_BLOCK, decode_content=True), b"")
-            yield from self._unpacked(pieces, url)
+            pieces = iter(lambda: answer.read(_BLOCK, decode_content=False), b"")
+            yield from unpack_file(self._counted(unpack_content(pieces, answer.headers, url)), url)
 
-    def _unpacked(self, pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
-        """Give the body unpacked, also when it is a gzip file that nobody declared to be one, of one member or more."""
-        unpack: _Gunzip | None = None
-        first = True
-        for block in pieces:
-            self.bytes_in += len(block)
-            if first and block.startswith(_GZIP):
-                unpack = _Gunzip(url)
-            first = False
-            yield from unpack(block) if unpack else (block,)
-        if unpack and not unpack.member.eof:
-            raise InvalidData(f"{url}: the gzip file that it answers with ends before its end")
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.bytes_in += len(piece)
+            yield piece
 
     def _keep_the_rate(self) -> None:
         rate = self.source.rate
@@ -211,7 +206,7 @@ class Api:
             self._sleep(random.uniform(longest / 2, longest), "the pause between tries")  # noqa: S311 - no secret
 
     def _sleep(self, seconds: float, who: str) -> None:
-        if seconds > self.remaining() - _SPARE_S:
+        if seconds > min(self.remaining() - _SPARE_S, _LONGEST_SLEEP_S):
             raise RetryLater(f"{who} asks to wait {seconds:.0f} s, longer than this run has left", after_s=seconds)
         self.waited_s += seconds
         time.sleep(max(0.0, seconds))
@@ -243,22 +238,19 @@ class Api:
         return urllib3.PoolManager(retries=retry, timeout=timeout, maxsize=1)
 
 
-class _Gunzip:
-    """A gzip file, unpacked as its blocks come, member after member. Memory: a block, and 1 MiB of what it becomes."""
+def _unbroken(blocks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    """Yield the blocks of an answer, or raise RetryLater when it breaks off."""
+    try:
+        yield from blocks
+    except HTTPError as error:
+        raise RetryLater(f"{url}: the answer broke off: {type(error).__name__}") from error
 
-    def __init__(self, url: str) -> None:
-        self.member = zlib.decompressobj(31)
-        self._url = url
 
-    def __call__(self, block: bytes) -> Iterator[bytes]:
-        try:
-            while block:
-                if self.member.eof:
-                    self.member = zlib.decompressobj(31)
-                yield self.member.decompress(block, _BLOCK)
-                block = self.member.unconsumed_tail or self.member.unused_data
-        except zlib.error as error:
-            raise InvalidData(f"{self._url}: the gzip file that it answers with is broken: {error}") from error
+def _answered(url: str, answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the URL that answered: the asked one, or where its redirects lead."""
+    for step in answer.retries.history if answer.retries else ():
+        url = urljoin(url, step.redirect_location or "")
+    return url
 
 
 def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
@@ -276,8 +268,9 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
     for name in _RESETS:
         with contextlib.suppress(TypeError, ValueError):
             reset = float(headers[name]) if name in headers else None
-            if reset is not None and reset >= 0:  # seconds from now, or, of some, seconds since 1970
-                return max(0.0, reset - time.time() if reset > 1e9 else reset)
+            if reset is not None and reset >= 0:  # seconds from now, or (milli)seconds since 1970
+                since_1970 = reset / 1000 if reset > _MILLISECONDS else reset
+                return max(0.0, since_1970 - time.time() if reset > 1e9 else reset)
     return None
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -93,3 +94,25 @@ def _unreadable(header: str, position: int, place: str) -> InvalidData:
     return InvalidData(
         f"{place}: the header Link cannot be read from character {position + 1} of {len(header)} on (RFC 8288)"
     )
+
+
+def next_url(url: str, *, base: str, asked: str) -> str:
+    """Return the absolute URL of the next page.
+
+    Args:
+        base: The URL that answered, after redirects: what `url` is relative to.
+        asked: The URL that was asked. Only its host may get the credentials.
+
+    Raises:
+        InvalidData: The next page is on another host. The line shows no path, query or user, which may hold a secret.
+
+    Source: https://www.rfc-editor.org/rfc/rfc3986#section-5.1.3
+    """
+    joined = urljoin(base, url)
+    there, here = urlsplit(joined), urlsplit(asked)
+    if there[:2] != here[:2]:
+        hosts = [f"{each.scheme}://{each.netloc.rpartition('@')[2]}" for each in (there, here)]
+        raise InvalidData(
+            f"the next page is said to be at {hosts[0]}, on another host than {hosts[1]}: it is not asked"
+        )
+    return joined

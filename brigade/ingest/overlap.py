@@ -56,6 +56,10 @@ class Overlap:
         """
         if self._since.at:
             found = page.values.get(self._since.at)
+            if isinstance(found, bool) or found == "":
+                raise InvalidData(
+                    f"{page.place}: the position at {self._since.at} is {found!r}: no run can begin there"
+                )
             self.newest = self.newest if found is None else str(found)
             return page.records
         if self._order is None and not self._since.bounded and (after := self._window.after) is not None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from brigade.declarations import Declaration
 from brigade.declarations.path import Path, parse_path
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.request import Request, Text, Token
+from brigade.ingest.request import Request, Text, Token, is_header_text
 
 
 class Answer(Protocol):
@@ -38,6 +38,10 @@ class Answer(Protocol):
     @property
     def url(self) -> str:
         """The address that was asked."""
+
+    @property
+    def base(self) -> str:
+        """The address that answered, after redirects: a relative URL in the answer is relative to this."""
 
 
 class Pagination(Declaration, frozen=True, kw_only=True):
@@ -214,7 +218,12 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
             return None
         if isinstance(found, bool | float):
             raise InvalidData(f"the token at {self.at} is {found!r}; it must be text or a whole number")
-        return str(found)
+        token = str(found)
+        if self.to_header and not is_header_text(token):
+            raise InvalidData("the token has characters that no header can have; it is not sent")
+        if self.in_path and token in (".", ".."):
+            raise InvalidData(f"the token is {token!r}, which would ask for another path; it is not sent")
+        return token
 
 
 class NextUrlFromAnswer(NextFromAnswer, frozen=True, kw_only=True):
@@ -245,7 +254,9 @@ class NextUrl(NextUrlFromAnswer, frozen=True, kw_only=True):
             return None
         if not isinstance(found, str):
             raise InvalidData(f"the URL at {self.at} is {found!r}; it must be text")
-        return _joined(answer.url, found)
+        from brigade.ingest.links import next_url
+
+        return next_url(found, base=answer.base, asked=answer.url)
 
 
 class LinkHeader(NextUrlFromAnswer, frozen=True, kw_only=True):
@@ -261,10 +272,10 @@ class LinkHeader(NextUrlFromAnswer, frozen=True, kw_only=True):
 
     def following(self, cursor: str | None, answer: Answer) -> str | None:
         """Return the URL."""
-        from brigade.ingest.links import next_target
+        from brigade.ingest.links import next_target, next_url
 
-        target = next_target(answer.headers.get("Link", ""), answer.url, "the answer")
-        return None if target is None else _joined(answer.url, target or answer.url)
+        target = next_target(answer.headers.get("Link", ""), answer.base, "the answer")
+        return None if target is None else next_url(target, base=answer.base, asked=answer.url)
 
 
 def _is_end(found: object) -> bool:
@@ -281,14 +292,3 @@ def _with_member(body: Mapping[str, Any], path: Path, value: str) -> dict[str, A
     if rest and not isinstance(inner, Mapping):
         raise SettingsError(f"the body has no object at {name!r} for the token to go into")
     return {**body, name: _with_member(inner, tuple(rest), value) if rest else value}
-
-
-def _joined(base: str, url: str | None) -> str | None:
-    from urllib.parse import urljoin, urlsplit
-
-    if not url:
-        return None
-    joined = urljoin(base, url)
-    if urlsplit(joined)[:2] != urlsplit(base)[:2]:
-        raise InvalidData(f"the next page is said to be {joined}, on another host than {base}: it is not asked")
-    return joined

@@ -91,12 +91,12 @@ class Pour:
         for number, record in enumerate(map(self._decoder.decode, records), start + 1):
             if type(record) is not dict:
                 raise InvalidData(f"{place}, record {number}: it must be an object, not {type(record).__name__}")
-            if contract and (reason := contract.broken(record)):
-                raw = records[number - start - 1]
-                kept = change.withhold(raw) if change else raw
-                broken.append({"reason": mask(reason), "page": mask(place), "number": number, "record": kept})
-                continue
             try:
+                if contract and (reason := contract.broken(record)):
+                    raw = records[number - start - 1]
+                    kept = change.withhold(raw) if change else raw
+                    broken.append({"reason": mask(reason), "page": mask(place), "number": number, "record": kept})
+                    continue
                 changed = transform(record)
             except InvalidData as error:
                 raise InvalidData(f"{place}, record {number}: {error}") from error
@@ -106,7 +106,9 @@ class Pour:
 
     def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
         gzip = Gzip()
-        body = b"".join(gzip.compress(self._encoder.encode(each) + b"\n") for each in broken)
+        # A record keeps its own bytes, and an indented one has line ends between its tokens; in text they are escaped.
+        lines = (self._encoder.encode(each).translate(None, b"\r\n") + b"\n" for each in broken)
+        body = b"".join(map(gzip.compress, lines))
         self.quarantine += body + gzip.flush()
         self.broken += len(broken)
         self.check(place, _TOLERATED_FROM)

@@ -1,5 +1,6 @@
 """A request to an API, as a source declares it and pagination changes it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -10,8 +11,9 @@ from brigade.declarations import Declaration
 Text = Annotated[str, Meta(min_length=1)]
 Parameters: TypeAlias = Mapping[str, str | int | Sequence[str | int]]
 """Query parameters, not yet encoded. A sequence repeats its name: `{"status": ["a", "b"]}` is `status=a&status=b`."""
-Token = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="the name of a header")]
-HeaderText = Annotated[str, Meta(pattern=r"^[^\r\n\0]*$", description="text without line ends")]
+Token = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", description="the name of a header")]
+_HEADER_TEXT = r"^[\t -~\x80-\xff]*\Z"
+HeaderText = Annotated[str, Meta(pattern=_HEADER_TEXT, description="text of Latin-1 without line ends")]
 
 
 class Request(Declaration, frozen=True, kw_only=True):
@@ -21,6 +23,11 @@ class Request(Declaration, frozen=True, kw_only=True):
     parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
     headers: Mapping[Token, HeaderText] = {}
     body: Mapping[str, Any] | None = None
+
+
+def is_header_text(text: str) -> bool:
+    """Return whether a header can have this value (https://www.rfc-editor.org/rfc/rfc9110#section-5.5)."""
+    return re.search(_HEADER_TEXT, text) is not None
 
 
 def as_text(declared: Parameters) -> dict[str, str | tuple[str, ...]]:

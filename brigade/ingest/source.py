@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 from msgspec.structs import force_setattr, replace
@@ -13,11 +14,11 @@ from msgspec.structs import force_setattr, replace
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
 from brigade.errors import SettingsError
-from brigade.ingest.authentication import Authentication, Secret, secrets_of
+from brigade.ingest.authentication import Authentication, HeaderKey, QueryKey, Secret, secrets_of
 from brigade.ingest.csv_format import Csv
 from brigade.ingest.dated import date_error, has_date, render
 from brigade.ingest.feed import Feed, Seconds
-from brigade.ingest.pagination import Cursor, Pagination
+from brigade.ingest.pagination import Cursor, Offset, PageNumber, Pagination
 from brigade.ingest.request import HeaderText, Parameters, Request, Token, as_text
 from brigade.ingest.since import Newest, Since
 
@@ -45,6 +46,8 @@ class Rule(Declaration, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("statuses", self.statuses or self.when, "statuses, if there is no when")
+        is_all = self.act == "ignore" and 200 in self.statuses
+        self._check("statuses", not is_all, "other statuses than 200 for ignore, which would leave out every page")
 
 
 class Rate(Declaration, frozen=True, kw_only=True):
@@ -96,6 +99,7 @@ class Source(Feed, frozen=True, kw_only=True):
         alone = "http(s)://host[:port] without a user and a password; authentication says who asks"
         self._check("base_url", "@" not in self.base_url, alone, shown=False)
         self._check("base_url", re.fullmatch(r"https?://[^\s/?#]+", self.base_url), "http(s)://host[:port]")
+        self._check("base_url", _has_port(self.base_url), "http(s)://host[:port] with a port of 1 to 65535, if any")
         self._check("path", re.fullmatch(r"/[^\s?#]*", self.path), "a path that starts with /, without a query")
         self._check("body", _is_json(self.body), "what JSON can hold: text, numbers, lists, objects", shown=False)
         is_named = not any(isinstance(step, int) for step in parse_path(self.records))
@@ -103,10 +107,37 @@ class Source(Feed, frozen=True, kw_only=True):
         for name in _DATED:
             wrong = date_error(getattr(self, name))
             self._check(name, not wrong, wrong or "", shown=False)
+        self._check_names()
         force_setattr(self, "parameters", as_text(self.parameters))
+        self._check(
+            "records", self.format == "json" or not self.records, '"" for CSV and JSON Lines, which have no path'
+        )
+        only = "Pagination() beside single=True, which reads one answer"
+        self._check("pagination", not self.single or self.pagination == Pagination(), only)
+        is_table = self.format == "csv" or isinstance(self.format, Csv)
+        kept = [value for values in self.change.keep.values() for value in values] if self.change else []
+        is_text = all(isinstance(value, str) for value in kept)
+        self._check("change", is_text or not is_table, "only text in keep: every field of CSV is text", shown=False)
         if self.format != "json" or self.single:
             self._check("pagination", not self.pagination.values, "no paths in an answer that is not one JSON document")
             self._check("since", not self.since or not self.since.at, "no path in an answer that is not one document")
+
+    def _check_names(self) -> None:
+        """Refuse a header or a parameter that is declared twice: only one of both would count, or both be sent."""
+        names = [name.lower() for name in self.headers]
+        own = {"host", "content-length", "transfer-encoding", "connection"}
+        self._check("headers", len({*names}) == len(names), "each name once: case does not count")
+        self._check("headers", not own.intersection(names), f"none of {', '.join(sorted(own))}: they are made")
+        who = self.authentication
+        secret = who.header.lower() if isinstance(who, HeaderKey) else "authorization"
+        if who and not isinstance(who, QueryKey):
+            self._check("headers", secret not in names, f"no {secret}: authentication makes it", shown=False)
+        made = [self.pagination.parameter] if isinstance(self.pagination, PageNumber | Offset) else []
+        made += [who.parameter] if isinstance(who, QueryKey) else []
+        twice = sorted(self.parameters.keys() & {*made})
+        self._check(
+            "parameters", not twice, f"no {', '.join(twice)}: pagination or authentication makes it", shown=False
+        )
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -200,6 +231,13 @@ class Source(Feed, frozen=True, kw_only=True):
         )
         span = since.parameters(taken.after, taken.until)
         return replace(self, parameters={**self.parameters, **span})
+
+
+def _has_port(url: str) -> bool:
+    try:
+        return url.isprintable() and urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _is_json(value: Any) -> bool:

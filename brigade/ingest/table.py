@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from msgspec import Meta
 from msgspec.structs import replace
 
-from brigade.ingest.authentication import Secret
+from brigade.ingest.authentication import Secret, SecretName
 from brigade.ingest.dated import date_error, has_date, render
 from brigade.ingest.feed import Feed
 from brigade.ingest.pagination import Answer
@@ -31,7 +31,7 @@ class TableSource(Feed, frozen=True, kw_only=True):
     Fails with SettingsError, naming the field and what it takes, when a value is impossible.
     """
 
-    secret: Annotated[str, Meta(min_length=1)]
+    secret: SecretName
     """The name of the secret of Secrets Manager with the database's fields, as RDS writes them."""
     table: str = ""
     """The table or view as SQL names it: ``events``, ``sales.orders``, ``"Odd name"``; this or ``query``."""

@@ -71,6 +71,7 @@ class _Answer(Struct, frozen=True):
     values: Mapping[str, Any]
     headers: Mapping[str, str]
     url: str
+    base: str
 
 
 def walk(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
@@ -95,6 +96,7 @@ def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
         place = f"page {number} ({api.address(last.next)})"
         reply = api.page(last.next)
         if reply.ignored:
+            _check_reached(place, last.total, reached)
             yield replace(last, page=Page(b"", [], place), next=None, done=True, fetched=False)
             return
         page = decode(source, reply, place, columns=last.columns)
@@ -103,7 +105,7 @@ def _paged(source: Feed, api: Asks, start: Checkpoint) -> Iterator[Step]:
             progress = time.monotonic()
         elif time.monotonic() - progress > source.stall_s:
             raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
-        answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url)
+        answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
         last = _step(source, last, page, answer, number)
         del reply, answer, page  # the next is fetched only when this one's bytes are free
         yield last
@@ -208,9 +210,13 @@ def _total(source: Feed, page: Page, before: int | None) -> int | None:
     return said
 
 
-def _complete(source: Feed, page: Page, total: int | None, reached: int) -> None:
+def _check_reached(place: str, total: int | None, reached: int) -> None:
     if total is not None and total != reached:
-        raise InvalidData(f"{page.place}: it is the last, and {reached} records came of the {total} that the API says")
+        raise InvalidData(f"{place}: it is the last, and {reached} records came of the {total} that the API says")
+
+
+def _complete(source: Feed, page: Page, total: int | None, reached: int) -> None:
+    _check_reached(page.place, total, reached)
     more = source.pagination.more
     if more and page.values[more]:
         raise InvalidData(f"{page.place}: {more} says that there is more, but not where")

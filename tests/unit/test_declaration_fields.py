@@ -4,6 +4,7 @@ Fields and ranges come from the annotations, so a new field or a new declaration
 """
 
 import math
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,16 +15,18 @@ import typeguard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import brigade.ingest.schema
-import brigade.ingest.table  # noqa: F401 - its classes are declarations
+import brigade.ingest.schema  # noqa: F401 - its class is a declaration
 from brigade.declarations import Declaration
 from brigade.declarations.declaration import _valid, _Wrong
 from brigade.errors import SettingsError
-from brigade.ingest.authentication import Secret
-from brigade.ingest.pagination import Cursor, NextFromAnswer
+from brigade.ingest.authentication import Bearer, HeaderKey, QueryKey, Secret
+from brigade.ingest.change import Change
+from brigade.ingest.pagination import Cursor, LinkHeader, NextFromAnswer, PageNumber, Pagination
+from brigade.ingest.source import Rule
+from brigade.ingest.table import TableSource
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
-from brigade.settings import Settings, load
+from brigade.settings import Alarms, Database, ExistingBucket, Inventory, Retention, Settings, load
 from tests.unit.ingest.api import source
 
 SECRET = Secret("name")
@@ -167,6 +170,69 @@ def test_the_line_says_what_to_do(made: Any, said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         made()
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"headers": {"X-A": "1", "x-a": "2"}}, "headers"),
+        ({"headers": {"host": "other"}}, "headers"),
+        ({"headers": {"Content-Length": "5"}}, "headers"),
+        ({"headers": {"authorization": "x"}, "authentication": Bearer(token=SECRET)}, "headers"),
+        ({"headers": {"x-key": "x"}, "authentication": HeaderKey(header="X-Key", key=SECRET)}, "headers"),
+        ({"parameters": {"page": "0"}, "pagination": PageNumber()}, "parameters"),
+        ({"parameters": {"key": "0"}, "authentication": QueryKey(parameter="key", key=SECRET)}, "parameters"),
+        ({"format": "csv"}, "records"),
+        ({"format": "jsonl", "pagination": Pagination()}, "records"),
+        ({"single": True, "pagination": PageNumber()}, "pagination"),
+        ({"single": True, "pagination": LinkHeader()}, "pagination"),
+        (
+            {"format": "csv", "records": "", "pagination": Pagination(), "change": Change(keep={"year": (2026,)})},
+            "change",
+        ),
+        ({"base_url": "https://host:port"}, "base_url"),
+        ({"base_url": "https://host:99999"}, "base_url"),
+        ({"base_url": "https://host\0"}, "base_url"),
+        ({"prefix": "a/../b"}, "prefix"),
+        ({"prefix": "."}, "prefix"),
+        ({"prefix": "a\n"}, "prefix"),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_is_refused(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^Source\.{field} is .*; it takes "):
+        source(**fields)
+
+
+@pytest.mark.parametrize("name", ["*", "prod/*", "a?", "a b", "a\n", "${aws:username}", ""])
+def test_a_secret_by_which_a_function_could_read_others_is_refused(name: str) -> None:
+    for made in (Secret, lambda secret: TableSource(secret=secret, table="t", schedule="rate(1 day)")):
+        with pytest.raises(SettingsError, match=r"it takes the name or ARN of a secret"):
+            made(name)
+    Secret("arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-1-AbCdEf")
+
+
+def test_a_rule_that_leaves_out_every_page_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^Rule\.statuses is .*other statuses than 200"):
+        Rule(act="ignore", statuses=(200, 404))
+
+
+def patterns(kind: Any) -> Iterator[str]:
+    """The patterns in an annotation."""
+    for part in get_args(kind):
+        if isinstance(part, msgspec.Meta):
+            yield from [part.pattern] if part.pattern else []
+        else:
+            yield from patterns(part)
+
+
+STRUCTS: list[type[msgspec.Struct]] = [*DECLARATIONS, Settings, Inventory, ExistingBucket, Alarms, Database, Retention]
+PATTERNS = sorted({each for kind in STRUCTS for field in msgspec.structs.fields(kind) for each in patterns(field.type)})
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_no_pattern_takes_a_line_end_at_the_end(pattern: str) -> None:
+    """`$` of Python matches before a line end at the end; `\\Z` does not."""
+    assert not re.search(r"(?<!\\)\$\Z", pattern), pattern
 
 
 @pytest.mark.parametrize("place", ["base_url", "headers", "parameters", "authentication", "body"])

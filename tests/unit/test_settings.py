@@ -63,7 +63,7 @@ def test_what_is_given_is_taken_and_the_rest_is_default() -> None:
         ({"retention": {"deliveries": 0}}, ".retention.deliveries: expected `int` >= 1"),
         ({"retention": {"deliveries": True}}, ".retention.deliveries: expected `int`, got `bool`"),
         ({"retention": 30}, ".retention: expected `object`, got `int`"),
-        ({"account": "123"}, r".account: expected `str` matching regex '^\\d{12}$'"),
+        ({"account": "123"}, r".account: expected `str` matching regex '^\\d{12}\\Z'"),
         ({"region": "Frankfurt"}, ".region: expected `str` matching regex"),
         ({"query_scan_limit_gib": 0}, ".query_scan_limit_gib: expected `int` >= 1"),
         ({"alarms": {"email": "nobody"}}, ".alarms.email: expected `str` matching regex"),

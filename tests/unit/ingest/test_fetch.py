@@ -1,7 +1,9 @@
 """Asking a real HTTP server for pages, through every fault it can show."""
 
+import collections
 import gzip
 import json
+import math
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -10,6 +12,7 @@ import pytest
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest import fetch
+from brigade.ingest.pagination import Pagination
 from tests.unit.ingest.api import Answer, api, page, serving, source
 
 GOOD = page([{"n": 1}], None)
@@ -165,3 +168,68 @@ def test_an_api_that_does_not_answer_in_time_is_asked_again_and_then_given_up() 
     with serving(answer) as server, pytest.raises(RetryLater, match="Timeout"):
         api(server, source(read_timeout_s=0.1, tries=1)).page(None)
     assert (source().connect_timeout_s, source().read_timeout_s) == (10.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Retry-After": "inf"},
+        {"Retry-After": "1e300"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"X-RateLimit-Reset": "inf"},
+        {"X-RateLimit-Reset": "1e300"},
+    ],
+)
+def test_a_wait_of_centuries_is_said_also_where_time_has_no_limit(header: dict[str, str]) -> None:
+    with serving(after(9, Answer(b"", 429, header))) as server, pytest.raises(RetryLater, match="asks to wait"):
+        api(server, remaining=math.inf).page(None)
+    assert len(server.queries) == 1
+
+
+def test_a_reset_in_milliseconds_is_the_same_instant() -> None:
+    def limited(number: int, _: dict[str, str]) -> Answer:
+        return Answer(b"", 429, {"X-RateLimit-Reset": str(int((time.time() + 1.5) * 1000))}) if number == 1 else GOOD
+
+    with serving(limited) as server:
+        asked = api(server)
+        assert asked.page(None).body == GOOD.body
+    assert 0.5 < asked.waited_s <= 1.5
+
+
+def test_a_declared_content_type_is_sent_as_it_is() -> None:
+    declared = source(method="POST", body={"a": 1}, headers={"content-type": "application/vnd.api+json"})
+    with serving(after(0, GOOD)) as server:
+        api(server, declared).page(None)
+    found = [value for name, value in server.requests[0].headers.items() if name.lower() == "content-type"]
+    assert found == ["application/vnd.api+json"]
+
+
+PACKED = gzip.compress(json.dumps({"rows": [{"n": n} for n in range(3000)]}).encode())
+
+
+@pytest.mark.parametrize("left", [0, 1, 11, len(PACKED) // 2, len(PACKED) - 9, len(PACKED) - 8, len(PACKED) - 1])
+def test_a_compressed_body_that_breaks_off_inside_is_asked_again(left: int) -> None:
+    """Content-Length is right: what compressed the answer broke off, not the connection."""
+    packed = {"Content-Encoding": "gzip"}
+    answers = [Answer(PACKED[:left], headers=packed), Answer(PACKED, headers=packed)]
+    with serving(lambda number, _: answers[number - 1]) as server:
+        assert api(server).page(None).body == gzip.decompress(PACKED)
+    assert len(server.queries) == 2
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "aws-chunked", "gzip, gzip"])
+def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> None:
+    answer = Answer(GOOD.body, headers={"Content-Encoding": encoding})
+    with serving(lambda *_: answer) as server, pytest.raises(InvalidData, match="only gzip was asked for"):
+        api(server).page(None)
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
+def test_one_answer_that_breaks_off_behind_its_first_block_is_for_later(encoding: dict[str, str]) -> None:
+    lines = b"".join(b'{"n":%d}\n' % number for number in range(300_000))
+    body = gzip.compress(lines)[:-20] if encoding else lines
+    answer = Answer(body, headers=encoding, length=None if encoding else len(lines) + 10)
+    with serving(lambda *_: answer) as server:
+        blocks, _ = api(server, source(format="jsonl", records="", pagination=Pagination(), single=True)).stream(None)
+        with pytest.raises(RetryLater, match="the answer broke off"):
+            collections.deque(blocks, 0)

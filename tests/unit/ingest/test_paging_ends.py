@@ -8,8 +8,10 @@ import pytest
 
 from brigade.errors import InvalidData
 from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.contract import Contract
 from brigade.ingest.extract import Extract
 from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
+from brigade.ingest.source import Rule
 from brigade.ingest.walk import walk
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import Answer, Server, api, serving, source
@@ -164,3 +166,105 @@ def test_a_parameter_of_several_values_repeats_its_name() -> None:
         declared = source(pagination=Pagination(), parameters={"status": ["a", "b"], "n": 5})
         [*walk(declared, asker := api(server, declared), START)]
         assert asker.address(None) == f"{server.url}/records?status=a&status=b&n=5"
+
+
+def test_an_ignored_answer_does_not_end_short_of_the_total() -> None:
+    def says(number: int, _: dict[str, str]) -> Answer:
+        return body(rows=[{"n": number}], next="b", total=10) if number == 1 else Answer(status=404)
+
+    declared = Cursor(at="next", parameter="after", total="total")
+    with serving(says) as server, pytest.raises(InvalidData, match=r"page 2 .* 1 records came of the 10"):
+        taken(server, declared, rules=(Rule(act="ignore", statuses=(404,)),))
+
+
+@pytest.mark.parametrize("in_header", [True, False])
+def test_a_relative_url_is_relative_to_where_a_redirect_led(in_header: bool) -> None:
+    def says(number: int, query: dict[str, str]) -> Answer:
+        if number == 1:
+            return Answer(status=302, headers={"Location": "v2/items"})
+        if "p" in query:
+            return body(rows=[{"n": 2}], next=None)
+        return body({"Link": '<items?p=2>; rel="next"'} if in_header else {}, rows=[{"n": 1}], next="items?p=2")
+
+    with serving(says) as server:
+        assert taken(server, LinkHeader() if in_header else NextUrl(at="next")) == [1, 2]
+    assert [asked.path for asked in server.requests] == ["/records", "/v2/items", "/v2/items"]
+
+
+def test_a_redirect_to_another_host_gives_no_next_page_there() -> None:
+    with serving(lambda *_: body(rows=[{"n": 1}], next="?p=2")) as other:
+        moved = Answer(status=302, headers={"Location": f"{other.url}/records"})
+        with serving(lambda *_: moved) as server, pytest.raises(InvalidData, match="on another host"):
+            taken(server, NextUrl(at="next"))
+    assert len(other.requests) == 1
+
+
+def test_a_next_page_on_another_host_is_named_without_what_may_be_secret() -> None:
+    url = "https://user:password@other.example/path-secret?sig=query-secret"
+    with (
+        serving(lambda *_: body(rows=[{"n": 1}], next=url)) as server,
+        pytest.raises(InvalidData, match=r"at https://other\.example, on another host") as caught,
+    ):
+        taken(server, NextUrl(at="next"))
+    assert not any(each in str(caught.value) for each in ("password", "path-secret", "query-secret"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "token"),
+    [
+        (Cursor(at="next", in_path="/records/{cursor}/x"), ".."),
+        (Cursor(at="next", to_header="X-After"), "a\r\nX-Evil: 1"),
+        (Cursor(at="next", to_header="X-After"), "œ"),
+    ],
+)
+def test_a_token_that_would_change_the_request_is_not_sent(declared: Cursor, token: str) -> None:
+    with (
+        serving(lambda *_: body(rows=[{"n": 1}], next=token)) as server,
+        pytest.raises(InvalidData, match=r"page 1 .*the token .*it is not sent"),
+    ):
+        taken(server, declared)
+    assert len(server.requests) == 1
+
+
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize(
+    ("text", "headers", "said"),
+    [
+        (b'{"error":"quota"}', JSON, "looks like an error"),
+        (b'{"status":429,"errors":[1]}\n', JSON, "looks like an error"),
+        (b'{"title":"quota"}\n', {"Content-Type": "application/problem+json"}, "not JSON Lines"),
+    ],
+)
+def test_an_error_with_status_200_is_no_record_of_json_lines(
+    single: bool, text: bytes, headers: Mapping[str, str], said: str
+) -> None:
+    with serving(lambda *_: Answer(text, headers=headers)) as server, pytest.raises(InvalidData, match=said):
+        taken(server, Pagination(), format="jsonl", records="", single=single)
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "contract"),
+    [
+        (b'{"n":1,"error":null}', JSON, None),
+        (b'{"n":1,"error":"x"}\n{"n":1}', JSON, None),
+        (b'{"n":1,"error":"x"}', {"Content-Type": "application/x-ndjson"}, None),
+        (b'{"n":1,"error":"x"}', JSON, Contract(fields={"n": "integer", "error": "text"})),
+    ],
+)
+def test_records_with_an_error_of_their_own_are_records(text: bytes, headers: Any, contract: Contract | None) -> None:
+    with serving(lambda *_: Answer(text, headers=headers)) as server:
+        assert taken(server, Pagination(), format="jsonl", records="", contract=contract)[0] == 1
+
+
+@pytest.mark.parametrize("errors", [[{"message": "x"}], None, []])
+def test_the_errors_of_graphql_beside_data_are_an_error(errors: Any) -> None:
+    declared: dict[str, Any] = {"method": "POST", "body": {"query": "{rows {n}}"}, "records": "data.rows"}
+    with serving(lambda *_: body(data={"rows": [{"n": 1}]}, errors=errors)) as server:
+        if errors:
+            with pytest.raises(InvalidData, match="GraphQL query has errors"):
+                taken(server, Pagination(), **declared)
+        else:
+            assert taken(server, Pagination(), **declared) == [1]

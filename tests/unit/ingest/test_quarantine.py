@@ -49,6 +49,18 @@ def test_what_a_source_keeps_out_of_the_lake_is_not_in_its_quarantine(change: Ch
     assert aside["record"] == kept
 
 
+@pytest.mark.parametrize("change", [None, Change(drop=("x",))])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_record_of_an_indented_answer_is_one_line(change: Change | None, end: str) -> None:
+    contract = Contract(fields={"n": "integer"}, extra="evolve", tolerated=1.0)
+    pour = Pour(source(change=change, contract=contract), STAMP, profile=Profile())
+    record = {"n": "a\nb", "deep": {"list": [1, {"c": "\r\n"}]}}
+    text = json.dumps({"rows": [record, record], "next": None}, indent=2).replace("\n", end)
+    assert [*pour.lines(decode(source(), Reply(text.encode(), {}, ""), "page 1"))] == []
+    found = [json.loads(line)["record"] for line in gzip.decompress(pour.quarantine).splitlines()]
+    assert found == [record, record]
+
+
 @pytest.mark.parametrize(("change", "kept"), SECRETIVE)
 def test_a_replayed_record_becomes_what_it_had_become_at_first(change: Change, kept: dict[str, Any]) -> None:
     record = {"name": "Ada", "deep": {"name": "Ada", "age": 1}, "n": "x"}

@@ -93,9 +93,10 @@ class Book:
     def get(self, key: str, kind: Any) -> Entry[Any] | None:
         return None if self.kept is None else Entry(self.kept, "v")
 
-    def update(self, key: str, change: Any, *, default: Any, kind: Any) -> None:
+    def update(self, key: str, change: Any, *, default: Any, kind: Any) -> Entry[Any]:
         assert key == "ingest/x/refresh-token.json"
         self.kept = change(self.kept or default)
+        return Entry(self.kept, "v")
 
 
 SECRETS = {"u": "ann", "p": "pass", "k": "key1", "i": "id", "s": "secret", "r": "r0"}
@@ -180,6 +181,29 @@ def test_a_rotated_refresh_token_is_kept_in_state() -> None:
         known(server, kind, book).page(None)
     assert [dict(parse_qsl(each.body.decode()))["refresh_token"] for each in grants.requests] == ["r0", "r1"]
     assert book.kept == {"refresh_token": "r2"}
+
+
+def test_a_refresh_token_is_not_used_where_a_new_one_could_not_be_kept() -> None:
+    class ReadOnly(Book):
+        def update(self, *_: Any, **__: Any) -> Entry[Any]:
+            raise BrigadeError("AccessDenied")
+
+    with serving(lambda number, _: granting(number, f"r{number}")) as grants, serving(lambda *_: GOOD) as server:
+        kind = RefreshToken(token_url=f"{grants.url}/token", client_id=Secret("i"), refresh_token=Secret("r"))
+        with pytest.raises(BrigadeError, match="AccessDenied"):
+            known(server, kind, ReadOnly()).page(None)
+    assert grants.requests == []
+
+
+@pytest.mark.parametrize("value", ["abc-secret\n", " abc-secret", "abc\r\nX-Evil: 1", "abcœsecret"])
+@pytest.mark.parametrize("kind", [HeaderKey(header="X-Key", key=Secret("n")), Bearer(token=Secret("n"))])
+def test_a_secret_that_no_header_can_have_is_named_and_not_shown(kind: Authentication, value: str) -> None:
+    with serving(lambda *_: GOOD) as server:
+        asked = Api(source(authentication=kind), server.url, lambda: 900.0, Kept(kind, lambda _: value, None, "k"))
+        with pytest.raises(BrigadeError, match=r"^the secret n has a line end, a space at an end, or") as caught:
+            asked.page(None)
+    assert "abc" not in str(caught.value)
+    assert server.requests == []
 
 
 def test_a_token_that_is_refused_names_the_host_and_no_secret() -> None:

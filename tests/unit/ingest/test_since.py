@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from brigade.errors import SettingsError
+from brigade.errors import InvalidData, SettingsError
+from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.overlap import Overlap
 from brigade.ingest.since import Newest, Since
+from brigade.ingest.target import Target
+from brigade.jsonl import Page
+from brigade.state import State
 
+START = Checkpoint(write="w", ts="t")
 NOW = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
 
 
@@ -95,3 +101,12 @@ def test_instants_of_other_offsets_and_without_one_are_in_one_order() -> None:
 def test_what_is_no_integer_is_none(value: object) -> None:
     with pytest.raises(ValueError, match=str(value)):
         Newest(parameter="from", field="n", kind="integer").order(value)
+
+
+@pytest.mark.parametrize("value", [True, False, ""])
+def test_a_position_where_no_run_can_begin_is_refused(value: Any) -> None:
+    declared = Newest(parameter="from", at="next")
+    known = Overlap(declared, State(None, "state"), Target("s", "2026-11-22", "lake", "state"), START)  # type: ignore[arg-type] # nothing is read
+    page = Page(b"", [], "page 1", values={"next": value})
+    with pytest.raises(InvalidData, match="page 1: the position at next is"):
+        known.fresh(page)
