@@ -42,12 +42,7 @@ def delete(
         except failures() as error:
             if absent(error) and code(error) != "NoSuchBucket":
                 return
-            if condition is None or code(error) not in {
-                "PreconditionFailed",
-                "ConditionalRequestConflict",
-                "412",
-                "409",
-            }:
+            if condition is None or code(error) not in LOST:
                 raise refusal(error, "delete", bucket, key) from error
             found = head(client, bucket, key)
             if found is None:
