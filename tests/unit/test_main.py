@@ -128,3 +128,13 @@ def test_the_empty_text_of_a_shell_variable_that_is_not_set_is_no_value(command:
     assert done.exit_code == 2, done.output
     assert f"Invalid value for '{option}'" in done.output
     assert "it is empty" in done.output
+
+
+def test_database_exec_of_what_is_no_program_is_one_line(tmp_path: Path) -> None:
+    secrets, program = tmp_path / "secrets.json", tmp_path / "program"
+    secrets.write_text('{"db": {"engine": "postgres", "username": "u", "password": "hidden", "host": "h"}}')
+    secrets.chmod(0o600)
+    program.write_text("no first line that names an interpreter")
+    program.chmod(0o700)
+    done = run("--quiet", "database", "exec", "db", "--", str(program), BRIGADE_SECRETS_FILE=str(secrets), **CALLER)
+    assert (done.returncode, done.stderr) == (1, f"brigade: cannot run {program}: Exec format error\n")
