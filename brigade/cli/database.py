@@ -64,6 +64,6 @@ def exec_(
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, {**os.environ, "DATABASE_URI": made})  # noqa: S606 - no shell is wanted
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+    except OSError as error:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         raise NotFound(f"cannot run {command[0]}: {error.strerror}") from None

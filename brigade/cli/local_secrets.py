@@ -1,6 +1,5 @@
 """Secrets of a file on this machine, in place of those that the person may not read in AWS."""
 
-import json
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -40,6 +39,8 @@ def local_secrets() -> tuple[Path, Mapping[str, str]] | None:
 
 
 def _values(body: bytes, path: Path) -> Mapping[str, str]:
+    import json  # most commands read no such file, and a pipe in a shell loop loads little
+
     try:
         values = json.loads(body)
     except ValueError:  # its message would quote the file

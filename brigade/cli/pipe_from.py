@@ -1,5 +1,6 @@
 """``brigade pipe from``."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from brigade.pipe.stream import Wish
 
 Text = str | None
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 
 
 def from_(
@@ -45,12 +47,26 @@ def from_(
     session: Session = context.obj
     wish, s3 = _wish(context.params), _client(session, sse_c_key)
     shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
-    between = separator.encode().decode("unicode_escape").encode("latin-1", "replace") if separator else b""
+    between = _separator(separator) if separator else b""
     with watched(size(throttle) if throttle else None, shown, uris[0]) as watches:
         for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
             if number and between:
                 write_out(1, [memoryview(between)], [])
             write_out(1, _plain(blocks, name) if decompress else blocks, watches)
+
+
+def _separator(text: str) -> bytes:
+    """Return the bytes that `text` names: itself as UTF-8, where an escape is one byte."""
+
+    def byte(found: "re.Match[bytes]") -> bytes:
+        escape = found[1]
+        if escape[:1] == b"x" and len(escape) == 3:
+            return bytes.fromhex(escape[1:].decode())
+        if escape not in _ESCAPES:
+            raise UsageError(f"--separator {text!r}: the escapes are \\n, \\r, \\t, \\0, \\\\ and \\xHH")
+        return _ESCAPES[escape]
+
+    return re.sub(rb"\\(x[0-9A-Fa-f]{2}|.?)", byte, text.encode(), flags=re.DOTALL)
 
 
 def _wish(options: Mapping[str, Any]) -> "Wish":

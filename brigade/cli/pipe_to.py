@@ -70,6 +70,7 @@ def to(
 
 def _do(session: Session, options: Mapping[str, Any]) -> None:
     """Do what the command's options say, by the names that its parameters have."""
+    _check_together(options)
     job = _job(session, options["uri"], condition(options["no_overwrite"], options["if_match"]), options)
     if options["dry_run"]:
         _would(session, job)
@@ -79,6 +80,18 @@ def _do(session: Session, options: Mapping[str, Any]) -> None:
         _segments(session, job, size(options["segment_size"]), explicit=options["memory"] is not None)
     else:
         _publish(session, job, options["resume"], options["state"])
+
+
+def _check_together(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option that would have no effect beside the others, or without another."""
+    if options["segments"]:
+        for name in ("resume", "sha256"):
+            if options[name]:
+                raise UsageError(f"--{name} is of one object, not of --segments")
+    if options["state"] and not options["resume"]:
+        raise UsageError("--state is of --resume")
+    if options["exec_retries"] and not options["command"]:
+        raise UsageError("--exec-retries is of a COMMAND after --: stdin cannot be read again")
 
 
 def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":

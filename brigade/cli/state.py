@@ -3,6 +3,7 @@
 import codecs
 import json
 import sys
+from decimal import Decimal
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -136,10 +137,14 @@ def _state(session: Session, codec: str = "json", encoding: str = "ASCII") -> An
 
 
 def _parsed(value: str) -> object:
-    """Return the value of JSON text; UsageError if it is none, or names a key twice."""
-    text = sys.stdin.read() if value == "-" else value
+    """Return the value of JSON text; `-`: of stdin, in UTF-8, whatever the locale.
+
+    Raises:
+        UsageError: It is no JSON, names a key twice, or has a number that would be stored as another one.
+    """
+    text = sys.stdin.buffer.read() if value == "-" else value
     try:
-        parsed: object = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+        parsed: object = json.loads(text, parse_constant=_no_number, parse_float=_exact, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the value is not JSON ({error}); text needs its quotes, as '\"text\"'") from None
     return parsed
@@ -147,6 +152,13 @@ def _parsed(value: str) -> object:
 
 def _no_number(name: str) -> object:
     raise ValueError(f"{name} is no number")
+
+
+def _exact(text: str) -> float:
+    number = float(text)
+    if Decimal(repr(number)) != Decimal(text):
+        raise ValueError(f"{text} would be stored as {number!r}: give more digits than 64 bits hold as text")
+    return number
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -36,6 +36,7 @@ CREATE TEMPORARY TABLE brigade_lines (line json) ON COMMIT DROP
 _COPY = "COPY pg_temp.brigade_lines FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
 
 
+_LINES: LiteralString = "SELECT pg_catalog.count(line) FROM pg_temp.brigade_lines"
 _MEMBERS: LiteralString = "SELECT DISTINCT pg_catalog.json_object_keys(line) FROM pg_temp.brigade_lines"
 
 
@@ -63,8 +64,8 @@ def load(
     table meanwhile.
 
     Fails with ConditionLost when the run id was loaded into the table before, NotFound when the object or the table is
-    not there, InvalidData when a line is no JSON, the gzip is cut or a member has no column, RetryLater or BrigadeError
-    when PostgreSQL does not answer or refuses; nothing is in the table then.
+    not there, InvalidData when a line is no JSON, the gzip is cut, a member has no column or a record became no row,
+    RetryLater or BrigadeError when PostgreSQL does not answer or refuses; nothing is in the table then.
     """
     found = head(s3, location.bucket, location.key)
     if found is None:
@@ -109,6 +110,10 @@ def _load(
         " FROM pg_temp.brigade_lines, pg_catalog.json_populate_record(NULL::{target}, line) WHERE line IS NOT NULL"
     )
     records = connection.execute(insert.format(target=sql.SQL(target), names=names)).rowcount if members else 0
+    ((lines,),) = connection.execute(_LINES).fetchall()
+    if records != lines:
+        why = "a trigger or rule of it left out the others" if members else "no record has a member"
+        raise InvalidData(f"{location}: {target} took {records} of {lines} records: {why}; nothing was loaded")
     cursor = connection.execute(
         "INSERT INTO brigade_loads (run_id, object, etag, target, records) VALUES (%s, %s, %s, %s, %s)"
         " RETURNING run_id, object, etag, target, records,"

@@ -1,6 +1,7 @@
 """What the input must have been for it to be published."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ class Expectation:
     _tail: bytearray = field(default_factory=bytearray, repr=False)
 
     def __post_init__(self) -> None:
+        if self.sha256 is not None and not re.fullmatch("[0-9A-Fa-f]{64}", self.sha256):
+            raise UsageError(f"a SHA-256 is 64 hexadecimal digits, not {self.sha256!r}")
         if self.trailer and len(self.trailer) > TRAILER_WINDOW:
             raise UsageError(f"a trailer has at most {TRAILER_WINDOW} bytes")
         if self.digest or self.sha256:

@@ -1,13 +1,15 @@
 """How the parts of a stream grow, whose size nobody says before."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from brigade.errors import UsageError
+from brigade.errors import RetryLater, UsageError
 from brigade.pipe.quantity import MIB
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Condition
 from brigade.s3.location import Location
+from brigade.s3.settle import settle
 from brigade.s3.stages import Stages
 from brigade.s3.upload import LARGEST_PART, Part, Upload
 from brigade.s3.writer import Destination, Writer, Writes
@@ -56,7 +58,25 @@ def writer(
     )
 
 
-class Growing(Writer):
+def look_again(client: Any, location: Location, condition: Condition, token: str = "") -> None:
+    """Raise ConditionLost where `condition` does not hold any more. Called before the request that publishes.
+
+    A server that passes over the condition of a write would replace what another writer published since the start.
+    """
+    if condition is not None:
+        with suppress(RetryLater):  # the write itself is conditional too
+            settle(client, *location, token, condition)
+
+
+class PipeWriter(Writer):
+    """A writer that looks at the condition once more before it publishes."""
+
+    def _look(self) -> None:
+        location = Location(self._bucket, self._key)
+        look_again(self._client, location, self._condition, self._carried["token"] or "")
+
+
+class Growing(PipeWriter):
     """A writer whose parts grow with the object, and go through stages once they have outgrown the memory.
 
     In 128 MiB, 64 parts of 8 MiB, 64 of 16 MiB and 384 of 25 MiB hold 11 GiB. Behind these, stages of 5 GiB each take

@@ -13,7 +13,7 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
 from brigade.s3.range import fill
-from brigade.s3.refusal import refused
+from brigade.s3.refusal import complete, refused
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
@@ -34,6 +34,10 @@ class Span:
         """Give the first byte and the one behind the last, in an object of ``size`` bytes."""
         start = max(0, size - self.tail) if self.tail is not None else min(self.offset, size)
         return start, size if self.length is None else min(size, start + self.length)
+
+
+class _NoPartSizesError(Exception):
+    """The server passes over ``partNumber`` of HEAD, and so does not tell the sizes of an object's parts."""
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Reading:
         start, end = span.of(size) if span else (0, size)
         if start >= end and size:
             return  # no byte is asked for
-        check = None if unproved and (start, end) != (0, size) else proof(self.found, self._part_sizes)
+        check = None if unproved and (start, end) != (0, size) else self._proof()
         if check is None:
             if not unproved:
                 raise self._unprovable()
@@ -112,7 +116,7 @@ class Reading:
 
     def whole(self) -> memoryview:
         """Give all bytes at once, read in parallel and proved. Memory: the object. Fails as ``blocks`` does."""
-        check = proof(self.found, self._part_sizes)
+        check = self._proof()
         if check is None:
             raise self._unprovable()
         from concurrent.futures import ThreadPoolExecutor
@@ -155,15 +159,25 @@ class Reading:
     def _fill(self, position: int, buffer: memoryview) -> None:
         fill(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)
 
+    def _proof(self) -> Proof | None:
+        try:
+            return proof(self.found, self._part_sizes)
+        except _NoPartSizesError:
+            return None
+
     def _part_sizes(self, count: int) -> Iterator[int]:
         pinned = {"VersionId": self.version_id} if self.version_id is not None else {}
         for number in range(1, count + 1):
             bucket, key = self.location
-            with refused("look at a part of", bucket, key):
+            act = "look at a part of"
+            with refused(act, bucket, key), complete(act, bucket, key):
                 answer = self.client.head_object(
                     Bucket=bucket, Key=key, PartNumber=number, IfMatch=self.found.etag, **pinned
                 )
-            yield answer["ContentLength"]
+                size = answer["ContentLength"]
+            if number == 1 and count > 1 and size >= self.found.size:
+                raise _NoPartSizesError
+            yield size
 
     def _unprovable(self) -> InvalidData:
         return InvalidData(

@@ -11,7 +11,7 @@ import msgspec
 
 from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.pipe.descriptor import Watch
-from brigade.pipe.growing import part_plan
+from brigade.pipe.growing import PipeWriter, part_plan
 from brigade.pipe.write import Job, Sent, check_first, feed, sent
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
@@ -19,7 +19,6 @@ from brigade.s3.head import head
 from brigade.s3.location import Location
 from brigade.s3.settle import TOKEN, Written, new_token
 from brigade.s3.upload import Part, Upload
-from brigade.s3.writer import Writer
 from brigade.state import Entry, State
 
 SAVE_S = 2.0
@@ -35,6 +34,8 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     parts: dict[int, Part] = {}
     digests: dict[int, str] = {}
+    attributes: dict[str, str] | None = None
+    """What the upload gives the object; None in the state of a release that did not say it."""
 
 
 def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Watch] = ()) -> Sent:
@@ -75,6 +76,13 @@ class Ledger:
             left = self._entry.value
             other = Location(left.bucket, left.key)
             raise InvalidData(f"s3://{state.bucket}/{key} is the state of {other}; use another name")
+        before, now = self._entry.value.attributes if self._entry else None, _attributes(job)
+        if before is not None and before != now:
+            names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+            raise InvalidData(
+                f"the upload of the earlier run was opened with another {', '.join(names)}, which S3 does not change: "
+                "give the options of that run, or start anew under another --resume name"
+            )
 
     @property
     def left(self) -> Left | None:
@@ -89,7 +97,14 @@ class Ledger:
 
     def begin(self, upload: Upload, memory: int) -> None:
         """Remember a new upload before its first part is sent."""
-        left = Left(bucket=upload.bucket, key=upload.key, upload=upload.id, token=upload.token, memory=memory)
+        left = Left(
+            bucket=upload.bucket,
+            key=upload.key,
+            upload=upload.id,
+            token=upload.token,
+            memory=memory,
+            attributes=_attributes(self._job),
+        )
         self._store(left)
 
     def known(self, number: int) -> tuple[Part, str] | None:
@@ -142,7 +157,7 @@ class Ledger:
         self._saved = time.monotonic()
 
 
-class Resumed(Writer):
+class Resumed(PipeWriter):
     """A writer that takes up an upload, and leaves it when it fails."""
 
     def __init__(self, job: Job, ledger: Ledger) -> None:
@@ -226,6 +241,14 @@ class Kept:
     def abort(self) -> None:
         """Leave all where it is, for the next run."""
         self._ledger.save()
+
+
+def _attributes(job: Job) -> dict[str, str]:
+    """Return what an upload of the job fixes when it is opened, as text by boto3's names."""
+    attributes = {name: str(value) for name, value in job.attributes.items() if name != "Metadata"}
+    metadata = {f"Metadata {name}": value for name, value in job.attributes.get("Metadata", {}).items()}
+    key = {"SSECustomerKey": "given"} if job.customer_key else {}
+    return {**attributes, **metadata, **key}
 
 
 def _there(client: Any, left: Left) -> bool:

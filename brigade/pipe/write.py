@@ -82,6 +82,7 @@ class Job:
 
     def __post_init__(self) -> None:
         check_attributes(self.attributes)
+        self.expectation()
 
     @property
     def keyed(self) -> Any:

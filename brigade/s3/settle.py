@@ -16,6 +16,8 @@ from brigade.s3.refusal import code, unheard
 
 TOKEN = "brigade-write"  # noqa: S105 - the name of a metadata entry
 TRIES = 4
+LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+"""Codes of an answer that a condition did not hold, or that another request works on the object."""
 
 
 class Written(NamedTuple):
@@ -33,7 +35,7 @@ def new_token() -> str:
 
 def unclear(error: Exception, condition: Condition) -> bool:
     """Say whether only a look at the object can tell if the write happened."""
-    if unheard(error) or code(error) in {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}:
+    if unheard(error) or code(error) in LOST:
         return True
     # If-Match meets no object: gone, or S3 says so while another write is on its way.
     return isinstance(condition, Matches) and code(error) in {"NoSuchKey", "404"}

@@ -216,9 +216,14 @@ class Writer:
     def _publish(self) -> Written:
         if self._upload is None:
             del self._buffer[self._filled :]
+            self._look()
             return put(self._client, self._bucket, self._key, self._buffer, condition=self._condition, **self._carried)
         if self._filled:
             self._send()
         while self._sending:
             self._collect()
+        self._look()
         return self._upload.complete(self._parts, self._condition)
+
+    def _look(self) -> None:
+        """Called once before the request that publishes. It may raise ConditionLost, and then nothing is published."""

@@ -10,7 +10,6 @@ from brigade.errors import ConditionLost, InvalidData
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.delete import Deletes, delete
 from brigade.s3.get import Gets, Got, get
-from brigade.s3.head import head
 from brigade.s3.list import Lists, keys
 from brigade.s3.put import Puts, put
 from brigade.s3.settle import TOKEN, new_token, pause
@@ -121,16 +120,10 @@ class State(msgspec.Struct, frozen=True):
     def delete(self, key: str, version: str | None = None) -> None:
         """Delete the document, if it still has ``version``; a missing one is no error.
 
-        Fails with ConditionLost, naming the key and both versions, when it has another.
+        Raises:
+            ConditionLost: It has another version. The message names the key and both versions.
         """
-        try:
-            delete(self.client, self.bucket, key, condition=Matches(version) if version else None)
-        except ConditionLost as error:
-            found = head(self.client, self.bucket, key)
-            raise ConditionLost(
-                f"s3://{self.bucket}/{key} was changed by another writer: expected ETag {version}, it is "
-                f"{f'ETag {found.etag}' if found else 'deleted'}; it was not deleted"
-            ) from error
+        delete(self.client, self.bucket, key, condition=Matches(version) if version is not None else None)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Give the keys of the documents that start with ``prefix``, in order."""

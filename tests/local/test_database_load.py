@@ -174,6 +174,27 @@ def test_what_is_wrong_leaves_nothing(
     assert execute(postgres, f"SELECT * FROM brigade_loads WHERE run_id = '{table}'") == []
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{}\n{}\n", "took 0 of 2 records: no record has a member"),
+        (b'{"t": "a"}\n{"t": "left out"}\n', "took 1 of 2 records: a trigger or rule"),
+    ],
+)
+def test_a_record_that_the_table_does_not_take_is_missed(
+    postgres: Postgres, lake: Lake, table: str, body: bytes, says: str
+) -> None:
+    execute(
+        postgres,
+        f"CREATE FUNCTION f{table}() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN IF NEW.t = ''left out'' THEN RETURN NULL; END IF; RETURN NEW; END'",
+    )
+    execute(postgres, f"CREATE TRIGGER leave BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION f{table}()")
+    with pytest.raises(InvalidData, match=says):
+        loaded(postgres, lake, put(lake, body), table)
+    assert execute(postgres, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
 def test_what_is_not_there_is_said(postgres: Postgres, lake: Lake, table: str) -> None:
     with pytest.raises(NotFound, match="does not exist"):
         loaded(postgres, lake, Location(lake.lake, "nothing"), table)

@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import brigade
 from brigade import errors
+from brigade.cli.main import app
+from tests.unit.commands import every
 
 BRIGADE = Path(sys.executable).with_name("brigade")
 CALLER = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
@@ -103,3 +107,34 @@ def test_a_signal_is_kept_in_the_exit_status(sent: signal.Signals, status: int) 
             _, stderr = waiting.communicate(timeout=60)
     assert waiting.returncode == status
     assert b"Traceback" not in stderr
+
+
+def _text_options() -> list[tuple[str, str]]:
+    """Return each option of each command that takes text, with the command's name."""
+    root = typer.main.get_command(app)
+    found = [("", option.opts[0]) for option in root.params if option.type.name == "str"]
+    for name in every():
+        group, command = name.split()
+        parameters = root.get_command(None, group).commands[command].params  # type: ignore[attr-defined]  # click's types are private
+        found += [
+            (name, each.opts[0]) for each in parameters if each.param_type_name == "option" and each.type.name == "str"
+        ]
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("command", "option"), _text_options())
+def test_the_empty_text_of_a_shell_variable_that_is_not_set_is_no_value(command: str, option: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), option, ""])
+    assert done.exit_code == 2, done.output
+    assert f"Invalid value for '{option}'" in done.output
+    assert "it is empty" in done.output
+
+
+def test_database_exec_of_what_is_no_program_is_one_line(tmp_path: Path) -> None:
+    secrets, program = tmp_path / "secrets.json", tmp_path / "program"
+    secrets.write_text('{"db": {"engine": "postgres", "username": "u", "password": "hidden", "host": "h"}}')
+    secrets.chmod(0o600)
+    program.write_text("no first line that names an interpreter")
+    program.chmod(0o700)
+    done = run("--quiet", "database", "exec", "db", "--", str(program), BRIGADE_SECRETS_FILE=str(secrets), **CALLER)
+    assert (done.returncode, done.stderr) == (1, f"brigade: cannot run {program}: Exec format error\n")

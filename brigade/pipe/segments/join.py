@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from brigade.errors import BrigadeError, InvalidData, NotFound
+from brigade.errors import BrigadeError, InvalidData, NotFound, UsageError
+from brigade.pipe.growing import look_again
 from brigade.pipe.segments import manifest
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Condition
@@ -26,6 +27,8 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
     Memory: some 100 bytes a segment. Fails with NotFound without segments, with BrigadeError when the path is not
     completed, or has segments below 5 MiB, which S3 does not join.
     """
+    if target.bucket == path.bucket and target.key.startswith(f"{path.key.rstrip('/')}/"):
+        raise UsageError(f"{target} is among the segments of {path}/: join them into an object elsewhere")
     told = manifest.read(client, path)
     if told is None:
         raise NotFound(f"there are no segments under {path}/")
@@ -39,10 +42,12 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
         raise BrigadeError(
             f"S3 joins up to {MOST_PARTS} segments of 5 MiB or more: use brigade pipe from {path} | brigade pipe to"
         )
+    look_again(client, target, condition)
     upload = Upload.create(client, *target, checksum=crc64nvme())
     try:
         with ThreadPoolExecutor(_THREADS) as pool:
             parts = list(pool.map(lambda each: _copy(upload, *each), enumerate(segments, 1)))
+        look_again(client, target, condition)
         written = upload.complete(parts, condition)
     except BaseException:
         upload.abort()

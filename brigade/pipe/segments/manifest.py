@@ -81,13 +81,16 @@ def read(client: Gets, path: Location) -> tuple[Manifest, str] | None:
     try:
         parser.read_string(got.body.decode())
         options = parser[_SECTION]
+        completed = bool(options.getboolean("completed"))
+        absent = {} if completed else {"num_segments": "0", "total_size": "0"}  # the end says how much there is
+        counts = {**absent, **options}
         return (
             Manifest(
-                segment_size=int(options["segment_size"]),
+                segment_size=_count(options["segment_size"]),
                 began=options.get("upload_began", ""),
-                segments=int(options.get("num_segments", "0")),
-                total=int(options.get("total_size", "0")),
-                completed=bool(options.getboolean("completed")),
+                segments=_count(counts["num_segments"]),
+                total=_count(counts["total_size"]),
+                completed=completed,
                 ended=options.get("upload_ended"),
                 failed=options.get("failed"),
                 heartbeat=options.getint("heartbeat") if "heartbeat" in options else None,
@@ -97,3 +100,10 @@ def read(client: Gets, path: Location) -> tuple[Manifest, str] | None:
     except (configparser.Error, KeyError, ValueError) as error:
         where = f"s3://{path.bucket}/{key(path)}"
         raise InvalidData(f"{where} is not a manifest of segments: {' '.join(str(error).split())}") from error
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise ValueError(f"{text} is less than 0")
+    return count

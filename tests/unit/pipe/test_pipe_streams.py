@@ -178,6 +178,23 @@ def test_an_option_that_a_header_cannot_carry_is_refused_before_anything_is_sent
     assert server.seen == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--segments", "--resume", "n"],
+        ["--segments", "--sha256"],
+        ["--state", "s3://bucket/p"],
+        ["--exec-retries", "2"],
+        ["--expect-sha256", "abc"],
+        ["--expect-trailer", "x" * 4097],
+    ],
+)
+def test_an_option_that_would_have_no_effect_or_can_never_hold_is_refused(server: Server, options: list[str]) -> None:
+    done = run(server, "", "pipe", "to", "s3://bucket/key", *options)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert server.seen == []
+
+
 def test_a_page_of_a_proxy_is_one_line_or_tried_again(server: Server, client: Any) -> None:
     server.answers = [(502, NGINX), (503, b""), (500, NGINX)]
     assert put(client, "bucket", "k", b"x").etag == '"e"'

@@ -1,0 +1,191 @@
+"""What a pipe looks at before it has an effect, on a server that passes over what S3 would refuse."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from brigade.cli.pipe_from import _separator
+from brigade.errors import ConditionLost, InvalidData, UsageError
+from brigade.pipe import open_write
+from brigade.pipe.expectation import Expectation
+from brigade.pipe.read import Reading
+from brigade.pipe.resume import Ledger, Resumed, resumed
+from brigade.pipe.segments import manifest
+from brigade.pipe.segments.join import join
+from brigade.pipe.segments.manifest import Manifest
+from brigade.pipe.write import Job
+from brigade.s3 import Absent, Location, Matches
+from brigade.state import State
+from tests.unit.pipe.memory import Lenient
+
+MIB = 2**20
+THEIRS = b"theirs"
+WHERE = Location("bucket", "k")
+
+
+@pytest.mark.parametrize("size", [3, 9 * MIB])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_an_object_that_came_meanwhile_is_not_replaced(size: int, old: bytes | None) -> None:
+    client: Any = Lenient()
+    etag = client.put("k", old) if old else ""
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(ConditionLost, match="nothing was written"))
+        writing = open_write(client, str(WHERE), condition=Matches(etag) if old else Absent())
+        stack.enter_context(writing).write(bytes(size))
+        client.put("k", THEIRS)
+    assert client.objects["k"][0] == THEIRS
+    assert client.uploads == {}
+
+
+@pytest.mark.parametrize("size", [3, 9 * MIB])
+def test_where_nothing_came_meanwhile_it_is_published(size: int) -> None:
+    client: Any = Lenient()
+    with open_write(client, str(WHERE), condition=Absent()) as file:
+        file.write(bytes(size))
+    assert client.objects["k"][0] == bytes(size)
+
+
+def segments(client: Any, *sizes: int) -> None:
+    path = Location("bucket", "path")
+    for number, size in enumerate(sizes, 1):
+        client.put(manifest.segment(path, number), bytes(size))
+    told = Manifest(segment_size=5 * MIB, began="", segments=len(sizes), total=sum(sizes), completed=True)
+    client.put(manifest.key(path), told.encode())
+
+
+def test_join_replaces_nothing_that_is_there_or_came_meanwhile() -> None:
+    client: Any = Lenient()
+    segments(client, 5 * MIB, 3)
+    client.put("k", THEIRS)
+    with pytest.raises(ConditionLost):
+        join(client, Location("bucket", "path"), WHERE, condition=Absent())
+    assert "upload_part_copy" not in client.asked
+    del client.objects["k"]
+    client.before["upload_part_copy"] = lambda: client.put("k", THEIRS)
+    with pytest.raises(ConditionLost):
+        join(client, Location("bucket", "path"), WHERE, condition=Absent())
+    assert client.objects.pop("k")[0] == THEIRS
+    assert client.uploads == {}
+    join(client, Location("bucket", "path"), WHERE, condition=Absent())
+    assert client.objects["k"][0] == bytes(5 * MIB + 3)
+
+
+def test_join_publishes_nothing_where_a_copy_has_another_checksum() -> None:
+    client: Any = Lenient()
+    segments(client, 5 * MIB, 3)
+    client.objects["path/000000000000001"][1]["ChecksumCRC64NVME"] = "AAAAAAAAAAA="
+    client.copied = {"ChecksumCRC64NVME": "AQAAAAAAAAA="}
+    with pytest.raises(InvalidData, match=r"S3 copied .* nothing was published"):
+        join(client, Location("bucket", "path"), WHERE)
+    assert "k" not in client.objects
+    assert client.uploads == {}
+    assert "complete_multipart_upload" not in client.asked
+
+
+@pytest.mark.parametrize("key", ["path/.manifest", "path/000000000000001", "path/x"])
+def test_join_makes_no_object_among_the_segments(key: str) -> None:
+    client: Any = Lenient()
+    segments(client, 5 * MIB, 3)
+    before = dict(client.objects)
+    with pytest.raises(UsageError, match="is among the segments"):
+        join(client, Location("bucket", "path"), Location("bucket", key))
+    assert client.objects == before
+
+
+@pytest.mark.parametrize("lacking", ["num_segments", "total_size"])
+def test_a_manifest_that_says_completed_but_not_how_much_is_no_empty_stream(lacking: str) -> None:
+    client: Any = Lenient()
+    segments(client, 3)
+    key = manifest.key(Location("bucket", "path"))
+    lines = client.objects[key][0].decode().splitlines(keepends=True)
+    client.put(key, "".join(line for line in lines if not line.startswith(lacking)).encode())
+    with pytest.raises(InvalidData, match=lacking):
+        manifest.read(client, Location("bucket", "path"))
+    client.put(key, "".join(line if not line.startswith(lacking) else f"{lacking} = -1\n" for line in lines).encode())
+    with pytest.raises(InvalidData, match="less than 0"):
+        manifest.read(client, Location("bucket", "path"))
+
+
+def resume(client: Any, **options: Any) -> Callable[[], Ledger]:
+    job = Job(client=client, location=WHERE, **options)
+    return lambda: Ledger(job, State(client, "bucket"), "n.json")
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"ContentEncoding": "gzip"}, "ContentEncoding"),
+        ({"ServerSideEncryption": "aws:kms"}, "ServerSideEncryption"),
+        ({"Metadata": {"a": "2"}}, "Metadata a"),
+        ({}, "Metadata a"),
+    ],
+)
+def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: str) -> None:
+    client: Any = Lenient()
+    first = resume(client, attributes={"Metadata": {"a": "1"}})()
+    job = Job(client=client, location=WHERE, attributes={"Metadata": {"a": "1"}})
+    Resumed(job, first).open()
+    assert resume(client, attributes={"Metadata": {"a": "1"}})().left == first.left
+    before = dict(client.objects)
+    with pytest.raises(InvalidData, match=f"opened with another {says}, which"):
+        resume(client, attributes={"Metadata": {"a": "1"}, **now} if now else {})()
+    with pytest.raises(InvalidData, match="SSECustomerKey"):
+        resume(client, attributes={"Metadata": {"a": "1"}}, customer_key={"SSECustomerKey": b"x" * 32})()
+    assert client.objects == before
+
+
+@pytest.mark.parametrize("rival", [True, False])
+def test_a_run_that_ends_deletes_its_state_and_upload_only_where_no_other_has_begun(rival: bool) -> None:
+    client: Any = Lenient()
+    job = Job(client=client, location=WHERE, command=["printf", "abc"])
+    Resumed(job, resume(client)()).open()
+    state = client.objects["n.json"][0] + b" "
+    if rival:
+        client.before["delete_object"] = lambda: client.put("n.json", state)
+    resumed(job, "n", "bucket", "")
+    assert client.objects["k"][0] == b"abc"
+    assert (client.objects.get("n.json", (None,))[0], list(client.uploads)) == (
+        (state, ["u0"]) if rival else (None, [])
+    )
+
+
+def test_where_the_server_does_not_tell_the_sizes_of_parts_the_bytes_are_not_called_wrong() -> None:
+    client: Any = Lenient()
+    client.put("k", bytes(9), etag='"0123456789abcdef0123456789abcdef-2"', Metadata={})
+    reading = Reading.open(client, WHERE)
+    with pytest.raises(InvalidData, match=r"no checksum .* --unproved reads it"):
+        list(reading.blocks())
+    assert b"".join(reading.blocks(unproved=True)) == bytes(9)
+    with pytest.raises(InvalidData, match="no checksum"):
+        reading.whole()
+
+
+@pytest.mark.parametrize("options", [{"sha256": ""}, {"sha256": "abc"}, {"sha256": "g" * 64}, {"trailer": b"x" * 4097}])
+def test_what_no_input_can_be_is_refused_before_it_is_read(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Expectation(**options)
+    with pytest.raises(UsageError):
+        Job(client=None, location=WHERE, **{f"expect_{name}": value for name, value in options.items()})
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("\\n", b"\n"),
+        ("a\\t\\0", b"a\t\0"),
+        ("é€", "é€".encode()),
+        ("\\xff", b"\xff"),
+        ("\\\\n", b"\\n"),
+        ("\n", b"\n"),
+    ],
+)
+def test_separators(text: str, meant: bytes) -> None:
+    assert _separator(text) == meant
+
+
+@pytest.mark.parametrize("text", ["\\", "\\u20ac", "\\q", "\\x1", "a\\"])
+def test_a_separator_that_would_become_another_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--separator"):
+        _separator(text)
