@@ -1,7 +1,9 @@
 """Ingests: by the function, by its state machine, by the schedule, and from here."""
 
+import gzip
 import json
 import random
+import subprocess
 import tempfile
 import time
 import uuid
@@ -12,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from brigade.ingest.target import SUFFIXES, Target
 from tests.local.exercises.base import Base, logged, soon, traced
 from tests.unit.ingest.api import Answer, page, serving
 
@@ -40,6 +43,15 @@ class Ingests(Base):
             again = self._ingest(api.url, day)
         assert again.get("outcome") == "already_published", again
         assert again["records"] == 1  # as its receipt has it
+
+    def ingest_over_a_quarantine(self) -> None:
+        """What an earlier run of the date set aside gives way to what this one does: nothing."""
+        day = self._day()
+        left = Target("demo", day, self._lake, self._state).quarantine
+        self._s3.put_object(Bucket=self._state, Key=left, Body=b"an earlier run's")
+        with serving(_paged([[{"n": 1}]])) as api:
+            self._published(api.url, day)
+        assert gzip.decompress(self._s3.get_object(Bucket=self._state, Key=left)["Body"].read()) == b""
 
     def ingest_an_endless_api(self) -> None:
         day = self._day()
@@ -124,6 +136,20 @@ class Ingests(Base):
         assert answer["outcome"] == "published"
         assert not self._keys(self._state, f"ingest/demo/{day}")
 
+    def write_a_key_of_a_zstd_source(self) -> None:
+        key = Target("demo", self._day(), self._lake, self._state, suffix=SUFFIXES["zstd"]).key
+        with serving(_paged([[{"n": 1}]])) as api:
+            self._here("run", "demo", "--to", f"s3://{self._lake}/{key}", url=api.url)
+        assert self._keys(self._lake, key)
+
+    def give_up_a_key_of_a_zstd_source(self) -> None:
+        key = Target("demo", self._day(), self._lake, self._state, suffix=SUFFIXES["zstd"]).key
+        with serving(_noise(pages=16, fails=12)) as api:
+            done = self._run_here("run", "demo", "--to", f"s3://{self._lake}/{key}", url=api.url)
+        assert done.returncode == 1, done.stderr
+        assert not self._uploads(key), "the upload was not aborted"
+        assert not self._keys(self._lake, key)
+
     def reset_an_ingest(self) -> None:
         """Of which a killed run left a checkpoint and an upload."""
         day = self._day()
@@ -152,10 +178,13 @@ class Ingests(Base):
         self._deployed.serve("demo", url)
 
     def _here(self, *arguments: str, url: str) -> Any:
-        environment = {**self._deployed.environment, "BRIGADE_BASE_URL": url}
-        done = replace(self._deployed, environment=environment).run("--json", "ingest", *arguments)
+        done = self._run_here(*arguments, url=url)
         assert done.returncode in (0, 3), done.stderr
         return json.loads(done.stdout)
+
+    def _run_here(self, *arguments: str, url: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**self._deployed.environment, "BRIGADE_BASE_URL": url}
+        return replace(self._deployed, environment=environment).run("--json", "ingest", *arguments)
 
     def _ingest(self, url: str, day: str) -> Any:
         """Invoke the function once; the answer, or the error that it raised."""
