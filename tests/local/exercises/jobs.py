@@ -187,7 +187,7 @@ class Jobs(Base):
         priced = self._deployed.ask(
             "jobs", "estimate", "verify", "--keys", "-", "--sample", "1", given="photographs/d.jpg\n"
         )
-        assert "measured on 1 objects" in priced["assumed"]
+        assert "Lambda time as measured" in priced["assumed"]
 
     def submit_a_manifest(self) -> None:
         body = f"{self._lake},photographs/d.jpg\n".encode()

@@ -93,7 +93,7 @@ class RecurringJobs(Base):
     def _unheard(self) -> Iterator[None]:
         """No summary reaches the function while the block runs: it would take up the delivery beside the exercise."""
         events = self._deployed.emulator.root("events")
-        stack, heard = self._deployed.name("jobs"), "A delivery of the lake has been summarized"
+        stack, heard = self._deployed.name("jobs"), "A delivery of the lake was summarized"
         rules = [each["Name"] for each in events.list_rules()["Rules"] if each.get("Description") == heard]
         (rule,) = (name for name in rules if name.startswith(stack))
         events.disable_rule(Name=rule)
