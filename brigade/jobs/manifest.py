@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from brigade.errors import InvalidData, NothingSelected, UsageError
 from brigade.jobs.columns import Columns
-from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, check_length, decoded, encoded
+from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, check_length, decoded, encoded, outside_error
 from brigade.jobs.summary import Summary
 from brigade.jobs.table import cells, records
 from brigade.operations.rights import matches
@@ -80,12 +80,6 @@ def _outside(part: Row | Columns, reads: tuple[str, ...]) -> str | None:
         return part.outside(reads)
     key = decoded(part.key_text)
     return None if matches(reads, key) else key
-
-
-def outside_error(key: str, reads: tuple[str, ...]) -> UsageError:
-    """Return the error for a key that the operation may not read: its task could only fail."""
-    patterns = ", ".join(reads) or "nothing"
-    return UsageError(f"the operation may not read {key!r}, so no job is made; it reads {patterns}: select only those")
 
 
 def _line(row: Row) -> bytes:

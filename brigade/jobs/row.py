@@ -48,3 +48,9 @@ def check_length(key_text: str) -> None:
             f"the key {shown(key_text)[:80]!r}… has {len(key_text)} characters when encoded; S3 takes "
             f"{KEY_CHARACTERS} in a manifest, so leave it out"
         )
+
+
+def outside_error(key: str, reads: tuple[str, ...]) -> UsageError:
+    """Return the error for a key that the operation may not read: its task could only fail."""
+    patterns = ", ".join(reads) or "nothing"
+    return UsageError(f"the operation may not read {key!r}, so no job is made; it reads {patterns}: select only those")

@@ -12,9 +12,8 @@ from typing import Any
 from brigade.errors import NothingSelected, UsageError
 from brigade.inventory import athena, athena_table, dialect
 from brigade.inventory.delivery import Delivery
-from brigade.jobs.manifest import outside_error
 from brigade.jobs.request import AS_S3_READS_IT
-from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, shown
+from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, outside_error, shown
 from brigade.jobs.summary import SAMPLES, Summary
 from brigade.layout import QUERIES
 from brigade.s3.concatenate import concatenate

@@ -301,14 +301,13 @@ def test_the_command_gets_puts_and_lists(state: State, emulator: Emulator) -> No
     assert json.loads(brigade("list", "script/").stdout) == {"key": KEY}
     missing = brigade("get", "nothing")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
-    for wrong in ("{not json", '{"a": NaN}', '{"a": 1, "a": 2}', "[-Infinity]", "[" * 100_000):
+    for wrong in ("{not json", '{"a": NaN}', '{"a": 1, "a": 2}', "[-Infinity]", '{"a": [1e400]}', "[" * 100_000):
         refused = brigade("put", KEY, "-", given=wrong)
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
         assert "the value is not JSON" in refused.stderr
-    for unsafe, place in (('{"a": [1e400]}', "$.a[0] is inf"), (f"[{10**30}]", "$[0] is an integer of more than 64")):
-        refused = brigade("put", KEY, unsafe)
-        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-        assert place in refused.stderr
+    refused = brigade("put", KEY, f"[{10**30}]")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "$[0] is an integer of more than 64" in refused.stderr
     assert brigade("put", KEY, "1", "--if-absent", "--if-version", "x").returncode == 2
 
 

@@ -198,7 +198,7 @@ def test_an_option_that_would_have_no_effect_or_can_never_hold_is_refused(server
 def test_a_page_of_a_proxy_is_one_line_or_tried_again(server: Server, client: Any) -> None:
     server.answers = [(502, NGINX), (503, b""), (500, NGINX)]
     assert put(client, "bucket", "k", b"x").etag == '"e"'
-    assert len(server.seen) == 4
+    assert len([line for line in server.seen if line.startswith("PUT")]) == 4
     server.answers = [(413, NGINX)]
     with pytest.raises(BrigadeError, match=r"^cannot write s3://bucket/k: a server in front of S3 .*\(413\)"):
         put(client, "bucket", "k", b"x")
