@@ -277,8 +277,9 @@ def test_the_dead_letter_queue_keeps_failures_two_weeks_encrypted(stage: Stage) 
 
 
 def test_a_source_of_this_machine_stays_on_it(stage: Stage) -> None:
-    assert set(stage("dev", "aws").template("ingest")["Outputs"]) == {"IngestMyApi", "SourceSecretsPolicyArn"}
-    assert set(stage("dev", "local").template("ingest")["Outputs"]) == {"IngestMyApi", "IngestNear"}
+    secrets = "SourceSecretsPolicyArn"
+    assert set(stage("dev", "aws").template("ingest")["Outputs"]) == {"IngestMyApi", secrets}
+    assert set(stage("dev", "local").template("ingest")["Outputs"]) == {"IngestMyApi", "IngestNear", secrets}
 
 
 def test_a_url_for_a_source_that_is_not_there_is_a_mistake(repository: Path) -> None:
