@@ -318,11 +318,11 @@ def test_reset_leaves_the_checkpoint_of_a_run_that_holds_it(place: Place) -> Non
     lease = {"epoch": 1, "holder": "one", "seconds": 900.0}
     held = {"write": "w", "ts": "2026-11-22T05:30:00.000Z", "pages": 1, "lease": lease}
     place.s3.put_object(Bucket=place.state, Key=key, Body=json.dumps(held).encode())
-    done = place.brigade("reset", "demo", "--date", DATE)
+    done = place.brigade("reset", "demo", "--date", DATE, "--yes")
     assert done.returncode == 3
     assert b"is held by one (epoch 1)" in done.stderr
     assert place.keys(place.state) == [key]
     released = held | {"lease": {"epoch": 1}}
     place.s3.put_object(Bucket=place.state, Key=key, Body=json.dumps(released).encode())
-    assert place.brigade("reset", "demo", "--date", DATE).returncode == 0
+    assert place.brigade("reset", "demo", "--date", DATE, "--yes").returncode == 0
     assert place.keys(place.state) == []
