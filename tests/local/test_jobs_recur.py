@@ -89,7 +89,7 @@ def test_over_a_limit_the_job_waits_and_somebody_is_told(
     assert subject == f"{recurring.name} waits for a confirmation"
     assert f"jobs confirm {kept.job}" in text
     assert recurring.end(kept.job) == kept  # it is not over
-    assert deployed.run("jobs", "confirm", kept.job).returncode == 0
+    assert deployed.run("jobs", "confirm", kept.job, "--yes").returncode == 0
     assert deployed.run("jobs", "watch", kept.job).returncode == 0
     assert recurring.end(kept.job).done == newest
     assert (recurring.arrive(newest).job, len(told), len(made(deployed, recurring.name))) == ("", 1, 1)
