@@ -39,7 +39,7 @@ def estimate(
     prices: PriceList = None,
     yes: Yes = False,
 ) -> None:
-    """Say how many objects and bytes a selection has, and what a job over it costs, by line. Changes nothing.
+    """Count the objects and bytes of a selection and list the price of a job over it, by line. Changes nothing.
 
     With --sample the deployed function runs on some of the objects. One that writes or deletes is refused, unless
     --allow-changes is given and you agree.

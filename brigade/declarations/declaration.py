@@ -136,7 +136,7 @@ def _element(number: int, value: Any, kind: Any) -> Any:
 
 @functools.cache
 def _is_plain(kind: Any) -> bool:
-    """Say whether msgspec knows every part of an annotation; of others it takes only one class in a union."""
+    """Return whether msgspec knows every part of an annotation. Of unknown classes, a union may have only one."""
     if get_origin(kind) is Literal:
         return True
     parts = [part for part in get_args(kind) if part is not Ellipsis and not isinstance(part, msgspec.Meta)]

@@ -14,7 +14,7 @@ _Name = Annotated[str, Meta(min_length=1)]
 
 
 class Csv(Declaration, frozen=True, kw_only=True):
-    """What a CSV answer looks like. `format="csv"` is `Csv()`.
+    """The format of a CSV answer. `format="csv"` is `Csv()`.
 
     `delimiter` stands between fields, `quote` around them (None: nowhere; a quote inside is doubled). `encoding` is a
     codec of Python; None takes the charset of the Content-Type, else UTF-8. A byte order mark is left out. `skip` is

@@ -120,7 +120,7 @@ def _check_lines(source: Feed, reply: Reply, page: Page) -> None:
 
 
 def _check_graphql(source: Feed, body: bytes | bytearray, place: str) -> None:
-    """Refuse an answer to a GraphQL query with errors: what came of the data beside them is not all.
+    """Refuse an answer to a GraphQL query with errors: the data beside the errors is incomplete.
 
     Source: https://spec.graphql.org/October2021/#sec-Errors
     """

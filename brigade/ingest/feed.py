@@ -118,7 +118,7 @@ class Feed(Declaration, frozen=True, kw_only=True):
 
     @property
     def format(self) -> "Literal['json', 'jsonl', 'csv'] | Csv":
-        """What a page is."""
+        """The format of a page."""
         return "jsonl"
 
     @property

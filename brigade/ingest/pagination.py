@@ -29,7 +29,7 @@ class Answer(Protocol):
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What was found at the paths of `Pagination.values`; None where the answer has nothing."""
+        """The values at the paths of `Pagination.values`; None where the answer has no value."""
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -212,7 +212,7 @@ class Rows:
         return InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out by a query")
 
     def _fill(self, stream: Iterator[tuple[bytes, bytes]]) -> tuple[bytearray, str | None]:
-        """Take rows until the page is full and the key changes; give them, and the last key if there are more.
+        """Read rows until the page is full and the key changes; return them, and the last key if there are more.
 
         The server writes the key with the first row of each key. Whether two keys are the same is for it to say: their
         text does not (1 and 1.0, or letters that a collation does not tell apart).

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _DATED = ("path", "parameters", "headers", "body")
-"""What of a request may have the date in it."""
+"""The parts of a request that may hold the date."""
 
 
 class Rule(Declaration, frozen=True, kw_only=True):
