@@ -2,6 +2,8 @@
 
 import asyncio
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +19,7 @@ from local.athena.relations import Relation
 
 query_id: ContextVar[str] = ContextVar("the query that this task runs")
 _running: dict[str, Any] = {}
+_stopped: set[str] = set()
 
 
 def serves(statement: exp.Expr) -> bool:
@@ -114,19 +117,31 @@ def _execute(sql: str, database: str, found: Mapping[tuple[str, str], Relation])
 
 
 def stop(query: str) -> None:
-    """End a query that runs; its ``run`` raises ``duckdb.InterruptException``."""
-    if query in _running:
-        _running[query].interrupt()
+    """End a query, also one that has not started yet: its ``run`` raises ``duckdb.InterruptException``."""
+    _stopped.add(query)
+    threading.Thread(target=_interrupt, args=(query,), daemon=True).start()
+
+
+def _interrupt(query: str) -> None:
+    """Interrupt until the query has ended: DuckDB forgets an interrupt between two statements of a connection."""
+    while connection := _running.get(query):
+        connection.interrupt()
+        time.sleep(0.02)
 
 
 @contextmanager
 def _stoppable(connection: Any) -> Iterator[None]:
+    import duckdb
+
     query = query_id.get("")
     _running[query] = connection
     try:
+        if query in _stopped:
+            raise duckdb.InterruptException("The query was stopped before it started")
         yield
     finally:
         del _running[query]
+        _stopped.discard(query)
 
 
 def _athena_type(kind: str) -> str:

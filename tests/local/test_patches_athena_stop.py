@@ -25,6 +25,14 @@ def test_a_stopped_query_ends_and_stays_cancelled(emulator: Emulator) -> None:
     assert status["State"] == "CANCELLED"
 
 
+def test_a_query_that_is_stopped_before_it_runs_never_runs(emulator: Emulator) -> None:
+    athena = emulator.root("athena")
+    for _ in range(5):
+        query = athena.start_query_execution(QueryString=_HOURS, WorkGroup="stopped")["QueryExecutionId"]
+        athena.stop_query_execution(QueryExecutionId=query)
+    assert _until(lambda: not _works(emulator)), "it works on a query"
+
+
 def test_a_query_that_outgrows_its_memory_fails_and_fills_no_disk(emulator: Emulator) -> None:
     athena = emulator.root("athena")
     huge = "SELECT array_agg(a.n * 100000 + b.n) FROM " + ", ".join(

@@ -72,7 +72,8 @@ def api() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def world(deployed: Deployment) -> Iterator[World]:
+def world(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    declared = deployed.dated("demo", tmp_path_factory.mktemp("declared"))  # a backfill needs a date in the request
     emulator, lake = deployed.emulator, deployed.outputs["LakeBucket"]
     s3 = emulator.root("s3")
     for number in range(3):
@@ -86,6 +87,7 @@ def world(deployed: Deployment) -> Iterator[World]:
     emulator.root("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(database))
     with api() as url:
         environment = {**emulator.environment("root"), "BRIGADE_BASE_URL": url}
+        environment["PYTHONPATH"] = declared.environment["PYTHONPATH"]
         names = {"lake": lake, "beside": beside, "queue": queue, "day": DAY, "secret": SECRET}
         made = World(deployed, names, environment)
         assert made.ask("ingest run demo --date {day}").returncode == 0
@@ -194,6 +196,7 @@ def test_a_question_changes_nothing(world: World, case: str) -> None:
     changed, world.last = changes(world.last, now), now
     assert changed == []
     assert done.returncode == wanted, done.stderr + done.stdout
+    assert ("--yes" in done.stderr) == asks(case)
 
 
 @pytest.mark.parametrize(
