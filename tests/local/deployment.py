@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.lake import Lake
+from tests import command
 from tests.local.conftest import REPOSITORY, Emulator
 
 BRIGADE = REPOSITORY / ".venv" / "bin" / "brigade"
@@ -16,7 +17,7 @@ BRIGADE = REPOSITORY / ".venv" / "bin" / "brigade"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stage. ``run`` and ``ask`` are the real command, as the operator."""
+    """A deployed stage. ``run`` and ``ask`` run the command as the operator, in a forked process."""
 
     stage: str
     emulator: Emulator
@@ -28,16 +29,8 @@ class Deployment:
         self, *arguments: str, given: str | None = None, at: Path | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Run ``brigade``, ``given`` on its stdin, in the folder ``at``."""
-        return subprocess.run(
-            [BRIGADE, "--stage", self.stage, *arguments],
-            env=self.environment,
-            cwd=at,
-            input=given,
-            stdin=subprocess.DEVNULL if given is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        words = ["--stage", self.stage, *arguments]
+        return command.run(words, environment=self.environment, folder=at, stdin=given)
 
     def ask(self, *arguments: str, exits: int = 0, given: str | None = None) -> Any:
         """Run ``brigade --json`` and give its document, or the list of them; it must exit with ``exits``."""
