@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from brigade.errors import ConditionLost, InvalidData, NotFound
+from brigade.errors import ConditionLost, InvalidData
 from brigade.pipe.descriptor import Watch
 from brigade.pipe.growing import PipeWriter, part_plan
 from brigade.pipe.write import Job, Sent, check_first, feed, sent
@@ -17,6 +17,7 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
+from brigade.s3.refusal import UploadGone, refused
 from brigade.s3.settle import TOKEN, Written, new_token
 from brigade.s3.upload import Part, Upload
 from brigade.state import Entry, State
@@ -227,7 +228,7 @@ class Kept:
             )
         try:
             part = self._upload.part(number, body)
-        except NotFound as error:
+        except UploadGone as error:
             raise ConditionLost(f"the upload was ended by another run of the same --resume name: {error}") from error
         self._ledger.add(part, digest)
         return part
@@ -252,11 +253,10 @@ def _attributes(job: Job) -> dict[str, str]:
 
 
 def _there(client: Any, left: Left) -> bool:
-    from brigade.s3.refusal import refused
-
+    """Return whether S3 still has the upload. Any answer but that and NoSuchUpload is an error, and the state stays."""
     try:
         with refused("list the parts of", left.bucket, left.key):
             client.list_parts(Bucket=left.bucket, Key=left.key, UploadId=left.upload)
-    except NotFound:
+    except UploadGone:
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brigade.cli.pipe_from import _separator
-from brigade.errors import ConditionLost, InvalidData, UsageError
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.pipe import open_write
 from brigade.pipe.expectation import Expectation
 from brigade.pipe.read import Reading
@@ -18,7 +18,7 @@ from brigade.pipe.segments.manifest import Manifest
 from brigade.pipe.write import Job
 from brigade.s3 import Absent, Location, Matches
 from brigade.state import State
-from tests.unit.pipe.memory import Lenient
+from tests.unit.pipe.memory import Lenient, failure
 
 MIB = 2**20
 THEIRS = b"theirs"
@@ -134,6 +134,26 @@ def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: s
     with pytest.raises(InvalidData, match="SSECustomerKey"):
         resume(client, attributes={"Metadata": {"a": "1"}}, customer_key={"SSECustomerKey": b"x" * 32})()
     assert client.objects == before
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey", "404", "AccessDenied", "InternalError"])
+def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
+    client: Any = Lenient()
+    job = Job(client=client, location=WHERE)
+    Resumed(job, resume(client)()).open()
+    before = dict(client.objects)
+
+    def refuse() -> None:
+        raise failure(code, {"AccessDenied": 403, "InternalError": 500}.get(code, 404), "ListParts")
+
+    client.before["list_parts"] = refuse
+    with pytest.raises(BrigadeError, match="list the parts of"):
+        Resumed(job, resume(client)()).open()
+    assert (client.objects, list(client.uploads)) == (before, ["u0"])
+    client.uploads.clear()
+    Resumed(job, resume(client)()).open()
+    assert list(client.uploads) == ["u0"]
+    assert client.objects["n.json"] != before["n.json"]
 
 
 @pytest.mark.parametrize("rival", [True, False])
