@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.pipe_from import from_
 from brigade.cli.pipe_to import condition, location, to
 from brigade.cli.session import Session
@@ -16,6 +17,7 @@ app.command("from")(from_)
 
 
 @app.command()
+@combining(needs={"dry_run": "abort", "yes": "abort"})
 def uploads(
     context: typer.Context,
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]")],
@@ -64,6 +66,7 @@ def uploads(
 
 
 @app.command()
+@combining(excludes={"no_overwrite": "if_match"})
 def join(
     context: typer.Context,
     path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Where the segments are.")],

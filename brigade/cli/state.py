@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
@@ -17,6 +18,7 @@ _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the documen
 
 
 @app.command()
+@combining(needs={"encoding": "codec=pickle"})
 def get(
     context: typer.Context,
     key: _Key,
@@ -37,6 +39,7 @@ def get(
 
 
 @app.command()
+@combining(excludes={"if_version": "if_absent"})
 def put(
     context: typer.Context,
     key: _Key,
@@ -47,8 +50,6 @@ def put(
     """Store a document, by default whatever is there. A condition that does not hold: exit 3."""
     from brigade.s3 import Absent, Matches
 
-    if if_version and if_absent:
-        raise UsageError("--if-version and --if-absent exclude each other")
     session: Session = context.obj
     condition = Absent() if if_absent else Matches(if_version) if if_version else None
     entry = _state(session).put(key, _parsed(value), condition)

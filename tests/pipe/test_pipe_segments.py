@@ -28,7 +28,7 @@ def test_the_layout_is_that_of_s3pipe2(bucket: Bucket) -> None:
         etag = bucket.head(f"p/{number + 1:015d}")["ETag"].strip('"')
         assert etag == hashlib.md5(DATA[number * SIZE : (number + 1) * SIZE]).hexdigest()
     lines = bucket.body("p/.manifest").decode().splitlines()
-    assert lines[:3] == ["[s3pipe2]", "version = 0.1", f"segment_size = {SIZE}"]
+    assert lines[:4] == ["[s3pipe2]", "version = 0.1", "segment_size = 7", f"segment_bytes = {SIZE}"]
     assert {"completed = true", "num_segments = 3", f"total_size = {len(DATA)}"} <= set(lines)
     assert bucket.run("from", bucket.uri("p")).stdout == DATA
 
@@ -44,6 +44,9 @@ def test_an_upload_of_s3pipe2_is_read(bucket: Bucket) -> None:
     bucket.put(text.encode(), "old/.manifest")
     for options in ([], ["--follow"]):
         assert bucket.run("from", bucket.uri("old"), *options).stdout == b"onetwo"
+    bucket.put(text.replace("segment_size = 3\n", "segment_size = 100\n").encode(), "old/.manifest")
+    done = bucket.run("from", bucket.uri("old"), "--memory", "128MiB")
+    assert (done.returncode, b"two segments of 100000000 bytes need" in done.stderr) == (2, True)
 
 
 def test_exact_multiples_and_empty_input(bucket: Bucket) -> None:

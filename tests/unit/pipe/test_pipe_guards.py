@@ -10,11 +10,12 @@ from brigade.cli.pipe_from import _separator
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.pipe import open_write
 from brigade.pipe.expectation import Expectation
-from brigade.pipe.read import Reading
+from brigade.pipe.read import Reading, Span
 from brigade.pipe.resume import Ledger, Resumed, resumed
 from brigade.pipe.segments import manifest
 from brigade.pipe.segments.join import join
 from brigade.pipe.segments.manifest import Manifest
+from brigade.pipe.stream import Wish, streams
 from brigade.pipe.write import Job
 from brigade.s3 import Absent, Location, Matches
 from brigade.state import State
@@ -154,6 +155,14 @@ def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
     Resumed(job, resume(client)()).open()
     assert list(client.uploads) == ["u0"]
     assert client.objects["n.json"] != before["n.json"]
+
+
+@pytest.mark.parametrize("wish", [Wish(first=True), Wish(unproved=True), Wish(span=Span(tail=1))])
+def test_what_segments_are_never_read_by_is_refused(wish: Wish) -> None:
+    client: Any = Lenient()
+    segments(client, 3)
+    with pytest.raises(UsageError, match="s3://bucket/path is held in segments"):
+        list(streams(client, ["s3://bucket/path"], wish))
 
 
 @pytest.mark.parametrize("rival", [True, False])

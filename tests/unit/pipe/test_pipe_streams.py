@@ -183,6 +183,7 @@ def test_an_option_that_a_header_cannot_carry_is_refused_before_anything_is_sent
     [
         ["--segments", "--resume", "n"],
         ["--segments", "--sha256"],
+        ["--segments", "--segment-size", "64"],
         ["--state", "s3://bucket/p"],
         ["--exec-retries", "2"],
         ["--expect-sha256", "abc"],
