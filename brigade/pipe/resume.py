@@ -17,6 +17,7 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
 from brigade.s3.refusal import UploadGone, refused
 from brigade.s3.settle import TOKEN, Written, new_token
 from brigade.s3.upload import Part, Upload
@@ -56,6 +57,7 @@ def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Wat
             ledger.forget()
         raise ConditionLost(f"{job.location} was published by the earlier run of {name!r} already; nothing was read")
     check_first(job.keyed, job.location, job.condition)
+    require_conditions(job.keyed, job.location, job.condition)
     file, expectation = feed(job, lambda: Resumed(job, ledger), watches)
     left = ledger.left
     with suppress(ConditionLost):  # another run has begun under the name: its state stays, and what it uploads

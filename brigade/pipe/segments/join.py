@@ -12,6 +12,7 @@ from brigade.s3.condition import Condition
 from brigade.s3.copy import copy_part
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
 from brigade.s3.settle import Written
 from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Part, Upload
 
@@ -43,6 +44,7 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
             f"S3 joins up to {MOST_PARTS} segments of 5 MiB or more: use brigade pipe from {path} | brigade pipe to"
         )
     look_again(client, target, condition)
+    require_conditions(client, target, condition)
     upload = Upload.create(client, *target, checksum=crc64nvme())
     try:
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -74,6 +74,11 @@ class Http:
         self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
 
+    @property
+    def endpoint_url(self) -> str:
+        """The address that requests go to, as boto3's client names it."""
+        return self._endpoint or f"https://s3.{self._region}.{_suffix(self._region)}"
+
     def ask(self, request: Request, *, stream: bool = False) -> Answer:
         """Send the request and give its answer; with ``stream`` the body is left in ``response`` for the caller.
 
@@ -147,7 +152,7 @@ class Http:
         if self._endpoint:
             parts = urlsplit(self._endpoint)
             return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{request.bucket}{key}"
-        suffix = next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
+        suffix = _suffix(region)
         if "." in request.bucket:  # the certificate names one label in front of s3
             return "https", f"s3.{region}.{suffix}", f"/{request.bucket}{key}"
         return "https", f"{request.bucket}.s3.{region}.{suffix}", key or "/"
@@ -182,6 +187,10 @@ class Http:
             self._keys(True)
             return "keys"
         return None
+
+
+def _suffix(region: str) -> str:
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
 
 
 def _pause(attempt: int) -> None:
