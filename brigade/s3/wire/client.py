@@ -24,7 +24,11 @@ class Client:
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self.meta = SimpleNamespace(endpoint_url=http.endpoint_url)
+
+    @property
+    def meta(self) -> SimpleNamespace:
+        """``endpoint_url``, where boto3's client has it."""
+        return SimpleNamespace(endpoint_url=self._http.endpoint_url)
 
     def close(self) -> None:
         """Close the connections that are kept; others are made if it is used again."""
