@@ -79,6 +79,11 @@ class Ledger:
             left = self._entry.value
             other = Location(left.bucket, left.key)
             raise InvalidData(f"s3://{state.bucket}/{key} is the state of {other}; use another name")
+        if self._entry and self._entry.value.memory != job.memory:
+            raise InvalidData(
+                f"the earlier run cut its parts for --memory {self._entry.value.memory} (bytes), not {job.memory}: "
+                "give that, or start anew under another --resume name"
+            )
         before, now = self._entry.value.attributes if self._entry else None, _attributes(job)
         if before is not None and before != now:
             names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
@@ -98,14 +103,14 @@ class Ledger:
         found = head(self._job.keyed, *self._job.location) if left else None
         return bool(left and found and found.metadata.get(TOKEN) == left.token)
 
-    def begin(self, upload: Upload, memory: int) -> None:
+    def begin(self, upload: Upload) -> None:
         """Remember a new upload before its first part is sent."""
         left = Left(
             bucket=upload.bucket,
             key=upload.key,
             upload=upload.id,
             token=upload.token,
-            memory=memory,
+            memory=self._job.memory,
             attributes=_attributes(self._job),
         )
         self._store(left)
@@ -164,8 +169,7 @@ class Resumed(PipeWriter):
     """A writer that takes up an upload, and leaves it when it fails."""
 
     def __init__(self, job: Job, ledger: Ledger) -> None:
-        memory = ledger.left.memory if ledger.left else job.memory
-        buffers, first = part_plan(memory)
+        buffers, first = part_plan(job.memory)
         carried = dict(job.attributes)
         super().__init__(
             job.keyed,
@@ -180,7 +184,7 @@ class Resumed(PipeWriter):
             attributes=carried,
             token=ledger.left.token if ledger.left else new_token(),
         )
-        self._job, self._ledger, self._memory_asked = job, ledger, memory
+        self._job, self._ledger = job, ledger
 
     def _publish(self) -> Written:
         if self._upload is None:
@@ -200,7 +204,7 @@ class Resumed(PipeWriter):
         if not isinstance(opened, Upload):
             raise TypeError("a resumed writer writes uploads")
         try:
-            self._ledger.begin(opened, self._memory_asked)
+            self._ledger.begin(opened)
         except BaseException:
             opened.abort()
             raise

@@ -126,6 +126,13 @@ def test_join_makes_one_object_of_segments(bucket: Bucket) -> None:
     assert bucket.body("joined") == DATA
     assert bucket.uploads() == []
     assert bucket.run("join", bucket.uri("p"), bucket.uri("joined"), "--no-overwrite").returncode == 3
+    tried = ["join", "--dry-run", bucket.uri("p")]
+    done = bucket.run(*tried, bucket.uri("other"), options=["--json"])
+    assert json.loads(done.stdout) == {"object": bucket.uri("other"), "segments": 3, "bytes": len(DATA)}
+    assert "other" not in set(bucket.keys())
+    assert bucket.run(*tried, bucket.uri("joined"), "--no-overwrite").returncode == 3
+    gone = bucket.run("join", "--dry-run", bucket.uri("nothing"), bucket.uri("other"))
+    assert (gone.returncode, gone.stdout, b"there are no segments under" in gone.stderr) == (1, b"", True)
     assert bucket.uploads() == []
     assert bucket.run("join", bucket.uri("nothing"), bucket.uri("joined")).returncode == 1
 

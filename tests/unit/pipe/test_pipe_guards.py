@@ -137,6 +137,14 @@ def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: s
     assert client.objects == before
 
 
+def test_a_ceiling_of_memory_that_the_earlier_run_did_not_have_is_refused() -> None:
+    client: Any = Lenient()
+    Resumed(Job(client=client, location=WHERE, memory=700 * MIB), resume(client, memory=700 * MIB)()).open()
+    assert resume(client, memory=700 * MIB)().left
+    with pytest.raises(InvalidData, match=r"cut its parts for --memory 734003200 \(bytes\), not 134217728"):
+        resume(client)()
+
+
 @pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey", "404", "AccessDenied", "InternalError"])
 def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
     client: Any = Lenient()
