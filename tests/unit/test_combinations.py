@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from brigade.cli import main
+from brigade.cli import inventory, main
 from brigade.cli.combinations import Combinations
 from brigade.errors import UsageError
 from tests.unit.commands import every
@@ -78,3 +78,14 @@ def test_a_default_is_not_given_and_a_value_that_is_needed_is_compared() -> None
     combinations.check(given | {"codec": "pickle"}, lambda name: name == "encoding", str)
     with pytest.raises(UsageError, match="encoding has no effect without codec pickle"):
         combinations.check(given, lambda name: name == "encoding", str)
+
+
+def test_the_bucket_of_a_difference_is_that_of_each_latest_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(inventory, "opened", lambda _, text, bucket: asked.append((text, bucket)))
+    for before, after in (("latest", "b.json"), ("a.json", "latest")):
+        CliRunner().invoke(main.app, ["inventory", "diff", before, after, "--bucket", "x"])
+    assert asked == [("latest", "x"), ("b.json", None), ("a.json", None), ("latest", "x")]
+    done = CliRunner().invoke(main.app, ["inventory", "diff", "a.json", "b.json", "--bucket", "x"])
+    assert isinstance(done.exception, UsageError)
+    assert len(asked) == 4
