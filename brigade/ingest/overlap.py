@@ -56,7 +56,7 @@ class Overlap:
         """
         if self._since.at:
             found = page.values.get(self._since.at)
-            if isinstance(found, bool) or found == "":
+            if isinstance(found, bool | float) or found == "":  # a float may have lost digits
                 raise InvalidData(
                     f"{page.place}: the position at {self._since.at} is {found!r}: no run can begin there"
                 )
