@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from brigade.catalog import table
 from brigade.errors import SettingsError
+from brigade.urls import BASE_URL, is_base_url
 
 Target = Literal["aws", "local"]
 OwnOperation = Literal["copy", "tag", "untag", "acl", "restore", "hold", "retain", "checksum"]
@@ -118,7 +119,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alarms: Alarms = Alarms()
     database: Database | None = None
     """A database of the stage's own; none unless set, for it costs by the hour. It needs ``region``."""
-    source_urls: Mapping[str, Annotated[str, Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?\Z")]] = {}
+    source_urls: Mapping[str, str] = {}
     """The base URL of a source in this stage, by its name, where it is not the one declared; without a password."""
 
     def __post_init__(self) -> None:
@@ -128,6 +129,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"buckets names two whose tables would both be {twice[0]}; leave one out")
         if self.database and self.target == "aws" and not self.region:
             raise ValueError("database needs region: by it the database is told from an impostor (docs/database.md)")
+        for name, url in self.source_urls.items():
+            if not is_base_url(url):
+                raise ValueError(f"source_urls.{name} takes {BASE_URL}")
 
 
 def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:

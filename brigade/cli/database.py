@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.database_load import load
 from brigade.cli.session import Session
 from brigade.database.secret import Secret
 from brigade.database.uri import masked
-from brigade.errors import NotFound, UsageError
+from brigade.errors import NotFound
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="A database's URI, made from its secret: docs/database.md."
@@ -25,6 +26,7 @@ _Scheme = Annotated[
 
 
 @app.command()
+@combining(excludes={"mask": "show"})
 def uri(
     context: typer.Context,
     secret_id: _SecretId,
@@ -36,8 +38,6 @@ def uri(
 
     A secret that is not there, or lacks a field, exits 1 with a line that names the field and no value.
     """
-    if mask and show:
-        raise UsageError("--mask and --show exclude each other")
     session: Session = context.obj
     made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     hidden = mask or (sys.stdout.isatty() and not show)

@@ -8,6 +8,7 @@ import typer
 
 from brigade.cli import ingest_dates, ingest_deployed
 from brigade.cli import ingest_source as at
+from brigade.cli.combinations import combining
 from brigade.cli.ingest_progress import shown
 from brigade.cli.session import Session
 from brigade.errors import UsageError
@@ -34,6 +35,7 @@ def list_(context: typer.Context) -> None:
 
 
 @app.command()
+@combining(needs={"yes": "replace"}, excludes={"replace": "dry_run to", "to": "dry_run"})
 def run(
     context: typer.Context,
     name: at.Name,
@@ -59,8 +61,6 @@ def run(
             "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
         )
     if replace:
-        if to is not None or dry_run:
-            raise UsageError("--replace is of the lake's object: leave out --to and --dry-run")
         at.sure(session, name, date, yes=yes)
     if to is None and not dry_run:
         _run_to_lake(session, name, source, date, replace=replace)

@@ -41,7 +41,8 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
 def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Yes = False) -> None:
     """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first.
 
-    A checkpoint that a run holds stays, and the command exits 3: `brigade state unlock` it first if that run is dead.
+    Exit 1 if there is no checkpoint. A checkpoint that a run holds stays, and the command exits 3: `brigade state
+    unlock` it first if that run is dead.
     """
     from brigade.ingest.checkpoint import Checkpoint
     from brigade.ingest.partitions import parts
@@ -53,16 +54,16 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     whole = at.target(session, name, at.source(name), date)
     s3 = session.client("s3")
     state = State(s3, whole.state)
+    found = [(each, entry) for each in parts(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))]
+    if not found:
+        raise NotFound(f"{name} {whole.date} has no checkpoint in s3://{whole.state}; there is nothing to reset")
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
-    for target in parts(state, whole):
-        entry = state.get(target.checkpoint, Checkpoint)
-        if entry:
-            taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
-            if not discard(s3, target, entry):
-                raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
+    for target, entry in found:
+        taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
+        if not discard(s3, target, entry):
+            raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}
-        forgotten = _brief(entry.value) if entry else None
-        session.give({"source": name, "date": target.date, **which, "forgotten": forgotten})
+        session.give({"source": name, "date": target.date, **which, "forgotten": _brief(entry.value)})
 
 
 def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:

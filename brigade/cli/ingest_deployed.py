@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from brigade.cli import ingest_source as at
+from brigade.cli.combinations import combining
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 _POLL_S = 1.0
 
 
+@combining(needs={"yes": "replace"})
 def invoke(
     context: typer.Context,
     name: at.Name,

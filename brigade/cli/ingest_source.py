@@ -114,13 +114,22 @@ def _windows(session: Session, name: str) -> str | None:
 
 
 def base_url(session: Session, name: str) -> str | None:
-    """Give the URL that the stage's function would ask in place of the declared one: of the environment or cdk.json."""
-    if url := os.environ.get("BRIGADE_BASE_URL"):
-        return url
-    file = Path("cdk.json")
-    stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
-    url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
-    return str(url) if url else None
+    """Return the URL that the stage's function asks in place of the declared one: of the environment or cdk.json.
+
+    Raises:
+        SettingsError: It is no base URL. The line names the variable or the setting, and does not show it.
+    """
+    from brigade.urls import BASE_URL, is_base_url
+
+    url, place = os.environ.get("BRIGADE_BASE_URL"), "BRIGADE_BASE_URL"
+    if url is None:
+        file = Path("cdk.json")
+        stages = json.loads(file.read_bytes()).get("context", {}).get("stages", {}) if file.is_file() else {}
+        url = stages.get(session.stage, {}).get("source_urls", {}).get(name)
+        place = f"cdk.json: context.stages.{session.stage}.source_urls.{name}"
+    if url is not None and not is_base_url(url):
+        raise SettingsError(f"{place} takes {BASE_URL}")
+    return url
 
 
 def unlimited() -> float:

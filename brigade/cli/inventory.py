@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from brigade.cli import inventory_enable, inventory_queue, inventory_sql
+from brigade.cli.combinations import combining
 from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
 from brigade.cli.options import sharing
 from brigade.cli.session import Session
@@ -20,6 +21,7 @@ app.command("disable")(sharing(inventory_enable.disable))
 
 
 @app.command()
+@combining(excludes={"bucket": "uri"})
 def deliveries(
     context: typer.Context,
     uri: Annotated[
@@ -30,11 +32,8 @@ def deliveries(
 ) -> None:
     """List the deliveries that S3 has finished, newest first."""
     from brigade import inventory
-    from brigade.errors import UsageError
 
     session: Session = context.obj
-    if uri is not None and bucket:
-        raise UsageError(f"--bucket {bucket} and the address {uri}: an address says already whose deliveries")
     where = place(session, bucket) if uri is None else _folder(uri)
     found = inventory.deliveries(session.client("s3"), *where)
     if not found:
@@ -96,12 +95,15 @@ def diff(
     """Stream the keys that were added, removed or changed between two deliveries, in no order."""
     import tempfile
 
+    from brigade.errors import UsageError
     from brigade.inventory.difference import difference
     from brigade.inventory.sql import MEMORY
     from brigade.inventory.text import lines
 
     session: Session = context.obj
-    first, second = opened(session, before), opened(session, after, bucket if after == "latest" else None)
+    if bucket and "latest" not in (before, after):
+        raise UsageError(f"--bucket {bucket} and the addresses: an address says already whose delivery it is")
+    first, second = (opened(session, each, bucket if each == "latest" else None) for each in (before, after))
     session.say(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
     result = difference(first, second)
     write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))

@@ -9,6 +9,7 @@ from brigade.cli import jobs_calls as calls
 from brigade.cli import jobs_selection as selection
 from brigade.cli import jobs_submit
 from brigade.cli import jobs_view as view
+from brigade.cli.combinations import combining
 from brigade.cli.jobs_options import JobId, Yes
 from brigade.cli.options import sharing
 from brigade.cli.session import Session
@@ -16,8 +17,14 @@ from brigade.cli.session import Session
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Run one function over every object, by S3 Batch Operations."
 )
-for command in (jobs_submit.estimate, jobs_submit.run, jobs_submit.submit, jobs_submit.retry):
-    app.command()(sharing(command))
+_sampling = combining(
+    needs={"allow_changes": "sample", "seed": "sample", "yes": "allow_changes"}, excludes={"sample": "seconds"}
+)
+_watched = combining(needs={"most_dollars": "watch", "most_failures": "watch"})
+app.command()(_sampling(sharing(jobs_submit.estimate)))
+app.command()(sharing(jobs_submit.run))
+app.command()(_watched(sharing(jobs_submit.submit)))
+app.command()(_watched(sharing(jobs_submit.retry)))
 
 
 @app.command()

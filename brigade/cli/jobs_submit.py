@@ -51,7 +51,7 @@ def estimate(
     session: Session = context.obj
     declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price_list(prices)
     calls.check_arguments(session, declared, arguments)
-    changes = _check_sample(operation, declared, sample, allow_changes=allow_changes, measured=seconds is not None)
+    changes = _check_sample(operation, declared, sample, allow_changes=allow_changes)
     if changes:
         session.require_answer(f"Run {operation} on {sample} objects?", yes=yes)
     selection.check_bucket(session, selecting)
@@ -75,21 +75,15 @@ def estimate(
         raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
 
 
-def _check_sample(
-    operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool, measured: bool
-) -> bool:
-    """Return whether the sample will write or delete; raise UsageError for a combination that cannot be meant."""
+def _check_sample(operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool) -> bool:
+    """Return whether the sample will write or delete; raise UsageError for an operation that cannot be sampled."""
     from brigade.jobs.own import Own
     from brigade.operations.rights import changes_objects
 
     if not sample:
-        if allow_changes:
-            raise UsageError("--allow-changes is for --sample, which is not given")
         return False
     if isinstance(declared, Own):
         raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
-    if measured:
-        raise UsageError("--sample measures what --seconds states: give one of them")
     changes = changes_objects(declared)
     if changes and not allow_changes:
         raise UsageError(
@@ -136,7 +130,6 @@ def submit(
 
     session: Session = context.obj
     arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
-    _check(going)
     own = calls.check_arguments(session, declared, arguments)
     function = "" if own else calls.function(session, operation)
     if own and selecting.bucket:
@@ -209,7 +202,6 @@ def retry(
     from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
 
     session: Session = context.obj
-    _check(going)
     s3, deployed = session.client("s3"), session.deployment
     described = calls.control(session).describe(job)
     plan = plan_again(
@@ -236,11 +228,6 @@ def retry(
     chosen = selection.Selection(plan.what, plan.bucket, rows=itertools.chain([first], rows))
     declared = selection.submitted(plan.operation)
     _follow(session, calls.submit(session, declared, plan, chosen, going), going)
-
-
-def _check(going: Going) -> None:
-    if (going.most_failures is not None or going.most_dollars is not None) and not going.watch:
-        raise UsageError("a budget is kept by who watches: add --watch")
 
 
 def _follow(session: Session, job: "calls.Ordered | None", going: Going) -> None:

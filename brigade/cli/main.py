@@ -14,7 +14,7 @@ from brigade import __version__
 from brigade.aws import Connection
 from brigade.cli.groups import Groups
 from brigade.cli.session import Session
-from brigade.errors import BrigadeError
+from brigade.errors import BrigadeError, SettingsError
 from brigade.masking import MaskedStream, mask
 
 # What botocore raises before it has called anybody, by name: a command that needs no AWS must not wait for its import.
@@ -57,8 +57,19 @@ def brigade(
     ] = False,
 ) -> None:
     """Set what holds for every command."""
+    _refuse_empty_variables()
     connection = Connection(profile=profile, region=region, endpoint_url=endpoint_url)
     context.obj = Session(stage=stage, connection=connection, json=json, quiet=quiet, debug=debug)
+
+
+def _refuse_empty_variables() -> None:
+    """Raise SettingsError if a variable of this command is set and empty, as an empty option is refused.
+
+    `BRIGADE_STAGE="$STAGE"` of a shell variable that is not set would else work on the stage `dev`.
+    """
+    for name, value in os.environ.items():
+        if name.startswith("BRIGADE_") and not value.strip():
+            raise SettingsError(f"the environment variable {name} is empty; set a value, or unset it")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.pipe_from import from_
 from brigade.cli.pipe_to import condition, location, to
 from brigade.cli.session import Session
@@ -16,6 +17,7 @@ app.command("from")(from_)
 
 
 @app.command()
+@combining(needs={"dry_run": "abort", "yes": "abort"})
 def uploads(
     context: typer.Context,
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]")],
@@ -64,6 +66,7 @@ def uploads(
 
 
 @app.command()
+@combining(excludes={"no_overwrite": "if_match"})
 def join(
     context: typer.Context,
     path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Where the segments are.")],
@@ -75,16 +78,17 @@ def join(
     """Make one object of segments, by copies on the side of S3."""
     from brigade.pipe.client import client
     from brigade.pipe.segments import join as joining
-    from brigade.pipe.segments import manifest
     from brigade.s3.location import Location
 
     session: Session = context.obj
     source, target = Location.parse(path), location(Location.parse(uri))
     s3 = client(session.connection)
+    wanted = condition(no_overwrite, if_match)
     if dry_run:
-        told = manifest.read(s3, source)
-        session.give({"object": str(target), "segments": told[0].segments if told else 0})
+        segments = joining.plan(s3, source, target, condition=wanted)
+        size = sum(found.size for _, found in segments)
+        session.give({"object": str(target), "segments": len(segments), "bytes": size})
         return
-    written, size, proved = joining.join(s3, source, target, condition=condition(no_overwrite, if_match))
+    written, size, proved = joining.join(s3, source, target, condition=wanted)
     document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
     session.give(document, f"{target}: {size} bytes, ETag {written.etag}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -17,6 +18,14 @@ Text = str | None
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 
 
+@combining(
+    needs={"dead_after": "follow"},
+    excludes={
+        "follow": "length offset prefix tail unproved verify_first version_id",
+        "prefix": "version_id",
+        "tail": "length offset",
+    },
+)
 def from_(
     context: typer.Context,
     uris: Annotated[list[str], typer.Argument(metavar="s3://BUCKET/KEY…", help="Objects, given one after another.")],
@@ -76,9 +85,7 @@ def _wish(options: Mapping[str, Any]) -> "Wish":
     from brigade.pipe.stream import Wish
 
     offset, length, tail = (size(options[name]) if options[name] else None for name in ("offset", "length", "tail"))
-    if options["tail"] and (options["offset"] or options["length"]):
-        raise UsageError("--tail and --offset or --length: it takes one of them")
-    if options["version_id"] and (len(options["uris"]) > 1 or options["prefix"]):
+    if options["version_id"] and len(options["uris"]) > 1:
         raise UsageError("--version-id is of one object")
     return Wish(
         span=Span(offset or 0, length, tail) if options["offset"] or options["length"] or options["tail"] else None,

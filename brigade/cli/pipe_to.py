@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -20,6 +21,15 @@ Text = str | None
 Texts = list[str] | None
 
 
+@combining(
+    needs={"exec_retries": "command", "level": "gzip zstd", "segment_size": "segments", "state": "resume"},
+    excludes={
+        "no_overwrite": "if_match",
+        "gzip": "zstd",
+        "segments": "dry_run exec_retries if_match parallel resume sha256",
+        "resume": "dry_run",
+    },
+)
 def to(
     context: typer.Context,
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to publish.")],
@@ -38,7 +48,9 @@ def to(
         Text, typer.Option(metavar="s3://BUCKET/PREFIX", help="Where --resume keeps its state; default: the stage's.")
     ] = None,
     segments: Annotated[bool, typer.Option("--segments", help="Many objects, s3://BUCKET/KEY/00…, to follow.")] = False,
-    segment_size: Annotated[str, typer.Option(metavar="SIZE")] = "100MB",
+    segment_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Of a segment, with its unit: 64MiB, 100MB. A bare number is bytes.")
+    ] = "100MB",
     sha256: Annotated[bool, typer.Option("--sha256", help="Tell the input's SHA-256 too.")] = False,
     gzip: Annotated[bool, typer.Option("--gzip", help="Compress by gzip.")] = False,
     zstd: Annotated[bool, typer.Option("--zstd", help="Compress by Zstandard.")] = False,
@@ -70,28 +82,13 @@ def to(
 
 def _do(session: Session, options: Mapping[str, Any]) -> None:
     """Do what the command's options say, by the names that its parameters have."""
-    _check_together(options)
     job = _job(session, options["uri"], condition(options["no_overwrite"], options["if_match"]), options)
     if options["dry_run"]:
         _would(session, job)
     elif options["segments"]:
-        from brigade.pipe.quantity import size
-
-        _segments(session, job, size(options["segment_size"]), explicit=options["memory"] is not None)
+        _segments(session, job, options["segment_size"], explicit=options["memory"] is not None)
     else:
         _publish(session, job, options["resume"], options["state"])
-
-
-def _check_together(options: Mapping[str, Any]) -> None:
-    """Raise UsageError for an option that would have no effect beside the others, or without another."""
-    if options["segments"]:
-        for name in ("resume", "sha256"):
-            if options[name]:
-                raise UsageError(f"--{name} is of one object, not of --segments")
-    if options["state"] and not options["resume"]:
-        raise UsageError("--state is of --resume")
-    if options["exec_retries"] and not options["command"]:
-        raise UsageError("--exec-retries is of a COMMAND after --: stdin cannot be read again")
 
 
 def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":
@@ -104,7 +101,7 @@ def _job(session: Session, uri: str, condition: "Condition", options: Mapping[st
     from brigade.s3.location import Location
 
     target = location(Location.parse(uri))
-    kind = _compression(options["gzip"], options["zstd"], options["level"])
+    kind: Kind | None = "gzip" if options["gzip"] else "zstd" if options["zstd"] else None
     trailer = options["expect_trailer"]
     return Job(
         client=client(session.connection),
@@ -172,9 +169,14 @@ def _publish(session: Session, job: "Job", resume: str | None, state: str | None
     _told(session, sent)
 
 
-def _segments(session: Session, job: "Job", size: int, *, explicit: bool) -> None:
+def _segments(session: Session, job: "Job", given: str, *, explicit: bool) -> None:
+    from brigade.pipe import quantity
     from brigade.pipe.segments.write import split
+    from brigade.s3.upload import SMALLEST_PART
 
+    size = quantity.size(given)
+    if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
+        raise UsageError(f"--segment-size {given} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
     with _watched(session, job) as watches:
         done = split(job, size, watches, memory=job.memory if explicit else None)
     session.give(
@@ -235,18 +237,8 @@ def location(given: "Location") -> "Location":
     return given
 
 
-def _compression(gzip: bool, zstd: bool, level: int | None) -> "Kind | None":
-    if gzip and zstd:
-        raise UsageError("--gzip and --zstd: it takes one of them")
-    if level is not None and not (gzip or zstd):
-        raise UsageError("--level is of --gzip or --zstd")
-    return "gzip" if gzip else "zstd" if zstd else None
-
-
 def condition(no_overwrite: bool, if_match: str | None) -> "Condition":
     """Give the condition that the two options name."""
     from brigade.s3.condition import Absent, Matches
 
-    if no_overwrite and if_match:
-        raise UsageError("--no-overwrite and --if-match: it takes one of them")
     return Absent() if no_overwrite else Matches(if_match) if if_match else None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
+from brigade.cli.combinations import combining
 from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
@@ -17,6 +18,7 @@ _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the documen
 
 
 @app.command()
+@combining(needs={"encoding": "codec=pickle"})
 def get(
     context: typer.Context,
     key: _Key,
@@ -25,17 +27,19 @@ def get(
     encoding: Annotated[str, typer.Option(help="Of strings that Python 2 pickled: latin1 with datetimes.")] = "ASCII",
 ) -> None:
     """Print a document; under --json with its version, which put --if-version takes."""
-    import msgspec
+    from brigade.state.encode import to_json_types
 
     session: Session = context.obj
     entry = _state(session, codec, encoding).get(key, object, version_id=version_id)
     if entry is None:
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
-    document = {"key": key, "version": entry.version.strip('"'), "value": msgspec.to_builtins(entry.value)}
-    session.give(document, json.dumps(document["value"], indent=2, ensure_ascii=False))
+    value = to_json_types(entry.value, f"s3://{session.deployment['StateBucket']}/{key}")
+    document = {"key": key, "version": entry.version.strip('"'), "value": value}
+    session.give(document, json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @app.command()
+@combining(excludes={"if_version": "if_absent"})
 def put(
     context: typer.Context,
     key: _Key,
@@ -46,8 +50,6 @@ def put(
     """Store a document, by default whatever is there. A condition that does not hold: exit 3."""
     from brigade.s3 import Absent, Matches
 
-    if if_version and if_absent:
-        raise UsageError("--if-version and --if-absent exclude each other")
     session: Session = context.obj
     condition = Absent() if if_absent else Matches(if_version) if if_version else None
     entry = _state(session).put(key, _parsed(value), condition)
@@ -142,9 +144,13 @@ def _parsed(value: str) -> object:
     Raises:
         UsageError: It is no JSON, names a key twice, or has a number that would be stored as another one.
     """
+    from brigade.state.encode import unique_members
+
     text = sys.stdin.buffer.read() if value == "-" else value
     try:
-        parsed: object = json.loads(text, parse_constant=_no_number, parse_float=_exact, object_pairs_hook=_once)
+        parsed: object = json.loads(
+            text, parse_constant=_no_number, parse_float=_exact, object_pairs_hook=unique_members
+        )
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the value is not JSON ({error}); text needs its quotes, as '\"text\"'") from None
     return parsed
@@ -159,11 +165,3 @@ def _exact(text: str) -> float:
     if Decimal(repr(number)) != Decimal(text):
         raise ValueError(f"{text} would be stored as {number!r}: give more digits than 64 bits hold as text")
     return number
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
-        raise ValueError(f"the key {twice!r} is there twice")
-    return members

@@ -30,14 +30,20 @@ SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('brigade_loads'));
 CREATE TABLE IF NOT EXISTS brigade_loads (
   run_id text NOT NULL, object text NOT NULL, etag text NOT NULL, target text NOT NULL, records bigint NOT NULL,
   loaded_at timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (run_id, target));
-CREATE TEMPORARY TABLE brigade_lines (line json) ON COMMIT DROP
+CREATE TEMPORARY TABLE brigade_lines (line json, number bigint GENERATED ALWAYS AS IDENTITY) ON COMMIT DROP
 """
 # Neither can be in JSON, so a line is one value, whatever is in it.
-_COPY = "COPY pg_temp.brigade_lines FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
+_COPY = "COPY pg_temp.brigade_lines (line) FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
 
 
 _LINES: LiteralString = "SELECT pg_catalog.count(line) FROM pg_temp.brigade_lines"
 _MEMBERS: LiteralString = "SELECT DISTINCT pg_catalog.json_object_keys(line) FROM pg_temp.brigade_lines"
+_TWICE: LiteralString = """
+SELECT number, name FROM pg_temp.brigade_lines, LATERAL (
+  SELECT name FROM pg_catalog.json_object_keys(line) AS name
+  GROUP BY name HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1) AS twice
+ORDER BY number LIMIT 1
+"""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +70,8 @@ def load(
     table meanwhile.
 
     Fails with ConditionLost when the run id was loaded into the table before, NotFound when the object or the table is
-    not there, InvalidData when a line is no JSON, the gzip is cut, a member has no column or a record became no row,
+    not there, InvalidData when a line is no JSON, the gzip is cut, a line has a member twice, a member has no column
+    or a record became no row,
     RetryLater or BrigadeError when PostgreSQL does not answer or refuses; nothing is in the table then.
     """
     found = head(s3, location.bucket, location.key)
@@ -98,6 +105,10 @@ def _load(
         raise ConditionLost(f"the run {run} was loaded into {target} before, {earlier[0]} records; nothing was done")
     _copy(connection, _lines(stream(s3, location.bucket, location.key, if_match=etag), str(location)), location)
     members = {name for (name,) in connection.execute(_MEMBERS)}
+    if twice := connection.execute(_TWICE).fetchone():
+        raise InvalidData(
+            f"{location}, line {twice[0]}: the member {twice[1]} occurs twice; which one counts is not known"
+        )
     description = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(sql.SQL(target))).description
     columns = [column.name for column in description or ()]
     if unknown := members - {*columns, *_STAMP}:

@@ -23,6 +23,7 @@ from brigade.ingest.authentication import (
     Secret,
 )
 from brigade.ingest.request import Request, is_header_text
+from brigade.ingest.rotation import exchange
 from brigade.ingest.target import refresh_token
 from brigade.masking import holds_secret, register
 from brigade.state import State
@@ -70,7 +71,7 @@ class Anonymous:
 class Kept:
     """The credentials of a source. Secrets are read when they are first needed, and again after ``renew``.
 
-    ``read`` gives the value of a secret; ``state`` and ``key`` say where a rotated refresh token is kept.
+    ``read`` returns the value of a secret; ``state`` and ``key`` say where a rotated refresh token is kept.
     """
 
     def __init__(self, kind: Authentication, read: Callable[[Secret], str], state: State | None, key: str) -> None:
@@ -131,15 +132,15 @@ class Kept:
     def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
         if self._state is None:
             raise SettingsError("a source with a RefreshToken needs a state bucket, which keeps the newest token")
-        # Written before the token is used: where it cannot be, a new token that the server rotates to would be lost.
-        kept = self._state.update(self._key, lambda document: document, default={}, kind=dict)
-        token = kept.value.get("refresh_token") or self._read(kind.refresh_token)
-        register(token)
-        answer = self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token})
-        rotated = answer.refresh_token
-        if rotated and rotated != token:
-            self._state.update(self._key, lambda _: {"refresh_token": rotated}, default={}, kind=dict)
-        return answer
+        granted: list[_Granted] = []
+
+        def refresh(token: str) -> str | None:
+            register(token)
+            granted.append(self._ask(kind.token_url, form | {"grant_type": "refresh_token", "refresh_token": token}))
+            return granted[0].refresh_token
+
+        exchange(self._state, self._key, self._read(kind.refresh_token), refresh)
+        return granted[0]
 
     def _ask(self, url: str, form: Mapping[str, str]) -> "_Granted":
         host = urlsplit(url).netloc

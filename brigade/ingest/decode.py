@@ -12,6 +12,7 @@ from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
 from brigade.jsonl import Page, split
 from brigade.jsonl.array import LARGEST_RECORD, arrays
+from brigade.jsonl.members import check_once
 from brigade.jsonl.page import check_utf8
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
@@ -111,7 +112,7 @@ def _check_lines(source: Feed, reply: Reply, page: Page) -> None:
     if kind == "application/problem+json":
         raise InvalidData(f"{page.place}: the answer is {kind} by its Content-Type, not JSON Lines")
     if source.contract is None and len(page.records) == 1 and re.fullmatch(r"application/([\w.-]+\+)?json", kind):
-        found = [name for name in _ERRORS if _has_value(page.records[0], name)]
+        found = [name for name in _ERRORS if _has_value(bytes(memoryview(page.records[0])), name, page.place)]
         if found:
             raise InvalidData(
                 f"{page.place}: the answer is {kind} with {found[0]!r} in its only record, so it looks like an error; "
@@ -125,12 +126,13 @@ def _check_graphql(source: Feed, body: bytes | bytearray, place: str) -> None:
     Source: https://spec.graphql.org/October2021/#sec-Errors
     """
     asked = getattr(source, "body", None) or {}
-    if isinstance(asked.get("query"), str) and b'"errors"' in body and _has_value(body, "errors"):
+    if isinstance(asked.get("query"), str) and b'"errors"' in body and _has_value(body, "errors", place):
         raise InvalidData(f"{place}: the answer to the GraphQL query has errors, so its data is not whole")
 
 
-def _has_value(text: bytes | bytearray | msgspec.Raw, name: str) -> bool:
-    """Return whether an object has a member that is neither null, false nor empty."""
+def _has_value(text: bytes | bytearray, name: str, place: str) -> bool:
+    """Return whether an object has a member, once, that is neither null, false nor empty."""
+    check_once(text, [(name,)], place)
     try:
         value = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get(name)
     except msgspec.DecodeError:

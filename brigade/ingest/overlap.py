@@ -12,7 +12,7 @@ from brigade.errors import InvalidData
 from brigade.ingest.boundary import Boundary
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.feed import Feed
-from brigade.ingest.since import Newest, Since
+from brigade.ingest.since import Newest, Since, finer_digits
 from brigade.ingest.target import Target
 from brigade.ingest.window import Window, before
 from brigade.jsonl import Page
@@ -46,7 +46,7 @@ class Overlap:
         names = {f"field{number}": name for number, name in enumerate((since.field, *self._key))}
         fields = [(name, str | int | float | bool | None, None) for name in names]
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("_Key", fields, rename=names))
-        self._order = since.order(self._placed(self.newest)) if self.newest and since.field else None
+        self._reached = self._position(self.newest) if self.newest and since.field else None
 
     def fresh(self, page: Page) -> Sequence[msgspec.Raw]:
         """Give the records of a page that no date before published.
@@ -56,14 +56,14 @@ class Overlap:
         """
         if self._since.at:
             found = page.values.get(self._since.at)
-            if isinstance(found, bool) or found == "":
+            if isinstance(found, bool | float) or found == "":  # a float may have lost digits
                 raise InvalidData(
                     f"{page.place}: the position at {self._since.at} is {found!r}: no run can begin there"
                 )
             self.newest = self.newest if found is None else str(found)
             return page.records
-        if self._order is None and not self._since.bounded and (after := self._window.after) is not None:
-            self._order, self.newest = self._since.order(self._placed(after)), after  # it never goes back
+        if self._reached is None and not self._since.bounded and (after := self._window.after) is not None:
+            self._reached, self.newest = self._position(after), after  # it never goes back
         kept, known, recent = [], self._known, self._recent
         for number, raw in enumerate(page.records, 1):
             order, digest = self._read(raw, number, page.place)
@@ -104,11 +104,13 @@ class Overlap:
         if None in key:
             missing = self._key[key.index(None)]
             raise InvalidData(f"{place}, record {number}: {missing} is missing, by which the source knows it again")
-        if not since.bounded and (self._order is None or (order, str(value)) > (self._order, self.newest or "")):
-            self._order, self.newest = order, str(value)
+        finer = finer_digits(value)
+        if not since.bounded and (self._reached is None or (order, finer) > self._reached):
+            self._reached, self.newest = (order, finer), str(value)
         if not since.key:
             return order, b""
-        return order, hashlib.sha256(msgspec.json.encode((order, *key))).digest()[:16]
+        same = (order, finer, *key) if finer else (order, *key)  # without finer digits, as earlier versions stored it
+        return order, hashlib.sha256(msgspec.json.encode(same)).digest()[:16]
 
     def _forget(self, place: str) -> None:
         """Drop what the next run will not ask for again."""
@@ -124,8 +126,9 @@ class Overlap:
                 "are remembered; shorten the overlap of the source"
             )
 
-    def _placed(self, text: str | None) -> object:
-        return int(text or 0) if self._since.kind == "integer" else text
+    def _position(self, text: str) -> tuple[int, str]:
+        """Return where a value is in the order, exactly: the digits of an instant beyond microseconds count too."""
+        return self._since.order(int(text) if self._since.kind == "integer" else text), finer_digits(text)
 
     @cached_property
     def _recent(self) -> dict[bytes, int]:

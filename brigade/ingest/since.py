@@ -1,6 +1,7 @@
 """How an API is asked only for what is new. Importing it does nothing."""
 
 import datetime
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -152,8 +153,22 @@ class Newest(Declaration, frozen=True, kw_only=True):
         return int(value)
 
     def again(self, until: str) -> int:
-        """Give the ``order`` from which on the next run asks, when this one reached ``until``."""
-        return int(until) - self.overlap if self.kind == "integer" else _instant(until) - self.overlap * 1_000_000
+        """Return the ``order`` from which on the next run asks, when this one reached ``until``.
+
+        A run asks from a whole millisecond on (``parameters``), and without an overlap from ``until`` itself.
+        """
+        if self.kind == "integer":
+            return int(until) - self.overlap
+        return (_instant(until) - self.overlap * 1_000_000) // 1000 * 1000
+
+
+def finer_digits(value: Any) -> str:
+    """Return the digits of an instant beyond its microseconds, which ``order`` does not have; "" for an integer.
+
+    As text they are in the order of the instants, because they have no zeros at the end.
+    """
+    found = re.search(r"[.,][0-9]{6}([0-9]+)", value) if isinstance(value, str) else None
+    return found[1].rstrip("0") if found else ""
 
 
 def _number(text: str | None) -> Any:

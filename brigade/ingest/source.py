@@ -6,14 +6,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
-from brigade.errors import SettingsError
 from brigade.ingest.authentication import Authentication, HeaderKey, QueryKey, Secret, secrets_of
 from brigade.ingest.csv_format import Csv
 from brigade.ingest.dated import date_error, has_date, render
@@ -21,6 +19,7 @@ from brigade.ingest.feed import Feed, Seconds
 from brigade.ingest.pagination import Cursor, Offset, PageNumber, Pagination
 from brigade.ingest.request import HeaderText, Parameters, Request, Token, as_text
 from brigade.ingest.since import Newest, Since
+from brigade.urls import BASE_URL, is_base_url
 
 if TYPE_CHECKING:
     from brigade.ingest.fetch import Reply
@@ -96,10 +95,8 @@ class Source(Feed, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        alone = "http(s)://host[:port] without a user and a password; authentication says who asks"
-        self._check("base_url", "@" not in self.base_url, alone, shown=False)
-        self._check("base_url", re.fullmatch(r"https?://[^\s/?#]+", self.base_url), "http(s)://host[:port]")
-        self._check("base_url", _has_port(self.base_url), "http(s)://host[:port] with a port of 1 to 65535, if any")
+        self._check("base_url", is_base_url(self.base_url), BASE_URL, shown="@" not in self.base_url)
+        self._check("base_url", self.base_url.count("/") == 2, "http(s)://host[:port] without a path")
         self._check("path", re.fullmatch(r"/[^\s?#]*", self.path), "a path that starts with /, without a query")
         self._check("body", _is_json(self.body), "what JSON can hold: text, numbers, lists, objects", shown=False)
         is_named = not any(isinstance(step, int) for step in parse_path(self.records))
@@ -197,8 +194,6 @@ class Source(Feed, frozen=True, kw_only=True):
         from brigade.ingest.credentials import credentials
         from brigade.ingest.fetch import Api
 
-        if url and "@" in url:
-            raise SettingsError(f"{name}: the URL of this stage takes no user and no password; see authentication")
         who = credentials(self.authentication, client, state, name)
 
         def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
@@ -226,18 +221,12 @@ class Source(Feed, frozen=True, kw_only=True):
             name,
             date,
             lambda after: since.end(after, now),
+            time_zone=self.time_zone,
             bounded=bounded,
             keep=keep_window,
         )
         span = since.parameters(taken.after, taken.until)
         return replace(self, parameters={**self.parameters, **span})
-
-
-def _has_port(url: str) -> bool:
-    try:
-        return url.isprintable() and urlsplit(url).port != 0
-    except ValueError:
-        return False
 
 
 def _is_json(value: Any) -> bool:

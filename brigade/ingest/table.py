@@ -146,7 +146,9 @@ class TableSource(Feed, frozen=True, kw_only=True):
             declared = self.on(date) if date else self
             if not self.since or state is None or date is None:
                 return Rows(declared, secret, remaining)
-            ends = functools.partial(window, state, name, date, bounded=not self.again, keep=keep_window)
+            ends = functools.partial(
+                window, state, name, date, time_zone=self.time_zone, bounded=not self.again, keep=keep_window
+            )
             return Rows(declared, secret, remaining, ends)
 
         return reader

@@ -1,5 +1,6 @@
 """From where to where an incremental run of a date reads: taken once, moved on only by what is published."""
 
+import datetime
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -7,6 +8,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from brigade.errors import ConditionLost, UsageError
+from brigade.ingest.instants import zone
 from brigade.ingest.target import Target, receipts
 from brigade.s3 import Absent, Matches
 from brigade.state import State
@@ -28,6 +30,7 @@ def window(
     date: str,
     newest: Callable[[str | None], str | None],
     *,
+    time_zone: str,
     bounded: bool = True,
     keep: bool = True,
 ) -> Window:
@@ -40,8 +43,15 @@ def window(
     no date ends any more is taken anew. Two dates at once are for ``turn`` to prevent.
 
     Fails with UsageError when a later date was published, since its rows would come twice; but a published date whose
-    window is ``bounded`` may be read again.
+    window is ``bounded`` may be read again. And when the date is later than tomorrow in ``time_zone``: once it is
+    published, every date before it would be refused.
     """
+    tomorrow = (datetime.datetime.now(zone(time_zone)).date() + datetime.timedelta(days=1)).isoformat()
+    if date > tomorrow:
+        raise UsageError(
+            f"{source} is incremental and {date} is in the future, after which no earlier date could be ingested; "
+            f"{tomorrow} is the last that it takes now"
+        )
     key = _key(source, date)
     dates = _published(state, source)
     kept = state.get(key, Window)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from brigade.declarations.path import parse_path
+from brigade.declarations.path import format_path, parse_path
 from brigade.errors import InvalidData
 
 LARGEST_RECORD = 64 * 1024 * 1024
@@ -23,10 +23,10 @@ def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
     Only brackets, commas and strings are looked at: whether each array is well-formed is for its reader to say, and of
     what is around the array only that it is closed. Memory: a block and the widest element, 64 MiB at most.
 
-    Fails with InvalidData, naming the place, when there is no array at the path, when the document ends before its end,
-    or when an element is wider.
+    Fails with InvalidData, naming the place, when there is no array at the path, when a member on the way to it occurs
+    twice, when the document ends before its end, or when an element is wider.
     """
-    scan = _Scan([*parse_path(path)])
+    scan = _Scan([*parse_path(path)], place)
     for block in blocks:
         if found := scan.take(block):
             yield found
@@ -41,12 +41,14 @@ def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
 class _Scan:
     """Where a scan of a document is, between blocks."""
 
-    def __init__(self, path: list[str | int]) -> None:
+    def __init__(self, path: list[str | int], place: str) -> None:
         self.rest = bytearray()
         self.above: list[str | None] = []
         """The objects and arrays that are open around what is scanned: the name that each has in the one above it."""
         self.inside = self.met = False
-        self._path, self._at, self._depth = path, 0, 0
+        self._path, self._place, self._at, self._depth = path, place, 0, 0
+        self._reached = 0
+        """How many steps of the path some member had, each below the one before."""
         self._searched = 0
         """Up to where the string that is open at the end was looked through; 0: none is."""
         self._name: str | None = None
@@ -99,6 +101,7 @@ class _Scan:
             self._last = token
         elif token == b":":
             self._name = msgspec.json.decode(self._last, type=str)
+            self._check_once()
         elif token == b",":
             self._name = None
         elif token in b"{[":
@@ -112,3 +115,13 @@ class _Scan:
         elif self.above:
             self.above.pop()
         return False
+
+    def _check_once(self) -> None:
+        """Refuse a member on the way to the array that was there before: which one counts is not known."""
+        depth = len(self.above)
+        if [*self.above[1:], self._name] != self._path[:depth]:
+            return
+        if depth <= self._reached:
+            path = format_path(tuple(self._path[:depth]))
+            raise InvalidData(f"{self._place}: the member {path} occurs twice; which one counts is not known")
+        self._reached = depth

@@ -12,6 +12,7 @@ import msgspec
 
 from brigade.declarations.path import Path, format_path, parse_path
 from brigade.errors import InvalidData
+from brigade.jsonl.members import check_once, without_rows
 
 _LISTED = 20
 _UNNAMABLE = re.compile(r'["\\\x00-\x1f]')
@@ -61,8 +62,9 @@ def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[st
         place: What errors call the page.
 
     Raises:
-        InvalidData: Not UTF-8, not JSON (NaN and Infinity are not), no array at `records`, or a value that is neither
-            text, number, boolean nor null. The line names the place.
+        InvalidData: Not UTF-8, not JSON (NaN and Infinity are not), no array at `records`, a value that is neither
+            text, number, boolean nor null, or a member on the way to one of these that occurs twice. The line names
+            the place.
     """
     check_utf8(data, place)
     wanted = ((records, True), *((path, False) for path in values))
@@ -80,7 +82,24 @@ def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[st
         if isinstance(value, list | dict | msgspec.Struct):
             raise InvalidData(f"{place}: at {path} is no single value but an array or an object")
     known = frozenset(path for path, value in found.items() if value is not msgspec.UNSET)
-    return Page(data, rows, place, {path: found[path] if path in known else None for path in found}, known)
+    page = Page(data, rows, place, {path: found[path] if path in known else None for path in found}, known)
+    _check_once(page, parse_path(records), [parse_path(path) for path in values])
+    return page
+
+
+def _check_once(page: Page, records: Path, values: Sequence[Path]) -> None:
+    """Raise InvalidData if a member on the way to the records or to a value occurs twice.
+
+    The text of the records is not searched, so this costs little, however many they are.
+    """
+    inside = [steps for steps in values if steps[: len(records)] == records and steps[len(records) :]]
+    outside = {records, *values}.difference(inside)
+    if any(outside):
+        check_once(without_rows(page.data, page.records, page.widths), outside, page.place)
+    for steps in inside:
+        number, rest = steps[len(records)], steps[len(records) + 1 :]
+        if isinstance(number, int) and -len(page.records) <= number < len(page.records):
+            check_once(bytes(memoryview(page.records[number])), [rest], page.place, above=(*records, number))
 
 
 def absence(data: bytes | bytearray, path: str) -> str:

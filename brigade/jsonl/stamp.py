@@ -7,17 +7,13 @@ from functools import cached_property
 import msgspec
 
 from brigade.errors import InvalidData
+from brigade.jsonl.members import members
 from brigade.jsonl.page import Page
 
 FIELDS = ("ingest_date", "ingest_ts")
 
 _EMPTY = re.compile(rb"\{[ \t\r\n]*\}")
-_SPACE = re.compile(rb"[ \t\r\n]*")
-# Possessive (++, *+), so that nothing is kept to go back to: a string of many MiB then takes no memory.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_SCALAR = re.compile(rb"[^,}\] \t\r\n]+")
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
-_OPEN, _CLOSE, _QUOTE, _COMMA = b'{}",'
+_OPEN, _QUOTE, _COMMA = b'{",'
 _BLOCK = 128 * 1024
 _ESCAPES = (rb"\u006", rb"\u007", rb"\u005")
 
@@ -77,7 +73,7 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
         record = record.replace(b"\n", b" ").replace(b"\r", b" ")
         if not _may_be_stamped(record):
             return self._spliced(memoryview(record))
-        kept = [member for key, member in _members(record) if key not in FIELDS]
+        kept = [record[start:end] for name, start, _, end in members(record) if name not in FIELDS]
         return b"{" + b",".join(kept), self._end if kept else self._end[1:]
 
     @cached_property
@@ -95,41 +91,6 @@ def _may_be_stamped(data: bytes | bytearray) -> bool:
     # Looked for from the end, which takes half the time. A name can be spelled with escapes. Its letters are \\u0061 to
     # \\u0074 and \\u005f; accented ones are not.
     return data.rfind(b'"ingest_') >= 0 or (b"\\" in data and any(escape in data for escape in _ESCAPES))
-
-
-def _members(record: bytes) -> Iterator[tuple[str, bytes]]:
-    """Split a well-formed object into its members, each with its key decoded and its bytes as they are."""
-    position = _end_of(_SPACE, record, 1)
-    while record[position] != _CLOSE:
-        start = position
-        position = _end_of(_STRING, record, position)
-        key = msgspec.json.decode(record[start:position], type=str)
-        position = _end_of(_SPACE, record, position) + 1  # the colon
-        position = _value_end(record, _end_of(_SPACE, record, position))
-        yield key, record[start:position]
-        position = _end_of(_SPACE, record, position)
-        if record[position] == _COMMA:
-            position = _end_of(_SPACE, record, position + 1)
-
-
-def _value_end(record: bytes, position: int) -> int:
-    if record[position] == _QUOTE:
-        return _end_of(_STRING, record, position)
-    if record[position] not in b"{[":
-        return _end_of(_SCALAR, record, position)
-    depth = 0
-    for found in _STRING_OR_BRACKET.finditer(record, position):
-        depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(found[0], 0)
-        if depth == 0:
-            return found.end()
-    raise AssertionError("a well-formed record closes what it opens")
-
-
-def _end_of(pattern: re.Pattern[bytes], record: bytes, position: int) -> int:
-    found = pattern.match(record, position)
-    if found is None:
-        raise AssertionError("a well-formed record has a token here")
-    return found.end()
 
 
 def _start(record: memoryview) -> str:

@@ -12,9 +12,10 @@ _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 def size(text: str) -> int:
     """Read ``64MiB``, ``100MB``, ``1.5g`` or plain bytes: with an ``i`` powers of 1,024, without of 1,000."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:/s)?", text.strip().lower())
-    if not found or found[2] not in _SIZES:
+    if not found or found[2] not in _SIZES or (not found[2] and "." in found[1]):  # half a byte is a unit forgotten
         raise UsageError(f"{text!r} is no size; it takes 64MiB, 100MB or a number of bytes")
-    return int(float(found[1]) * _SIZES[found[2]])
+    amount = float(found[1]) if "." in found[1] else int(found[1])  # a float holds 53 bits
+    return int(amount * _SIZES[found[2]])
 
 
 def age(text: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from brigade.errors import ConditionLost, InvalidData, NotFound
+from brigade.errors import ConditionLost, InvalidData
 from brigade.pipe.descriptor import Watch
 from brigade.pipe.growing import PipeWriter, part_plan
 from brigade.pipe.write import Job, Sent, check_first, feed, sent
@@ -17,6 +17,8 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
+from brigade.s3.refusal import UploadGone, refused
 from brigade.s3.settle import TOKEN, Written, new_token
 from brigade.s3.upload import Part, Upload
 from brigade.state import Entry, State
@@ -55,6 +57,7 @@ def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Wat
             ledger.forget()
         raise ConditionLost(f"{job.location} was published by the earlier run of {name!r} already; nothing was read")
     check_first(job.keyed, job.location, job.condition)
+    require_conditions(job.keyed, job.location, job.condition)
     file, expectation = feed(job, lambda: Resumed(job, ledger), watches)
     left = ledger.left
     with suppress(ConditionLost):  # another run has begun under the name: its state stays, and what it uploads
@@ -76,6 +79,11 @@ class Ledger:
             left = self._entry.value
             other = Location(left.bucket, left.key)
             raise InvalidData(f"s3://{state.bucket}/{key} is the state of {other}; use another name")
+        if self._entry and self._entry.value.memory != job.memory:
+            raise InvalidData(
+                f"the earlier run cut its parts for --memory {self._entry.value.memory} (bytes), not {job.memory}: "
+                "give that, or start anew under another --resume name"
+            )
         before, now = self._entry.value.attributes if self._entry else None, _attributes(job)
         if before is not None and before != now:
             names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
@@ -95,14 +103,14 @@ class Ledger:
         found = head(self._job.keyed, *self._job.location) if left else None
         return bool(left and found and found.metadata.get(TOKEN) == left.token)
 
-    def begin(self, upload: Upload, memory: int) -> None:
+    def begin(self, upload: Upload) -> None:
         """Remember a new upload before its first part is sent."""
         left = Left(
             bucket=upload.bucket,
             key=upload.key,
             upload=upload.id,
             token=upload.token,
-            memory=memory,
+            memory=self._job.memory,
             attributes=_attributes(self._job),
         )
         self._store(left)
@@ -161,8 +169,7 @@ class Resumed(PipeWriter):
     """A writer that takes up an upload, and leaves it when it fails."""
 
     def __init__(self, job: Job, ledger: Ledger) -> None:
-        memory = ledger.left.memory if ledger.left else job.memory
-        buffers, first = part_plan(memory)
+        buffers, first = part_plan(job.memory)
         carried = dict(job.attributes)
         super().__init__(
             job.keyed,
@@ -177,7 +184,7 @@ class Resumed(PipeWriter):
             attributes=carried,
             token=ledger.left.token if ledger.left else new_token(),
         )
-        self._job, self._ledger, self._memory_asked = job, ledger, memory
+        self._job, self._ledger = job, ledger
 
     def _publish(self) -> Written:
         if self._upload is None:
@@ -197,7 +204,7 @@ class Resumed(PipeWriter):
         if not isinstance(opened, Upload):
             raise TypeError("a resumed writer writes uploads")
         try:
-            self._ledger.begin(opened, self._memory_asked)
+            self._ledger.begin(opened)
         except BaseException:
             opened.abort()
             raise
@@ -227,7 +234,7 @@ class Kept:
             )
         try:
             part = self._upload.part(number, body)
-        except NotFound as error:
+        except UploadGone as error:
             raise ConditionLost(f"the upload was ended by another run of the same --resume name: {error}") from error
         self._ledger.add(part, digest)
         return part
@@ -252,11 +259,10 @@ def _attributes(job: Job) -> dict[str, str]:
 
 
 def _there(client: Any, left: Left) -> bool:
-    from brigade.s3.refusal import refused
-
+    """Return whether S3 still has the upload. Any answer but that and NoSuchUpload is an error, and the state stays."""
     try:
         with refused("list the parts of", left.bucket, left.key):
             client.list_parts(Bucket=left.bucket, Key=left.key, UploadId=left.upload)
-    except NotFound:
+    except UploadGone:
         return False
     return True

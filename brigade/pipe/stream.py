@@ -55,8 +55,9 @@ def _blocks(client: Any, location: Location, wish: Wish) -> Iterator[memoryview]
             return reading.blocks(wish.span, first=wish.first, unproved=wish.unproved)
     from brigade.pipe.segments.read import followed
 
-    if wish.span:
-        raise UsageError(f"{location} is held in segments, which are read from first to last: no --offset, --tail")
+    ignored = {"--offset, --length or --tail": wish.span, "--verify-first": wish.first, "--unproved": wish.unproved}
+    for option in filter(ignored.get, ignored):
+        raise UsageError(f"{location} is held in segments, each proved and given in turn: leave {option} out")
     return followed(
         client,
         location,

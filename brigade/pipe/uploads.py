@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from brigade.errors import NotFound
 from brigade.s3.list import following_page, open_uploads
 from brigade.s3.location import Location
-from brigade.s3.refusal import complete, refused
+from brigade.s3.refusal import UploadGone, complete, refused
 
 DOLLARS_A_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
 _GB = 2**30
@@ -55,7 +54,7 @@ def abort(client: Any, upload: Unfinished) -> bool:
     try:
         with refused("abort the upload of", bucket, key):
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.id)
-    except NotFound:
+    except UploadGone:
         return False
     return True
 
@@ -71,7 +70,7 @@ def _held(client: Any, upload: Unfinished) -> tuple[int, int]:
                 page = client.list_parts(**arguments)
                 sizes = [part["Size"] for part in page.get("Parts", [])]
                 following = following_page(page, arguments, PartNumberMarker="NextPartNumberMarker")
-        except NotFound:
+        except UploadGone:
             return 0, 0
         parts, total = parts + len(sizes), total + sum(sizes)
         if following is None:

@@ -16,6 +16,7 @@ from brigade.pipe.producer import Producer, ProducerFailed
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.head import head
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
 from brigade.s3.writer import Writer, Writes
 
 
@@ -49,6 +50,7 @@ def open_write(client: Writes, uri: str, **options: Any) -> Iterator[Writer]:
     """
     location = Location.parse(uri)
     check_attributes(options.get("attributes") or {})
+    require_conditions(client, location, options.get("condition"))
     with writer(client, location, **options) as file:
         yield file
     prove(client, location, file)
@@ -114,6 +116,7 @@ def run(job: Job, watches: Sequence[Watch] = ()) -> Sent:
     """
     begun = time.monotonic()
     check_first(job.keyed, job.location, job.condition)
+    require_conditions(job.keyed, job.location, job.condition)
     file, expectation = feed(job, job.writer, watches)
     return sent(job, file, expectation, begun)
 

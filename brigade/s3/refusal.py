@@ -8,6 +8,10 @@ from typing import Any
 from brigade.errors import BrigadeError, NotFound, RetryLater
 
 
+class UploadGone(NotFound):
+    """S3 no longer has the multipart upload: it was completed or aborted. No other absence says that."""
+
+
 def failures() -> tuple[type[Exception], ...]:
     """Give all that a call of a client can raise once its arguments are right: ``except failures() as error``."""
     from botocore.exceptions import BotoCoreError, ClientError  # here and below: most commands never meet an error
@@ -68,10 +72,11 @@ def unheard(error: Exception) -> bool:
 def refusal(error: Exception, act: str, bucket: str, key: str = "") -> BrigadeError:
     """Make the error that a person reads of what ``act`` (``"write"``) on an object, or on a bucket, met."""
     where = f"s3://{bucket}/{key}"
+    if code(error) == "NoSuchUpload":
+        return UploadGone(f"cannot {act} {where}: S3 no longer has the upload")
     if absent(error):
         what = {
             "NoSuchBucket": "there is no such bucket",
-            "NoSuchUpload": "S3 no longer has the upload",
             "InvalidPart": "S3 does not have the parts that were sent: another run replaced one",
         }
         return NotFound(f"cannot {act} {where}: {what.get(code(error), 'there is no such object')}")

@@ -1,6 +1,7 @@
 """A document as JSON that is read back equal, or an error that names the place in it."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,9 +35,47 @@ def encode(value: object, what: str) -> bytes:
     return body
 
 
-def _first(value: object) -> str | None:
+def to_json_types(value: object, what: str) -> object:
+    """Return `value` in the types that JSON has: a tuple or set becomes a list, a date becomes text.
+
+    Raises:
+        InvalidData: JSON has no such value. The message names the path, as ``$.best[0]``.
+    """
     try:
-        return next(_faults(value, "$", declared=False), None)
+        plain = msgspec.to_builtins(value)
+        reason = _first(plain, declared=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error)
+    if reason:
+        raise InvalidData(f"{what} cannot be printed as JSON: {reason}")
+    return plain
+
+
+def check_unique_members(body: bytes, what: str) -> None:
+    """Raise InvalidData if an object in valid JSON has a member twice: parsers keep one of the two values.
+
+    A document as `encode` writes it costs one fast pass. Only a document in another form is parsed by Python.
+    """
+    if msgspec.json.encode(msgspec.json.decode(body)) == msgspec.json.format(body, indent=-1):
+        return
+    try:
+        json.loads(body, object_pairs_hook=unique_members, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise InvalidData(f"{what} is not the state expected there: {error}") from error
+
+
+def unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the members of a JSON object, as `object_pairs_hook` of `json.loads`. ValueError for a repeated name."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return members
+
+
+def _first(value: object, *, declared: bool = False) -> str | None:
+    try:
+        return next(_faults(value, "$", declared=declared), None)
     except RecursionError:
         return "it is nested too deeply"
 
@@ -70,7 +109,7 @@ def _faults_of_mapping(value: Mapping[Any, object], path: str, *, declared: bool
     if len({str(key) for key in value}) < len(value):
         yield f"{path} has two keys whose text is the same"
     for key, each in value.items():
-        if not declared and type(key) is not str:
+        if key is None or isinstance(key, bool | tuple | frozenset) or (not declared and type(key) is not str):
             yield f"{path} has the key {key!r}, which is not text"
         yield from _faults(key, f"{path} (a key)", declared=True)
         yield from _faults(each, f"{path}.{key}", declared=declared)

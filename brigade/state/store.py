@@ -14,7 +14,7 @@ from brigade.s3.list import Lists, keys
 from brigade.s3.put import Puts, put
 from brigade.s3.settle import TOKEN, new_token, pause
 from brigade.s3.versions import ListsVersions, Version, versions
-from brigade.state.encode import encode
+from brigade.state.encode import check_unique_members, encode
 
 T = TypeVar("T")
 Codec = Literal["json", "pickle"]
@@ -57,7 +57,7 @@ class State(msgspec.Struct, frozen=True):
     def get(self, key: str, kind: type[T], *, version_id: str | None = None) -> Entry[T] | None:
         """Give the document as ``kind``, or what it was as ``version_id``; None if there is none.
 
-        Fails with InvalidData when it is of another shape.
+        Fails with InvalidData when it is of another shape, or JSON with a member twice.
         """
         got = get(self.client, self.bucket, key, version_id=version_id, limit=LIMIT)
         return self._decoded(got, key, kind) if got else None
@@ -155,9 +155,11 @@ class State(msgspec.Struct, frozen=True):
         if self.codec == "pickle":
             return Entry(unpickled(got.body, kind, what, self.encoding), got.etag, got.age)
         try:
-            return Entry(msgspec.json.decode(got.body, type=kind), got.etag, got.age)
+            value = msgspec.json.decode(got.body, type=kind)
+            check_unique_members(got.body, what)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidData(f"{what} is not the state expected there: {error}") from error
+        return Entry(value, got.etag, got.age)
 
     def _encoded(self, key: str, value: object, *, indent: bool = False) -> bytes:
         what = f"s3://{self.bucket}/{key}"

@@ -41,6 +41,7 @@ from brigade.ingest.target import Target, date_of
 from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads
 from brigade.state import State
+from brigade.urls import BASE_URL, is_base_url
 from lambdas import trace
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
@@ -139,16 +140,16 @@ def _setup() -> _Setup:
     name = _variable("BRIGADE_SOURCE")
     source = importlib.import_module(f"lambdas.ingest.sources.{name}").SOURCE
     connection, state = Connection(), _variable("BRIGADE_STATE_BUCKET")
-    s3 = connection.client("s3")
+    s3, url = connection.client("s3"), os.environ.get("BRIGADE_BASE_URL")
+    if url is not None and not is_base_url(url):
+        raise SettingsError(f"the environment variable BRIGADE_BASE_URL of the function takes {BASE_URL}")
     return _Setup(
         name=name,
         source=source,
         s3=s3,
         lake=_variable("BRIGADE_LAKE_BUCKET"),
         state=state,
-        reader=source.reader(
-            name, url=os.environ.get("BRIGADE_BASE_URL"), client=connection.client, state=State(s3, state)
-        ),
+        reader=source.reader(name, url=url, client=connection.client, state=State(s3, state)),
     )
 
 

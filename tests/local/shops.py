@@ -50,7 +50,7 @@ class Shop:
         target = Target("numbers", date, self.lake.lake, self.lake.state)
         self.said: list[str] = []
         state = State(self.lake.s3, self.lake.state)
-        windows = functools.partial(window, state, "numbers", date, bounded=not declared.again)
+        windows = functools.partial(window, state, "numbers", date, time_zone="UTC", bounded=not declared.again)
         self.rows = Rows(declared, self.secret, remaining, windows if declared.since else None)
         return Run(
             source=declared,

@@ -156,12 +156,17 @@ def test_of_two_loads_at_once_one_is_done(postgres: Postgres, lake: Lake, table:
             InvalidData,
             "no column for other, secret",
         ),
+        (
+            gzip.compress(records({"t": "a"}, {"t": "b"}) + b'{"t":"c","n":1,"\\u0074":"d"}\n'),
+            InvalidData,
+            "line 3: the member t occurs twice",
+        ),
         (gzip.compress(records({"t": "a"}))[:-6], InvalidData, "the gzip ends before its end"),
         (gzip.compress(records({"t": "a"}))[:-5] + b"\0\0\0\0\0", InvalidData, "the gzip is broken"),
         (gzip.compress(records({"t": "a"}) + b"[1]\n"), BrigadeError, "json_object_keys"),
         (gzip.compress(records({"t": "a"}) + b"\\.\n" + records({"t": "b"})), InvalidData, r"json|of 3 lines"),
     ],
-    ids=["no JSON", "no number", "no column", "cut", "broken", "no object", "COPY's end"],
+    ids=["no JSON", "no number", "no column", "twice", "cut", "broken", "no object", "COPY's end"],
 )
 def test_what_is_wrong_leaves_nothing(
     postgres: Postgres, lake: Lake, table: str, body: bytes, kind: type[Exception], said: str

@@ -181,7 +181,9 @@ def test_an_api_that_refuses_publishes_nothing_and_there_is_nothing_to_reset(pla
     assert ended.returncode == 1
     assert b"/moved/data/airports.json?_shape=objects&_size=500: status 404: " in ended.stderr
     assert place.keys(place.lake) == place.keys(place.state) == []
-    assert json.loads(place.brigade("reset", "demo", "--date", DATE, "--yes").stdout)["forgotten"] is None
+    nothing = place.brigade("reset", "demo", "--date", DATE, "--yes")
+    assert (nothing.returncode, nothing.stdout) == (1, b"")
+    assert f"demo {DATE} has no checkpoint in s3://".encode() in nothing.stderr
 
 
 EVENTS = """

@@ -126,6 +126,40 @@ def test_without_a_key_what_the_api_gives_twice_is_there_twice(dates: Dates) -> 
         assert asked(server) == [at(1), at(3)]
 
 
+def test_a_position_of_nanoseconds_is_exact(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", field="at", overlap=1, key=("id",))
+    rows = [
+        {"id": 1, "at": "2026-11-01T10:00:00.1234567Z"},
+        {"id": 1, "at": "2026-11-01T12:00:00.123456789+02:00"},
+        {"id": 1, "at": "2026-11-01T10:00:00.12345670Z"},
+    ]
+    with serving(lambda *_: page(rows, None)) as server:
+        assert dates.run(server, "2026-11-02").records == 3, "the last two differ in text only, and come in one page"
+        assert dates.receipt("2026-11-02").newest == rows[1]["at"]
+        rows.append({"id": 1, "at": "2026-11-01T10:00:00.1234568Z"})
+        assert dates.run(server, "2026-11-03").records == 1, "it differs in the seventh digit"
+
+
+def test_what_is_asked_again_by_the_millisecond_is_remembered_by_it(dates: Dates) -> None:
+    """An overlap asks from 09.123 on where it reaches to 09.123456, so what is between must be known again."""
+    dates.since = Newest(parameter="from", field="at", overlap=1, key=("id",))
+    events = Events([{"id": 1, "at": "2026-11-01T10:00:09.123100Z"}, {"id": 2, "at": "2026-11-01T10:00:10.123456Z"}])
+    with serving(events) as server:
+        assert dates.run(server, "2026-11-02").records == 2
+        assert dates.run(server, "2026-11-03").records == 0
+
+
+def test_a_date_in_the_future_moves_no_position(dates: Dates) -> None:
+    dates.since = Newest(parameter="from", field="at")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    with serving(Events([event(1, 0)])) as server:
+        with pytest.raises(UsageError, match="is incremental and 9062-11-02 is in the future"):
+            dates.run(server, "9062-11-02")
+        assert server.queries == []
+        assert dates.run(server, "2026-11-02").records == 1
+        assert dates.run(server, tomorrow.isoformat()).outcome == "published"
+
+
 def test_an_integer_may_be_what_grows(dates: Dates) -> None:
     dates.since = Newest(parameter="from", field="id", kind="integer", overlap=5, key=("id",))
 

@@ -12,7 +12,9 @@ from brigade.errors import BrigadeError
 from brigade.ingest.authentication import Authentication, Basic, Bearer, RefreshToken, Secret
 from brigade.ingest.credentials import credentials
 from brigade.ingest.fetch import Api
+from brigade.ingest.rotation import KeptToken
 from brigade.state import State
+from brigade.state.lease import Lease
 from tests.local.conftest import Emulator
 from tests.local.ingests import Lake, lake_of
 from tests.unit.ingest.api import Answer, page, serving, source
@@ -124,6 +126,6 @@ def test_a_rotated_refresh_token_is_kept_for_the_next_process(reader: Reader, la
             asking(server.url, kind, reader, lake).page(None)
     sent = [dict(parse_qsl(each.body.decode()))["refresh_token"] for each in grants.requests]
     assert sent == ["hush-2", "r1"]
-    kept = State(lake.s3, lake.state).get("ingest/numbers/refresh-token.json", dict)
+    kept = State(lake.s3, lake.state).get("ingest/numbers/refresh-token.json", KeptToken)
     assert kept
-    assert kept.value == {"refresh_token": "r2"}
+    assert (kept.value.refresh_token, kept.value.lease) == ("r2", Lease(2))

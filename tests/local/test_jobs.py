@@ -249,10 +249,10 @@ def test_a_sample_of_an_operation_that_deletes_needs_its_option_and_an_answer(de
     assert deployed.ask(*asked, given=keys)["objects"] == 3
     for options, said in (
         (["--sample", "2"], "add --allow-changes"),
-        (["--sample", "2", "--yes"], "add --allow-changes"),
+        (["--sample", "2", "--yes"], "no effect without --allow-changes"),
         (["--sample", "2", "--allow-changes"], "add --yes"),
-        (["--allow-changes"], "is for --sample"),
-        (["--sample", "2", "--seconds", "1"], "give one of them"),
+        (["--allow-changes"], "has no effect without --sample"),
+        (["--sample", "2", "--seconds", "1"], "exclude each other"),
     ):
         refused = deployed.run(*asked, *options, given=keys)
         assert (refused.returncode, refused.stdout, said in refused.stderr) == (2, "", True), options

@@ -28,7 +28,7 @@ def test_the_layout_is_that_of_s3pipe2(bucket: Bucket) -> None:
         etag = bucket.head(f"p/{number + 1:015d}")["ETag"].strip('"')
         assert etag == hashlib.md5(DATA[number * SIZE : (number + 1) * SIZE]).hexdigest()
     lines = bucket.body("p/.manifest").decode().splitlines()
-    assert lines[:3] == ["[s3pipe2]", "version = 0.1", f"segment_size = {SIZE}"]
+    assert lines[:4] == ["[s3pipe2]", "version = 0.1", "segment_size = 7", f"segment_bytes = {SIZE}"]
     assert {"completed = true", "num_segments = 3", f"total_size = {len(DATA)}"} <= set(lines)
     assert bucket.run("from", bucket.uri("p")).stdout == DATA
 
@@ -44,6 +44,9 @@ def test_an_upload_of_s3pipe2_is_read(bucket: Bucket) -> None:
     bucket.put(text.encode(), "old/.manifest")
     for options in ([], ["--follow"]):
         assert bucket.run("from", bucket.uri("old"), *options).stdout == b"onetwo"
+    bucket.put(text.replace("segment_size = 3\n", "segment_size = 100\n").encode(), "old/.manifest")
+    done = bucket.run("from", bucket.uri("old"), "--memory", "128MiB")
+    assert (done.returncode, b"two segments of 100000000 bytes need" in done.stderr) == (2, True)
 
 
 def test_exact_multiples_and_empty_input(bucket: Bucket) -> None:
@@ -123,6 +126,13 @@ def test_join_makes_one_object_of_segments(bucket: Bucket) -> None:
     assert bucket.body("joined") == DATA
     assert bucket.uploads() == []
     assert bucket.run("join", bucket.uri("p"), bucket.uri("joined"), "--no-overwrite").returncode == 3
+    tried = ["join", "--dry-run", bucket.uri("p")]
+    done = bucket.run(*tried, bucket.uri("other"), options=["--json"])
+    assert json.loads(done.stdout) == {"object": bucket.uri("other"), "segments": 3, "bytes": len(DATA)}
+    assert "other" not in set(bucket.keys())
+    assert bucket.run(*tried, bucket.uri("joined"), "--no-overwrite").returncode == 3
+    gone = bucket.run("join", "--dry-run", bucket.uri("nothing"), bucket.uri("other"))
+    assert (gone.returncode, gone.stdout, b"there are no segments under" in gone.stderr) == (1, b"", True)
     assert bucket.uploads() == []
     assert bucket.run("join", bucket.uri("nothing"), bucket.uri("joined")).returncode == 1
 

@@ -94,7 +94,7 @@ def brigade(folder: Path, *arguments: str, url: str = "") -> "subprocess.Complet
     environment |= {"BRIGADE_SECRETS_FILE": str(folder / "secrets.json"), "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
         [sys.executable, "-c", code, str(folder / "sources"), *arguments],
-        env=environment | {"BRIGADE_BASE_URL": url, "AWS_REGION": "us-east-1"},
+        env=environment | ({"BRIGADE_BASE_URL": url} if url else {}) | {"AWS_REGION": "us-east-1"},
         cwd=folder, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 

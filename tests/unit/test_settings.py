@@ -71,7 +71,7 @@ def test_what_is_given_is_taken_and_the_rest_is_default() -> None:
         ({"inventory": {"prefix": "jobs/x"}}, ".inventory: prefix is 'jobs/x'; jobs, manifests, queries hold other"),
         ({"inventory": {"since": "2026-02-30-00-00"}}, ".inventory: since is '2026-02-30-00-00'; it takes an hour"),
         ({"inventory": {"since": "2026-11-01-00-30"}}, ".inventory.since: expected `str` matching regex"),
-        ({"source_urls": {"demo": "localhost"}}, ".source_urls[...]: expected `str` matching regex"),
+        ({"source_urls": {"demo": "localhost"}}, ": source_urls.demo takes http(s)://host[:port][/path]"),
         ({"target": "local"}, ".target: not set here, but by -c target="),
         ({"stage": "prod"}, ".stage: not set here, but by -c stage="),
     ],

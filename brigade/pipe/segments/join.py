@@ -12,6 +12,7 @@ from brigade.s3.condition import Condition
 from brigade.s3.copy import copy_part
 from brigade.s3.head import Found, head
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
 from brigade.s3.settle import Written
 from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Part, Upload
 
@@ -27,6 +28,23 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
     Memory: some 100 bytes a segment. Fails with NotFound without segments, with BrigadeError when the path is not
     completed, or has segments below 5 MiB, which S3 does not join.
     """
+    segments = plan(client, path, target, condition=condition)
+    size = sum(found.size for _, found in segments)
+    require_conditions(client, target, condition)
+    upload = Upload.create(client, *target, checksum=crc64nvme())
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            parts = list(pool.map(lambda each: _copy(upload, *each), enumerate(segments, 1)))
+        look_again(client, target, condition)
+        written = upload.complete(parts, condition)
+    except BaseException:
+        upload.abort()
+        raise
+    return written, size, _proved(client, target, written, segments)
+
+
+def plan(client: Any, path: Location, target: Location, *, condition: Condition = None) -> list[tuple[Location, Found]]:
+    """Return the segments that `join` would copy, in order. Nothing is written. Raises what `join` raises."""
     if target.bucket == path.bucket and target.key.startswith(f"{path.key.rstrip('/')}/"):
         raise UsageError(f"{target} is among the segments of {path}/: join them into an object elsewhere")
     told = manifest.read(client, path)
@@ -43,16 +61,7 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
             f"S3 joins up to {MOST_PARTS} segments of 5 MiB or more: use brigade pipe from {path} | brigade pipe to"
         )
     look_again(client, target, condition)
-    upload = Upload.create(client, *target, checksum=crc64nvme())
-    try:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            parts = list(pool.map(lambda each: _copy(upload, *each), enumerate(segments, 1)))
-        look_again(client, target, condition)
-        written = upload.complete(parts, condition)
-    except BaseException:
-        upload.abort()
-        raise
-    return written, size, _proved(client, target, written, segments)
+    return segments
 
 
 def _copy(upload: Upload, number: int, segment: tuple[Location, Found]) -> Part:

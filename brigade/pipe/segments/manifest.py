@@ -1,7 +1,8 @@
 """``PATH/.manifest``: what s3pipe2 0.1 writes and reads, and beside it the sign of life that it lacks.
 
 An INI file with one section. s3pipe2 reads ``num_segments``, ``total_size`` and ``completed`` and passes over what it
-does not know: ``heartbeat``, a number that grows while the writer lives, and ``failed``, why there will be no more.
+does not know: ``heartbeat``, a number that grows while the writer lives, ``failed``, why there will be no more, and
+``segment_bytes``, beside ``segment_size`` in s3pipe2's unit, which is 1,000,000 bytes.
 """
 
 import configparser
@@ -17,11 +18,15 @@ from brigade.s3.location import Location
 
 _SECTION = "s3pipe2"
 _LIMIT = 1024 * 1024
+_MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """How far an upload has come: segments 1 to ``segments`` are there, ``total`` bytes in all."""
+    """How far an upload has come: segments 1 to ``segments`` are there, ``total`` bytes in all.
+
+    ``segment_size`` is the bytes of each segment but the last.
+    """
 
     segment_size: int
     began: str
@@ -36,7 +41,8 @@ class Manifest:
         """Write it as s3pipe2 reads it."""
         options: dict[str, Any] = {
             "version": "0.1",
-            "segment_size": self.segment_size,
+            "segment_size": -(-self.segment_size // _MEGABYTE),
+            "segment_bytes": self.segment_size,
             "upload_began": self.began,
             "completed": "true" if self.completed else "false",
             "num_segments": self.segments,
@@ -84,9 +90,10 @@ def read(client: Gets, path: Location) -> tuple[Manifest, str] | None:
         completed = bool(options.getboolean("completed"))
         absent = {} if completed else {"num_segments": "0", "total_size": "0"}  # the end says how much there is
         counts = {**absent, **options}
+        size = options.get("segment_bytes") or str(_count(options["segment_size"]) * _MEGABYTE)
         return (
             Manifest(
-                segment_size=_count(options["segment_size"]),
+                segment_size=_count(size),
                 began=options.get("upload_began", ""),
                 segments=_count(counts["num_segments"]),
                 total=_count(counts["total_size"]),

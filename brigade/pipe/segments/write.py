@@ -20,6 +20,7 @@ from brigade.s3.checksum import crc64nvme
 from brigade.s3.condition import Absent, Condition, Matches
 from brigade.s3.list import keys
 from brigade.s3.location import Location
+from brigade.s3.probe import require_conditions
 from brigade.s3.put import put
 from brigade.s3.settle import Written
 from brigade.s3.upload import Part
@@ -54,6 +55,7 @@ def split(job: Job, size: int, watches: Sequence[Watch] = (), *, memory: int | N
         raise UsageError("--exec-retries is of one object; segments cannot be taken back from their readers")
     if next(keys(job.client, path.bucket, f"{path.key}/"), None) is not None:
         raise ConditionLost(f"{path}/ holds objects already; nothing was written")
+    require_conditions(job.keyed, path, job.condition)
     room = _BUFFERS if memory is None else (memory - PROCESS) // size
     if room < 1:
         raise UsageError(f"one segment of {size} bytes does not fit {memory} bytes of memory; lower --segment-size")

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote_plus
 
@@ -24,6 +24,11 @@ class Client:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+
+    @property
+    def meta(self) -> SimpleNamespace:
+        """``endpoint_url``, where boto3's client has it."""
+        return SimpleNamespace(endpoint_url=self._http.endpoint_url)
 
     def close(self) -> None:
         """Close the connections that are kept; others are made if it is used again."""

@@ -26,6 +26,10 @@ class Broken(OSError):
     """The answer ended before its time, or is no HTTP."""
 
 
+class Stale(Broken):
+    """The other side closed a connection that was kept, and answered nothing to this request."""
+
+
 class Connection:
     """A connection to ``host`` (with its port, if that is not the scheme's); opened by the first exchange.
 
@@ -37,16 +41,34 @@ class Connection:
         self._host, self._tls = host, tls
         self._socket: socket.socket | None = None
         self._got = b""
+        self._heard = False  # whether a byte of the answer to the request on its way has come
         # A read of a plain socket comes back when all is there: fewer turns between the threads. TLS has no such thing.
         self._flags = 0 if tls else socket.MSG_WAITALL
 
     def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer = b"") -> "Response":
-        """Send a request and give its answer, whose body is still to be read before the next."""
+        """Send a request and return its answer, whose body is still to be read before the next.
+
+        Raises:
+            Stale: The connection had been used before, and was closed before a byte of the answer came.
+            OSError: It was closed or broke otherwise, or nothing came in time.
+        """
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if method in {"PUT", "POST"}:
             lines.append(f"content-length: {memoryview(body).nbytes}")
         if self._got:  # the last answer was longer than it said: these bytes would be taken for this one's
             raise Broken("the answer before this one was longer than it says")
+        kept = self._socket is not None
+        try:
+            return self._exchange(method, lines, body)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            if kept and not self._heard:
+                raise Stale(f"the kept connection was closed: {error}") from error
+            raise
+
+    def _exchange(self, method: str, lines: list[str], body: Buffer) -> "Response":
+        self._heard = False
         stream = self._socket = self._socket or self._connected()
         try:
             stream.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -113,6 +135,7 @@ class Connection:
         count = self._receive(got)
         if not count:
             raise Broken("the connection was closed before an answer came")
+        self._heard = True
         self._got += got[:count]
 
     def _receive(self, buffer: memoryview, flags: int = 0) -> int:

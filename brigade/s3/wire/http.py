@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brigade.headers import check_headers
-from brigade.s3.wire.connection import Buffer, Connection, Response
+from brigade.s3.wire.connection import Buffer, Connection, Response, Stale
 from brigade.s3.wire.sign import Keys, path_of, query_of, signed
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Answer:
 class Http:
     """Send requests to S3 from any number of threads; each has a connection of its own, and connections are kept.
 
-    A request is tried up to 5 times on throttling, 5xx and broken connections, with pauses that grow at random; an
+    A request is tried up to 5 times on throttling, 5xx and broken connections, with pauses that grow at random. A kept
+    connection that the server has closed is no try: GET, HEAD, PUT and DELETE go out again at once, on a new one. An
     answer that names the bucket's region, or expired credentials, is followed by one more try that heeds it.
     """
 
@@ -72,6 +73,11 @@ class Http:
         self._idle: dict[tuple[str, str], list[Connection]] = {}
         self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address that requests go to, as boto3's client names it."""
+        return self._endpoint or f"https://s3.{self._region}.{_suffix(self._region)}"
 
     def ask(self, request: Request, *, stream: bool = False) -> Answer:
         """Send the request and give its answer; with ``stream`` the body is left in ``response`` for the caller.
@@ -120,9 +126,17 @@ class Http:
         check_headers({**request.headers, "authorization": keys.access_key, "x-amz-security-token": keys.token or ""})
         headers = signed(request.method, path, query, {**request.headers, "host": host}, keys, region, time.time())
         connection = self._connection(scheme, host)
+        target = f"{path}?{query}" if query else path
         try:
-            target = f"{path}?{query}" if query else path
-            response = connection.exchange(request.method, target, headers, request.body)
+            try:
+                response = connection.exchange(request.method, target, headers, request.body)
+            except Stale:
+                if request.method == "POST":  # not idempotent: it may have been carried out
+                    raise
+                connection.close()
+                self.close()  # the server has closed, or will close, the others too
+                connection = Connection(host, self._tls if scheme == "https" else None)
+                response = connection.exchange(request.method, target, headers, request.body)
             answer = Answer(response.status, response.headers, b"", response, connection, (scheme, host))
             if stream and response.status < 300:
                 return answer
@@ -138,7 +152,7 @@ class Http:
         if self._endpoint:
             parts = urlsplit(self._endpoint)
             return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{request.bucket}{key}"
-        suffix = next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
+        suffix = _suffix(region)
         if "." in request.bucket:  # the certificate names one label in front of s3
             return "https", f"s3.{region}.{suffix}", f"/{request.bucket}{key}"
         return "https", f"{request.bucket}.s3.{region}.{suffix}", key or "/"
@@ -173,6 +187,10 @@ class Http:
             self._keys(True)
             return "keys"
         return None
+
+
+def _suffix(region: str) -> str:
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
 
 
 def _pause(attempt: int) -> None:

@@ -259,6 +259,16 @@ def test_records_with_an_error_of_their_own_are_records(text: bytes, headers: An
         assert taken(server, Pagination(), format="jsonl", records="", contract=contract)[0] == 1
 
 
+def test_errors_of_graphql_that_are_there_twice_are_an_error() -> None:
+    declared: dict[str, Any] = {"method": "POST", "body": {"query": "{rows {n}}"}, "records": "data.rows"}
+    answer = Answer(body=b'{"errors":[{"message":"x"}],"data":{"rows":[{"n":1}]},"errors":null}')
+    with (
+        serving(lambda *_: answer) as server,
+        pytest.raises(InvalidData, match="the member errors occurs 2 times"),
+    ):
+        taken(server, Pagination(), **declared)
+
+
 @pytest.mark.parametrize("errors", [[{"message": "x"}], None, []])
 def test_the_errors_of_graphql_beside_data_are_an_error(errors: Any) -> None:
     declared: dict[str, Any] = {"method": "POST", "body": {"query": "{rows {n}}"}, "records": "data.rows"}

@@ -16,14 +16,12 @@ from brigade.ingest.authentication import (
     ClientCredentials,
     HeaderKey,
     QueryKey,
-    RefreshToken,
     Secret,
     secrets_of,
 )
 from brigade.ingest.credentials import Kept
 from brigade.ingest.fetch import Api
 from brigade.ingest.source import Rate, Rule, Source
-from brigade.state import Entry
 from tests.unit.ingest.api import Answer, Server, api, page, serving, source
 
 GOOD = page([{"n": 1}], None)
@@ -84,32 +82,17 @@ def test_the_rate_is_kept() -> None:
         assert time.monotonic() - began >= 0.8
 
 
-class Book:
-    """A state of one document."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] | None = None
-
-    def get(self, key: str, kind: Any) -> Entry[Any] | None:
-        return None if self.kept is None else Entry(self.kept, "v")
-
-    def update(self, key: str, change: Any, *, default: Any, kind: Any) -> Entry[Any]:
-        assert key == "ingest/x/refresh-token.json"
-        self.kept = change(self.kept or default)
-        return Entry(self.kept, "v")
-
-
 SECRETS = {"u": "ann", "p": "pass", "k": "key1", "i": "id", "s": "secret", "r": "r0"}
 
 
-def known(server: Server, kind: Authentication, book: Book | None = None, **changes: Any) -> Api:
+def known(server: Server, kind: Authentication, **changes: Any) -> Api:
     read: list[str] = []
 
     def value(secret: Secret) -> str:
         read.append(secret.name)
         return SECRETS[secret.name]
 
-    kept = Kept(kind, value, book or Book(), "ingest/x/refresh-token.json")  # type: ignore[arg-type] # a fake state
+    kept = Kept(kind, value, None, "ingest/x/refresh-token.json")
     declared: Source = source(authentication=kind, **changes)
     return Api(declared, server.url, lambda: 900.0, kept)
 
@@ -170,29 +153,6 @@ def test_client_credentials_are_granted_a_token_that_is_used_until_401() -> None
     assert [each.headers["Authorization"] for each in server.requests] == ["Bearer t1"] * 3 + ["Bearer t2"]
     form = {"client_id": "id", "client_secret": "secret", "grant_type": "client_credentials", "scope": "read"}
     assert dict(parse_qsl(grants.requests[0].body.decode())) == form
-
-
-def test_a_rotated_refresh_token_is_kept_in_state() -> None:
-    book = Book()
-    with serving(lambda number, _: granting(number, f"r{number}")) as grants, serving(lambda *_: GOOD) as server:
-        kind = RefreshToken(token_url=f"{grants.url}/token", client_id=Secret("i"), refresh_token=Secret("r"))
-        known(server, kind, book).page(None)
-        assert book.kept == {"refresh_token": "r1"}
-        known(server, kind, book).page(None)
-    assert [dict(parse_qsl(each.body.decode()))["refresh_token"] for each in grants.requests] == ["r0", "r1"]
-    assert book.kept == {"refresh_token": "r2"}
-
-
-def test_a_refresh_token_is_not_used_where_a_new_one_could_not_be_kept() -> None:
-    class ReadOnly(Book):
-        def update(self, *_: Any, **__: Any) -> Entry[Any]:
-            raise BrigadeError("AccessDenied")
-
-    with serving(lambda number, _: granting(number, f"r{number}")) as grants, serving(lambda *_: GOOD) as server:
-        kind = RefreshToken(token_url=f"{grants.url}/token", client_id=Secret("i"), refresh_token=Secret("r"))
-        with pytest.raises(BrigadeError, match="AccessDenied"):
-            known(server, kind, ReadOnly()).page(None)
-    assert grants.requests == []
 
 
 @pytest.mark.parametrize("value", ["abc-secret\n", " abc-secret", "abc\r\nX-Evil: 1", "abcœsecret"])

@@ -79,3 +79,25 @@ def test_a_text_of_many_escapes_takes_no_memory_beside_itself() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * len(data)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (b'{"a":{"rows":[{"n":1}],"rows":[]}}', "a.rows"),
+        (b'{"a":{"rows":[],"rows":[{"n":1}]}}', "a.rows"),
+        (b'{"a":{"rows":[{"n":1}],"r\\u006fws":null}}', "a.rows"),
+        (b'{"a":{"rows":[{"n":1}]},"a":{}}', "a"),
+        (b'{"a":null,"a":{"rows":[{"n":1}]}}', "a"),
+    ],
+)
+def test_a_member_on_the_way_that_occurs_twice_is_refused(written: bytes, named: str, size: int) -> None:
+    with pytest.raises(InvalidData, match=f"page 1: the member {named} occurs twice"):
+        elements(written, "a.rows", size)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_names_that_are_not_on_the_way_may_occur_again(size: int) -> None:
+    written = b'{"x":[{"a":1},{"a":{"rows":[3]}}],"y":{"a":1},"a":{"rows":[{"a":1,"rows":[1]}],"a":1},"rows":4}'
+    assert elements(written, "a.rows", size) == [{"a": 1, "rows": [1]}]

@@ -1,5 +1,8 @@
 """Finding the records and the next token in an answer."""
 
+import json
+import re
+
 import pytest
 
 from brigade.errors import InvalidData
@@ -16,7 +19,6 @@ from brigade.jsonl import split
         (b'{"rows":[],"next":""}', "rows", "next", 0, ""),
         (b'{"rows":[]}', "rows", "next", 0, None),
         (b'{"a b":{"1":[{}],"x":{"no":[]},"class":true}}', "a b.1", "a b.class", 1, True),
-        (b'{"rows":[{}],"next":null,"rows":[]}', "rows", "next", 0, None),
         (b'{"rows":[],"meta":null}', "rows", "meta.next", 0, None),
         (b'{"rows":[],"next":0}', "rows", "next", 0, 0),
     ],
@@ -57,3 +59,52 @@ def test_a_block_has_at_most_its_size_or_one_record_however_uneven_they_are() ->
     assert [start for start, _ in blocks] == [0, 2, 3, 6, 7, 8]
     assert all(len(taken) == 1 or sum(map(len, taken)) <= 200 for _, taken in blocks)
     assert [*split(b"[]", records="", place="page 1").blocks(200)] == []
+
+
+RECORD = b'{"id":"%d","rows":{"rows":1},"next":"x","data":{"data":1}}'
+
+
+@pytest.mark.parametrize("separator", [b",", b", ", b"\n ,\t"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        (b'{"rows":[%s],"rows":[]}', "rows"),
+        (b'{"rows":[],"next":"a","rows":[%s]}', "rows"),
+        (b'{"rows":[%s],"rows":[%s]}', "rows"),
+        (b'{"rows":[%s],"\\u0072ows":[%s]}', "rows"),
+        (b'{"next":"a","rows":[%s],"next":null}', "next"),
+        (b'{"rows":[%s],"next":"a","ne\\u0078t":"a"}', "next"),
+        (b'{"meta":{"after":"a","after":"b"},"rows":[%s]}', "meta.after"),
+        (b'{"meta":{"after":"a"},"rows":[%s],"meta":{}}', "meta"),
+        (b'{"a/b":1,"rows":[%s],"a\\/b":2}', "a/b"),
+        (b'{"list":[{"n":1},{"n":2,"n":3}],"rows":[%s]}', "list[-1].n"),
+    ],
+)
+def test_a_member_on_the_way_that_occurs_twice_is_refused(
+    page: bytes, named: str, count: int, separator: bytes
+) -> None:
+    rows = separator.join(RECORD % number for number in range(count))
+    data = page.replace(b"%s", rows)
+    with pytest.raises(InvalidData, match=re.escape(f"page 3: the member {named} occurs 2 times")):
+        split(data, records="rows", values=("next", "meta.after", "a/b", "list[-1].n"), place="page 3")
+    values = ("d.next", "d.meta.after", "d.a/b", "d.list[-1].n")
+    with pytest.raises(InvalidData, match=re.escape(f"page 3: the member d.{named} occurs 2 times")):
+        split(b'{"d": ' + data + b"}", records="d.rows", values=values, place="page 3")
+
+
+def test_a_member_of_a_record_that_says_the_next_page_and_occurs_twice_is_refused() -> None:
+    data = b'{"rows":[{"id":1,"id":1},{"id":2,"x":{"id":3}}]}'
+    assert split(data, records="rows", values=("rows[-1].id",), place="page 3").values == {"rows[-1].id": 2}
+    with pytest.raises(InvalidData, match=re.escape("page 3: the member rows[0].id occurs 2 times")):
+        split(data, records="rows", values=("rows[0].id",), place="page 3")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_names_that_are_not_on_the_way_may_occur_again(count: int, indent: int | None) -> None:
+    record = {"rows": [{"rows": 1}], "next": "\\u0072", "meta": {"after": 1}}
+    document = {"x": {"rows": [record], "next": 1, "after": 2}, "meta": {"after": "m", "next": {"rows": 1}}}
+    data = json.dumps(document | {"rows": [record] * count, "next": "n"}, indent=indent).encode()
+    page = split(data, records="rows", values=("next", "meta.after"), place="page 3")
+    assert (len(page.records), page.values) == (count, {"next": "n", "meta.after": "m"})

@@ -54,13 +54,21 @@ def test_an_error_in_a_range_comes_in_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("text", "meant"),
-    [("5", 5), ("64MiB", 64 * MIB), ("100MB", 10**8), ("1.5k", 1500), ("2gi", 2**31), ("10MB/s", 10**7)],
+    [
+        ("5", 5),
+        ("64MiB", 64 * MIB),
+        ("100MB", 10**8),
+        ("1.5k", 1500),
+        ("2gi", 2**31),
+        ("10MB/s", 10**7),
+        (str(2**53 + 1), 2**53 + 1),
+    ],
 )
 def test_sizes(text: str, meant: int) -> None:
     assert size(text) == meant
 
 
-@pytest.mark.parametrize("text", ["", "x", "1x", "-1", "MiB"])
+@pytest.mark.parametrize("text", ["", "x", "1x", "-1", "MiB", "1.5"])
 def test_what_is_no_quantity(text: str) -> None:
     with pytest.raises(UsageError):
         size(text)

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from brigade.cli.pipe_from import _separator
-from brigade.errors import ConditionLost, InvalidData, UsageError
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.pipe import open_write
 from brigade.pipe.expectation import Expectation
-from brigade.pipe.read import Reading
+from brigade.pipe.read import Reading, Span
 from brigade.pipe.resume import Ledger, Resumed, resumed
 from brigade.pipe.segments import manifest
 from brigade.pipe.segments.join import join
 from brigade.pipe.segments.manifest import Manifest
+from brigade.pipe.stream import Wish, streams
 from brigade.pipe.write import Job
 from brigade.s3 import Absent, Location, Matches
 from brigade.state import State
-from tests.unit.pipe.memory import Lenient
+from tests.unit.pipe.memory import Lenient, failure
 
 MIB = 2**20
 THEIRS = b"theirs"
@@ -134,6 +135,42 @@ def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: s
     with pytest.raises(InvalidData, match="SSECustomerKey"):
         resume(client, attributes={"Metadata": {"a": "1"}}, customer_key={"SSECustomerKey": b"x" * 32})()
     assert client.objects == before
+
+
+def test_a_ceiling_of_memory_that_the_earlier_run_did_not_have_is_refused() -> None:
+    client: Any = Lenient()
+    Resumed(Job(client=client, location=WHERE, memory=700 * MIB), resume(client, memory=700 * MIB)()).open()
+    assert resume(client, memory=700 * MIB)().left
+    with pytest.raises(InvalidData, match=r"cut its parts for --memory 734003200 \(bytes\), not 134217728"):
+        resume(client)()
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey", "404", "AccessDenied", "InternalError"])
+def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
+    client: Any = Lenient()
+    job = Job(client=client, location=WHERE)
+    Resumed(job, resume(client)()).open()
+    before = dict(client.objects)
+
+    def refuse() -> None:
+        raise failure(code, {"AccessDenied": 403, "InternalError": 500}.get(code, 404), "ListParts")
+
+    client.before["list_parts"] = refuse
+    with pytest.raises(BrigadeError, match="list the parts of"):
+        Resumed(job, resume(client)()).open()
+    assert (client.objects, list(client.uploads)) == (before, ["u0"])
+    client.uploads.clear()
+    Resumed(job, resume(client)()).open()
+    assert list(client.uploads) == ["u0"]
+    assert client.objects["n.json"] != before["n.json"]
+
+
+@pytest.mark.parametrize("wish", [Wish(first=True), Wish(unproved=True), Wish(span=Span(tail=1))])
+def test_what_segments_are_never_read_by_is_refused(wish: Wish) -> None:
+    client: Any = Lenient()
+    segments(client, 3)
+    with pytest.raises(UsageError, match="s3://bucket/path is held in segments"):
+        list(streams(client, ["s3://bucket/path"], wish))
 
 
 @pytest.mark.parametrize("rival", [True, False])

@@ -183,6 +183,7 @@ def test_an_option_that_a_header_cannot_carry_is_refused_before_anything_is_sent
     [
         ["--segments", "--resume", "n"],
         ["--segments", "--sha256"],
+        ["--segments", "--segment-size", "64"],
         ["--state", "s3://bucket/p"],
         ["--exec-retries", "2"],
         ["--expect-sha256", "abc"],
@@ -193,6 +194,14 @@ def test_an_option_that_would_have_no_effect_or_can_never_hold_is_refused(server
     done = run(server, "", "pipe", "to", "s3://bucket/key", *options)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert server.seen == []
+
+
+def test_a_condition_is_not_trusted_to_a_server_that_passes_over_it(server: Server) -> None:
+    done = run(server, "", "pipe", "to", "s3://bucket/key", "--if-match", '"e"')
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"passes over IfMatch of PutObject, so that s3://bucket/key could be replaced" in done.stderr
+    assert [line for line in server.seen if line.startswith(("PUT /bucket/key ", "POST /bucket/key"))] == []
+    assert server.seen[-1].startswith("DELETE /bucket/key.brigade-probe-")
 
 
 def test_a_page_of_a_proxy_is_one_line_or_tried_again(server: Server, client: Any) -> None:

@@ -122,6 +122,15 @@ def test_an_upload_that_is_gone_is_not_counted_as_aborted() -> None:
     assert abort(Fake(abort_multipart_upload=refused("NoSuchUpload", 404)), upload) is False
 
 
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
+def test_another_absence_does_not_say_that_an_upload_has_ended(code: str) -> None:
+    page = {"Uploads": [UPLOAD], "IsTruncated": False}
+    with pytest.raises(NotFound, match="list the parts of"):
+        list(unfinished(Fake(list_multipart_uploads=page, list_parts=refused(code, 404)), "b"))
+    with pytest.raises(NotFound, match="abort the upload of"):
+        abort(Fake(abort_multipart_upload=refused(code, 404)), Unfinished(Location("b", "k"), "u", NOW, 0, 0))
+
+
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:
     del arguments
     return {"ETag": '"new"', "ContentLength": 1, "LastModified": NOW, "Metadata": {settle.TOKEN: "mine"}}
