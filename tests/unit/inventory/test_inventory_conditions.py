@@ -112,7 +112,7 @@ def literal(value: Any) -> str:
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, datetime):
         digits = f"{value.microsecond:06}".rstrip("0")
-        return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S}{'.' if digits else ''}{digits}'"
+        return f"TIMESTAMP '{value.replace(microsecond=0).isoformat(' ')}{'.' if digits else ''}{digits}'"
     return "NULL" if value is None else str(value)
 
 
