@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import spelling
+from brigade.inventory import functions, spelling
 
 _WRITES = (
     exp.Insert,
@@ -26,6 +26,8 @@ _WRITES = (
     exp.Command,
     exp.Into,
 )
+NAMES = "function names"
+"""Under this name in ``meta``, a query keeps the names of the functions that its text calls, in lower case."""
 
 
 def parsed(sql: str) -> exp.Query:
@@ -46,6 +48,8 @@ def parsed(sql: str) -> exp.Query:
     for table in statement.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name.lower() not in own | {"inventory"}:
             raise UsageError(f"the query reads {table.sql('athena')}: the one table there is, is inventory")
+    aliases = {alias.name.lower() for alias in statement.find_all(exp.TableAlias) if alias.columns}
+    statement.meta[NAMES] = [name for name in spelling.called(_tokens(sql)) if name not in aliases]
     return statement
 
 
@@ -93,13 +97,25 @@ def current(columns: Iterable[str], where: str | None = None) -> str | None:
 
     Args:
         columns: The columns of the delivery.
-        where: A condition, or None. Fails with UsageError when it is none.
+        where: A condition, or None. Fails with UsageError when it is none, or when it may choose other objects the
+            next time: a selection is counted, sampled, written and taken up again by queries of their own.
     """
     there = set(columns)
     marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
-    terms = [condition(where)] if where else []
+    terms = [_repeatable(where)] if where else []
     terms += [term for name, term in marks.items() if name in there]
     return " AND ".join(terms) or None
+
+
+def _repeatable(where: str) -> str:
+    for token in _tokens(where):
+        word = where[token.start : token.end + 1].lower()
+        if word in functions.UNREPEATABLE:
+            raise UsageError(
+                f"the condition has {word}, so it may choose other objects each time that it is read: "
+                "write a constant, or count from the delivery's time, date_parse(dt, '%Y-%m-%d-%H-%i')"
+            )
+    return condition(where)
 
 
 def filtered(columns: Iterable[str], where: str) -> exp.Query:
@@ -112,10 +128,9 @@ def columns_read(query: exp.Query, available: Iterable[str]) -> list[str]:
     """Return those of ``available`` that the query may touch, in their order: all for a star, never too few."""
     columns = list(available)
     stars = (star for star in query.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
-    natural = any(join.method == "NATURAL" for join in query.find_all(exp.Join))
     # A list of column names behind a table's alias renames the columns by their place, so all have to be there.
     renamed = any(table.alias_column_names for table in query.find_all(exp.Table))
-    if natural or renamed or next(stars, None) is not None:
+    if renamed or next(stars, None) is not None:
         return columns
     named = {identifier.name.lower() for identifier in query.find_all(exp.Identifier)}
     return [column for column in columns if column.lower() in named]
@@ -124,11 +139,12 @@ def columns_read(query: exp.Query, available: Iterable[str]) -> list[str]:
 def _one(sql: str) -> exp.Expr:
     # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    exact = _exact(sql)
     try:
-        found = sqlglot.parse(_exact(sql), read="athena")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"the SQL does not parse: {first}") from error
+        found = sqlglot.parse(exact, read="athena")
+    except Exception as error:
+        _require_athena_spelling(sql)
+        raise _unparsed(error) from error
     # A comment behind a semicolon is a statement to sqlglot.
     statements = [each for each in found if each is not None and not isinstance(each, exp.Semicolon)]
     if len(statements) != 1:
@@ -179,5 +195,10 @@ def _is_word(character: str) -> bool:
 def _tokens(sql: str) -> list[Token]:
     try:
         return sqlglot.tokenize(sql, read="athena")
-    except sqlglot.errors.SqlglotError as error:
-        raise UsageError(f"the SQL does not parse: {str(error).splitlines()[0]}") from error
+    except Exception as error:
+        raise _unparsed(error) from error
+
+
+def _unparsed(error: Exception) -> UsageError:
+    first = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return UsageError(f"the SQL does not parse: {first}")

@@ -18,6 +18,7 @@ from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import dialect, duckdb_sql, rows
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.pushed import Pushed
+from brigade.inventory.scope import Columns
 
 MEMORY = "256MiB"
 """The memory of DuckDB; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
@@ -71,7 +72,7 @@ def run(
 
 def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
     """Run a query over ``tables``, the deliveries by the names that it has for them."""
-    text = duckdb_sql.translate(statement)
+    text = duckdb_sql.translate(statement, {name: table.typed() for name, table in tables.items()})
     folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
     connection = duckdb.connect(
         ":memory:",
@@ -106,6 +107,11 @@ class Table:
     pushed: Pushed | None = None
     ended: rows.Watch | None = None
     failure: BrigadeError | None = field(default=None, init=False)
+
+    def typed(self) -> Columns:
+        """Return all columns of the delivery and ``dt``, with their types in Trino."""
+        columns = {**self.delivery.manifest.columns, "dt": "string"}
+        return [(name, "varchar" if kind == "string" else kind) for name, kind in columns.items()]
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         named = [name for name in self.columns if name != "dt"]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from brigade.errors import UsageError
+
 Understood = Mapping[type[exp.Expr], frozenset[str]]
 """The arguments that a reader handles, by the exact type of the node. A subclass is another node."""
 
@@ -30,6 +32,28 @@ def unknown_arguments(node: exp.Expr, arguments: frozenset[str]) -> list[str]:
 def is_understood_whole(tree: exp.Expr, understood: Understood) -> bool:
     """Return whether the reader handles the node and everything below it."""
     return all(is_understood(node, understood) for node in tree.walk())
+
+
+def shown(node: exp.Expr) -> str:
+    """Return the part of the query as the messages quote it."""
+    try:
+        return repr(node.sql("athena")[:60])
+    except Exception:  # noqa: BLE001 - a tree that lacks a part cannot be printed, and is refused by its type
+        return type(node).__name__
+
+
+def refused(what: str) -> UsageError:
+    """Return the error for a part of the query that DuckDB would not run as Athena does."""
+    return UsageError(
+        f"DuckDB cannot run this part of the query as Athena does: {what}; write it another way or use --engine athena"
+    )
+
+
+def mismatch(node: exp.Expr, what: str) -> UsageError:
+    """Return the error for types that Athena refuses."""
+    return UsageError(
+        f"Athena refuses the types in {shown(node)}: {what}; write a constant of the column's type, or CAST"
+    )
 
 
 def _is_set(value: object) -> bool:

@@ -150,7 +150,7 @@ QUERIES = [
     "FROM inventory) SELECT n, k FROM t, u ORDER BY 1, 2",
     "(SELECT key FROM inventory) UNION ALL (SELECT 'with' FROM inventory) ORDER BY 1",
     'SELECT "KEY" AS "With" FROM inventory i WHERE i.size > 1 ORDER BY 1',
-    "SELECT DECIMAL '0.00099', DECIMAL '12.5', is_latest IS NOT TRUE FROM inventory ORDER BY key",
+    "SELECT DECIMAL '0.00099', DECIMAL '12.5', is_latest IS NOT DISTINCT FROM true FROM inventory ORDER BY key",
 ]
 
 
@@ -172,7 +172,7 @@ def test_the_text_behind_the_table_answers_as_the_text_over_a_table(sql: str) ->
         ("size > 1 /* large */;", "(size > 1)"),
         ("key NOT LIKE 'ü%'", "(key NOT LIKE 'ü%')"),
         ("size > DECIMAL '0.50'", "(size > DECIMAL '0.50')"),
-        ("is_latest IS NOT TRUE", "(is_latest IS NOT TRUE)"),
+        ("is_latest IS NOT NULL", "(is_latest IS NOT NULL)"),
     ],
 )
 def test_a_condition_is_its_text_in_parentheses(where: str, text: str) -> None:
