@@ -1,5 +1,6 @@
 """The stacks deployed to the local AWS of the tests, and the command used on them as the operator."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -64,9 +65,11 @@ class Deployment:
 def deploy(emulator: Emulator, stage: str = "dev") -> Deployment:
     """Deploy the real stacks by the real command, and give what the operator needs to use them."""
     home = {**os.environ, "BRIGADE_LOCAL_HOME": str(emulator.home)}
-    done = subprocess.run(
-        [BRIGADE, "--quiet", "--stage", stage, "local", "deploy"], env=home, capture_output=True, text=True, check=False
-    )
+    deploying = [BRIGADE, "--quiet", "--stage", stage, "local", "deploy"]
+    with (REPOSITORY / ".brigade" / "deploy.lock").open("w") as lock:
+        # One worker at a time: the first one makes the packages and their zip files, which the others find.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(deploying, env=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     stacks = emulator.root("cloudformation").describe_stacks()["Stacks"]
     outputs = {
