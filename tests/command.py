@@ -29,6 +29,19 @@ def run(
     stdin: str | int | None = None,
     timeout_s: float = 300,
 ) -> "subprocess.CompletedProcess[str]":
+    """Run `brigade` as `run_bytes` does, and decode what it printed."""
+    done = run_bytes(arguments, environment=environment, folder=folder, stdin=stdin, timeout_s=timeout_s)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_bytes(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    stdin: str | int | None = None,
+    timeout_s: float = 300,
+) -> "subprocess.CompletedProcess[bytes]":
     """Run `brigade` with `arguments` and wait for its end.
 
     Args:
@@ -50,11 +63,11 @@ def run(
         finally:
             os.close(end)
         status = _wait(ended, list(arguments), timeout_s)
-        texts = []
+        printed = []
         for file in (out, err):
             file.seek(0)
-            texts.append(file.read().decode())
-    return subprocess.CompletedProcess(["brigade", *arguments], status, *texts)
+            printed.append(file.read())
+    return subprocess.CompletedProcess(["brigade", *arguments], status, *printed)
 
 
 def _wait(ended: int, arguments: list[str], timeout_s: float) -> int:

@@ -65,7 +65,7 @@ class Deployment:
 def deploy(emulator: Emulator, stage: str = "dev") -> Deployment:
     """Deploy the real stacks by the real command, and give what the operator needs to use them."""
     home = {**os.environ, "BRIGADE_LOCAL_HOME": str(emulator.home)}
-    deploying = [BRIGADE, "--quiet", "--stage", stage, "local", "deploy"]
+    deploying: list[str | Path] = [BRIGADE, "--quiet", "--stage", stage, "local", "deploy"]
     with (REPOSITORY / ".brigade" / "deploy.lock").open("w") as lock:
         # One worker at a time: the first one makes the packages and their zip files, which the others find.
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,16 +1,15 @@
 """A bucket of odd keys, its delivery in one format, and the stack's table over it: what tests of the trade read."""
 
 import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from brigade.catalog import KINDS
 from brigade.inventory import athena, latest, query
 from stacks.parts.inventory import columns
+from tests import command
 from tests.local.conftest import Emulator
 from tests.local.inventories import Inventory
 from tests.local.stack_tables import make_tables
@@ -59,8 +58,10 @@ class Lake:
             "BRIGADE_WORKGROUP": self.database,
             "BRIGADE_STATE_BUCKET": f"state-{self.lake}",
         }
-        command: list[str | Path] = [Path(sys.executable).with_name("brigade"), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
+        done = command.run_bytes(arguments, environment=environment)
+        if check:
+            done.check_returncode()
+        return done
 
     def asked_athena(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         newest = latest(self.client("s3"), *self.place)

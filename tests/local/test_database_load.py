@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import subprocess
 import threading
 import tracemalloc
 import uuid
@@ -19,9 +18,9 @@ from brigade.ingest.extract import Extract, compressed
 from brigade.jsonl import Stamp
 from brigade.s3.location import Location
 from local.postgres import Postgres
+from tests import command
 from tests.database.tables import execute, given, reader, source
 from tests.local.conftest import Emulator
-from tests.local.deployment import BRIGADE
 from tests.local.ingests import Lake, lake_of
 
 COLUMNS = (
@@ -245,11 +244,8 @@ def test_the_command_loads_with_the_secret_and_prints_the_receipt(
         Name=name, SecretString=json.dumps(fields | {"username": postgres.user, "password": postgres.password})
     )
     place = put(lake, gzip.compress(records({"t": "a"}, {"t": "b"})))
-    command = [str(BRIGADE), "--json", "database", "load", name, str(place), table, "--run-id", table]
-    ended = [
-        subprocess.run(command, env=emulator.environment("root"), capture_output=True, text=True, check=False)
-        for _ in range(2)
-    ]
+    loading = ["--json", "database", "load", name, str(place), table, "--run-id", table]
+    ended = [command.run(loading, environment=emulator.environment("root")) for _ in range(2)]
     assert [each.returncode for each in ended] == [0, 3], ended[0].stderr
     receipt = json.loads(ended[0].stdout)
     assert (receipt["run_id"], receipt["records"], receipt["object"]) == (table, 2, str(place))

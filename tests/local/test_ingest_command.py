@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from local.demo.api import serving
+from tests import command
 from tests.local.conftest import REPOSITORY, Emulator, free_port
 from tests.unit.ingest.api import Answer, page
 from tests.unit.ingest.api import serving as serving_pages
@@ -39,8 +40,7 @@ class Place:
     environment: dict[str, str]
 
     def brigade(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-        command = [str(REPOSITORY / ".venv/bin/brigade"), "--json", "ingest", *arguments]
-        return subprocess.run(command, env=self.environment, cwd=REPOSITORY, capture_output=True, check=False)
+        return command.run_bytes(["--json", "ingest", *arguments], environment=self.environment, folder=REPOSITORY)
 
     def keys(self, bucket: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
@@ -113,8 +113,7 @@ def test_the_url_of_a_source_is_that_of_the_stage(place: Place, api: str, tmp_pa
     del place.environment["BRIGADE_BASE_URL"]
     stages = {"dev": {"source_urls": {"demo": api + "/elsewhere"}}}
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": stages}}))
-    command = [str(REPOSITORY / ".venv/bin/brigade"), "ingest", "check", "demo"]
-    done = subprocess.run(command, env=place.environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = command.run(["ingest", "check", "demo"], environment=place.environment, folder=tmp_path)
     assert f"{api}/elsewhere/data/airports.json" in done.stderr
 
 

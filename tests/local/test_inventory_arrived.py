@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,8 @@ import pytest
 from brigade.errors import InvalidData
 from brigade.inventory.summary import Summary, keep
 from brigade.state import State
-from tests.local.deployment import BRIGADE, Deployment
+from tests import command
+from tests.local.deployment import Deployment
 
 FUNCTION = "brigade-dev-inventory-arrived"
 
@@ -106,8 +106,8 @@ def test_a_bucket_that_the_command_enabled_is_summarized_and_asked_about_as_well
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="old/one", Body=b"x" * 7)
     owner = {**os.environ, **deployed.emulator.environment("root")}
-    enabling = [str(BRIGADE), "--stage", deployed.stage, "inventory", "enable", bucket, "--yes"]
-    done = subprocess.run(enabling, env=owner, capture_output=True, text=True, check=False)
+    enabling = ["--stage", deployed.stage, "inventory", "enable", bucket, "--yes"]
+    done = command.run(enabling, environment=owner)
     assert done.returncode == 0, done.stderr
     deployed.ask("local", "deliver-inventory", bucket)
     told = arrived(deployed, deployed.ask("inventory", "deliveries", "--bucket", bucket)["manifest"])

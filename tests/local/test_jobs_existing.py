@@ -11,8 +11,8 @@ import pytest
 
 from lambdas.batch_operations.operations.forget import OPERATION as FORGET
 from lambdas.batch_operations.operations.verify import OPERATION as VERIFY
+from tests import command
 from tests.local.conftest import Emulator
-from tests.local.deployment import BRIGADE
 from tests.local.inventories import Inventory, existing
 from tests.local.old_stage import STAGE, Stage
 
@@ -28,15 +28,12 @@ class Old:
         self._environment = {**os.environ, **stage.emulator.environment()}
 
     def run(self, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [str(BRIGADE), "--json", "--stage", STAGE, "jobs", *arguments]
-        return subprocess.run(
-            command, env=self._environment, input=given, capture_output=True, text=True, check=False, timeout=120
-        )
+        words = ["--json", "--stage", STAGE, "jobs", *arguments]
+        return command.run(words, environment=self._environment, stdin=given)
 
     def as_owner(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         owner = {**os.environ, **self.bucket.emulator.environment("root")}
-        command = [str(BRIGADE), "--stage", STAGE, *arguments]
-        return subprocess.run(command, env=owner, capture_output=True, text=True, check=False, timeout=120)
+        return command.run(["--stage", STAGE, *arguments], environment=owner)
 
     def job(self, *arguments: str, given: str = "") -> str:
         """Run a job to its end and give its id."""

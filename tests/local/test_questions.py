@@ -19,7 +19,8 @@ from tests.local.jobs import finished
 from tests.local.snapshots import changes, settled
 from tests.unit.commands import ASKS, QUESTIONS
 
-DAY = "2026-11-20"
+DAY, CUT = "2026-11-20", "2026-11-19"
+"""A date that is published, and one whose run was cut off."""
 SECRET = "questions"
 MORE = {"ingest run", "ingest invoke", "jobs run", "pipe to", "pipe join", "pipe uploads"}
 """Commands that act, which have a form that is a question: --dry-run, or an act that asks first."""
@@ -92,11 +93,15 @@ def world(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with api() as url:
         environment = {**emulator.environment("root"), "BRIGADE_BASE_URL": url}
         environment["PYTHONPATH"] = declared.environment["PYTHONPATH"]
-        names = {"lake": lake, "beside": beside, "queue": queue, "day": DAY, "secret": SECRET}
+        names = {"lake": lake, "beside": beside, "queue": queue, "day": DAY, "cut": CUT, "secret": SECRET}
         made = World(deployed, names, environment)
         assert made.ask("ingest run demo --date {day}").returncode == 0
+        assert made.ask("pipe to s3://{lake}/segments --segments", given="only copy").returncode == 0
         lease = json.dumps({"lease": {"holder": "h", "epoch": 1, "seconds": 60.0}})
-        s3.put_object(Bucket=deployed.outputs["StateBucket"], Key="questions.json", Body=lease.encode())
+        state = deployed.outputs["StateBucket"]
+        s3.put_object(Bucket=state, Key="questions.json", Body=lease.encode())
+        checkpoint = json.dumps({"write": "w", "ts": f"{CUT}T05:30:00.000Z", "pages": 1, "lease": {"epoch": 1}})
+        s3.put_object(Bucket=state, Key=f"ingest/demo/{CUT}.json", Body=checkpoint.encode())
         names["job"] = finished(deployed, "verify", "--keys", "-", given="questions/0.txt\nquestions/gone\n", exits=1)
         deployed.ask("local", "deliver-inventory", lake)
         deliveries = deployed.ask("inventory", "deliveries")
@@ -116,7 +121,7 @@ CASES = [
     "ingest run demo --date {day} --replace",
     "ingest invoke demo --date {day} --replace",
     "ingest backfill demo --from {day} --to 2026-11-21",
-    "ingest reset demo --date {day}",
+    "ingest reset demo --date {cut}",
     "inventory deliveries",
     "inventory rows",
     "inventory diff {delivery}",
@@ -164,7 +169,7 @@ CASES = [
     "pipe uploads s3://{lake}/questions/",
     "pipe uploads s3://{lake}/questions/ --abort",
     "pipe uploads s3://{lake}/questions/ --abort --dry-run",
-    "pipe join s3://{lake}/questions/ s3://{lake}/questions/joined --dry-run",
+    "pipe join s3://{lake}/segments s3://{lake}/questions/joined --dry-run",
     "state list",
     "state get questions.json",
     "state history questions.json",
@@ -192,7 +197,7 @@ DECLINED = [
     "inventory enable {beside}",
     "inventory to-queue {queue}",
     "ingest backfill demo --from {day} --to 2026-11-21",
-    "ingest reset demo --date {day}",
+    "ingest reset demo --date {cut}",
     "state delete questions.json",
     "state unlock questions.json",
     "pipe uploads s3://{lake}/questions/ --abort",

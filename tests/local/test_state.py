@@ -20,6 +20,7 @@ from brigade.s3 import Absent, Matches
 from brigade.state import State
 from brigade.state.lease import Lease, released, taken
 from brigade.state.store import LIMIT
+from tests import command
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.faults import Faulty, lost, own_412, unsent
 
@@ -283,10 +284,7 @@ def test_the_command_gets_puts_and_lists(state: State, emulator: Emulator) -> No
     environment = {**emulator.environment("root"), "BRIGADE_STATE_BUCKET": state.bucket}
 
     def brigade(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [str(REPOSITORY / ".venv/bin/brigade"), "--json", "state", *arguments]
-        return subprocess.run(
-            command, input=given, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
+        return command.run(["--json", "state", *arguments], environment={**os.environ, **environment}, stdin=given)
 
     assert brigade("put", KEY, "-", "--if-absent", given='{"page": 1}').returncode == 0
     lost_race = brigade("put", KEY, "2", "--if-absent")
@@ -317,10 +315,7 @@ def test_the_command_shows_history_deletes_and_unlocks(state: State, emulator: E
     client.put_bucket_versioning(Bucket=state.bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def brigade(*arguments: str, exits: int = 0) -> Any:
-        command = [str(REPOSITORY / ".venv/bin/brigade"), "--json", "state", *arguments]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True, check=False
-        )
+        done = command.run(["--json", "state", *arguments], environment=environment)
         assert done.returncode == exits, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
