@@ -8,7 +8,7 @@ from aws_cdk import App
 from brigade import settings
 from brigade.declarations import find
 from brigade.errors import BrigadeError
-from brigade.ingest.feed import Feed
+from brigade.ingest.declare.source import BaseSource
 from brigade.operations.operation import Operation
 from lambdas.batch_operations.recurring import RECURRING
 from stacks.stage import add_stage
@@ -21,7 +21,7 @@ def main() -> None:
     add_stage(
         app,
         settings=settings.load(context, stage=context["stage"] or "dev", target=context["target"] or "aws"),
-        sources=find("lambdas.ingest.sources", "SOURCE", Feed),
+        sources=find("lambdas.ingest.sources", "SOURCE", BaseSource),
         operations=find("lambdas.batch_operations.operations", "OPERATION", Operation),
         recurring=RECURRING,
         root=Path(__file__).parent,

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import psycopg
 
-from brigade.ingest.contract import Contract
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.table_source import TableSource
 from brigade.ingest.extract import Extract, compressed
-from brigade.ingest.rows import Rows
-from brigade.ingest.table import TableSource
+from brigade.ingest.read.postgres import TableReader
 from brigade.jsonl import Stamp
 
 _STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
@@ -45,7 +45,7 @@ class Given:
 def copy(uri: str, table: str, contract: Contract | None = None) -> tuple[Iterator[bytes], Callable[[], int]]:
     """The engine: COPY, pages by the key, stamps."""
     source = TableSource(secret="bench", table=table, key=("id",), schedule="rate(1 day)", contract=contract)
-    taken = Extract(source, Rows(source, Given(uri), lambda: 1e6), _STAMP)
+    taken = Extract(source, TableReader(source, Given(uri), lambda: 1e6), _STAMP)
     return taken.lines(), lambda: taken.records
 
 

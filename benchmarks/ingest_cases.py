@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ingest_data
-from brigade.ingest.fetch import Api, Reply
-from brigade.ingest.pagination import Cursor
-from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile
+from brigade.ingest.declare.api_source import ApiSource
+from brigade.ingest.declare.pagination import Cursor
+from brigade.ingest.declare.request import Response
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.http import ApiReader
 from brigade.ingest.run import Run
-from brigade.ingest.source import Source
-from brigade.ingest.target import Target
+from brigade.ingest.state.profile import Profile
+from brigade.ingest.write.lines import LineWriter
 from brigade.jsonl import Gzip, Stamp, split
 from lambdas.memory import peak_mib
 
@@ -29,10 +30,10 @@ _DECLARED: dict[str, Any] = {
 }
 
 
-class Labelled(Source, frozen=True, kw_only=True):
+class Labelled(ApiSource, frozen=True, kw_only=True):
     """A source whose records go through a function."""
 
-    def transform(self, record: dict[str, Any]) -> dict[str, Any]:
+    def transform_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """Label the record."""
         record["label"] = str(record["id"])
         return record
@@ -47,11 +48,11 @@ class Memory:
     def __init__(self, kind: str, count: int) -> None:
         self._body, self._count = ingest_data.page(kind), count
 
-    def page(self, cursor: str | None) -> Reply:
+    def page(self, cursor: str | None) -> Response:
         """Give the page at the cursor."""
-        return Reply(ingest_data.numbered(self._body, int((cursor or "T0")[1:]) + 1, self._count), {}, "")
+        return Response(ingest_data.numbered(self._body, int((cursor or "T0")[1:]) + 1, self._count), {}, "")
 
-    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
+    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
         """There is no such answer."""
         raise NotImplementedError
 
@@ -68,9 +69,9 @@ def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     digests, of which the others make none: those are in ``end_to_end``.
     """
     pages = list(ingest_data.pages(kind, count))
-    source = (Labelled if function else Source)(**_DECLARED)
+    source = (Labelled if function else ApiSource)(**_DECLARED)
     before, out = time.process_time(), 0
-    pour, gzip = Pour(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), Gzip()
+    pour, gzip = LineWriter(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), Gzip()
     for body in pages:
         page = split(body, records="rows", values=("next",), place="page")
         for block in pour.lines(page):
@@ -84,8 +85,11 @@ def end_to_end(kind: str, count: int, url: str, endpoint: str, bucket: str) -> d
     from brigade.aws import Connection
 
     s3 = Connection(endpoint_url=endpoint, region="us-east-1").client("s3")
-    source, target = Source(**_DECLARED), Target(f"bench-{kind}-{count}-{time.time_ns()}", "2026-11-22", bucket, bucket)
-    api: Any = Api(source, url.removesuffix("/rows"), lambda: 900.0) if url else Memory(kind, count)
+    source, target = (
+        ApiSource(**_DECLARED),
+        Target(f"bench-{kind}-{count}-{time.time_ns()}", "2026-11-22", bucket, bucket),
+    )
+    api: Any = ApiReader(source, url.removesuffix("/rows"), lambda: 900.0) if url else Memory(kind, count)
     s3.head_bucket(Bucket=bucket)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here on, and so is what is idle
     idle = peak_mib()

@@ -1,4 +1,4 @@
-"""Where keys of the reports and the state bucket begin, but for those of an ingest: ``brigade.ingest.target``.
+"""Where keys of the reports and the state bucket begin, but for those of an ingest: ``brigade.ingest.declare.target``.
 
 The code that makes the keys and the stacks that grant them take them from here. No prefix has a slash at its end.
 """

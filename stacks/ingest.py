@@ -7,7 +7,7 @@ from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
-from brigade.ingest.feed import Feed
+from brigade.ingest.declare.source import BaseSource
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.ingest import Ingest, allow_secrets
@@ -24,7 +24,7 @@ class IngestStack(Stack):
         *,
         settings: Settings,
         storage: StorageStack,
-        sources: Mapping[str, Feed],
+        sources: Mapping[str, BaseSource],
         root: Path,
         env: Environment,
     ) -> None:
@@ -65,7 +65,7 @@ class IngestStack(Stack):
             CfnOutput(self, names.output("Ingest", name), value=ingest.state_machine.state_machine_arn)
         self._let_persons_read_secrets(settings, [source for source in sources.values() if source.secrets])
 
-    def _let_persons_read_secrets(self, settings: Settings, sources: Sequence[Feed]) -> None:
+    def _let_persons_read_secrets(self, settings: Settings, sources: Sequence[BaseSource]) -> None:
         """Make the policy for who tries sources by the command with the secrets that these declare.
 
         The operator's policy does not have this: to drive a stage takes no secret of an API or a database.

@@ -12,7 +12,7 @@ from typing import cast, get_args
 
 from brigade.declarations import find
 from brigade.errors import BrigadeError, UsageError
-from brigade.ingest.feed import Feed
+from brigade.ingest.declare.source import BaseSource
 from brigade.operations.operation import Operation
 from brigade.settings import Target
 from stacks.parts.package import Package
@@ -22,7 +22,7 @@ _ROOT = Path(__file__).parents[1]
 
 def packages(root: Path, target: Target) -> Iterator[Package]:
     """Yield the package of each declared source and operation, and of each other function."""
-    for name in find("lambdas.ingest.sources", "SOURCE", Feed):
+    for name in find("lambdas.ingest.sources", "SOURCE", BaseSource):
         yield Package.of_source(root, target, name)
     for name in find("lambdas.batch_operations.operations", "OPERATION", Operation):
         yield Package.of_operation(root, target, name)

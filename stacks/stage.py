@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import App, Environment
 
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Feed
+from brigade.ingest.declare.source import BaseSource
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring, checked
 from brigade.settings import Settings
@@ -27,7 +27,7 @@ def add_stage(
     app: App,
     *,
     settings: Settings,
-    sources: Mapping[str, Feed],
+    sources: Mapping[str, BaseSource],
     operations: Mapping[str, Operation],
     recurring: Mapping[str, Recurring],
     root: Path,
@@ -73,7 +73,7 @@ def add_stage(
     nag.check(app)
 
 
-def _check_names(settings: Settings, sources: Mapping[str, Feed], operations: Mapping[str, Operation]) -> None:
+def _check_names(settings: Settings, sources: Mapping[str, BaseSource], operations: Mapping[str, Operation]) -> None:
     """Raise SettingsError if the settings name a source or an operation that is not declared."""
     unknown = sorted(settings.source_urls.keys() - sources.keys())
     if unknown:

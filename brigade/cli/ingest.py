@@ -14,9 +14,9 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.ingest.feed import Feed
-    from brigade.ingest.target import Target
-    from brigade.ingest.walk import Reads
+    from brigade.ingest.declare.source import BaseSource
+    from brigade.ingest.declare.target import Target
+    from brigade.ingest.read.reader import PageReader
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
 
@@ -99,7 +99,7 @@ app.command()(ingest_dates.show)
 app.command()(ingest_dates.reset)
 
 
-def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, *, replace: bool) -> None:
+def _run_to_lake(session: Session, name: str, source: "BaseSource", date: str | None, *, replace: bool) -> None:
     import msgspec
 
     from brigade.ingest.partitions import Partitions
@@ -107,7 +107,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, 
 
     target, s3 = at.target(session, name, source, date), session.client("s3")
 
-    def run(target: "Target", api: "Reads") -> Any:
+    def run(target: "Target", api: "PageReader") -> Any:
         with shown(session, name, api) as seen:
             return Run(
                 source=source,
@@ -133,7 +133,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, 
 def _extract(
     session: Session,
     name: str,
-    source: "Feed",
+    source: "BaseSource",
     date: str | None,
     to: str | None,
     limit_pages: int | None,

@@ -14,8 +14,9 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     """Show the receipt and the checkpoint of a date."""
     import msgspec
 
-    from brigade.ingest.checkpoint import Checkpoint, Receipt
     from brigade.ingest.partitions import parts
+    from brigade.ingest.state.checkpoint import Checkpoint
+    from brigade.ingest.state.receipt import Receipt
     from brigade.state import State
 
     session: Session = context.obj
@@ -44,9 +45,9 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     Exit 1 if there is no checkpoint. A checkpoint that a run holds stays, and the command exits 3: `brigade state
     unlock` it first if that run is dead.
     """
-    from brigade.ingest.checkpoint import Checkpoint
     from brigade.ingest.partitions import parts
-    from brigade.ingest.publish import discard
+    from brigade.ingest.state.checkpoint import Checkpoint
+    from brigade.ingest.write.publish import discard
     from brigade.state import State
     from brigade.state.lease import taken, this_process
 
@@ -70,7 +71,7 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
     import msgspec
 
-    from brigade.ingest.instants import now
+    from brigade.ingest.clock import now
     from brigade.ingest.partitions import parts
     from brigade.ingest.replay import replay as again
     from brigade.s3.head import head

@@ -25,11 +25,11 @@ def invoke(
     yes: at.Yes = False,
 ) -> None:
     """Start the deployed ingest of a source. With --wait, exit 1 if it failed, 3 if the date was published already."""
-    from brigade.ingest.target import date_of
+    from brigade.ingest.declare.dates import resolve_date
 
     session: Session = context.obj
     source, machine = at.source(name), at.machine(session, name)
-    event: dict[str, Any] = {"date": date_of(date=date, time_zone=source.time_zone)}
+    event: dict[str, Any] = {"date": resolve_date(date=date, time_zone=source.time_zone)}
     if replace:
         at.sure(session, name, date, yes=yes)
         event["replace"] = True
@@ -62,7 +62,7 @@ def backfill(
 
     session: Session = context.obj
     source = at.source(name)
-    if not source.dated:
+    if not source.depends_on_date:
         raise UsageError(
             f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
             "{date} into its request, or declare since"

@@ -9,11 +9,11 @@ from brigade.cli.session import Session
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from brigade.ingest.walk import Reads
+    from brigade.ingest.read.reader import PageReader
 
 
 @contextmanager
-def shown(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
+def shown(session: Session, name: str, api: "PageReader") -> "Iterator[PageReader]":
     """Give what reads as ``api`` does and shows how far it is; where stderr is no terminal, ``api`` itself."""
     if session.quiet or not session.terminal.is_terminal:
         yield api
@@ -23,7 +23,7 @@ def shown(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
 
 
 class _Shown:
-    def __init__(self, name: str, api: "Reads", status: "Status") -> None:
+    def __init__(self, name: str, api: "PageReader", status: "Status") -> None:
         self._name, self._api, self._status, self._pages = name, api, status, 0
 
     def page(self, cursor: str | None) -> Any:

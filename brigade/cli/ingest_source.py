@@ -15,10 +15,10 @@ from brigade.errors import NotFound, SettingsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from brigade.ingest.declare.source import BaseSource
+    from brigade.ingest.declare.target import Target
     from brigade.ingest.extract import Extract
-    from brigade.ingest.feed import Feed
-    from brigade.ingest.target import Target
-    from brigade.ingest.walk import Reads
+    from brigade.ingest.read.reader import PageReader
 
 Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
 Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
@@ -31,7 +31,7 @@ _ALREADY = 3
 
 def last(session: Session, name: str) -> str | None:
     """Give the newest date with a receipt, or None: also where nothing is deployed."""
-    from brigade.ingest.target import receipts
+    from brigade.ingest.declare.target import receipts
     from brigade.state import State
 
     try:
@@ -45,30 +45,31 @@ def last(session: Session, name: str) -> str | None:
 
 def published(session: Session, name: str) -> set[str]:
     """Give the dates of a source that have a receipt."""
-    from brigade.ingest.target import receipts
+    from brigade.ingest.declare.target import receipts
     from brigade.state import State
 
     keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipts(name))
     return {Path(key).stem for key in keys}
 
 
-def target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
+def target(session: Session, name: str, source: "BaseSource", date: str | None) -> "Target":
     """Give where a date of the source is written; without a date, today in its time zone."""
-    from brigade.ingest.target import Target, date_of
+    from brigade.ingest.declare.dates import resolve_date
+    from brigade.ingest.declare.target import Target
 
-    day = date_of(date=date, time_zone=source.time_zone)
+    day = resolve_date(date=date, time_zone=source.time_zone)
     return Target.of(source, name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
 
 
-def sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
+def sources() -> "tuple[Mapping[str, BaseSource], Mapping[str, SettingsError]]":
     """Return the declared sources by name, and the errors of those whose declaration is wrong."""
     from brigade.declarations import find_all
-    from brigade.ingest.feed import Feed
+    from brigade.ingest.declare.source import BaseSource
 
-    return find_all("lambdas.ingest.sources", "SOURCE", Feed)
+    return find_all("lambdas.ingest.sources", "SOURCE", BaseSource)
 
 
-def source(name: str) -> "Feed":
+def source(name: str) -> "BaseSource":
     """Return a source by name, whatever is wrong with the others.
 
     Raises:
@@ -84,15 +85,16 @@ def source(name: str) -> "Feed":
 
 
 def api(
-    session: Session, name: str, source: "Feed", date: str, *, state: str | None = None, keep_window: bool = True
-) -> "Reads":
+    session: Session, name: str, source: "BaseSource", date: str, *, state: str | None = None, keep_window: bool = True
+) -> "PageReader":
     """Return a reader of a source for a date, with its credentials and no limit of time.
 
     Args:
         state: The state bucket; None: the deployed one, if the source needs it.
         keep_window: False: the window of an incremental source is not stored.
     """
-    from brigade.ingest.authentication import RefreshToken
+    from brigade.ingest.declare.authentication import RefreshToken
+    from brigade.ingest.read.reader import open_reader
     from brigade.state import State
 
     if state is None and isinstance(getattr(source, "authentication", None), RefreshToken):
@@ -101,7 +103,9 @@ def api(
         state = _windows(session, name)
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
-    return source.reader(name, url=url, client=session.client, state=kept, keep_window=keep_window)(unlimited, date)
+    return open_reader(source, name, url=url, client=session.client, state=kept, keep_window=keep_window)(
+        unlimited, date
+    )
 
 
 def _windows(session: Session, name: str) -> str | None:
@@ -137,14 +141,14 @@ def unlimited() -> float:
     return math.inf
 
 
-def one_pass(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
+def one_pass(session: Session, name: str, source: "BaseSource", date: str | None, limit_pages: int | None) -> "Extract":
     """Give a pass over the source that writes nothing by itself."""
+    from brigade.ingest.clock import now
+    from brigade.ingest.declare.dates import resolve_date
     from brigade.ingest.extract import Extract
-    from brigade.ingest.instants import now
-    from brigade.ingest.target import date_of
     from brigade.jsonl import Stamp
 
-    day = date_of(date=date, time_zone=source.time_zone)
+    day = resolve_date(date=date, time_zone=source.time_zone)
     return Extract(source, api(session, name, source, day, keep_window=False), Stamp(day, now()), limit_pages)
 
 

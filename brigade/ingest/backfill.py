@@ -22,7 +22,7 @@ class Executes(Protocol):
         """DescribeExecution."""
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DateResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a date of a backfill ended; ``failure`` is the name of the error of one that failed."""
 
     date: str
@@ -55,7 +55,7 @@ def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -
     return str(states.start_execution(stateMachineArn=machine, input=given)["executionArn"])
 
 
-def outcome(states: Executes, execution: str) -> list[Ended] | None:
+def outcome(states: Executes, execution: str) -> list[DateResult] | None:
     """Give how each date ended, or None while the execution runs.
 
     Fails with BrigadeError when the execution itself failed, was stopped or timed out; dates that were published stay.
@@ -68,4 +68,4 @@ def outcome(states: Executes, execution: str) -> list[Ended] | None:
         raise BrigadeError(
             f"the backfill ended {described['status']}: {why} ({execution}); start it again for the rest"
         )
-    return msgspec.json.decode(described["output"], type=list[Ended])
+    return msgspec.json.decode(described["output"], type=list[DateResult])

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from brigade.errors import ConditionLost
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.feed import Feed
-from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile
-from brigade.ingest.walk import Reads, walk
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.read.reader import PageReader
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.profile import Profile
+from brigade.ingest.write.lines import LineWriter
 from brigade.jsonl import Gzip, Stamp
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.probe import require_conditions
@@ -26,8 +27,8 @@ class Extract:
     ``page_limit`` ends it early, well: with that many pages of what may be more.
     """
 
-    source: Feed
-    api: Reads
+    source: BaseSource
+    api: PageReader
     stamp: Stamp
     page_limit: int | None = None
     pages: int = field(default=0, init=False)
@@ -41,10 +42,10 @@ class Extract:
     """The declared paths and headers that some page had."""
 
     def lines(self) -> Iterator[bytes]:
-        """Give the lines in blocks of some 128 KiB; fails as ``walk`` does."""
+        """Give the lines in blocks of some 128 KiB; fails as ``read_pages`` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
-        pour = Pour(self.source, self.stamp, profile=self.profile)
-        for step in itertools.islice(walk(self.source, self.api, start), self.page_limit):
+        pour = LineWriter(self.source, self.stamp, profile=self.profile)
+        for step in itertools.islice(read_pages(self.source, self.api, start), self.page_limit):
             self.pages += 1 if step.fetched else 0
             for block in pour.lines(step.page):
                 self.plain_bytes += len(block)

@@ -2,27 +2,29 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from brigade import __version__
 from brigade.errors import ConditionLost, SettingsError, UsageError
-from brigade.ingest.checkpoint import Checkpoint, Published, Receipt
-from brigade.ingest.feed import Feed
-from brigade.ingest.instants import now
-from brigade.ingest.outcome import Outcome, outcome
-from brigade.ingest.profile import Profile
-from brigade.ingest.publish import Publishes, differs
-from brigade.ingest.target import Target
-from brigade.ingest.walk import Reads
+from brigade.ingest.clock import now
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.reader import PageReader, RangeReader
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.profile import Profile
+from brigade.ingest.state.receipt import PublishedObject, Receipt
+from brigade.ingest.state.run_result import RunResult, make_result
+from brigade.ingest.write.client import IngestClient
+from brigade.ingest.write.publish import differs
 from brigade.s3 import Absent
 from brigade.s3.head import head
 from brigade.state import State
 
 
-class Cuts(msgspec.Struct, frozen=True):
+class PartitionBounds(msgspec.Struct, frozen=True):
     """Values of the key as text, ascending; each ends a partition, with it. The last partition has no end."""
 
     at: tuple[str, ...]
@@ -38,7 +40,7 @@ class Cuts(msgspec.Struct, frozen=True):
         return {f"{number:0{width}}": ends[number - 1 : number + 1] for number in range(1, len(ends))}  # type: ignore[misc]  # a slice of two is a pair
 
 
-class Parted(msgspec.Struct, frozen=True, kw_only=True):
+class PendingPartitions(msgspec.Struct, frozen=True, kw_only=True):
     """The answer for a date some of whose partitions are not published: run each, and then the date again."""
 
     outcome: Literal["partitions"] = "partitions"
@@ -48,26 +50,15 @@ class Parted(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[str, ...]
 
 
-@runtime_checkable
-class Divides(Reads, Protocol):
-    """A reader that can read a range of its key."""
-
-    def cuts(self, number: int) -> tuple[str, ...]:
-        """Give where to cut, at one snapshot, so that up to ``number`` ranges have about as many rows each."""
-
-    def within(self, after: str | None, until: str | None) -> Reads:
-        """Give a reader of the rows behind ``after`` up to ``until`` with it; None: no limit."""
-
-
 class Partitions(msgspec.Struct, frozen=True):
     """The partitions of a date, whose ``target`` is the whole."""
 
-    source: Feed
+    source: BaseSource
     target: Target
-    api: Reads
-    s3: Publishes
+    api: PageReader
+    s3: IngestClient
 
-    def __call__(self) -> Outcome | Parted:
+    def __call__(self) -> RunResult | PendingPartitions:
         """Say which partitions are to be run; when all are published, write the receipt of the whole, once.
 
         Where the key is cut is learned once a date and kept before anything else: whoever goes on, or begins again,
@@ -77,42 +68,44 @@ class Partitions(msgspec.Struct, frozen=True):
         """
         state = State(self.s3, self.target.state)
         if there := state.get(self.target.receipt, Receipt):
-            return outcome("already_published", self.target, there.value)
+            return make_result("already_published", self.target, there.value)
         names = [*self._learned(state).ranges]
         done = {name: receipt for name in names if (receipt := self._published(state, name))}
         left = tuple(name for name in names if name not in done)
         if left:
-            return Parted(source=self.target.source, date=self.target.date, partitions=left)
+            return PendingPartitions(source=self.target.source, date=self.target.date, partitions=left)
         whole = self._whole(state, done)
         try:
             state.put(self.target.receipt, whole, Absent())
         except ConditionLost:  # another run was faster, with the same objects
             return self()
-        return outcome("published", self.target, whole)
+        return make_result("published", self.target, whole)
 
-    def part(self, name: str) -> tuple[Target, Reads]:
+    def part(self, name: str) -> tuple[Target, PageReader]:
         """Give where a partition is written and what reads it; UsageError if the date has no partition of the name."""
-        kept = State(self.s3, self.target.state).get(self.target.cuts, Cuts)
+        kept = State(self.s3, self.target.state).get(self.target.cuts, PartitionBounds)
         ranges = kept.value.ranges if kept else {}
         if name not in ranges:
             raise UsageError(
                 f"{self.target.source} {self.target.date} has no partition {name!r}; "
                 + (f"there are {', '.join(ranges)}" if ranges else "run the date first, without one")
             )
-        return self.target.part(name), self._divides.within(*ranges[name])
+        return self.target.part(name), self._range_reader.for_range(*ranges[name])
 
     @property
-    def _divides(self) -> Divides:
-        if not isinstance(self.api, Divides):
+    def _range_reader(self) -> RangeReader:
+        if not isinstance(self.api, RangeReader):
             raise SettingsError(f"{self.target.source} has partitions, but what reads it knows no ranges")
         return self.api
 
-    def _learned(self, state: State) -> Cuts:
-        kept = state.get(self.target.cuts, Cuts)
+    def _learned(self, state: State) -> PartitionBounds:
+        kept = state.get(self.target.cuts, PartitionBounds)
         if kept is None:
             with suppress(ConditionLost):  # another run cut it at the same time, maybe elsewhere
-                return state.put(self.target.cuts, Cuts(self._divides.cuts(self.source.partitions)), Absent()).value
-            kept = state.get(self.target.cuts, Cuts)
+                return state.put(
+                    self.target.cuts, PartitionBounds(self._range_reader.split_points(self.source.partitions)), Absent()
+                ).value
+            kept = state.get(self.target.cuts, PartitionBounds)
         if kept is None:
             raise ConditionLost(f"the cuts of {self.target.source} {self.target.date} were dropped meanwhile")
         return kept.value
@@ -163,12 +156,12 @@ class Partitions(msgspec.Struct, frozen=True):
 
 def parts(state: State, target: Target) -> tuple[Target, ...]:
     """Give where a date is written: the targets of its partitions, in order, if it was cut, else its own."""
-    kept = state.get(target.cuts, Cuts)
+    kept = state.get(target.cuts, PartitionBounds)
     return tuple(map(target.part, kept.value.ranges)) if kept else (target,)
 
 
-def _object(target: Target, receipt: Receipt) -> Published:
-    return Published(
+def _object(target: Target, receipt: Receipt) -> PublishedObject:
+    return PublishedObject(
         key=target.key,
         etag=receipt.etag or "",
         version_id=receipt.version_id,

@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 
 from brigade.errors import BrigadeError, ConditionLost, NotFound
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.feed import Feed
-from brigade.ingest.parts import content_type, metadata
-from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile
-from brigade.ingest.publish import Publishes
-from brigade.ingest.stages import Days
-from brigade.ingest.target import Target
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.profile import Profile
+from brigade.ingest.state.receipt import Receipt
+from brigade.ingest.write.client import IngestClient
+from brigade.ingest.write.lines import LineWriter
+from brigade.ingest.write.single_object import content_type, metadata
+from brigade.ingest.write.staging import DaySplitter
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
 from brigade.s3.get import get
@@ -27,7 +28,7 @@ from brigade.state.lease import Lease, taken, this_process
 _LEASE_S = 900.0
 
 
-class Aside(msgspec.Struct, frozen=True):
+class QuarantinedRecord(msgspec.Struct, frozen=True):
     """A record in quarantine, as it came, with why it is there and where it was."""
 
     reason: str
@@ -36,7 +37,7 @@ class Aside(msgspec.Struct, frozen=True):
     record: msgspec.Raw
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay came to: the objects with the mended records, and how many are mended, and still broken."""
 
     objects: tuple[str, ...]
@@ -44,7 +45,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
 
 
-def replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
+def replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> ReplayResult:
     """Write the quarantined records of a date that hold now into an object beside the date's own, exactly once.
 
     Its name has the quarantine's ETag, so a replay that was killed and is repeated finds what it wrote; the quarantine
@@ -67,7 +68,7 @@ def replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
             state.delete(target.checkpoint, entry.version)
 
 
-def _acquire(s3: Publishes, state: State, source: Feed, target: Target, ts: str) -> Entry[Checkpoint]:
+def _acquire(s3: IngestClient, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
     """Store a checkpoint without a page that has the lease, and names what is published as a replacing run's does.
 
     By that name another run of the published date leaves it alone.
@@ -92,17 +93,17 @@ def _acquire(s3: Publishes, state: State, source: Feed, target: Target, ts: str)
     return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
 
 
-def _replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
+def _replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> ReplayResult:
     got = get(s3, target.state, target.quarantine)
     if got is None:
         raise NotFound(
             f"s3://{target.state}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
         )
-    pour = Pour(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
-    days = Days(source.objects.date_field if source.objects else None, target.date)
+    pour = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
+    days = DaySplitter(source.objects.date_field if source.objects else None, target.date)
     found: dict[str, list[bytes]] = {}
     for line in gzip.decompress(got.body).splitlines():
-        aside = msgspec.json.decode(line, type=Aside)
+        aside = msgspec.json.decode(line, type=QuarantinedRecord)
         page = Page(bytes(memoryview(aside.record)), [aside.record], f"{aside.page}, record {aside.number}")
         for block in pour.lines(page):
             for day, mended in days(block, page.place):
@@ -115,10 +116,10 @@ def _replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
         objects.append(f"s3://{target.lake}/{key}")
     left = pour.quarantine or gzip.compress(b"", mtime=0)
     put(s3, target.state, target.quarantine, left, condition=Matches(got.etag), content_type="application/gzip")
-    return Replayed(objects=tuple(objects), mended=pour.records, broken=pour.broken)
+    return ReplayResult(objects=tuple(objects), mended=pour.records, broken=pour.broken)
 
 
-def _write(s3: Publishes, source: Feed, target: Target, key: str, lines: list[bytes]) -> None:
+def _write(s3: IngestClient, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:
     pack = packer(source.compression, source.level)
     body = pack.compress(b"".join(lines)) + pack.flush()
     try:

@@ -10,18 +10,21 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
-from brigade.ingest import turn
-from brigade.ingest.assembly import Assembly
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.feed import Feed
-from brigade.ingest.instants import in_seconds, now
-from brigade.ingest.objects import publish_next
-from brigade.ingest.outcome import Kind, Outcome, outcome
-from brigade.ingest.publish import Publishes, clear, discard, earlier, publish, set_aside
-from brigade.ingest.replacing import broken_off, refuse_replays, replaced, replacing
-from brigade.ingest.target import Target
+from brigade.ingest.active_date import claim_date
+from brigade.ingest.clock import after_seconds, now
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.read.reader import PageReader
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.receipt import Receipt
+from brigade.ingest.state.run_result import Kind, RunResult, make_result
 from brigade.ingest.timing import Timing
-from brigade.ingest.walk import Reads, walk
+from brigade.ingest.write.checkpointed_writer import CheckpointedWriter
+from brigade.ingest.write.client import IngestClient
+from brigade.ingest.write.partitioned import publish_next
+from brigade.ingest.write.publish import clear, discard, earlier, publish, set_aside
+from brigade.ingest.write.replace import broken_off, refuse_replays, replaced, replacing
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
 from brigade.s3.settle import new_token
@@ -39,13 +42,13 @@ class Run(Struct, frozen=True):
     """One invocation. ``remaining`` gives the seconds it may still take; ``say`` hears what a person should know.
 
     Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB; and what
-    ``Overlap`` remembers of a source that leaves out what was published, 20 MiB at most.
+    ``Deduplicator`` remembers of a source that leaves out what was published, 20 MiB at most.
     """
 
-    source: Feed
+    source: BaseSource
     target: Target
-    api: Reads
-    s3: Publishes
+    api: PageReader
+    s3: IngestClient
     remaining: Callable[[], float]
     say: Callable[[str], None]
     part_bytes: int = SMALLEST_PART
@@ -56,17 +59,17 @@ class Run(Struct, frozen=True):
     replace: bool = False
     """Whether what is there shall be replaced: the object, or objects, that the run finds at its start, no others."""
 
-    def __call__(self) -> Outcome:
+    def __call__(self) -> RunResult:
         """Publish the date's object, or objects, unless published, or go as far towards it as the time allows.
 
         Each appears whole and once: the write that publishes it is conditional on its absence, or on the ETag of the
         object that it replaces. A run that was killed goes on from its last durable part; so does one whose API failed
         for a while.
 
-        Fails with InvalidData when a guard of ``walk`` or a record does not hold: nothing is published, the checkpoint
-        is dropped. With ConditionLost when another run of the date is under way, or has changed what this one replaces;
-        with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they refuse: nothing
-        is published, the checkpoint stays.
+        Fails with InvalidData when a guard of ``read_pages`` or a record does not hold: nothing is published and the
+        checkpoint is dropped. With ConditionLost when another run of the date is under way, or has changed what this
+        one replaces; with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they
+        refuse: nothing is published, the checkpoint stays.
         """
         if self.replace and self.source.partitions > 1:
             raise UsageError(f"{self.target.source} is read in partitions, which are not replaced; delete them first")
@@ -83,7 +86,7 @@ class Run(Struct, frozen=True):
                 return done
             raise
 
-    def _already(self) -> Outcome | None:
+    def _already(self) -> RunResult | None:
         """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
         state = State(self.s3, self.target.state)
         # Before what is published: a run that replaces that is then known by the ETag in its checkpoint.
@@ -94,7 +97,7 @@ class Run(Struct, frozen=True):
                 return None
             if entry and entry.value.replaces != receipt.version and (entry.value.replaces or not entry.value.former):
                 discard(self.s3, self.target, entry)  # else a run that replaces is under way, or was broken off
-            return outcome("already_published", self.target, receipt.value)
+            return make_result("already_published", self.target, receipt.value)
         found = head(self.s3, self.target.lake, self.target.key)
         if found is None or (self.replace and not self._replaced()):
             return None
@@ -103,23 +106,23 @@ class Run(Struct, frozen=True):
     def _replaced(self) -> bool:
         return replaced(self.s3, self.source, self.target, self.holder)
 
-    def _held(self) -> Outcome:
+    def _held(self) -> RunResult:
         """Take the lease, go on, and release it, whatever comes of it."""
         state = State(self.s3, self.target.state)
         entry = self._take(state)
         if (wake := entry.value.wake) and wake > now() and not self._sleep_until(wake):
             self._release(state, entry)
-            return outcome("wait", self.target, entry.value)
+            return make_result("wait", self.target, entry.value)
         if entry.value.pages:
             self.say(
                 f"{self.target}: going on after page {entry.value.pages}, {entry.value.records} records "
                 f"(epoch {entry.value.lease.epoch})"
             )
-        assembly = Assembly(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
+        assembly = CheckpointedWriter(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
             with assembly:
                 if self.source.incremental and not entry.value.done:
-                    turn.take(self.s3, self.target, entry.value.lease.holder or "")
+                    claim_date(self.s3, self.target, entry.value.lease.holder or "")
                 kind = "published" if entry.value.done else self._gather(assembly, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
@@ -140,13 +143,13 @@ class Run(Struct, frozen=True):
             self._release(state, assembly.entry)
             raise
         self._release(state, assembly.entry)
-        return outcome(kind, self.target, assembly.entry.value)
+        return make_result(kind, self.target, assembly.entry.value)
 
-    def _gather(self, assembly: Assembly, begun: Checkpoint) -> Kind:
+    def _gather(self, assembly: CheckpointedWriter, begun: Checkpoint) -> Kind:
         """Go from page to page while there is time; give what this comes to."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
-            for step in self.timing.each("fetch", walk(self.source, api, begun)):
+            for step in self.timing.each("fetch", read_pages(self.source, api, begun)):
                 with self.timing.stage("write"):
                     assembly.add(
                         step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
@@ -165,7 +168,7 @@ class Run(Struct, frozen=True):
                 assembly.rest()  # what came is not asked for again by the run that tries later
                 raise
             self.say(f"{self.target}: {error}")
-            assembly.rest(wake=in_seconds(error.after_s))
+            assembly.rest(wake=after_seconds(error.after_s))
             return "wait"
         except BrigadeError as error:
             fresh = assembly.entry.value.pages == begun.pages
@@ -174,7 +177,7 @@ class Run(Struct, frozen=True):
             raise
         return "published" if assembly.rest().value.done else "more"
 
-    def _publish(self, assembly: Assembly) -> Kind:
+    def _publish(self, assembly: CheckpointedWriter) -> Kind:
         """Publish what comes before the receipt: the quarantine, and of several objects all, while there is time."""
         set_aside(self.s3, self.target, assembly.entry)
         slowest = 0.0

@@ -10,7 +10,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class Stage(msgspec.Struct):
+class StageTime(msgspec.Struct):
     """``seconds`` spent in a stage, between its first beginning and its last end (Unix time); both include others."""
 
     began: float
@@ -22,7 +22,7 @@ class Timing:
     """The stages of one invocation, by name. It keeps a few numbers each, however often a stage is entered."""
 
     def __init__(self) -> None:
-        self.stages: dict[str, Stage] = {}
+        self.stages: dict[str, StageTime] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -31,7 +31,7 @@ class Timing:
         try:
             yield
         finally:
-            stage = self.stages.setdefault(name, Stage(began, began))
+            stage = self.stages.setdefault(name, StageTime(began, began))
             stage.seconds += time.monotonic() - clock
             stage.ended = time.time()
 

@@ -1,4 +1,4 @@
-"""The ingest function: one invocation of one source, whose name is in ``BRIGADE_SOURCE``.
+"""The ingest function: one invocation of one source, named in its environment (`lambdas/ingest/environment.py`).
 
 What its role needs, and the calls that need it. On the lake, keys ``<prefix>/<source>/*``:
 
@@ -23,7 +23,6 @@ Lambda's own active tracing records each invocation, and each stage of a run is 
 import functools
 import importlib
 import os
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,17 +31,18 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
-from brigade.errors import SettingsError, UsageError
-from brigade.ingest.feed import Feed
-from brigade.ingest.outcome import Outcome
-from brigade.ingest.partitions import Parted, Partitions
+from brigade.errors import UsageError
+from brigade.ingest.declare.dates import resolve_date
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target
+from brigade.ingest.partitions import Partitions, PendingPartitions
+from brigade.ingest.read.reader import ReaderFactory, open_reader
 from brigade.ingest.run import Run
-from brigade.ingest.target import Target, date_of
+from brigade.ingest.state.run_result import RunResult
 from brigade.ingest.timing import Timing
-from brigade.ingest.walk import Reads
 from brigade.state import State
-from brigade.urls import BASE_URL, is_base_url
 from lambdas import trace
+from lambdas.ingest.environment import read_environment
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -76,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     partition = event.get("partition")
     if partition is not None and (not isinstance(partition, str) or "date" not in event):
         raise UsageError('"partition" takes the name of a partition, beside a date')
-    date = date_of(date=event.get("date"), scheduled=event.get("scheduled"), time_zone=setup.source.time_zone)
+    date = resolve_date(date=event.get("date"), scheduled=event.get("scheduled"), time_zone=setup.source.time_zone)
     timing = Timing()
     try:
         outcome = setup.run(date, context, holder, timing, replace=replace, partition=partition)
@@ -85,7 +85,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             trace.send(name, stage.began, stage.ended, source=setup.name, date=date, seconds=round(stage.seconds, 3))
             metrics.add_metric(f"{name.capitalize()}Seconds", MetricUnit.Seconds, stage.seconds)
         _measure_memory(context)
-    if isinstance(outcome, Outcome):
+    if isinstance(outcome, RunResult):
         _measure(outcome, whole=partition is None, read=partition is not None or setup.source.partitions == 1)
         for line in outcome.drift:
             logger.warning("drift: %s", line)
@@ -96,11 +96,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 class _Setup(msgspec.Struct, frozen=True):
     name: str
-    source: Feed
+    source: BaseSource
     s3: Any
     lake: str
     state: str
-    reader: Callable[[Callable[[], float], str | None], Reads]
+    reader: ReaderFactory
 
     def run(
         self,
@@ -111,7 +111,7 @@ class _Setup(msgspec.Struct, frozen=True):
         *,
         replace: bool,
         partition: str | None,
-    ) -> Outcome | Parted:
+    ) -> RunResult | PendingPartitions:
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000
 
@@ -136,28 +136,26 @@ class _Setup(msgspec.Struct, frozen=True):
 
 @functools.cache
 def _setup() -> _Setup:
-    """Read the environment and make the client, once a process."""
-    name = _variable("BRIGADE_SOURCE")
-    source = importlib.import_module(f"lambdas.ingest.sources.{name}").SOURCE
-    connection, state = Connection(), _variable("BRIGADE_STATE_BUCKET")
-    s3, url = connection.client("s3"), os.environ.get("BRIGADE_BASE_URL")
-    if url is not None and not is_base_url(url):
-        raise SettingsError(f"the environment variable BRIGADE_BASE_URL of the function takes {BASE_URL}")
+    """Read the environment and create the clients, once per process."""
+    environment = read_environment(os.environ)
+    source = importlib.import_module(f"lambdas.ingest.sources.{environment.source}").SOURCE
+    connection = Connection()
+    s3 = connection.client("s3")
+    reader = open_reader(
+        source,
+        environment.source,
+        url=environment.base_url,
+        client=connection.client,
+        state=State(s3, environment.state_bucket),
+    )
     return _Setup(
-        name=name,
+        name=environment.source,
         source=source,
         s3=s3,
-        lake=_variable("BRIGADE_LAKE_BUCKET"),
-        state=state,
-        reader=source.reader(name, url=url, client=connection.client, state=State(s3, state)),
+        lake=environment.lake_bucket,
+        state=environment.state_bucket,
+        reader=reader,
     )
-
-
-def _variable(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise SettingsError(f"the environment variable {name} of the function is not set; deploy its stack again")
-    return value
 
 
 def _measure_memory(context: LambdaContext) -> None:
@@ -166,7 +164,7 @@ def _measure_memory(context: LambdaContext) -> None:
     metrics.add_metric("MemoryUsedPercent", MetricUnit.Percent, 100 * peak / int(context.memory_limit_in_mb))
 
 
-def _measure(outcome: Outcome, *, whole: bool, read: bool) -> None:
+def _measure(outcome: RunResult, *, whole: bool, read: bool) -> None:
     """Count a date once it is whole, and what was read where it was read, which may be its partitions."""
     if whole and outcome.outcome in ("published", "already_published"):
         metrics.add_metric("Published", MetricUnit.Count, 1)

@@ -10,8 +10,10 @@ from brigade.errors import SettingsError
 def find_imported_files(root: Path, modules: Iterable[str], *, packages: Iterable[str]) -> list[Path]:
     """Return the files of `packages` that an import of `modules` needs.
 
-    That includes the `__init__` of each package that contains a module, and imports inside functions. Imports under
-    `if TYPE_CHECKING:` do not count.
+    That includes the `__init__` of each package that contains a module, imports inside functions, and modules that are
+    imported by name: a string that is the dotted name of a module counts as an import. Imports under
+    `if TYPE_CHECKING:` count only where a package imports names lazily, and only for the names that are imported from
+    that package.
 
     Args:
         root: The root folder of the repository.
@@ -58,13 +60,39 @@ def _imported_names(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
-            # `from brigade import errors` imports a module, `from brigade.errors import NotFound` a name of a module.
-            yield from (f"{base}.{item.name}" for item in node.names if _find_file(root, f"{base}.{item.name}"))
+            for item in node.names:
+                # `from brigade import errors` imports a module, `from brigade.errors import NotFound` a name of one.
+                if _find_file(root, f"{base}.{item.name}"):
+                    yield f"{base}.{item.name}"
+                else:
+                    yield from _lazy_modules(root, base, item.name)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_module(root, node.value):
+            yield node.value
+
+
+def _is_module(root: Path, text: str) -> bool:
+    return "." in text and all(part.isidentifier() for part in text.split(".")) and _find_file(root, text) is not None
+
+
+def _lazy_modules(root: Path, package: str, name: str) -> Iterator[str]:
+    """Yield the module from which a package imports a name under `if TYPE_CHECKING:`, for its `__getattr__`."""
+    file = _find_file(root, package)
+    if file is None or file.name != "__init__.py":
+        return
+    for node in ast.parse((root / file).read_bytes(), str(file)).body:
+        if isinstance(node, ast.If) and _is_typing_only(node):
+            imports = [each for each in node.body if isinstance(each, ast.ImportFrom) and each.module]
+            yield from (
+                str(each.module) for each in imports if name in {item.asname or item.name for item in each.names}
+            )
+
+
+def _is_typing_only(node: ast.If) -> bool:
+    return ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
 def _run_time_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a syntax tree, except those under `if TYPE_CHECKING:`."""
     yield node
-    typing_only = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-    for child in node.orelse if isinstance(node, ast.If) and typing_only else ast.iter_child_nodes(node):
+    for child in node.orelse if isinstance(node, ast.If) and _is_typing_only(node) else ast.iter_child_nodes(node):
         yield from _run_time_nodes(child)

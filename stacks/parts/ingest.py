@@ -8,9 +8,10 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
-from brigade.ingest.feed import Feed
-from brigade.ingest.target import Target, quarantines, receipts, under_way
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target, quarantines, receipts, under_way
 from brigade.settings import Settings
+from lambdas.ingest.environment import IngestEnvironment
 from stacks import names
 from stacks.parts.dead_letter_queue import DeadLetterQueue
 from stacks.parts.ingest_state_machine import IngestStateMachine
@@ -33,7 +34,7 @@ class Ingest(Construct):
         construct_id: str,
         *,
         name: str,
-        source: Feed,
+        source: BaseSource,
         lake: s3.IBucket,
         state: s3.IBucket,
         key: kms.IKey | None,
@@ -73,7 +74,12 @@ class Ingest(Construct):
         self._create_schedule(schedules, failures)
 
     def _create_function(self, package: Package, lake: s3.IBucket, state: s3.IBucket) -> LambdaFunction:
-        url = self._settings.source_urls.get(self._name)
+        environment = IngestEnvironment(
+            source=self._name,
+            lake_bucket=lake.bucket_name,
+            state_bucket=state.bucket_name,
+            base_url=self._settings.source_urls.get(self._name),
+        )
         return LambdaFunction(
             self,
             "Function",
@@ -81,10 +87,7 @@ class Ingest(Construct):
             service=f"ingest-{self._name}",
             package=package,
             environment={
-                "BRIGADE_SOURCE": self._name,
-                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
-                "BRIGADE_STATE_BUCKET": state.bucket_name,
-                **({"BRIGADE_BASE_URL": url} if url else {}),
+                **environment.variables(),
                 **MALLOC_ENVIRONMENT,
             },
             memory_mib=self._source.memory_mib,
@@ -121,7 +124,7 @@ class Ingest(Construct):
         )
 
 
-def allow_secrets(grantee: Grantee, source: Feed) -> None:
+def allow_secrets(grantee: Grantee, source: BaseSource) -> None:
     """Allow `grantee` to read the secrets that a source declares, and no others."""
     stack = Stack.of(grantee)
     location = f"{stack.region}:{stack.account}"

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from brigade import layout
 from brigade.catalog import table
-from brigade.ingest.target import SUFFIXES, Target
+from brigade.ingest.declare.target import SUFFIXES, Target
 from brigade.settings import Settings
 from stacks import names
 from stacks.parts.athena_access import allow_table_action

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 
 from brigade.database.uri import database_uri
-from brigade.ingest.rows import Rows
-from brigade.ingest.table import TableSource
+from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.read.postgres import TableReader
 from local.postgres import Postgres
 
 
@@ -41,11 +41,11 @@ def source(**changes: Any) -> TableSource:
     return TableSource(**({"secret": "database", "schedule": "rate(1 day)"} | changes))
 
 
-def reader(postgres: Postgres, declared: TableSource, remaining: float = 900.0) -> Rows:
-    return Rows(declared, given(postgres), lambda: remaining)
+def reader(postgres: Postgres, declared: TableSource, remaining: float = 900.0) -> TableReader:
+    return TableReader(declared, given(postgres), lambda: remaining)
 
 
-def pages(rows: Rows) -> Iterator[bytes]:
+def pages(rows: TableReader) -> Iterator[bytes]:
     """Give the bodies of all pages, each asked for by what the one before says."""
     cursor: str | None = None
     while True:

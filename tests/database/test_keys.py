@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from brigade.errors import BrigadeError, InvalidData, SettingsError
-from brigade.ingest import table_query
-from brigade.ingest.table_query import select_rows
+from brigade.ingest.read import postgres_query
+from brigade.ingest.read.postgres_query import select_rows
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
 
@@ -193,7 +193,7 @@ def test_a_key_that_cannot_resume_is_refused_at_the_start(server: Postgres, colu
     with pytest.raises(SettingsError, match=f"the key's 'k' is {why}.*; choose another key, or none$"):
         rows.page(None)
     with pytest.raises(SettingsError, match=f"the key's 'k' is {why}"):
-        rows.cuts(3)
+        rows.split_points(3)
 
 
 @pytest.mark.parametrize("at", range(6))
@@ -275,7 +275,7 @@ def test_a_local_time_is_held_back_until_no_lesser_one_can_follow(postgres: Post
     for day in (datetime.datetime(2026, 4, 4), datetime.datetime(2026, 10, 24), datetime.datetime(2026, 10, 31)):
         instants = [day.replace(tzinfo=datetime.UTC) + number * step for number in range(300)]
         shown = [instant.astimezone(local).replace(tzinfo=None) for instant in instants]
-        asked = table_query._LOCAL.format(sql.SQL("instant"), sql.Literal(zone))
+        asked = postgres_query._LOCAL.format(sql.SQL("instant"), sql.Literal(zone))
         found = execute(
             postgres,
             sql.SQL("SELECT {} FROM unnest({}::timestamptz[]) AS instant").format(asked, instants).as_string(None),

@@ -12,7 +12,7 @@ import pytest
 
 from brigade.database.rows import opened
 from brigade.errors import BrigadeError, RetryLater
-from brigade.ingest.rows import Rows
+from brigade.ingest.read.postgres import TableReader
 from local.postgres import Postgres
 from tests.database.tables import Given, execute, given, source
 
@@ -75,7 +75,9 @@ def test_a_refused_login_is_tried_once_and_said_in_one_line(
     authority = sorted((Path(__file__).parents[2] / "brigade/database/authorities").glob("*.pem"))[0]
     wanted = {name: value.replace("{ca}", str(authority)) for name, value in asked.items()}
     secret = Given(uri_of(german, **wanted))
-    rows = Rows(source(query="SELECT 1 AS k", key=("k",), tries=1 if kind is RetryLater else 6), secret, lambda: 900.0)
+    rows = TableReader(
+        source(query="SELECT 1 AS k", key=("k",), tries=1 if kind is RetryLater else 6), secret, lambda: 900.0
+    )
     with pytest.raises(BrigadeError, match=said) as caught:
         rows.page(None)
     assert type(caught.value) is kind
@@ -94,7 +96,7 @@ def test_a_login_over_tls_with_its_own_authority_opens(german: Postgres) -> None
 def test_a_server_without_tls_is_no_reason_to_try_again(postgres: Postgres) -> None:
     secret = Given(given(postgres).uri + "?sslmode=require")
     with pytest.raises(BrigadeError, match="does not support SSL") as caught:
-        Rows(source(query="SELECT 1 AS k", key=("k",)), secret, lambda: 900.0).page(None)
+        TableReader(source(query="SELECT 1 AS k", key=("k",)), secret, lambda: 900.0).page(None)
     assert (type(caught.value), secret.logins) == (BrigadeError, 1)
 
 

@@ -17,7 +17,7 @@ from brigade.database.login import TlsRefused
 from brigade.database.rows import said
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.extract import Extract
-from brigade.ingest.rows import Rows
+from brigade.ingest.read.postgres import TableReader
 from brigade.jsonl import Stamp
 from local.postgres import Postgres
 from tests.database.tables import Given, execute, given, pages, reader, source
@@ -290,7 +290,7 @@ def test_memory_is_a_page_however_many_and_wide_the_rows(postgres: Postgres, key
 
 def test_a_wrong_password_is_said_without_it(postgres: Postgres, table: str) -> None:
     wrong = Given(given(postgres).uri.replace("postgres:", "postgres:wrong-", 1))
-    rows = Rows(source(table=table), wrong, lambda: 900.0)
+    rows = TableReader(source(table=table), wrong, lambda: 900.0)
     with pytest.raises(BrigadeError, match="password authentication failed") as caught:
         rows.page(None)
     assert "wrong-" not in str(caught.value)

@@ -10,14 +10,14 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Feed, Objects
-from brigade.ingest.table import TableSource
+from brigade.ingest.declare.source import BaseSource, Objects
+from brigade.ingest.declare.table_source import TableSource
 from stacks.parts.package import Package
 from tests.database.tables import source
 
 ROOT = Path(__file__).parents[2]
 DECLARATION = """
-from brigade.ingest.table import TableSource
+from brigade.ingest import TableSource
 
 SOURCE = TableSource(secret="shop", table="orders", key=("id",), schedule="rate(1 day)")
 """
@@ -77,18 +77,19 @@ def test_it_goes_on_in_the_order_of_what_grows_and_then_of_the_key() -> None:
 
 def test_it_is_found_like_any_source_and_names_its_one_secret(repository: Path) -> None:
     code = (
-        "from brigade.declarations import find; from brigade.ingest.feed import Feed;"
-        "found = find('lambdas.ingest.sources', 'SOURCE', Feed);"
+        "from brigade.declarations import find; from brigade.ingest.declare.source import BaseSource;"
+        "found = find('lambdas.ingest.sources', 'SOURCE', BaseSource);"
         "print(*found, [each.name for each in found['orders'].secrets], found['orders'].address)"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert said.stdout == "demo orders ['shop'] orders by the secret shop\n"
-    assert isinstance(find("lambdas.ingest.sources", "SOURCE", Feed)["demo"], Feed)
+    assert isinstance(find("lambdas.ingest.sources", "SOURCE", BaseSource)["demo"], BaseSource)
 
 
 def test_declaring_one_loads_no_driver_and_no_client() -> None:
     code = (
-        "import sys, brigade.ingest.table as t; t.TableSource(secret='s', table='t', schedule='rate(1 day)');"
+        "import sys; from brigade.ingest import TableSource;"
+        "TableSource(secret='s', table='t', schedule='rate(1 day)');"
         "print([name for name in ('psycopg', 'boto3', 'botocore', 'urllib3') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -97,13 +98,17 @@ def test_declaring_one_loads_no_driver_and_no_client() -> None:
 
 def test_the_driver_is_in_the_packages_of_such_sources_only(repository: Path) -> None:
     table, api = (Package.of_source(repository, "local", name) for name in ("orders", "demo"))
-    assert "table.requirements.txt" in {lock.name for lock in table.locks()}
-    assert "table.requirements.txt" not in {lock.name for lock in api.locks()}
+    assert "postgres.requirements.txt" in {lock.name for lock in table.locks()}
+    assert "postgres.requirements.txt" not in {lock.name for lock in api.locks()}
     files = {file.as_posix() for file in table.files()}
-    assert {"brigade/ingest/rows.py", "brigade/database/secret.py", "brigade/ingest/window.py"} <= files
+    assert {
+        "brigade/ingest/read/postgres.py",
+        "brigade/database/secret.py",
+        "brigade/ingest/state/position.py",
+    } <= files
     assert not any("database" in file.as_posix() for file in api.files())
 
 
 def test_records_keep_their_numbers() -> None:
-    assert source(table="t").exact
+    assert source(table="t").exact_numbers
     assert type(source(table="t")) is TableSource

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from brigade.ingest.change import Change
-from brigade.ingest.contract import Contract
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.declare.transform import Transform
 from brigade.ingest.extract import Extract, compressed
-from brigade.ingest.table import TableSource
 from brigade.jsonl import Stamp
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
@@ -64,7 +64,7 @@ def test_a_record_that_is_changed_and_checked_keeps_its_value(postgres: Postgres
     declared = source(
         query=f"SELECT 1 AS k, $json${written}$json$::json AS v",
         key=("k",),
-        change=Change(rename={"k": "n"}),
+        transform=Transform(rename={"k": "n"}),
         contract=Contract(fields={"k": "integer"}, extra="evolve"),
     )
     (line,) = extracted(postgres, declared)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brigade.aws import Connection
-from brigade.ingest.feed import Objects
-from brigade.ingest.fetch import Api, Reply
+from brigade.ingest.declare.request import Response
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.http import ApiReader
 from brigade.ingest.run import Run
-from brigade.ingest.target import Target
 from tests.unit.ingest.api import source
 
 DAYS = [f"2026-{10 + number // 28}-{1 + number % 28:02}" for number in range(40)]
@@ -26,7 +27,7 @@ class Memory:
         self.requests = self.retries = self.bytes_in = 0
         self.waited_s = 0.0
 
-    def page(self, token: str | None) -> Reply:
+    def page(self, token: str | None) -> Response:
         number = int(token or 0)
         text = self.noise[number * 997 :] + self.noise[: number * 997]
         following = f'"{number + 1}"' if number + 1 < self.pages else "null"
@@ -34,9 +35,9 @@ class Memory:
             f'{{"n":{number},"day":"{DAYS[number % 40]}","text":"{text[at : at + 33_000]}"}}'
             for at in range(0, len(text), 33_000)
         )
-        return Reply(f'{{"next":{following},"rows":[{rows}]}}'.encode(), {}, "")
+        return Response(f'{{"next":{following},"rows":[{rows}]}}'.encode(), {}, "")
 
-    def stream(self, token: str | None) -> tuple[Iterator[bytes], Reply]:
+    def stream(self, token: str | None) -> tuple[Iterator[bytes], Response]:
         raise NotImplementedError
 
     def address(self, token: str | None) -> str:
@@ -61,7 +62,7 @@ def main() -> None:
         Target("numbers", "2026-11-22", lake, state),
     )
     if url.startswith("http"):
-        api: Api | Memory = Api(declared, url, lambda: 900.0)
+        api: ApiReader | Memory = ApiReader(declared, url, lambda: 900.0)
     else:
         pages, size = url.split("x")
         api = Memory(int(pages), int(size))

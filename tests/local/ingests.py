@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.outcome import Outcome
+from brigade.ingest.declare.target import Target
 from brigade.ingest.run import Run
-from brigade.ingest.target import Target
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.receipt import Receipt
+from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
 from tests.unit.ingest.api import Server, api, source
 
@@ -32,7 +33,7 @@ class Lake:
     def target(self) -> Target:
         return Target("numbers", "2026-11-22", self.lake, self.state)
 
-    def run(self, server: Server, *, remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> Outcome:
+    def run(self, server: Server, *, remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> RunResult:
         said: list[str] = changes.pop("said", [])
         s3 = changes.pop("s3", self.s3)
         how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}

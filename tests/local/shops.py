@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brigade.database.secret import Secret
-from brigade.ingest.outcome import Outcome
-from brigade.ingest.rows import Rows
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.postgres import TableReader
 from brigade.ingest.run import Run
-from brigade.ingest.target import Target
-from brigade.ingest.window import window
+from brigade.ingest.state.position import claim_window
+from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
 from local.postgres import Postgres
 from tests.database.tables import execute, source
@@ -44,14 +44,18 @@ class Shop:
         else:
             self.secrets.put_secret_value(SecretId=self.name, SecretString=value)
 
-    def run(self, date: str = "2026-11-22", remaining: Callable[[], float] = lambda: 900.0, **changes: Any) -> Outcome:
+    def run(
+        self, date: str = "2026-11-22", remaining: Callable[[], float] = lambda: 900.0, **changes: Any
+    ) -> RunResult:
         usual = {"secret": self.name, "table": "events", "key": ("id",), "page_bytes": 1024 * 1024}
         declared = source(**(usual | changes))
         target = Target("numbers", date, self.lake.lake, self.lake.state)
         self.said: list[str] = []
         state = State(self.lake.s3, self.lake.state)
-        windows = functools.partial(window, state, "numbers", date, time_zone="UTC", bounded=not declared.again)
-        self.rows = Rows(declared, self.secret, remaining, windows if declared.since else None)
+        windows = functools.partial(
+            claim_window, state, "numbers", date, time_zone="UTC", bounded=not declared.rereads_last_value
+        )
+        self.rows = TableReader(declared, self.secret, remaining, windows if declared.since else None)
         return Run(
             source=declared,
             target=target,

@@ -23,7 +23,7 @@ from tests.unit.ingest.api import Answer, page, serving
 SECRET = "shop/reader"
 SOURCE = f'''"""The orders of the shop."""
 
-from brigade.ingest.table import TableSource
+from brigade.ingest import TableSource
 
 SOURCE = TableSource(
     secret="{SECRET}", table="shop.orders", key=("id",), page_bytes=65536, schedule="cron(30 2 * * ? *)", memory_mib=512
@@ -31,7 +31,7 @@ SOURCE = TableSource(
 '''
 PARTED = f'''"""The same orders, in four ranges."""
 
-from brigade.ingest.table import TableSource
+from brigade.ingest import TableSource
 
 SOURCE = TableSource(
     secret="{SECRET}", query="SELECT * FROM shop.orders WHERE '{{date}}'::date > '2026-01-01'", key=("id",),
@@ -40,10 +40,9 @@ SOURCE = TableSource(
 '''
 SIGNED = '''"""An API that asks who reads it, by a secret of either store."""
 
-from brigade.ingest.authentication import Basic, Secret
-from brigade.ingest.source import Source
+from brigade.ingest import ApiSource, Basic, Secret
 
-SOURCE = Source(
+SOURCE = ApiSource(
     base_url="http://127.0.0.1:1",
     path="/records",
     records="rows",

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from brigade.errors import ConditionLost, InvalidData, UsageError
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.contract import Contract
-from brigade.ingest.outcome import Outcome
-from brigade.ingest.partitions import Parted, Partitions, parts
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.partitions import Partitions, PendingPartitions, parts
 from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
-from brigade.ingest.table import TableSource
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.receipt import Receipt
+from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
@@ -42,7 +43,7 @@ class Shop:
         api = reader(self.postgres, declared)
         return Partitions(declared, self.lake.target, api, self.lake.s3)
 
-    def run(self, name: str, **changes: Any) -> Outcome:
+    def run(self, name: str, **changes: Any) -> RunResult:
         remaining = changes.pop("remaining", lambda: 900.0)
         parted = self.parted(**changes)
         target, api = parted.part(name)
@@ -79,7 +80,7 @@ def shop(emulator: Emulator, postgres: Postgres) -> Iterator[Shop]:
 
 def left(shop: Shop) -> tuple[str, ...]:
     answer = shop.parted()()
-    assert isinstance(answer, Parted)
+    assert isinstance(answer, PendingPartitions)
     return answer.partitions
 
 
@@ -91,7 +92,7 @@ def test_a_date_is_every_row_once_and_counts_when_all_partitions_are_published(s
     counts.append(shop.run("4").records)
     assert counts == [COUNT // 4] * 4  # though the keys are far from even
     whole = shop.parted()()
-    assert isinstance(whole, Outcome)
+    assert isinstance(whole, RunResult)
     assert (whole.outcome, whole.records, whole.objects) == ("published", COUNT, 4)
     assert shop.rows() == shop.kept()
     receipt = shop.lake.receipt()
@@ -102,7 +103,7 @@ def test_a_date_is_every_row_once_and_counts_when_all_partitions_are_published(s
         assert getattr(receipt, name) == sum(getattr(each, name) for each in receipt.objects)
     assert receipt.profile.records == COUNT
     again = shop.parted()()
-    assert (again.outcome, again.records if isinstance(again, Outcome) else None) == ("already_published", COUNT)
+    assert (again.outcome, again.records if isinstance(again, RunResult) else None) == ("already_published", COUNT)
     assert {shop.run(name).outcome for name in ("1", "2", "3", "4")} == {"already_published"}
     assert shop.rows() == shop.kept()
 
@@ -202,7 +203,7 @@ def test_any_key_that_has_an_order_can_be_cut(shop: Shop, kind: str) -> None:
     table = f"k{uuid.uuid4().hex}"
     execute(shop.postgres, f"CREATE TABLE {table} AS SELECT {made} AS id, i AS n FROM generate_series(1, 800) i")
     answer = shop.parted(table=table)()
-    assert isinstance(answer, Parted)
+    assert isinstance(answer, PendingPartitions)
     assert [shop.run(name, table=table).records for name in answer.partitions] == [200] * 4
     keys = shop.lake.keys(shop.lake.lake)
     assert sorted(row["n"] for key in keys for row in shop.lake.rows_of(key)) == list(range(1, 801))
@@ -226,7 +227,7 @@ def test_what_breaks_the_contract_is_put_aside_by_partition_and_replayed_beside_
     for name in left(shop):
         shop.run(name, **strict)
     whole = shop.parted()()
-    assert isinstance(whole, Outcome)
+    assert isinstance(whole, RunResult)
     assert (whole.records, whole.broken) == (COUNT - 1, 1)
     targets = parts(State(shop.lake.s3, shop.lake.state), shop.lake.target)
     held = [each for each in targets if each.quarantine in shop.lake.keys(shop.lake.state)]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, RetryLater, UsageError
-from brigade.ingest.contract import Contract
-from brigade.ingest.outcome import Outcome
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.state.run_result import RunResult
 from local.postgres import Postgres
 from tests.database.tables import execute
 from tests.local.conftest import Emulator
@@ -242,7 +242,7 @@ def _plain(shop: Shop) -> bytes:
     return gzip.decompress(shop.lake.body())
 
 
-def _in_the_midst(shop: Shop, happens: Callable[[], Any], **changes: Any) -> Callable[[], Outcome]:
+def _in_the_midst(shop: Shop, happens: Callable[[], Any], **changes: Any) -> Callable[[], RunResult]:
     """Give a run in whose midst, after some parts, something happens: when it looks for the time for the n-th time."""
     looks = iter(range(1_000_000))
     moment = random.Random(uuid.uuid4().int).randrange(12, 15)

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.ingest_memory import limited
 from brigade.errors import InvalidData
-from brigade.ingest.pagination import Pagination
+from brigade.ingest.declare.pagination import Pagination
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.ingests import MIB, Lake, lake_of
 from tests.unit.ingest.api import Answer, Server, page, serving

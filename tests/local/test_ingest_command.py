@@ -186,10 +186,9 @@ def test_an_api_that_refuses_publishes_nothing_and_there_is_nothing_to_reset(pla
 
 
 EVENTS = """
-from brigade.ingest.since import Newest
-from brigade.ingest.source import Source
+from brigade.ingest import ApiSource, Newest
 
-SOURCE = Source(
+SOURCE = ApiSource(
     base_url="http://127.0.0.1:1", path="/events", records="rows", schedule="rate(1 day)",
     since=Newest(parameter="from", field="n", kind="integer", key=("n",)),
 )
@@ -247,11 +246,11 @@ def test_a_broken_declaration_stops_only_its_own_source(place: Place, tmp_path: 
     listed = place.brigade("list")
     found = {each["source"]: each["broken"] for each in map(json.loads, listed.stdout.splitlines())}
     assert (listed.returncode, found["demo"]) == (0, None)
-    assert found["broken"].startswith("lambdas.ingest.sources.broken: Source.schedule is 'rate(1 days)'; it takes ")
+    assert found["broken"].startswith("lambdas.ingest.sources.broken: ApiSource.schedule is 'rate(1 days)'; it takes ")
     assert place.brigade("check", "demo").returncode == 0
     check = place.brigade("check", "broken")
     assert (check.returncode, check.stderr.count(b"\n")) == (2, 1)
-    assert b"Source.schedule is 'rate(1 days)'" in check.stderr
+    assert b"ApiSource.schedule is 'rate(1 days)'" in check.stderr
 
 
 HANDLE = """

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from brigade.errors import ConditionLost
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.contract import Contract
-from brigade.ingest.pagination import Pagination
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.pagination import Pagination
 from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
+from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.state import State
 from brigade.state.lease import Lease, taken

@@ -12,14 +12,17 @@ import pytest
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
-from brigade.ingest import overlap, turn
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.contract import Contract
-from brigade.ingest.outcome import Outcome
-from brigade.ingest.pagination import Cursor, Offset, Pagination
+from brigade.ingest import active_date
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.incremental import Newest, Since
+from brigade.ingest.declare.pagination import Cursor, Offset, Pagination
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read import deduplicate
+from brigade.ingest.read.reader import open_reader
 from brigade.ingest.run import Run
-from brigade.ingest.since import Newest, Since
-from brigade.ingest.target import Target
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.receipt import Receipt
+from brigade.ingest.state.run_result import RunResult
 from brigade.jsonl import split
 from brigade.s3.put import put
 from brigade.state import State
@@ -64,12 +67,12 @@ class Dates:
     def target(self, date: str) -> Target:
         return replace(self.lake.target, date=date)
 
-    def run(self, server: Server, date: str, s3: Any = None, **changes: Any) -> Outcome:
+    def run(self, server: Server, date: str, s3: Any = None, **changes: Any) -> RunResult:
         remaining: Callable[[], float] = changes.pop("remaining", lambda: 900.0)
         how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}
         declared = source(**({"since": self.since} | changes))
         state = State(self.lake.s3, self.lake.state)
-        read = declared.reader("numbers", url=server.url, client=lambda _: None, state=state)
+        read = open_reader(declared, "numbers", url=server.url, client=lambda _: None, state=state)
         return Run(
             source=declared,
             target=self.target(date),
@@ -244,13 +247,13 @@ def test_a_record_without_its_place_publishes_nothing(dates: Dates, row: dict[st
 
 
 def test_more_than_can_be_remembered_is_said_and_publishes_nothing(dates: Dates) -> None:
-    rows = [event(number, 0) for number in range(overlap.MOST + 1)]
+    rows = [event(number, 0) for number in range(deduplicate.MOST + 1)]
     with serving(lambda *_: page(rows, None)) as server:
         with pytest.raises(InvalidData, match="shorten the overlap of the source"):
             dates.run(server, "2026-11-02")
         assert not dates.lake.keys(dates.lake.lake)
         rows[0] = event(0, -1)
-        assert dates.run(server, "2026-11-02").records == overlap.MOST + 1
+        assert dates.run(server, "2026-11-02").records == deduplicate.MOST + 1
         assert dates.run(server, "2026-11-03").records == 1, "that one is asked for by this API only"
 
 
@@ -306,7 +309,7 @@ def held(dates: Dates, date: str, **changes: Any) -> None:
     checkpoint = Checkpoint(write="w", ts=at(0), pages=1, lease=lease, **changes)
     state = State(dates.lake.s3, dates.lake.state)
     state.put(dates.target(date).checkpoint, checkpoint)
-    turn.take(dates.lake.s3, dates.target(date), "execution of then")
+    active_date.claim_date(dates.lake.s3, dates.target(date), "execution of then")
 
 
 @pytest.mark.parametrize(
@@ -333,7 +336,7 @@ def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> No
     state = State(dates.lake.s3, dates.lake.state)
 
     def beside(call: Callable[[], Any]) -> Any:
-        state.put(dates.target("").turn, turn.Turn(date="2026-11-09", token="theirs"))
+        state.put(dates.target("").turn, active_date.ActiveDate(date="2026-11-09", token="theirs"))
         return call()
 
     with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="begun at the same moment"):
@@ -342,7 +345,7 @@ def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> No
 
 def test_a_date_that_nobody_goes_on_with_gives_way_and_can_publish_nothing(dates: Dates) -> None:
     held(dates, "2026-11-02", lease=Lease(1))
-    turn.take(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
+    active_date.claim_date(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
     assert dates.target("2026-11-02").checkpoint not in dates.lake.keys(dates.lake.state)
     with serving(Events([event(1, 1)])) as server:
         assert dates.run(server, "2026-11-03").outcome == "published"
@@ -357,7 +360,7 @@ def test_a_date_that_nobody_goes_on_with_gives_way_and_can_publish_nothing(dates
 def test_a_date_that_waits_or_was_all_read_does_not_give_way(dates: Dates, changes: dict[str, Any], said: str) -> None:
     held(dates, "2026-11-02", lease=Lease(1), **changes)
     with pytest.raises(ConditionLost, match=said):
-        turn.take(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
+        active_date.claim_date(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
 
 
 def test_only_the_last_date_can_be_replaced(dates: Dates) -> None:
@@ -403,11 +406,11 @@ def test_an_api_that_fails_moves_nothing(dates: Dates) -> None:
 def test_what_is_remembered_takes_no_more_memory_than_said(dates: Dates) -> None:
     state, target = State(dates.lake.s3, dates.lake.state), dates.target("2026-11-03")
     state.put(dates.target("2026-11-02").receipt, {})
-    known = b"".join(number.to_bytes(8) + number.to_bytes(16) for number in range(overlap.MOST))
+    known = b"".join(number.to_bytes(8) + number.to_bytes(16) for number in range(deduplicate.MOST))
     put(state.client, state.bucket, target.remembered("2026-11-02"), known)
-    rows = [{"id": number, "at": at(number / 3600)} for number in range(overlap.MOST // 2)]
+    rows = [{"id": number, "at": at(number / 3600)} for number in range(deduplicate.MOST // 2)]
     came = split(json.dumps(rows).encode(), records="", place="page 1")
-    remembering = overlap.Overlap(dates.since, state, target, Checkpoint(write="w", ts=at(0)))
+    remembering = deduplicate.Deduplicator(dates.since, state, target, Checkpoint(write="w", ts=at(0)))
     tracemalloc.start()
     try:
         assert len(remembering.fresh(came)) == len(rows)
@@ -415,4 +418,4 @@ def test_what_is_remembered_takes_no_more_memory_than_said(dates: Dates) -> None
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2.5 * overlap.MOST * 200
+    assert peak < 2.5 * deduplicate.MOST * 200

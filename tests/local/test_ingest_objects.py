@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
-from brigade.ingest.checkpoint import Published
-from brigade.ingest.feed import Objects
-from brigade.ingest.outcome import Outcome
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.state.receipt import PublishedObject
+from brigade.ingest.state.run_result import RunResult
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.faults import Faulty, lost, own_412
 from tests.local.ingests import MIB, Lake, lake_of, wide
@@ -37,7 +37,7 @@ def dated(count: int, *, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def check(lake: Lake, pages: list[list[dict[str, Any]]]) -> tuple[Published, ...]:
+def check(lake: Lake, pages: list[list[dict[str, Any]]]) -> tuple[PublishedObject, ...]:
     """See that each day has its records, in order, and that the receipt says the truth of each object."""
     records = [record for page in pages for record in page]
     objects = lake.receipt().objects
@@ -137,7 +137,7 @@ def test_a_guard_publishes_nothing_and_leaves_no_stage(lake: Lake, record: dict[
 
 def test_out_of_time_it_goes_on_page_by_page_and_object_by_object(lake: Lake) -> None:
     pages = [dated(25, seed=number) for number in range(3)]
-    outcomes: list[Outcome] = []
+    outcomes: list[RunResult] = []
     with serving(paged(pages)) as server:
         while not outcomes or outcomes[-1].outcome == "more":
             outcomes.append(lake.run(server, objects=BY_DAY, remaining=lambda: 1.0))

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from brigade.errors import ConditionLost, InvalidData, UsageError
-from brigade.ingest.change import Change
-from brigade.ingest.contract import Contract
-from brigade.ingest.feed import Objects
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.declare.transform import Transform
 from brigade.ingest.replay import replay
 from tests.local.conftest import Emulator
 from tests.local.faults import Faulty, lost, own_412
@@ -151,7 +151,9 @@ def test_a_replay_that_was_broken_off_is_finished_only_with_the_same_records(lak
     mended = source(contract=msgspec.structs.replace(text, extra="evolve"), objects=by_day)
     with pytest.raises(KeyboardInterrupt):
         replay(Faulty(lake.s3, "put_object", lambda call: call(), killed), mended, lake.target, "then")
-    other = source(contract=msgspec.structs.replace(aside, fields={}, extra="evolve"), change=Change(drop=("id",)))
+    other = source(
+        contract=msgspec.structs.replace(aside, fields={}, extra="evolve"), transform=Transform(drop=("id",))
+    )
     other = msgspec.structs.replace(other, objects=by_day)
     with pytest.raises(ConditionLost, match="has other records than hold now"):
         replay(lake.s3, other, lake.target, "now")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from brigade.errors import ConditionLost, InvalidData, UsageError
-from brigade.ingest.contract import Contract
-from brigade.ingest.feed import Objects
-from brigade.ingest.outcome import Outcome
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.declare.table_source import TableSource
 from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
-from brigade.ingest.table import TableSource
+from brigade.ingest.state.run_result import RunResult
 from tests.local.conftest import Emulator
 from tests.local.faults import Dying, Faulty
 from tests.local.ingests import Lake, lake_of
@@ -33,7 +33,7 @@ def lake(emulator: Emulator) -> Iterator[Lake]:
         yield made
 
 
-def replacing(lake: Lake, pages: list[list[Any]] = NEW, **changes: Any) -> Outcome:
+def replacing(lake: Lake, pages: list[list[Any]] = NEW, **changes: Any) -> RunResult:
     how: dict[str, Any] = {"objects": BY_DAY, "replace": True} | changes
     with serving(paged(pages)) as server:
         return lake.run(server, **how)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import RetryLater
-from brigade.ingest.outcome import Outcome
+from brigade.ingest.state.run_result import RunResult
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.faults import Faulty, lost, own_412
 from tests.local.ingests import MIB, Lake, lake_of, wide
@@ -24,7 +24,7 @@ def lake(emulator: Emulator) -> Iterator[Lake]:
 
 def test_out_of_time_it_stops_with_all_durable_and_goes_on_in_the_next(lake: Lake) -> None:
     pages = [wide(20, seed=number) for number in range(8)]
-    outcomes: list[Outcome] = []
+    outcomes: list[RunResult] = []
     with serving(paged(pages)) as server:
         while not outcomes or outcomes[-1].outcome == "more":
             outcomes.append(lake.run(server, remaining=lambda: 1.0))

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, ConditionLost, NotFound, UsageError
-from brigade.ingest.contract import Contract
-from brigade.ingest.feed import Objects
-from brigade.ingest.pagination import Pagination
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.incremental import Newest
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.declare.source import Objects
 from brigade.ingest.replay import replay
-from brigade.ingest.since import Newest
 from tests.local.conftest import Emulator
 from tests.local.ingests import Lake, lake_of
 from tests.unit.ingest.api import Answer, Server, page, paged, serving, source

@@ -12,8 +12,8 @@ import pytest
 
 from brigade import __version__
 from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater
-from brigade.ingest import fetch
-from brigade.ingest.checkpoint import Checkpoint
+from brigade.ingest.read.reader import PAGE_LIMIT
+from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.jsonl import unpacked
 from brigade.state import State
 from tests.local.conftest import Emulator
@@ -99,7 +99,7 @@ def no_object(number: int, query: dict[str, str]) -> Answer:
         (late(b'{"rows":[{"n":1},{"n":'), r"page 4 .*truncated"),
         (late(b'{"rows":[{"n":"\xff"}]}'), r"page 4 .*byte 15 is not UTF-8"),
         (late(b'{"rows":[{"n":NaN}]}'), r"page 4 .*JSON is malformed"),
-        (late(b'{"rows":[{"n":"' + b"x" * (fetch.PAGE_LIMIT + 2**20)), r"larger than 67108864 bytes"),
+        (late(b'{"rows":[{"n":"' + b"x" * (PAGE_LIMIT + 2**20)), r"larger than 67108864 bytes"),
     ],
 )
 def test_a_guard_publishes_nothing_and_leaves_nothing(

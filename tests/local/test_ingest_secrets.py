@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 import pytest
 
 from brigade.errors import BrigadeError
-from brigade.ingest.authentication import Authentication, Basic, Bearer, RefreshToken, Secret
-from brigade.ingest.credentials import credentials
-from brigade.ingest.fetch import Api
-from brigade.ingest.rotation import KeptToken
+from brigade.ingest.declare.authentication import Authentication, Basic, Bearer, RefreshToken, Secret
+from brigade.ingest.read.credentials import open_credentials
+from brigade.ingest.read.http import ApiReader
+from brigade.ingest.read.refresh_token import StoredRefreshToken
 from brigade.state import State
 from brigade.state.lease import Lease
 from tests.local.conftest import Emulator
@@ -64,9 +64,9 @@ def reader(emulator: Emulator) -> Reader:
     return made
 
 
-def asking(url: str, kind: Authentication, reader: Reader, lake: Lake) -> Api:
-    who = credentials(kind, reader.client, State(lake.s3, lake.state), "numbers")
-    return Api(source(), url, lambda: 900.0, who)
+def asking(url: str, kind: Authentication, reader: Reader, lake: Lake) -> ApiReader:
+    who = open_credentials(kind, reader.client, State(lake.s3, lake.state), "numbers")
+    return ApiReader(source(), url, lambda: 900.0, who)
 
 
 def test_a_secret_is_a_member_or_the_whole_and_of_either_service(reader: Reader, lake: Lake) -> None:
@@ -126,6 +126,6 @@ def test_a_rotated_refresh_token_is_kept_for_the_next_process(reader: Reader, la
             asking(server.url, kind, reader, lake).page(None)
     sent = [dict(parse_qsl(each.body.decode()))["refresh_token"] for each in grants.requests]
     assert sent == ["hush-2", "r1"]
-    kept = State(lake.s3, lake.state).get("ingest/numbers/refresh-token.json", KeptToken)
+    kept = State(lake.s3, lake.state).get("ingest/numbers/refresh-token.json", StoredRefreshToken)
     assert kept
     assert (kept.value.refresh_token, kept.value.lease) == ("r2", Lease(2))

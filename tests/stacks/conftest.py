@@ -18,8 +18,8 @@ os.environ["JSII_NODE"] = str(next((ROOT / ".venv/lib").glob("python3*/site-pack
 from aws_cdk import App, Environment, assertions  # noqa: E402 - Node must be named before the first import of CDK
 
 from brigade.errors import RetryLater  # noqa: E402
-from brigade.ingest.authentication import Basic, Secret  # noqa: E402
-from brigade.ingest.source import Source  # noqa: E402
+from brigade.ingest.declare.api_source import ApiSource  # noqa: E402
+from brigade.ingest.declare.authentication import Basic, Secret  # noqa: E402
 from brigade.operations.operation import Operation  # noqa: E402
 from brigade.operations.recurring import Recurring  # noqa: E402
 from brigade.settings import Settings, load  # noqa: E402
@@ -40,7 +40,7 @@ def _later(*_: object) -> str:
 
 
 SOURCES = {
-    "my_api": Source(
+    "my_api": ApiSource(
         base_url="https://api.example.com",
         path="/v1/things",
         records="things",
@@ -51,7 +51,7 @@ SOURCES = {
         memory_mib=512,
         timeout_s=600,
     ),
-    "near": Source(
+    "near": ApiSource(
         base_url="http://127.0.0.1:4701", path="/x", records="rows", schedule="rate(1 day)", local_only=True
     ),
 }

@@ -16,8 +16,9 @@ FOR_OPERATIONS = {"BRIGADE_LAKE_BUCKET"}
 
 
 def variables_read(handler: str) -> set[str]:
-    """The variables that the module of a handler names, in one string or as `f"BRIGADE_{each}"` of words in a tuple."""
-    text = (ROOT / Path(*handler.split(".")[:-1])).with_suffix(".py").read_text()
+    """The variables that a handler and the `environment.py` beside it name, in one string or as `f"BRIGADE_{each}"`."""
+    module = (ROOT / Path(*handler.split(".")[:-1])).with_suffix(".py")
+    text = "".join(file.read_text() for file in (module, module.with_name("environment.py")) if file.is_file())
     found = set(re.findall(r"\bBRIGADE_[A-Z_]+[A-Z]", text))
     for words in re.findall(r'f"BRIGADE_\{each\}"\] for each in \(([^)]*)\)', text):
         found |= {f"BRIGADE_{word}" for word in re.findall(r'"([A-Z_]+)"', words)}

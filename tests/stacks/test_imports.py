@@ -26,6 +26,15 @@ def tree(tmp_path: Path) -> Path:
         "ours/name.py": "from ours.leaf import not_a_module\n",
         "ours/lost.py": "import ours.nowhere\n",
         "ours/unused.py": "",
+        "ours/named.py": 'import importlib\nimportlib.import_module("ours.leaf")\nNOT = "ours.nowhere"\n',
+        "ours/lazy/__init__.py": (
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from ours.lazy.one import one as first\n    from ours.lazy.two import two\n"
+            "def __getattr__(name): ...\n"
+        ),
+        "ours/lazy/one.py": "import ours.leaf\n",
+        "ours/lazy/two.py": "import ours.entry\n",
+        "ours/user.py": "from ours.lazy import first\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
@@ -41,6 +50,8 @@ def tree(tmp_path: Path) -> Path:
         ("ours.typed", {"typed", "leaf"}),
         ("ours.module", {"module", "leaf"}),
         ("ours.name", {"name", "leaf"}),
+        ("ours.named", {"named", "leaf"}),
+        ("ours.user", {"user", "lazy/__init__", "lazy/one", "leaf"}),
     ],
 )
 def test_it_follows_what_is_imported_at_run_time(tree: Path, module: str, expected: set[str]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from brigade import layout
-from brigade.ingest.feed import Objects
-from brigade.ingest.target import Target, refresh_token
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.declare.target import Target, refresh_token
 from tests.stacks.conftest import Stage
 from tests.stacks.test_grants import grants
 from tests.unit.ingest.api import source

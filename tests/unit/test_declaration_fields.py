@@ -15,15 +15,15 @@ import typeguard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import brigade.ingest.schema  # noqa: F401 - its class is a declaration
+import brigade.ingest.declare.json_schema  # noqa: F401 - its class is a declaration
 from brigade.declarations import Declaration
 from brigade.declarations.declaration import _valid, _Wrong
 from brigade.errors import SettingsError
-from brigade.ingest.authentication import Bearer, HeaderKey, QueryKey, Secret
-from brigade.ingest.change import Change
-from brigade.ingest.pagination import Cursor, LinkHeader, NextFromAnswer, PageNumber, Pagination
-from brigade.ingest.source import Rule
-from brigade.ingest.table import TableSource
+from brigade.ingest.declare.api_source import Rule
+from brigade.ingest.declare.authentication import Bearer, HeaderKey, QueryKey, Secret
+from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextFromAnswer, PageNumber, Pagination
+from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.declare.transform import Transform
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Alarms, Database, ExistingBucket, Inventory, Retention, Settings, load
@@ -48,12 +48,12 @@ VALID: Mapping[str, Mapping[str, Any]] = {
     "Rate": {"requests": 1, "seconds": 1},
     "Since": {"parameter": "from", "until": "to", "first": "2026-11-20T00:00:00Z"},
     "Newest": {"parameter": "from", "field": "at"},
-    "Source": {"base_url": "https://host", "path": "/", "schedule": "rate(1 day)"},
+    "ApiSource": {"base_url": "https://host", "path": "/", "schedule": "rate(1 day)"},
     "TableSource": {"secret": "s", "table": "t", "schedule": "rate(1 day)"},
     "Operation": {"run": lambda *_: "", "summary": "s", "reads": ("*",)},
     "Recurring": {"operation": "o", "most_objects": 1, "most_dollars": 1.0},
 }
-ABSTRACT = {"Feed", "NextFromAnswer", "NextUrlFromAnswer"}
+ABSTRACT = {"BaseSource", "NextFromAnswer", "NextUrlFromAnswer"}
 
 
 def kinds(above: type[Declaration] = Declaration) -> Iterator[type[Declaration]]:
@@ -154,9 +154,9 @@ def test_what_typeguard_refuses_is_refused(field: tuple[Any, Any], value: Any) -
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (lambda: source(shedule="rate(1 day)"), "Source has no field 'shedule'; did you mean 'schedule'"),
-        (lambda: source(headers={"X-Key": 5}), "Source.headers[…] is of type int; it takes a mapping of"),
-        (lambda: source(headers={"X-Key": "a\r\nb"}), "Source.headers[…] is not allowed; it takes a mapping of"),
+        (lambda: source(shedule="rate(1 day)"), "ApiSource has no field 'shedule'; did you mean 'schedule'"),
+        (lambda: source(headers={"X-Key": 5}), "ApiSource.headers[…] is of type int; it takes a mapping of"),
+        (lambda: source(headers={"X-Key": "a\r\nb"}), "ApiSource.headers[…] is not allowed; it takes a mapping of"),
         (lambda: Operation(run="f", summary="", reads=("*",)), "Operation.run is a str; it takes a function"),  # type: ignore[arg-type] # that is what is wrong
         (lambda: Operation(run=len, summary="", reads="*"), 'as in ("name",): the comma makes the sequence'),  # type: ignore[arg-type] # that is what is wrong
         (
@@ -187,8 +187,13 @@ def test_the_line_says_what_to_do(made: Any, said: str) -> None:
         ({"single": True, "pagination": PageNumber()}, "pagination"),
         ({"single": True, "pagination": LinkHeader()}, "pagination"),
         (
-            {"format": "csv", "records": "", "pagination": Pagination(), "change": Change(keep={"year": (2026,)})},
-            "change",
+            {
+                "format": "csv",
+                "records": "",
+                "pagination": Pagination(),
+                "transform": Transform(keep={"year": (2026,)}),
+            },
+            "transform",
         ),
         ({"base_url": "https://host:port"}, "base_url"),
         ({"base_url": "https://host:99999"}, "base_url"),
@@ -199,7 +204,7 @@ def test_the_line_says_what_to_do(made: Any, said: str) -> None:
     ],
 )
 def test_what_would_be_passed_over_in_silence_is_refused(fields: dict[str, Any], field: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^Source\.{field} is .*; it takes "):
+    with pytest.raises(SettingsError, match=rf"^ApiSource\.{field} is .*; it takes "):
         source(**fields)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from brigade.cli.groups import NAMES
-from brigade.ingest.feed import Feed
+from brigade.ingest.declare.source import BaseSource
 from brigade.operations.operation import Operation
 from brigade.settings import Alarms, Database, Inventory, Retention, Settings
 
@@ -58,5 +58,5 @@ def test_the_examples_of_the_readme_are_declarations() -> None:
     declared: dict[str, object] = {}
     for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(compile(example, "README.md", "exec"), declared)
-    assert isinstance(declared["SOURCE"], Feed)
+    assert isinstance(declared["SOURCE"], BaseSource)
     assert isinstance(declared["OPERATION"], Operation)

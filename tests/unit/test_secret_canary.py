@@ -102,18 +102,14 @@ def brigade(folder: Path, *arguments: str, url: str = "") -> "subprocess.Complet
 def prepare(folder: Path, name: str, declaration: str, secrets: object) -> None:
     """Write a source and the file of secrets."""
     (folder / "sources").mkdir()
-    (folder / "sources" / f"{name}.py").write_text(
-        "from brigade.ingest.authentication import *\nfrom brigade.ingest.pagination import *\n"
-        "from brigade.ingest.source import Source\nfrom brigade.ingest.table import TableSource\n"
-        f"SOURCE = {declaration}\n"
-    )
+    (folder / "sources" / f"{name}.py").write_text(f"from brigade.ingest import *\nSOURCE = {declaration}\n")
     (folder / "secrets.json").touch(mode=0o600)
     (folder / "secrets.json").write_text(json.dumps(secrets))
 
 
 def declared(kind: str, url: str) -> str:
     return (
-        'Source(base_url="http://127.0.0.1:1", path="/x", records="rows", schedule="rate(1 day)", tries=1, '
+        'ApiSource(base_url="http://127.0.0.1:1", path="/x", records="rows", schedule="rate(1 day)", tries=1, '
         f'pagination=Cursor(at="next", parameter="after"), authentication={KINDS[kind].replace("%s", url)})'
     )
 

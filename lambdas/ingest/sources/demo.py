@@ -1,9 +1,8 @@
 """The airports of the United States, from the API that ``make demo`` starts on this machine (local/demo/api.py)."""
 
-from brigade.ingest.pagination import Cursor
-from brigade.ingest.source import Source
+from brigade.ingest import ApiSource, Cursor
 
-SOURCE = Source(
+SOURCE = ApiSource(
     base_url="http://127.0.0.1:4701",
     path="/data/airports.json",
     parameters={"_shape": "objects", "_size": "500"},

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from brigade.ingest.target import SUFFIXES, Target
+from brigade.ingest.declare.target import SUFFIXES, Target
 from tests.local.exercises.base import Base, logged, soon, traced
 from tests.unit.ingest.api import Answer, page, serving
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brigade.aws import Connection
-from brigade.ingest.feed import Objects
+from brigade.ingest.declare.source import Objects
+from brigade.ingest.declare.target import Target
 from brigade.ingest.run import Run
-from brigade.ingest.target import Target
 from brigade.s3.list import keys
 from tests.local.ingest_chaos.left import Left, left
 from tests.local.ingest_chaos.moments import MOMENTS, Moments, Watched

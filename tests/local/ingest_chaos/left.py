@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Self
 
-from brigade.ingest.checkpoint import Checkpoint, Receipt
-from brigade.ingest.target import Target
+from brigade.ingest.declare.target import Target
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.receipt import Receipt
 from brigade.jsonl import Stamp, split
 from brigade.state import State
 from tests.local.ingest_process import Memory

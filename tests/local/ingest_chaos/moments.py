@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from brigade.ingest.target import Target
+from brigade.ingest.declare.target import Target
 
 MOMENTS = (*("start", "fetch", "write", "part", "stage", "checkpoint", "publish", "receipt", "look", "sweep"),)
 """``write`` is what is between calls: lines and their compression. ``look`` reads, ``sweep`` clears up."""

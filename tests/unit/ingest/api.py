@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from brigade.ingest.fetch import Api
-from brigade.ingest.pagination import Cursor
-from brigade.ingest.source import Source
+from brigade.ingest.declare.api_source import ApiSource
+from brigade.ingest.declare.pagination import Cursor
+from brigade.ingest.read.http import ApiReader
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def serving(answer: Callable[[int, dict[str, str]], Answer]) -> Iterator[Server]
         listening.server_close()
 
 
-def source(**changes: Any) -> Source:
+def source(**changes: Any) -> ApiSource:
     declared: dict[str, Any] = {
         "base_url": "http://127.0.0.1:1",
         "path": "/records",
@@ -91,11 +91,11 @@ def source(**changes: Any) -> Source:
         "pagination": Cursor(at="next", parameter="after"),
         "schedule": "rate(1 day)",
     }
-    return Source(**(declared | changes))
+    return ApiSource(**(declared | changes))
 
 
-def api(server: Server, declared: Source | None = None, remaining: float = 900.0) -> Api:
-    return Api(declared or source(), server.url, lambda: remaining)
+def api(server: Server, declared: ApiSource | None = None, remaining: float = 900.0) -> ApiReader:
+    return ApiReader(declared or source(), server.url, lambda: remaining)
 
 
 def page(rows: list[Any], token: str | None) -> Answer:

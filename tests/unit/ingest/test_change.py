@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.change import Change
+from brigade.ingest.declare.transform import Transform
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.decimals("-1e30", "1e30")
@@ -19,7 +19,7 @@ texts = numbers.map(str) | st.text(max_size=6) | st.sampled_from(["1_000", "٣",
 
 def written(value: Any, kind: Any) -> str:
     """Return the field as it is in the line."""
-    changed = Change(cast={"a": kind}).apply({"a": value})
+    changed = Transform(cast={"a": kind}).apply({"a": value})
     assert changed is not None
     return ENCODER.encode(changed["a"]).decode()
 
@@ -56,11 +56,11 @@ def test_text_of_what_is_no_text_is_its_json(value: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "record"),
     [
-        (Change(rename={"a": "b"}), {"a": 1, "b": 2}),
-        (Change(flatten="_"), {"a": {"b": 1}, "a_b": 2}),
+        (Transform(rename={"a": "b"}), {"a": 1, "b": 2}),
+        (Transform(flatten="_"), {"a": {"b": 1}, "a_b": 2}),
     ],
 )
-def test_two_fields_of_one_name_are_refused(change: Change, record: dict[str, Any]) -> None:
+def test_two_fields_of_one_name_are_refused(change: Transform, record: dict[str, Any]) -> None:
     with pytest.raises(InvalidData, match="two fields would be named"):
         change.apply(record)
 
@@ -74,7 +74,7 @@ def test_a_nested_object_that_is_dropped_or_redacted_leaves_nothing_in_clear(
     record: dict[str, Any], withheld: list[str], is_drop: bool
 ) -> None:
     gone = tuple(withheld)
-    change = Change(flatten="_", drop=gone) if is_drop else Change(flatten="_", redact=gone)
+    change = Transform(flatten="_", drop=gone) if is_drop else Transform(flatten="_", redact=gone)
     secret = json.loads(json.dumps(record), object_hook=lambda each: dict(each.items()))
     for name in withheld:
         if name in secret:
@@ -90,7 +90,7 @@ def test_a_nested_object_that_is_dropped_or_redacted_leaves_nothing_in_clear(
 
 @pytest.mark.parametrize("field", ["drop", "redact"])
 def test_a_dotted_name_that_only_a_nested_object_has_is_refused(field: str) -> None:
-    change = Change(**{field: ("user.email",)})  # type: ignore[arg-type]  # either field takes names
+    change = Transform(**{field: ("user.email",)})  # type: ignore[arg-type]  # either field takes names
     with pytest.raises(InvalidData, match=r"user\.email, which is in a nested object; drop or redact user"):
         change.apply({"user": {"email": "private"}})
     with pytest.raises(InvalidData, match=r"user\.email, which is in a nested object; drop or redact user"):
@@ -110,13 +110,13 @@ def test_a_dotted_name_that_only_a_nested_object_has_is_refused(field: str) -> N
 )
 def test_a_change_that_would_do_nothing_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        Change(**fields)
+        Transform(**fields)
 
 
 def test_fields_may_change_their_names_with_each_other() -> None:
-    assert Change(rename={"a": "b", "b": "a"}, redact=("a",)).apply({"a": 1, "b": 2}) == {"b": "***", "a": 2}
+    assert Transform(rename={"a": "b", "b": "a"}, redact=("a",)).apply({"a": 1, "b": 2}) == {"b": "***", "a": 2}
 
 
 def test_true_is_not_1() -> None:
-    change = Change(keep={"a": (1, False)})
+    change = Transform(keep={"a": (1, False)})
     assert [change.apply({"a": value}) is not None for value in (1, 1.0, True, False, 0)] == [1, 1, 0, 1, 0]

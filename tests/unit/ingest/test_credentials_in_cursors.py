@@ -8,12 +8,12 @@ import pytest
 
 from brigade import masking
 from brigade.errors import InvalidData
-from brigade.ingest.authentication import Authentication, Bearer, QueryKey, Secret
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.credentials import credentials
-from brigade.ingest.fetch import Api
-from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Pagination
-from brigade.ingest.walk import walk
+from brigade.ingest.declare.authentication import Authentication, Bearer, QueryKey, Secret
+from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextUrl, Pagination
+from brigade.ingest.read.credentials import open_credentials
+from brigade.ingest.read.http import ApiReader
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.state.checkpoint import Checkpoint
 from tests.unit.ingest.api import Answer, serving, source
 from tests.unit.leaks import SECRET, leaks
 
@@ -58,8 +58,10 @@ def echoing(pagination: Pagination, echo: str, pages: int = 3) -> Any:
 def test_the_key_is_sent_once_and_no_step_has_it(kind: Authentication, echo: str, pagination: Pagination) -> None:
     declared = source(pagination=pagination, authentication=kind)
     with serving(echoing(pagination, echo)) as server:
-        who = credentials(kind, lambda _: Manager(), None, "numbers")
-        steps = list(walk(declared, Api(declared, server.url, lambda: 900.0, who), Checkpoint(write="w", ts="t")))
+        who = open_credentials(kind, lambda _: Manager(), None, "numbers")
+        steps = list(
+            read_pages(declared, ApiReader(declared, server.url, lambda: 900.0, who), Checkpoint(write="w", ts="t"))
+        )
     assert len(steps) == 3
     for step in steps:
         assert not leaks(str(step.next))
@@ -82,7 +84,9 @@ def test_the_key_is_sent_once_and_no_step_has_it(kind: Authentication, echo: str
 def test_a_cursor_that_has_the_key_in_it_is_refused(pagination: Pagination, following: str) -> None:
     declared = source(pagination=pagination, authentication=KEY)
     with serving(lambda *_: Answer(json.dumps({"rows": [{"n": 1}], "next": following}).encode())) as server:
-        who = credentials(KEY, lambda _: Manager(), None, "numbers")
+        who = open_credentials(KEY, lambda _: Manager(), None, "numbers")
         with pytest.raises(InvalidData, match="puts the source's credentials into the cursor") as raised:
-            list(walk(declared, Api(declared, server.url, lambda: 900.0, who), Checkpoint(write="w", ts="t")))
+            list(
+                read_pages(declared, ApiReader(declared, server.url, lambda: 900.0, who), Checkpoint(write="w", ts="t"))
+            )
     assert not leaks(str(raised.value))

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.change import Change
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.csv_format import Csv
-from brigade.ingest.csv_rows import read_csv
-from brigade.ingest.decode import decode
-from brigade.ingest.fetch import Reply
-from brigade.ingest.pagination import LinkHeader, PageNumber, Pagination
-from brigade.ingest.walk import walk
+from brigade.ingest.declare.csv_format import Csv
+from brigade.ingest.declare.pagination import LinkHeader, PageNumber, Pagination
+from brigade.ingest.declare.request import Response
+from brigade.ingest.declare.transform import Transform
+from brigade.ingest.read.csv_rows import read_csv
+from brigade.ingest.read.decode import decode_page
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.state.checkpoint import Checkpoint
 from tests.unit.ingest.api import Answer, api, serving, source
 
 fields = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -89,7 +89,7 @@ def test_a_source_of_several_csv_pages_is_whole() -> None:
 
     declared = source(format="csv", records="", pagination=PageNumber())
     with serving(answer) as server:
-        steps = [*walk(declared, api(server, declared), Checkpoint(write="w", ts="t"))]
+        steps = [*read_pages(declared, api(server, declared), Checkpoint(write="w", ts="t"))]
     assert [json.loads(bytes(raw))["id"] for step in steps for raw in step.page.records] == ["1", "2", "3", "4"]
 
 
@@ -101,11 +101,11 @@ def test_a_later_page_without_the_header_of_the_first_loses_no_row(resumed: bool
 
     declared = source(format="csv", records="", pagination=LinkHeader())
     with serving(answer) as server:
-        steps = walk(declared, api(server, declared), Checkpoint(write="w", ts="t"))
+        steps = read_pages(declared, api(server, declared), Checkpoint(write="w", ts="t"))
         first = next(steps)
         if resumed:
             kept = Checkpoint(write="w", ts="t", next=first.next, pages=1, met=first.met, columns=first.columns)
-            steps = walk(declared, api(server, declared), kept)
+            steps = read_pages(declared, api(server, declared), kept)
         with pytest.raises(InvalidData, match=r"page 2 .*its columns are not those of the first page: 'bob'"):
             list(steps)
 
@@ -158,11 +158,13 @@ def test_the_charset_of_the_content_type_counts_unless_an_encoding_is_declared()
     assert rows("n\né\n".encode(), Csv(encoding="utf-8"), headers=said) == [{"n": "é"}]
 
 
-@pytest.mark.parametrize("change", [Change(select=("idd",)), Change(redact=("nam",)), Change(rename={"x": "y"})])
-def test_a_change_of_a_column_that_is_absent_is_refused(change: Change) -> None:
-    declared = source(format="csv", records="", pagination=Pagination(), change=change)
+@pytest.mark.parametrize(
+    "change", [Transform(select=("idd",)), Transform(redact=("nam",)), Transform(rename={"x": "y"})]
+)
+def test_a_change_of_a_column_that_is_absent_is_refused(change: Transform) -> None:
+    declared = source(format="csv", records="", pagination=Pagination(), transform=change)
     with pytest.raises(InvalidData, match="there is no column"):
-        decode(declared, Reply(b"id,name\n1,ann\n", {}, ""), "page 1")
+        decode_page(declared, Response(b"id,name\n1,ann\n", {}, ""), "page 1")
 
 
 @pytest.mark.parametrize(

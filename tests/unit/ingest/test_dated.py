@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import SettingsError
-from brigade.ingest.authentication import Bearer, Secret
-from brigade.ingest.dated import render
-from brigade.ingest.pagination import Cursor, Pagination
-from brigade.ingest.since import Newest
-from brigade.ingest.table import TableSource
+from brigade.ingest.declare.authentication import Bearer, Secret
+from brigade.ingest.declare.dates import render_dates
+from brigade.ingest.declare.incremental import Newest
+from brigade.ingest.declare.pagination import Cursor, Pagination
+from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.read.reader import open_reader
 from tests.unit.ingest.api import Answer, serving, source
 
 formats = st.lists(
@@ -25,7 +26,9 @@ formats = st.lists(
 def test_a_date_is_written_as_strftime_writes_it(date: datetime.date, days: int, parts: list[str]) -> None:
     there = date + datetime.timedelta(days=days)
     form = "".join(parts)
-    text = render({"a": ["x{date}", {"b": f"{{date{days:+}:{form}}}|{{date{days:+}}}"}], "n": 5}, date.isoformat())
+    text = render_dates(
+        {"a": ["x{date}", {"b": f"{{date{days:+}:{form}}}|{{date{days:+}}}"}], "n": 5}, date.isoformat()
+    )
     assert text == {"a": [f"x{date}", {"b": f"{there.strftime(form)}|{there}"}], "n": 5}
 
 
@@ -39,7 +42,9 @@ def test_the_request_carries_the_date_in_every_place() -> None:
         pagination=Cursor(at="next", in_path="/records/{date}/{cursor}"),
     )
     with serving(lambda n, _: Answer(json.dumps({"rows": [], "next": "t" if n == 1 else None}).encode())) as server:
-        made = declared.reader("s", url=server.url, client=lambda _: None, state=None)(lambda: 900.0, "2026-12-31")
+        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+            lambda: 900.0, "2026-12-31"
+        )
         made.page(None)
         made.page("t")
     first, second = server.requests
@@ -64,12 +69,12 @@ def test_the_request_carries_the_date_in_every_place() -> None:
     ],
 )
 def test_a_source_knows_whether_its_request_depends_on_the_date(declared: Any, dated: bool) -> None:
-    assert declared.dated is dated
+    assert declared.depends_on_date is dated
 
 
 def test_the_query_of_a_table_carries_the_date() -> None:
     declared = TableSource(secret="s", query="SELECT '{date-1}'::date AS d", schedule="rate(1 day)")
-    assert declared.on("2026-11-01").query == "SELECT '2026-10-31'::date AS d"
+    assert declared.for_date("2026-11-01").query == "SELECT '2026-10-31'::date AS d"
 
 
 @pytest.mark.parametrize("text", ["{date:%s}", "{date:%H}", "{Date}", "{date+1d}", "{ date:%Y}", "{date:}"])
@@ -80,8 +85,12 @@ def test_what_is_nearly_a_date_is_refused(text: str) -> None:
 
 def test_the_url_of_a_stage_carries_no_password() -> None:
     with pytest.raises(SettingsError) as caught:
-        source(authentication=Bearer(token=Secret("t"))).reader(
-            "s", url="https://user:hunter2@host", client=lambda _: None, state=None
+        open_reader(
+            source(authentication=Bearer(token=Secret("t"))),
+            "s",
+            url="https://user:hunter2@host",
+            client=lambda _: None,
+            state=None,
         )
     assert "hunter2" not in str(caught.value)
 
@@ -93,6 +102,8 @@ def test_an_incremental_source_of_which_nothing_is_known_asks_as_its_first_run(
     since = Newest(parameter="from", field="n", kind="integer", first=first)
     declared = source(since=since, pagination=Pagination())
     with serving(lambda *_: Answer(b'{"rows":[]}')) as server:
-        made = declared.reader("s", url=server.url, client=lambda _: None, state=None)(lambda: 900.0, "2026-12-31")
+        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+            lambda: 900.0, "2026-12-31"
+        )
         made.page(None)
     assert server.queries == [asked]

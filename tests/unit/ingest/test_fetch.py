@@ -11,8 +11,9 @@ from email.utils import formatdate
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, RetryLater
-from brigade.ingest import fetch
-from brigade.ingest.pagination import Pagination
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.read import http
+from brigade.ingest.read.reader import PAGE_LIMIT
 from tests.unit.ingest.api import Answer, api, page, serving, source
 
 GOOD = page([{"n": 1}], None)
@@ -21,7 +22,7 @@ GOOD = page([{"n": 1}], None)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait between tries, but not for long."""
-    monkeypatch.setattr(fetch, "_BACKOFF_S", 0.01)
+    monkeypatch.setattr(http, "_BACKOFF_S", 0.01)
 
 
 def after(count: int, fault: Answer) -> Callable[[int, dict[str, str]], Answer]:
@@ -109,14 +110,14 @@ def test_gzip_is_unpacked_and_a_false_one_is_named() -> None:
 
 
 def test_a_page_beyond_the_limit_is_refused_also_when_it_is_small_on_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "PAGE_LIMIT", 1_000_000)
+    monkeypatch.setattr(http, "PAGE_LIMIT", 1_000_000)
     bomb = Answer(gzip.compress(b"0" * 50_000_000), headers={"Content-Encoding": "gzip"})
     with serving(after(99, bomb)) as server, pytest.raises(InvalidData, match="larger than 1000000 bytes"):
         api(server).page(None)
 
 
 def test_a_string_of_a_gigabyte_is_not_read_to_its_end() -> None:
-    endless = Answer(b'{"rows":[{"a":"' + b"x" * (fetch.PAGE_LIMIT + 2**20), length=2**30)
+    endless = Answer(b'{"rows":[{"a":"' + b"x" * (PAGE_LIMIT + 2**20), length=2**30)
     with serving(after(9, endless)) as server, pytest.raises(InvalidData, match=r"larger than 67108864 bytes"):
         api(server).page(None)
     assert len(server.queries) == 1

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData
-from brigade.ingest.links import next_target, parse_links
+from brigade.ingest.declare.links import next_target, parse_links
 
 Made: TypeAlias = tuple[str, list[tuple[str, list[str], dict[str, str | None]]]]
 TOKEN = "".join(sorted({*string.ascii_letters, *string.digits, *"!#$%&*+-.^_`|~"}))

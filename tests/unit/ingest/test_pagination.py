@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.fetch import Reply
-from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
-from brigade.ingest.request import Request
-from brigade.ingest.walk import walk
+from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
+from brigade.ingest.declare.request import Request, Response
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.state.checkpoint import Checkpoint
 from tests.unit.ingest.api import Answer, Server, api, serving, source
 
 START = Checkpoint(write="w", ts="t")
@@ -23,7 +22,7 @@ def body(**members: Any) -> Answer:
 
 def taken(server: Server, pagination: Pagination, start: Checkpoint = START, **changes: Any) -> list[int]:
     declared = source(pagination=pagination, **changes)
-    steps = walk(declared, api(server, declared), start)
+    steps = read_pages(declared, api(server, declared), start)
     return [json.loads(bytes(record))["n"] for step in steps for record in step.page.records]
 
 
@@ -154,42 +153,42 @@ def test_a_resumed_run_still_knows_total_and_last_page() -> None:
 
     with serving(answer) as server:
         declared = source(pagination=PageNumber(total="total"))
-        first = next(walk(declared, api(server, declared), START))
+        first = next(read_pages(declared, api(server, declared), START))
         resumed = Checkpoint(write="w", ts="t", next=first.next, seen=first.seen, mark=first.mark, pages=1, records=1)
         with pytest.raises(InvalidData, match=r"page 2 .*the same as the page before"):
             taken(server, declared.pagination, resumed)
 
 
 def test_a_source_may_say_itself_what_comes_next() -> None:
-    from brigade.ingest import pagination
-    from brigade.ingest.source import Source
+    from brigade.ingest.declare import pagination
+    from brigade.ingest.declare.api_source import ApiSource
 
-    class Months(Source, frozen=True, kw_only=True):
+    class Months(ApiSource, frozen=True, kw_only=True):
         def request(self, cursor: str | None) -> Request:
             return Request(url=self.path, parameters={"month": cursor or "1"})
 
-        def following(self, cursor: str | None, answer: pagination.Answer) -> str | None:
+        def next_cursor(self, cursor: str | None, answer: pagination.PageInfo) -> str | None:
             return None if cursor == "3" else str(int(cursor or 1) + 1)
 
-        def transform(self, record: dict[str, Any]) -> dict[str, Any] | None:
+        def transform_record(self, record: dict[str, Any]) -> dict[str, Any] | None:
             return record | {"n": -record["n"]}
 
     declared = Months(base_url="http://h", path="/records", records="rows", schedule="rate(1 day)")
-    assert declared.transforms
+    assert declared.changes_records
     with serving(lambda n, _: body(rows=[{"n": n}])) as server:
-        steps = list(walk(declared, api(server, declared), START))
+        steps = list(read_pages(declared, api(server, declared), START))
     assert [query["month"] for query in server.queries] == ["1", "2", "3"]
     assert [step.next for step in steps] == ["2", "3", None]
 
 
 def test_a_source_may_fetch_a_page_itself_by_several_requests() -> None:
-    from brigade.ingest.source import Source
+    from brigade.ingest.declare.api_source import ApiSource
 
-    class Details(Source, frozen=True, kw_only=True):
-        def page(self, ask: Callable[[Request], Reply], cursor: str | None) -> Reply:
+    class Details(ApiSource, frozen=True, kw_only=True):
+        def page(self, ask: Callable[[Request], Response], cursor: str | None) -> Response:
             ids = json.loads(ask(self.request(cursor)).body)["ids"]
             rows = [json.loads(ask(Request(url=f"/records/{each}")).body) for each in ids]
-            return Reply(json.dumps({"rows": rows}).encode(), {}, self.path)
+            return Response(json.dumps({"rows": rows}).encode(), {}, self.path)
 
     def answer(number: int, query: dict[str, str]) -> Answer:
         return body(ids=[1, 2]) if server.requests[-1].path == "/records" else body(path=server.requests[-1].path)
@@ -197,7 +196,7 @@ def test_a_source_may_fetch_a_page_itself_by_several_requests() -> None:
     declared = Details(base_url="http://h", path="/records", records="rows", schedule="rate(1 day)")
     with serving(answer) as server:
         asker = api(server, declared)
-        (step,) = walk(declared, asker, START)
+        (step,) = read_pages(declared, asker, START)
     assert [json.loads(bytes(raw))["path"] for raw in step.page.records] == ["/records/1", "/records/2"]
     assert asker.requests == 3
 

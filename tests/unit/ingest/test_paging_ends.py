@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.contract import Contract
+from brigade.ingest.declare.api_source import Rule
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
 from brigade.ingest.extract import Extract
-from brigade.ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
-from brigade.ingest.source import Rule
-from brigade.ingest.walk import walk
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import Answer, Server, api, serving, source
 
@@ -26,7 +26,7 @@ def body(headers: Mapping[str, str] | None = None, /, **members: Any) -> Answer:
 
 def taken(server: Server, pagination: Pagination, start: Checkpoint = START, **changes: Any) -> list[int]:
     declared = source(pagination=pagination, **changes)
-    steps = walk(declared, api(server, declared), start)
+    steps = read_pages(declared, api(server, declared), start)
     return [json.loads(bytes(record))["n"] for step in steps for record in step.page.records]
 
 
@@ -111,7 +111,7 @@ def test_a_token_that_was_seen_may_be_absent_at_the_end_also_after_a_resume() ->
     declared = Cursor(at="next", parameter="after")
     with serving(answer) as server:
         assert taken(server, declared) == [1, 2]
-        first = next(walk(source(pagination=declared), api(server, source(pagination=declared)), START))
+        first = next(read_pages(source(pagination=declared), api(server, source(pagination=declared)), START))
         kept = Checkpoint(write="w", ts="t", next=first.next, seen=first.seen, pages=1, met=first.met)
         assert taken(server, declared, kept) == [2]
 
@@ -164,7 +164,7 @@ def test_a_link_header_that_cannot_be_read_fails() -> None:
 def test_a_parameter_of_several_values_repeats_its_name() -> None:
     with serving(lambda *_: body(rows=[])) as server:
         declared = source(pagination=Pagination(), parameters={"status": ["a", "b"], "n": 5})
-        [*walk(declared, asker := api(server, declared), START)]
+        [*read_pages(declared, asker := api(server, declared), START)]
         assert asker.address(None) == f"{server.url}/records?status=a&status=b&n=5"
 
 

@@ -3,16 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.ingest.partitions import Cuts, merged
-from brigade.ingest.profile import Profile
-from brigade.ingest.target import Target
+from brigade.ingest.declare.target import Target
+from brigade.ingest.partitions import PartitionBounds, merged
+from brigade.ingest.state.profile import Profile
 
 WHOLE = Target("orders", "2026-11-22", "lake", "state", prefix="raw")
 
 
 @given(st.lists(st.integers(), max_size=99).map(sorted), st.lists(st.integers()))
 def test_every_key_is_in_exactly_one_range(cuts: list[int], keys: list[int]) -> None:
-    ranges = Cuts(tuple(map(str, cuts))).ranges
+    ranges = PartitionBounds(tuple(map(str, cuts))).ranges
     assert len(ranges) == len(cuts) + 1
     for key in [*keys, *cuts, *(cut + 1 for cut in cuts), *(cut - 1 for cut in cuts)]:
         within = [
@@ -24,10 +24,10 @@ def test_every_key_is_in_exactly_one_range(cuts: list[int], keys: list[int]) -> 
 
 
 def test_names_are_in_the_order_of_their_keys() -> None:
-    ranges = Cuts(tuple(map(str, range(1, 12)))).ranges
+    ranges = PartitionBounds(tuple(map(str, range(1, 12)))).ranges
     assert [*ranges] == sorted(ranges)
     assert (next(iter(ranges)), ranges["01"], ranges["12"]) == ("01", (None, "1"), ("11", None))
-    assert Cuts(()).ranges == {"1": (None, None)}
+    assert PartitionBounds(()).ranges == {"1": (None, None)}
 
 
 def test_a_partition_writes_nothing_where_another_or_the_whole_does() -> None:

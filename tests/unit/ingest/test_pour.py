@@ -10,29 +10,29 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.ingest.change import Change
-from brigade.ingest.contract import Contract
-from brigade.ingest.decode import decode, pieces
-from brigade.ingest.fetch import Reply
-from brigade.ingest.pagination import Pagination
-from brigade.ingest.pour import Pour
-from brigade.ingest.profile import Profile, drift, shrinkage
-from brigade.ingest.source import Source
+from brigade.ingest.declare.api_source import ApiSource
+from brigade.ingest.declare.contract import Contract
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.declare.request import Response
+from brigade.ingest.declare.transform import Transform
+from brigade.ingest.read.decode import decode_page, decode_stream
+from brigade.ingest.state.profile import Profile, drift, shrinkage
+from brigade.ingest.write.lines import LineWriter
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import source
 
 
-def reply(body: bytes) -> Reply:
-    return Reply(body, {}, "http://api/")
+def reply(body: bytes) -> Response:
+    return Response(body, {}, "http://api/")
 
 
 STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
 
 
-def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], Pour]:
-    declared: Source = source(pagination=Pagination(), **changes)
-    pour = Pour(declared, STAMP, profile=Profile())
-    page = decode(declared, reply(json.dumps({"rows": rows}).encode()), "page 1")
+def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], LineWriter]:
+    declared: ApiSource = source(pagination=Pagination(), **changes)
+    pour = LineWriter(declared, STAMP, profile=Profile())
+    page = decode_page(declared, reply(json.dumps({"rows": rows}).encode()), "page 1")
     lines = b"".join(pour.lines(page)).splitlines()
     found = [json.loads(line) for line in lines]
     for row in found:
@@ -43,33 +43,33 @@ def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], Pour]
 @pytest.mark.parametrize(
     ("change", "row", "expected"),
     [
-        (Change(select=("a", "x")), {"a": 1, "b": 2}, {"a": 1}),
-        (Change(drop=("a", "x")), {"a": 1, "b": 2}, {"b": 2}),
-        (Change(rename={"a": "z"}), {"a": 1, "b": 2}, {"z": 1, "b": 2}),
-        (Change(cast={"a": "integer", "b": "text", "c": "number", "d": "boolean"}),
+        (Transform(select=("a", "x")), {"a": 1, "b": 2}, {"a": 1}),
+        (Transform(drop=("a", "x")), {"a": 1, "b": 2}, {"b": 2}),
+        (Transform(rename={"a": "z"}), {"a": 1, "b": 2}, {"z": 1, "b": 2}),
+        (Transform(cast={"a": "integer", "b": "text", "c": "number", "d": "boolean"}),
          {"a": "7", "b": 7, "c": "1.5", "d": "no"}, {"a": 7, "b": "7", "c": 1.5, "d": False}),
-        (Change(cast={"a": "integer"}), {"a": None}, {"a": None}),
-        (Change(flatten="_"), {"a": {"b": {"c": 1}, "d": [{}]}, "e": 2}, {"a_b_c": 1, "a_d": [{}], "e": 2}),
-        (Change(redact=("a",)), {"a": "secret", "b": 1}, {"a": "***", "b": 1}),
-        (Change(flatten=".", select=("a.b",), rename={"a.b": "b"}), {"a": {"b": 1, "c": 2}}, {"b": 1}),
-        (Change(keep={"kind": ("x", None)}), {"kind": "y"}, None),
-        (Change(keep={"kind": ("x", None)}), {}, {}),
+        (Transform(cast={"a": "integer"}), {"a": None}, {"a": None}),
+        (Transform(flatten="_"), {"a": {"b": {"c": 1}, "d": [{}]}, "e": 2}, {"a_b_c": 1, "a_d": [{}], "e": 2}),
+        (Transform(redact=("a",)), {"a": "secret", "b": 1}, {"a": "***", "b": 1}),
+        (Transform(flatten=".", select=("a.b",), rename={"a.b": "b"}), {"a": {"b": 1, "c": 2}}, {"b": 1}),
+        (Transform(keep={"kind": ("x", None)}), {"kind": "y"}, None),
+        (Transform(keep={"kind": ("x", None)}), {}, {}),
     ],
 )  # fmt: skip
-def test_a_change(change: Change, row: dict[str, Any], expected: dict[str, Any] | None) -> None:
-    rows, pour = poured([row], change=change)
+def test_a_change(change: Transform, row: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    rows, pour = poured([row], transform=change)
     assert rows == ([] if expected is None else [expected])
     assert (pour.records, pour.profile.records) == (len(rows), 1)
 
 
 def test_a_value_that_cannot_be_cast_names_page_and_record_but_not_the_value() -> None:
     with pytest.raises(InvalidData, match="page 1, record 2: a is str, which cannot be made integer") as raised:
-        poured([{"a": 1}, {"a": "private"}], change=Change(cast={"a": "integer"}))
+        poured([{"a": 1}, {"a": "private"}], transform=Transform(cast={"a": "integer"}))
     assert "private" not in str(raised.value)
 
 
 def test_numbers_survive_a_change() -> None:
-    rows, _ = poured([{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}], change=Change(drop=("x",)))
+    rows, _ = poured([{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}], transform=Transform(drop=("x",)))
     assert rows == [{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}]
 
 
@@ -131,7 +131,7 @@ def test_a_date_with_far_fewer_records_or_bytes_than_those_before_is_told() -> N
 
 
 def test_fewer_records_than_the_source_has_at_least_fail() -> None:
-    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2, change=Change(keep={"a": (1,)}))
+    _, pour = poured([{"a": 1}, {"a": 2}], at_least=2, transform=Transform(keep={"a": (1,)}))
     with pytest.raises(InvalidData, match=r"page 1: it is the last, and 1 records came; the source has at least 2"):
         pour.end("page 1")
     _, pour = poured([{"a": 1}, {"a": 2}], at_least=2)
@@ -172,7 +172,7 @@ LINES = b"\n".join(json.dumps(row).encode() for row in ROWS) + b"\n"
 CSV = 'n,t\n1,"a,b"\n2,"é""\n"\n3,\n'.encode("utf-8-sig")
 
 
-def declared(kind: str, single: bool = False) -> Source:
+def declared(kind: str, single: bool = False) -> ApiSource:
     return source(format=kind, single=single, pagination=Pagination(), records="rows" if kind == "json" else "")
 
 
@@ -186,7 +186,9 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
     blocks = itertools.chain([ends[0]], itertools.repeat(block, count * len(row) // len(block)), [ends[1]])
     tracemalloc.start()
     try:
-        records = sum(len(page.records) for page in pieces(declared(kind, single=True), blocks, reply(b""), "it"))
+        records = sum(
+            len(page.records) for page in decode_stream(declared(kind, single=True), blocks, reply(b""), "it")
+        )
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -200,10 +202,12 @@ def test_an_answer_of_any_size_takes_the_memory_of_two_blocks(kind: str) -> None
 )
 def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size: int) -> None:
     expected = ROWS if kind != "csv" else [{"n": str(row["n"]), "t": row["t"]} for row in ROWS]
-    whole = decode(declared(kind), reply(body), "page 1").records
+    whole = decode_page(declared(kind), reply(body), "page 1").records
     assert [json.loads(bytes(raw)) for raw in whole] == expected
     blocks: Iterator[bytes] = (body[at : at + size] for at in range(0, len(body), size))
-    found = [raw for page in pieces(declared(kind, single=True), blocks, reply(b""), "it") for raw in page.records]
+    found = [
+        raw for page in decode_stream(declared(kind, single=True), blocks, reply(b""), "it") for raw in page.records
+    ]
     assert [json.loads(bytes(raw)) for raw in found] == expected
 
 
@@ -219,4 +223,4 @@ def test_an_answer_is_the_same_whole_and_in_pieces(kind: str, body: bytes, size:
 )
 def test_what_is_not_of_the_format_is_named(kind: str, body: bytes, said: str) -> None:
     with pytest.raises(InvalidData, match=said):
-        decode(declared(kind), reply(body), "page 1")
+        decode_page(declared(kind), reply(body), "page 1")

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from brigade.errors import BrigadeError, ConditionLost
-from brigade.ingest.authentication import RefreshToken, Secret
-from brigade.ingest.credentials import Kept
-from brigade.ingest.fetch import Api
-from brigade.ingest.rotation import KeptToken
+from brigade.ingest.declare.authentication import RefreshToken, Secret
+from brigade.ingest.read.credentials import SourceCredentials
+from brigade.ingest.read.http import ApiReader
+from brigade.ingest.read.refresh_token import StoredRefreshToken
 from brigade.s3 import Absent
 from brigade.state import Entry
 from brigade.state.lease import Lease
@@ -29,7 +29,7 @@ class Book:
 
     bucket = "state"
 
-    def __init__(self, kept: KeptToken | None = None) -> None:
+    def __init__(self, kept: StoredRefreshToken | None = None) -> None:
         self.kept, self.version = kept, 0
         self._lock = threading.Lock()
 
@@ -50,9 +50,9 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def known(server: Server, kind: RefreshToken, book: Book) -> Api:
-    kept = Kept(kind, lambda secret: SECRETS[secret.name], book, "ingest/x/refresh-token.json")  # type: ignore[arg-type] # a fake state
-    return Api(source(authentication=kind), server.url, lambda: 900.0, kept)
+def known(server: Server, kind: RefreshToken, book: Book) -> ApiReader:
+    kept = SourceCredentials(kind, lambda secret: SECRETS[secret.name], book, "ingest/x/refresh-token.json")  # type: ignore[arg-type] # a fake state
+    return ApiReader(source(authentication=kind), server.url, lambda: 900.0, kept)
 
 
 def refreshing(grants: Server) -> RefreshToken:
@@ -67,10 +67,10 @@ def test_a_rotated_refresh_token_is_kept_in_state() -> None:
     book = Book()
     with serving(lambda number, _: granting(number, f"r{number}")) as grants, serving(lambda *_: GOOD) as server:
         known(server, refreshing(grants), book).page(None)
-        assert book.kept == KeptToken("r1", sha256("r0"), Lease(1))
+        assert book.kept == StoredRefreshToken("r1", sha256("r0"), Lease(1))
         known(server, refreshing(grants), book).page(None)
     assert sent(grants) == ["r0", "r1"]
-    assert book.kept == KeptToken("r2", sha256("r0"), Lease(2))
+    assert book.kept == StoredRefreshToken("r2", sha256("r0"), Lease(2))
 
 
 def test_a_refresh_token_that_is_not_rotated_stays() -> None:
@@ -92,11 +92,11 @@ def test_a_new_refresh_token_in_the_secret_wins_over_the_kept_one(monkeypatch: p
         known(server, refreshing(grants), book).page(None)
         known(server, refreshing(grants), book).page(None)
     assert sent(grants) == ["r0", "new", "r2"]
-    assert book.kept == KeptToken("r3", sha256("new"), Lease(3))
+    assert book.kept == StoredRefreshToken("r3", sha256("new"), Lease(3))
 
 
 def test_a_new_refresh_token_in_the_secret_that_is_not_rotated_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    book = Book(KeptToken("old", sha256("r0")))
+    book = Book(StoredRefreshToken("old", sha256("r0")))
     monkeypatch.setitem(SECRETS, "r", "new")
     with serving(lambda number, _: granting(number, None)) as grants, serving(lambda *_: GOOD) as server:
         known(server, refreshing(grants), book).page(None)
@@ -105,11 +105,11 @@ def test_a_new_refresh_token_in_the_secret_that_is_not_rotated_is_used_again(mon
 
 
 def test_a_token_that_an_earlier_version_kept_is_used_and_gets_its_digest() -> None:
-    book = Book(msgspec.json.decode(b'{"refresh_token":"r7"}', type=KeptToken))
+    book = Book(msgspec.json.decode(b'{"refresh_token":"r7"}', type=StoredRefreshToken))
     with serving(lambda number, _: granting(number, None)) as grants, serving(lambda *_: GOOD) as server:
         known(server, refreshing(grants), book).page(None)
     assert sent(grants) == ["r7"]
-    assert book.kept == KeptToken("r7", sha256("r0"), Lease(1))
+    assert book.kept == StoredRefreshToken("r7", sha256("r0"), Lease(1))
 
 
 def test_of_two_rotations_at_once_the_second_uses_the_token_of_the_first() -> None:
@@ -134,18 +134,18 @@ def test_of_two_rotations_at_once_the_second_uses_the_token_of_the_first() -> No
         for done in [threads.submit(read) for _ in range(2)]:
             done.result()
     assert sent(grants) == ["r0", "r1"]
-    assert book.kept == KeptToken("r2", sha256("r0"), Lease(2))
+    assert book.kept == StoredRefreshToken("r2", sha256("r0"), Lease(2))
 
 
 def test_a_refresh_that_fails_leaves_the_token_and_no_lease() -> None:
-    book = Book(KeptToken("r7", sha256("r0")))
+    book = Book(StoredRefreshToken("r7", sha256("r0")))
     with (
         serving(lambda *_: Answer(b"", 400)) as grants,
         serving(lambda *_: GOOD) as server,
         pytest.raises(BrigadeError, match="gives no token: status 400"),
     ):
         known(server, refreshing(grants), book).page(None)
-    assert book.kept == KeptToken("r7", sha256("r0"), Lease(1))
+    assert book.kept == StoredRefreshToken("r7", sha256("r0"), Lease(1))
 
 
 def test_a_refresh_token_is_not_used_where_a_new_one_could_not_be_kept() -> None:

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from brigade.errors import BrigadeError, RetryLater
-from brigade.ingest import fetch
-from brigade.ingest.authentication import (
+from brigade.ingest.declare.api_source import ApiSource, Rate, Rule
+from brigade.ingest.declare.authentication import (
     Authentication,
     Basic,
     Bearer,
@@ -19,9 +19,9 @@ from brigade.ingest.authentication import (
     Secret,
     secrets_of,
 )
-from brigade.ingest.credentials import Kept
-from brigade.ingest.fetch import Api
-from brigade.ingest.source import Rate, Rule, Source
+from brigade.ingest.read import http
+from brigade.ingest.read.credentials import SourceCredentials
+from brigade.ingest.read.http import ApiReader
 from tests.unit.ingest.api import Answer, Server, api, page, serving, source
 
 GOOD = page([{"n": 1}], None)
@@ -29,7 +29,7 @@ GOOD = page([{"n": 1}], None)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "_BACKOFF_S", 0.01)
+    monkeypatch.setattr(http, "_BACKOFF_S", 0.01)
 
 
 def test_a_rule_by_status_and_one_by_the_answer() -> None:
@@ -85,16 +85,16 @@ def test_the_rate_is_kept() -> None:
 SECRETS = {"u": "ann", "p": "pass", "k": "key1", "i": "id", "s": "secret", "r": "r0"}
 
 
-def known(server: Server, kind: Authentication, **changes: Any) -> Api:
+def known(server: Server, kind: Authentication, **changes: Any) -> ApiReader:
     read: list[str] = []
 
     def value(secret: Secret) -> str:
         read.append(secret.name)
         return SECRETS[secret.name]
 
-    kept = Kept(kind, value, None, "ingest/x/refresh-token.json")
-    declared: Source = source(authentication=kind, **changes)
-    return Api(declared, server.url, lambda: 900.0, kept)
+    kept = SourceCredentials(kind, value, None, "ingest/x/refresh-token.json")
+    declared: ApiSource = source(authentication=kind, **changes)
+    return ApiReader(declared, server.url, lambda: 900.0, kept)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,9 @@ def test_client_credentials_are_granted_a_token_that_is_used_until_401() -> None
 @pytest.mark.parametrize("kind", [HeaderKey(header="X-Key", key=Secret("n")), Bearer(token=Secret("n"))])
 def test_a_secret_that_no_header_can_have_is_named_and_not_shown(kind: Authentication, value: str) -> None:
     with serving(lambda *_: GOOD) as server:
-        asked = Api(source(authentication=kind), server.url, lambda: 900.0, Kept(kind, lambda _: value, None, "k"))
+        asked = ApiReader(
+            source(authentication=kind), server.url, lambda: 900.0, SourceCredentials(kind, lambda _: value, None, "k")
+        )
         with pytest.raises(BrigadeError, match=r"^the secret n has a line end, a space at an end, or") as caught:
             asked.page(None)
     assert "abc" not in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.schema import JsonSchema
+from brigade.ingest.declare.json_schema import JsonSchema
 from tests.unit.ingest.test_pour import poured
 
 SCHEMA = {
@@ -41,15 +41,15 @@ SCHEMA = {
     ],
 )
 def test_each_word_is_checked_and_no_value_is_told(record: dict[str, Any], said: str | None) -> None:
-    assert JsonSchema(schema=SCHEMA).broken(record) == said
+    assert JsonSchema(schema=SCHEMA).find_violation(record) == said
 
 
 def test_an_older_draft_is_read_as_that_draft() -> None:
     """``items`` with a list is a tuple up to 2019-09; ``minimum`` with ``exclusiveMinimum: true`` is of draft 4."""
     old = {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": True}
     contract = JsonSchema(schema={"$schema": old["$schema"], "properties": {"n": old}})
-    assert contract.broken({"n": 2}) is None
-    assert contract.broken({"n": 1}) == "n breaks properties/n/exclusiveMinimum of the schema"
+    assert contract.find_violation({"n": 2}) is None
+    assert contract.find_violation({"n": 1}) == "n breaks properties/n/exclusiveMinimum of the schema"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.overlap import Overlap
-from brigade.ingest.since import Newest, Since
-from brigade.ingest.target import Target
+from brigade.ingest.declare.incremental import Newest, Since
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.deduplicate import Deduplicator
+from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.jsonl import Page
 from brigade.state import State
 
@@ -106,7 +106,7 @@ def test_what_is_no_integer_is_none(value: object) -> None:
 @pytest.mark.parametrize("value", [True, False, "", 1.5])
 def test_a_position_where_no_run_can_begin_is_refused(value: Any) -> None:
     declared = Newest(parameter="from", at="next")
-    known = Overlap(declared, State(None, "state"), Target("s", "2026-11-22", "lake", "state"), START)  # type: ignore[arg-type] # nothing is read
+    known = Deduplicator(declared, State(None, "state"), Target("s", "2026-11-22", "lake", "state"), START)  # type: ignore[arg-type] # nothing is read
     page = Page(b"", [], "page 1", values={"next": value})
     with pytest.raises(InvalidData, match="page 1: the position at next is"):
         known.fresh(page)

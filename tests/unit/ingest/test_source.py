@@ -9,8 +9,8 @@ import pytest
 
 from brigade.declarations import find
 from brigade.errors import SettingsError
-from brigade.ingest.feed import Feed
-from brigade.ingest.source import Source
+from brigade.ingest.declare.api_source import ApiSource
+from brigade.ingest.declare.source import BaseSource
 from tests.unit.ingest.api import source
 
 ROOT = Path(__file__).parents[3]
@@ -46,23 +46,23 @@ ROOT = Path(__file__).parents[3]
     ],
 )
 def test_an_impossible_value_is_named(field: str, value: Any) -> None:
-    with pytest.raises(SettingsError, match=rf"^Source\.{field}\S* is .*; it takes "):
+    with pytest.raises(SettingsError, match=rf"^ApiSource\.{field}\S* is .*; it takes "):
         source(**{field: value})
 
 
 def test_the_declared_sources_are_found() -> None:
-    assert find("lambdas.ingest.sources", "SOURCE", Source)["demo"].local_only
+    assert find("lambdas.ingest.sources", "SOURCE", ApiSource)["demo"].local_only
 
 
 def test_a_feed_by_itself_is_refused_when_it_is_made() -> None:
-    with pytest.raises(SettingsError, match="a Feed by itself reads nothing; declare a Source or a TableSource"):
-        Feed(schedule="rate(1 day)")
+    with pytest.raises(SettingsError, match="BaseSource is abstract: declare an ApiSource or a TableSource"):
+        BaseSource(schedule="rate(1 day)")
 
 
 def test_declaring_a_source_loads_no_client_and_reads_nothing() -> None:
     code = (
         "import sys; sys.addaudithook(lambda event, _: event.startswith('socket.') and sys.exit(event));"
-        "import lambdas.ingest.sources.demo, brigade.ingest.since, brigade.ingest.contract;"
+        "import lambdas.ingest.sources.demo, brigade.ingest.declare.incremental, brigade.ingest.declare.contract;"
         "print([name for name in ('boto3', 'botocore', 'urllib3', 'aws_lambda_powertools') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={})

@@ -6,27 +6,28 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from brigade.errors import UsageError
-from brigade.ingest.target import Target, date_of
+from brigade.ingest.declare.dates import resolve_date
+from brigade.ingest.declare.target import Target
 from tests.unit.ingest.api import source
 
 
 def test_a_date_is_taken_as_it_is() -> None:
-    assert date_of(date="2024-02-29", time_zone="Asia/Tokyo") == "2024-02-29"
+    assert resolve_date(date="2024-02-29", time_zone="Asia/Tokyo") == "2024-02-29"
 
 
 @pytest.mark.parametrize(
     ("zone", "date"), [("UTC", "2026-11-22"), ("Asia/Tokyo", "2026-11-23"), ("America/Chicago", "2026-11-22")]
 )
 def test_an_instant_is_a_day_of_the_source_s_zone(zone: str, date: str) -> None:
-    assert date_of(scheduled="2026-11-22T18:30:00Z", time_zone=zone) == date
+    assert resolve_date(scheduled="2026-11-22T18:30:00Z", time_zone=zone) == date
 
 
 def test_neither_is_today() -> None:
     zone = "Pacific/Kiritimati"
     before, got, after = (
         datetime.datetime.now(ZoneInfo(zone)).date().isoformat(),
-        date_of(time_zone=zone),
-        date_of(time_zone=zone),
+        resolve_date(time_zone=zone),
+        resolve_date(time_zone=zone),
     )
     assert got in {before, after}
 
@@ -36,13 +37,13 @@ def test_neither_is_today() -> None:
 )
 def test_what_is_no_date_is_refused(date: str) -> None:
     with pytest.raises(UsageError, match="YYYY-MM-DD"):
-        date_of(date=date, time_zone="UTC")
+        resolve_date(date=date, time_zone="UTC")
 
 
 @pytest.mark.parametrize("instant", ["2026-11-22T18:30:00", "<aws.scheduler.scheduled-time>", "", 5])
 def test_what_is_no_instant_is_refused(instant: str) -> None:
     with pytest.raises(UsageError, match="ISO 8601"):
-        date_of(scheduled=instant, time_zone="UTC")
+        resolve_date(scheduled=instant, time_zone="UTC")
 
 
 def test_keys_of_several_objects() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.ingest.checkpoint import Checkpoint
-from brigade.ingest.fetch import Reply
-from brigade.ingest.pagination import Pagination
-from brigade.ingest.walk import walk
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.declare.request import Response
+from brigade.ingest.read.pages import read_pages
+from brigade.ingest.state.checkpoint import Checkpoint
 from tests.unit.ingest.api import source
 
 START = Checkpoint(write="w", ts="t")
@@ -19,13 +19,16 @@ START = Checkpoint(write="w", ts="t")
 class Chain:
     """An API whose pages say which comes next."""
 
+    requests = retries = bytes_in = 0
+    waited_s = 0.0
+
     def __init__(self, chain: Mapping[str | None, str | None]) -> None:
         self.chain = chain
 
-    def page(self, cursor: str | None) -> Reply:
-        return Reply(json.dumps({"rows": [{"of": cursor}], "next": self.chain[cursor]}).encode(), {}, "http://api/")
+    def page(self, cursor: str | None) -> Response:
+        return Response(json.dumps({"rows": [{"of": cursor}], "next": self.chain[cursor]}).encode(), {}, "http://api/")
 
-    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Reply]:
+    def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
         raise NotImplementedError
 
     def address(self, cursor: str | None) -> str:
@@ -36,7 +39,7 @@ class Chain:
 
 
 def walked(chain: Mapping[str | None, str | None], start: Checkpoint = START, **changes: Any) -> list[str | None]:
-    steps = walk(source(**changes), Chain(chain), start)
+    steps = read_pages(source(**changes), Chain(chain), start)
     return [json.loads(bytes(step.page.records[0]))["of"] for step in steps]
 
 
@@ -59,7 +62,7 @@ def test_a_circle_is_an_error_that_names_the_page(chain: Mapping[str | None, str
 
 def test_a_circle_that_began_in_an_earlier_invocation_is_found() -> None:
     chain = {None: "a", "a": "b", "b": "a"}
-    steps = walk(source(), Chain(chain), START)
+    steps = read_pages(source(), Chain(chain), START)
     next(steps)
     step = next(steps)
     resumed = Checkpoint(write="w", ts="t", next=step.next, seen=step.seen, pages=2)

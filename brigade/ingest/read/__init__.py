@@ -1,0 +1,1 @@
+"""Readers: pages of records from an HTTP API or a PostgreSQL table."""

@@ -1,0 +1,1 @@
+"""Writers: from pages of records to published objects."""

@@ -1,0 +1,186 @@
+"""Pages in, durable bytes out: what is stored in S3 is then named in the checkpoint, while the next page is fetched."""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec.structs import replace
+
+from brigade.errors import BrigadeError
+from brigade.ingest.declare.source import BaseSource
+from brigade.ingest.declare.target import Target
+from brigade.ingest.read.deduplicate import open_deduplicator
+from brigade.ingest.read.pages import PageResult
+from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.write.client import IngestClient
+from brigade.ingest.write.digests import Digests
+from brigade.ingest.write.lines import LineWriter
+from brigade.ingest.write.single_object import PartBuffer
+from brigade.ingest.write.staging import StageBuffer
+from brigade.jsonl import Stamp
+from brigade.s3 import Matches
+from brigade.state import Entry, State
+
+
+class CheckpointedWriter:
+    """Turn pages into parts or stages on page boundaries, and keep the checkpoint at the last that S3 has.
+
+    One is sent in the background while one is filled. Memory: those two of ``part_bytes`` and at most a page more, and
+    what a page takes.
+
+    Leaving by an exception leaves the last durable checkpoint, and no upload that no checkpoint names.
+
+    Fails with ConditionLost when another run has changed the checkpoint, with NotFound when S3 has dropped the upload.
+    """
+
+    def __init__(
+        self,
+        s3: IngestClient,
+        state: State,
+        target: Target,
+        entry: Entry[Checkpoint],
+        source: BaseSource,
+        *,
+        part_bytes: int,
+    ) -> None:
+        checkpoint = entry.value
+        self.slowest_part = 0.0
+        self._state, self._target = state, target
+        self._began, self._earlier = time.monotonic(), checkpoint.seconds
+        self._since = self._began
+        self._durable, self._version = checkpoint, entry.version
+        self._began_with = checkpoint
+        holder = checkpoint.lease.holder or ""
+        self._reached = replace(
+            checkpoint,
+            invocations=checkpoint.invocations + 1,
+            runs=checkpoint.runs if holder in checkpoint.runs else (*checkpoint.runs, holder),
+            tail=b"",
+        )
+        self._deduplicator = open_deduplicator(source, state, target, checkpoint)
+        self._pour = LineWriter(
+            source,
+            Stamp(target.date, checkpoint.ts),
+            profile=checkpoint.profile.copy(),
+            records=checkpoint.records,
+            broken=checkpoint.broken,
+            quarantine=checkpoint.quarantine,
+            deduplicator=self._deduplicator,
+        )
+        kind = StageBuffer if source.objects else PartBuffer
+        self._body: PartBuffer | StageBuffer = kind(s3, target, source, checkpoint, part_bytes)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
+        self._sending: Future[None] | None = None
+
+    def add(
+        self, step: PageResult, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0
+    ) -> None:
+        """Take a page whole; it waits only while the part before the last is still being sent.
+
+        The counts are of what this invocation asked of the API until now.
+        """
+        plain, began = 0, self._began_with
+        for block in self._pour.lines(step.page):
+            plain += len(block)
+            self._body.add(block, step.page.place)
+        reached, since = self._reached, self._since
+        self._since = time.monotonic()
+        fresh = 1 if step.fetched else 0
+        self._reached = replace(
+            reached,
+            next=step.next,
+            first=reached.first or step.next,
+            last=reached.next,
+            times=reached.times.plus(self._since - since, reached.pages + 1) if fresh else reached.times,
+            done=step.done,
+            seen=step.seen,
+            mark=step.mark,
+            total=step.total,
+            met=step.met,
+            columns=step.columns,
+            pages=reached.pages + fresh,
+            records=self._pour.records,
+            broken=self._pour.broken,
+            quarantine=self._pour.quarantine,
+            plain_bytes=reached.plain_bytes + plain,
+            requests=began.requests + requests,
+            retries=began.retries + retries,
+            waited_s=began.waited_s + waited_s,
+            bytes_in=began.bytes_in + bytes_in,
+            wake=None,
+        )
+        if step.done:
+            self._pour.end(step.page.place)
+            if self._deduplicator:
+                self._deduplicator.end(step.page.place)
+        if self._body.full:
+            chunk: Any = self._body.take()
+            self._wait()
+            reached = self._reached = self._counted()
+            self._sending = self._pool.submit(self._store, chunk, reached)
+
+    def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
+        """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that.
+
+        ``wake``: until when the API wants not to be asked.
+        """
+        self._reached = replace(self._counted(), wake=wake)
+        done = self._reached.done
+        chunk: Any = self._body.take(last=done)
+        self._wait()
+        if self._reached.pages > self._durable.pages or done != self._durable.done or wake:
+            self._store(chunk, self._reached, last=done)
+        return self.entry
+
+    @property
+    def entry(self) -> Entry[Checkpoint]:
+        """The checkpoint that is stored now."""
+        return Entry(self._durable, self._version)
+
+    @entry.setter
+    def entry(self, stored: Entry[Checkpoint]) -> None:
+        """Take what somebody else stored, who had it from here, as the checkpoint that is stored now."""
+        self._durable, self._version = stored.value, stored.version
+
+    @property
+    def digests(self) -> Digests | None:
+        """The digests of all bytes handed to S3, or None when an earlier process handed over some, or to several."""
+        return self._body.digests
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True)
+        if self._body.unnamed:
+            # What went wrong first is what must be read; the bucket's rule clears an upload that stays.
+            with suppress(BrigadeError):
+                self._body.unnamed.abort()
+
+    def _counted(self) -> Checkpoint:
+        """Give what was reached with what is known of the records until there."""
+        reached = replace(self._reached, profile=self._pour.profile.copy())
+        if not self._deduplicator:
+            return reached
+        known = self._deduplicator
+        return replace(reached, newest=known.newest, left_out=known.left_out, recent=known.recent)
+
+    def _wait(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending:
+            sending.result()
+
+    def _store(self, chunk: Any, reached: Checkpoint, *, last: bool = False) -> None:
+        began = time.monotonic()
+        self._save(replace(reached, **self._body.store(chunk, self._durable, last=last)))
+        self._body.unnamed = None
+        self.slowest_part = max(self.slowest_part, time.monotonic() - began)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        checkpoint = replace(checkpoint, seconds=round(self._earlier + time.monotonic() - self._began, 3))
+        self._version = self._state.put(self._target.checkpoint, checkpoint, Matches(self._version)).version
+        self._durable = checkpoint
