@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from brigade.errors import InvalidData
 from brigade.ingest.boundary import Boundary
+from brigade.ingest.change import exact_number
 from brigade.ingest.feed import Feed
 from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
@@ -49,7 +50,9 @@ class Pour:
             self._contract = source.contract.without(source.change.withholds)
         self._tolerated = 1.0 if replayed or not source.contract else source.contract.tolerated
         self._objects = source.transforms or source.contract is not None
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal if source.exact else None)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            float_hook=Decimal if source.exact else exact_number
+        )
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def lines(self, page: Page) -> Iterator[bytes]:
