@@ -21,6 +21,7 @@ from brigade.declarations.declaration import _valid, _Wrong
 from brigade.errors import SettingsError
 from brigade.ingest.declare.api_source import Rule
 from brigade.ingest.declare.authentication import Bearer, HeaderKey, QueryKey, Secret
+from brigade.ingest.declare.incremental import Newest, Since
 from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextFromAnswer, PageNumber, Pagination
 from brigade.ingest.declare.table_source import TableSource
 from brigade.ingest.declare.transform import Transform
@@ -30,6 +31,7 @@ from brigade.settings import Alarms, Database, ExistingBucket, Inventory, Retent
 from tests.unit.ingest.api import source
 
 SECRET = Secret("name")
+FIRST = "2026-11-20T00:00:00Z"
 OAUTH = {"token_url": "https://host/token", "client_id": SECRET, "client_secret": SECRET}
 VALID: Mapping[str, Mapping[str, Any]] = {
     "Request": {"url": "/"},
@@ -46,7 +48,7 @@ VALID: Mapping[str, Mapping[str, Any]] = {
     "JsonSchema": {"schema": True},
     "Rule": {"act": "fail", "statuses": (400,)},
     "Rate": {"requests": 1, "seconds": 1},
-    "Since": {"parameter": "from", "until": "to", "first": "2026-11-20T00:00:00Z"},
+    "Since": {"parameter": "from", "until": "to", "first": FIRST},
     "Newest": {"parameter": "from", "field": "at"},
     "ApiSource": {"base_url": "https://host", "path": "/", "schedule": "rate(1 day)"},
     "TableSource": {"secret": "s", "table": "t", "schedule": "rate(1 day)"},
@@ -182,6 +184,22 @@ def test_the_line_says_what_to_do(made: Any, said: str) -> None:
         ({"headers": {"x-key": "x"}, "authentication": HeaderKey(header="X-Key", key=SECRET)}, "headers"),
         ({"parameters": {"page": "0"}, "pagination": PageNumber()}, "parameters"),
         ({"parameters": {"key": "0"}, "authentication": QueryKey(parameter="key", key=SECRET)}, "parameters"),
+        ({"authentication": HeaderKey(header="Host", key=SECRET)}, "authentication"),
+        ({"pagination": Cursor(at="n", to_header="Host")}, "pagination"),
+        (
+            {"pagination": Cursor(at="n", to_header="authorization"), "authentication": Bearer(token=SECRET)},
+            "pagination",
+        ),
+        ({"pagination": Cursor(at="n", to_header="after"), "headers": {"After": "1"}}, "pagination"),
+        (
+            {"pagination": Cursor(at="n", parameter="k"), "authentication": QueryKey(parameter="k", key=SECRET)},
+            "pagination",
+        ),
+        ({"pagination": PageNumber(), "since": Newest(parameter="page", field="at")}, "pagination"),
+        (
+            {"pagination": Cursor(at="n", parameter="to"), "since": Since(parameter="from", until="to", first=FIRST)},
+            "pagination",
+        ),
         ({"format": "csv"}, "records"),
         ({"format": "jsonl", "pagination": Pagination()}, "records"),
         ({"single": True, "pagination": PageNumber()}, "pagination"),

@@ -117,21 +117,36 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
             self._check("since", not self.since or not self.since.at, "no path in an answer that is not one document")
 
     def _check_names(self) -> None:
-        """Refuse a header or a parameter that is declared twice: only one of both would count, or both be sent."""
+        """Refuse a header or a parameter that is declared twice: only one of both would count, or both be sent.
+
+        A declared one may be the first value of a cursor or of `since`.
+        """
         names = [name.lower() for name in self.headers]
         own = {"host", "content-length", "transfer-encoding", "connection"}
+        cursor = self.pagination.to_header if isinstance(self.pagination, Cursor) else None
         self._check("headers", len({*names}) == len(names), "each name once: case does not count")
         self._check("headers", not own.intersection(names), f"none of {', '.join(sorted(own))}: they are made")
         who = self.authentication
         secret = who.header.lower() if isinstance(who, HeaderKey) else "authorization"
         if who and not isinstance(who, QueryKey):
             self._check("headers", secret not in names, f"no {secret}: authentication makes it", shown=False)
+            self._check("authentication", secret not in own, f"another header than {secret}: it is made", shown=False)
+            own = own | {secret}
+        if cursor is not None:
+            is_made = cursor.lower() in own or (cursor not in self.headers and cursor.lower() in names)
+            self._check("pagination", not is_made, f"another to_header than {cursor}: it is made", shown=False)
         made = [self.pagination.parameter] if isinstance(self.pagination, PageNumber | Offset) else []
         made += [who.parameter] if isinstance(who, QueryKey) else []
         twice = sorted(self.parameters.keys() & {*made})
         self._check(
             "parameters", not twice, f"no {', '.join(twice)}: pagination or authentication makes it", shown=False
         )
+        made += [self.pagination.parameter] if isinstance(self.pagination, Cursor) and self.pagination.parameter else []
+        made += [self.since.parameter] if self.since else []
+        made += [self.since.until] if isinstance(self.since, Since) else []
+        twice = sorted({name for name in made if made.count(name) > 1})
+        own_name = f"another parameter than {', '.join(twice)}, which since or authentication makes too"
+        self._check("pagination", not twice, own_name, shown=False)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

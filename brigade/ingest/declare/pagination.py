@@ -101,7 +101,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
         Raises:
             InvalidData: The flag at `more` is neither true, false, 0, 1 nor null. Null says nothing.
         """
-        if self.total and (total := answer.values[self.total]) is not None and answer.reached >= total:
+        if self._is_total_reached(answer):
             return True
         if self.more and (more := answer.values[self.more]) is not None:
             if more not in (0, 1) or isinstance(more, float):
@@ -111,6 +111,10 @@ class Pagination(Declaration, frozen=True, kw_only=True):
         if self.size and self.short_page_ends and answer.count < self.size:
             return True
         return self.until_empty and answer.count == 0
+
+    def _is_total_reached(self, answer: PageInfo) -> bool:
+        total = answer.values[self.total] if self.total else None
+        return total is not None and answer.reached >= total
 
 
 class PageNumber(Pagination, frozen=True, kw_only=True):
@@ -158,6 +162,16 @@ class NextFromAnswer(Pagination, frozen=True, kw_only=True):
     def may_be_absent(self) -> bool:
         """Whether an only page without the next path or header is the last."""
         return self.absent == "end"
+
+    def _is_total_reached(self, answer: PageInfo) -> bool:
+        """Return False where a next page is named beside the last records of the total: it must be seen to be empty.
+
+        A total that counts the records of one page is reached by the first page.
+        """
+        if not super()._is_total_reached(answer):
+            return False
+        is_more = self.total is not None and answer.reached > answer.values[self.total]
+        return is_more or not answer.count or self.next_cursor(None, answer) is None
 
 
 class Cursor(NextFromAnswer, frozen=True, kw_only=True):

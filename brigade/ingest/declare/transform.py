@@ -189,9 +189,17 @@ def _number(value: Any) -> int | float | Decimal:
         return float(value)
     if not _DECIMAL.fullmatch(value):
         raise ValueError  # float() takes nan, inf and 1_000
-    exact, binary = Decimal(value.strip()), float(value)
-    if math.isinf(binary):
+    if math.isinf(float(value)):
         raise ValueError  # no reader of JSON would take it
+    return exact_number(value.strip())
+
+
+def exact_number(text: str) -> float | Decimal:
+    """Return the number that `text` is: binary if that is the same number, else decimal."""
+    binary = float(text)
+    if repr(binary) == text:
+        return binary
+    exact = Decimal(text)
     return binary if Decimal(repr(binary)) == exact else exact
 
 

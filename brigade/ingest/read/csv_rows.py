@@ -26,7 +26,8 @@ def read_csv(
 ) -> Iterator[Page]:
     """Yield the rows of an answer as records, each field as text, in pages of about 1 MiB; at least one page.
 
-    Lines without any character are no rows. Memory: two blocks, a page, and the widest row, 64 MiB at most.
+    Lines without any character are no rows, and an error in a table of one column.
+    Memory: two blocks, a page, and the widest row, 64 MiB at most.
 
     Args:
         headers: Those of the answer. Their Content-Type must not say HTML, JSON or XML.
@@ -120,8 +121,8 @@ def _pages(reader: Any, columns: tuple[str, ...], skipped: int, place: str) -> I
     size, width = 0, len(columns)
     for row in reader:
         if len(row) != width:
-            if not row:
-                continue
+            if not row and width > 1:
+                continue  # of one column, it may be a record without a value, as PostgreSQL writes NULL
             raise InvalidData(
                 f"{place}: line {skipped + reader.line_num} has {len(row)} fields; there are {width} columns"
             )

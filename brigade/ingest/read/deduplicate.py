@@ -44,7 +44,7 @@ class Deduplicator:
         self._since, self._state, self._target, self._begun = since, state, target, begun
         self._key = tuple(name for name in since.key if name != since.field)
         names = {f"field{number}": name for number, name in enumerate((since.field, *self._key))}
-        fields = [(name, str | int | float | bool | None, None) for name in names]
+        fields = [(name, str | int | bool | None, None) for name in names]  # two numbers can have one binary form
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("_Key", fields, rename=names))
         self._reached = self._position(self.newest) if self.newest and since.field else None
 

@@ -134,6 +134,7 @@ def test_a_field_of_more_than_131072_characters_is_read() -> None:
         (b"id,name\n1,2\n1\n", Csv(), {}, "line 3 has 1 fields; there are 2 columns"),
         (b'id,name\n"1\n2",2\n1,2,3\n', Csv(), {}, "line 4 has 3 fields; there are 2 columns"),
         (b"c\nid,name\n1\n", Csv(skip=1), {}, "line 3 has 1 fields"),
+        (b"id\n1\n\n3\n", Csv(), {}, "line 3 has 0 fields; there are 1 columns"),
         (b"id;name\n1;2\n", Csv(), {}, "the header line is one column, 'id;name'; declare the delimiter ';'"),
         (b"1,ann\n2,bob\n", Csv(), {}, "the header line has '1', as a record has"),
         (b"", Csv(), {}, "it is empty, without even a header line"),

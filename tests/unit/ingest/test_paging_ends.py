@@ -168,6 +168,21 @@ def test_a_parameter_of_several_values_repeats_its_name() -> None:
         assert asker.address(None) == f"{server.url}/records?status=a&status=b&n=5"
 
 
+@pytest.mark.parametrize("declared", [Cursor(at="next", parameter="after", total="n"), NextUrl(at="next", total="n")])
+def test_a_total_of_each_page_does_not_end_before_the_page_that_is_named(declared: Pagination) -> None:
+    def answer(number: int, _: dict[str, str]) -> Answer:
+        return body(rows=[{"n": 2 * number}, {"n": 2 * number + 1}], n=2, next=f"/{number}" if number < 4 else None)
+
+    with serving(answer) as server, pytest.raises(InvalidData, match=r"page 2 .* 4 records came of the 2"):
+        taken(server, declared)
+
+
+def test_a_next_page_that_is_named_beside_the_last_record_may_be_empty() -> None:
+    with serving(lambda number, _: body(rows=[{"n": number}] * (number < 3), total=2, next=f"{number}")) as server:
+        assert taken(server, Cursor(at="next", parameter="after", total="total")) == [1, 2]
+        assert len(server.queries) == 3
+
+
 def test_an_ignored_answer_does_not_end_short_of_the_total() -> None:
     def says(number: int, _: dict[str, str]) -> Answer:
         return body(rows=[{"n": number}], next="b", total=10) if number == 1 else Answer(status=404)
