@@ -14,7 +14,7 @@ from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.target import Target
 from brigade.ingest.window import Window, before
 from brigade.jsonl import Page
-from brigade.s3.get import get
+from brigade.s3.objects import get
 from brigade.state import State
 
 MOST = 50_000

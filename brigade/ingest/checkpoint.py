@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from brigade.ingest.profile import Profile
-from brigade.s3.upload import Part
+from brigade.s3.multipart import Part
 from brigade.state.lease import Lease
 
 

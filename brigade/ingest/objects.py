@@ -1,7 +1,7 @@
 """From staged members to several published objects, each whole and once."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -12,17 +12,15 @@ from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.target import Target
 from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
-from brigade.s3.put import put
-from brigade.s3.range import fill
-from brigade.s3.writer import Writes
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import put
+from brigade.s3.read import read_range
 from brigade.state import Entry, State
-from brigade.state.store import Stores
 
 _SMALL = 8 * 1024 * 1024
 
 
-class Puts(Writes, Stores, Protocol):
-    """The calls that this needs."""
+Puts: TypeAlias = S3Client
 
 
 def publish_next(s3: Puts, source: Feed, target: Target, entry: Entry[Checkpoint]) -> Entry[Checkpoint] | None:
@@ -87,7 +85,7 @@ def _members(s3: Puts, target: Target, done: Checkpoint, name: str) -> Iterator[
         for other, length in stage.lengths.items():
             if other == name:
                 buffer = bytearray(length)
-                fill(s3, target.state, stage.key, start, memoryview(buffer), etag=stage.etag)
+                read_range(s3, target.state, stage.key, start, memoryview(buffer), etag=stage.etag)
                 yield bytes(buffer)
                 break
             start += length
@@ -99,7 +97,7 @@ def _written(writer: Writer, blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def sweep(s3: Stores, target: Target, write: str = "") -> None:
+def sweep(s3: S3Client, target: Target, write: str = "") -> None:
     """Delete what the run with this token staged, or all runs of the date; what is published does not need it."""
     state = State(s3, target.state)
     for key in list(state.list(target.stages + write)):

@@ -17,9 +17,7 @@ from brigade.ingest.target import Target
 from brigade.ingest.window import Window, before
 from brigade.jsonl import Page
 from brigade.s3 import Absent, Matches
-from brigade.s3.get import get
-from brigade.s3.head import head
-from brigade.s3.put import put
+from brigade.s3.objects import get, head, put
 from brigade.state import State
 
 MOST = 50_000

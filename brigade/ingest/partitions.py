@@ -18,7 +18,7 @@ from brigade.ingest.publish import Publishes, differs
 from brigade.ingest.target import Target
 from brigade.ingest.walk import Reads
 from brigade.s3 import Absent
-from brigade.s3.head import head
+from brigade.s3.objects import head
 from brigade.state import State
 
 

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -20,21 +20,18 @@ from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.profile import Profile, drift, shrinkage
 from brigade.ingest.target import Target, receipts
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import Found, head
-from brigade.s3.list import ListsUploads, listed, uploads
-from brigade.s3.put import put
-from brigade.s3.read import stream
-from brigade.s3.settle import TOKEN, Written
-from brigade.s3.upload import Upload
-from brigade.s3.writer import Writes
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import TOKEN
+from brigade.s3.listing import list_objects, list_upload_ids
+from brigade.s3.multipart import Upload
+from brigade.s3.objects import ObjectHead, WriteResult, head, put
+from brigade.s3.read import stream_object
 from brigade.state import Entry, State
-from brigade.state.store import Stores
 
 _COMPARED = 7
 
 
-class Publishes(Writes, Stores, ListsUploads, Protocol):
-    """The calls that an ingest needs."""
+Publishes: TypeAlias = S3Client
 
 
 def publish(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint], digests: Digests | None) -> Outcome:
@@ -74,14 +71,14 @@ def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> 
     Whoever takes over, or begins anew, changes the checkpoint first. So a write under a condition on what was read
     before this call loses to all that they write.
     """
-    found = {each.key: each.etag for each in listed(state.client, state.bucket, target.checkpoint)}
+    found = {each.key: each.etag for each in list_objects(state.client, state.bucket, target.checkpoint)}
     if found.get(target.checkpoint) != entry.version:
         raise ConditionLost(f"{target} was taken over by another run; this one writes nothing more")
 
 
 def _written(
     s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, digests: Digests | None
-) -> Written | None:
+) -> WriteResult | None:
     condition = Matches(checkpoint.replaces) if checkpoint.replaces else Absent()
     if source.objects:
         return None
@@ -102,7 +99,7 @@ def _written(
     )
 
 
-def earlier(s3: Publishes, source: Feed, target: Target, found: Found, entry: Entry[Checkpoint] | None) -> Outcome:
+def earlier(s3: Publishes, source: Feed, target: Target, found: ObjectHead, entry: Entry[Checkpoint] | None) -> Outcome:
     """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint.
 
     Args:
@@ -110,7 +107,7 @@ def earlier(s3: Publishes, source: Feed, target: Target, found: Found, entry: En
     """
     state = State(s3, target.state)
     if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
-        return _finish(s3, source, target, entry, Written(found.etag, found.version_id), None)
+        return _finish(s3, source, target, entry, WriteResult(found.etag, found.version_id), None)
     if entry and entry.value.replaces != found.etag:  # else a run that replaces the object is under way
         discard(s3, target, entry)
     receipt = state.get(target.receipt, Receipt)
@@ -143,7 +140,7 @@ def _finish(
     source: Feed,
     target: Target,
     entry: Entry[Checkpoint],
-    written: Written | None,
+    written: WriteResult | None,
     digests: Digests | None,
 ) -> Outcome:
     checkpoint, state = entry.value, State(s3, target.state)
@@ -167,7 +164,7 @@ def _settle(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint
         remember(state, target, entry.value, require_current)
     before = state.get(target.receipt, Receipt)
     # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
-    left = list(uploads(s3, target.lake, target.key))
+    left = list(list_upload_ids(s3, target.lake, target.key))
     staged = list(state.list(target.stages)) if source.objects else []
     require_current()
     state.put(target.receipt, receipt, Matches(before.version) if before else Absent())
@@ -179,7 +176,7 @@ def _settle(s3: Publishes, source: Feed, target: Target, entry: Entry[Checkpoint
 
 
 def _receipt(
-    target: Target, checkpoint: Checkpoint, written: Written | None, digests: Digests | None, drift: tuple[str, ...]
+    target: Target, checkpoint: Checkpoint, written: WriteResult | None, digests: Digests | None, drift: tuple[str, ...]
 ) -> Receipt:
     return Receipt(
         source=target.source,
@@ -227,12 +224,12 @@ def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
     return (*shrinkage(found, profile), *drift(found[-1], profile)) if found else ()
 
 
-def _read_again(s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, written: Written) -> Digests:
+def _read_again(s3: Publishes, source: Feed, target: Target, checkpoint: Checkpoint, written: WriteResult) -> Digests:
     """Give the digests of the published object, and see that it is the parts that the checkpoint named."""
     chain = Chain(part.size for part in checkpoint.parts)
 
     def blocks() -> Iterator[bytes]:
-        for block in stream(s3, target.lake, target.key, if_match=written.etag):
+        for block in stream_object(s3, target.lake, target.key, if_match=written.etag):
             chain.take(block)
             yield block
 

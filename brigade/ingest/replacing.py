@@ -10,9 +10,9 @@ from brigade.ingest.objects import sweep
 from brigade.ingest.publish import Publishes, discard
 from brigade.ingest.target import Target
 from brigade.s3 import Matches
-from brigade.s3.head import head
-from brigade.s3.list import keys
-from brigade.s3.settle import TOKEN, new_token
+from brigade.s3.conditions import TOKEN, new_token
+from brigade.s3.listing import list_keys
+from brigade.s3.objects import head
 from brigade.state import Entry, State
 from brigade.state.lease import released
 
@@ -97,7 +97,7 @@ def _replays(s3: Publishes, source: Feed, target: Target) -> str | None:
     """Give the key of an object with replayed records of the date, if there is one."""
     if not source.objects:
         folder = target.key.rpartition("/")[0] + "/"
-        return next((key for key in keys(s3, target.lake, folder) if key != target.key), None)
+        return next((key for key in list_keys(s3, target.lake, folder) if key != target.key), None)
     if head(s3, target.state, target.quarantine) is None:
         return None
     own, late = (
@@ -107,4 +107,4 @@ def _replays(s3: Publishes, source: Feed, target: Target) -> str | None:
     name = re.compile(
         rf".*/date=({re.escape(target.date)}/{own}|[^/]*/{late})\.[0-9a-f]{{12}}\.{re.escape(target.suffix)}"
     )
-    return next((key for key in keys(s3, target.lake, target.folder) if name.fullmatch(key)), None)
+    return next((key for key in list_keys(s3, target.lake, target.folder) if name.fullmatch(key)), None)

@@ -17,10 +17,8 @@ from brigade.ingest.stages import Days
 from brigade.ingest.target import Target
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
-from brigade.s3.get import get
-from brigade.s3.head import head
-from brigade.s3.put import put
-from brigade.s3.settle import new_token
+from brigade.s3.conditions import new_token
+from brigade.s3.objects import get, head, put
 from brigade.state import Entry, State
 from brigade.state.lease import Lease, taken, this_process
 

@@ -23,9 +23,9 @@ from brigade.ingest.target import Target
 from brigade.ingest.timing import Timing
 from brigade.ingest.walk import Reads, walk
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import head
-from brigade.s3.settle import new_token
-from brigade.s3.upload import SMALLEST_PART
+from brigade.s3.conditions import new_token
+from brigade.s3.multipart import SMALLEST_PART
+from brigade.s3.objects import head
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
 

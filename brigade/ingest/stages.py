@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -12,8 +12,8 @@ from brigade.ingest.checkpoint import Checkpoint, Share, Staged
 from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.target import Target, is_date
 from brigade.jsonl import packer
-from brigade.s3.delete import Deletes, delete
-from brigade.s3.put import Puts, put
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import delete, put
 
 _PLAIN = 8 * 1024 * 1024
 
@@ -27,14 +27,13 @@ class Stage(msgspec.Struct, frozen=True):
     shares: dict[str, Share]
 
 
-class StoresStages(Puts, Deletes, Protocol):
-    """The calls that stages need."""
+StoresStages: TypeAlias = S3Client
 
 
 class Unnamed(msgspec.Struct, frozen=True):
     """A stage that is stored and that no checkpoint names: a run that was overtaken takes it away again."""
 
-    s3: Deletes
+    s3: S3Client
     bucket: str
     key: str
 

@@ -9,7 +9,7 @@ from brigade.ingest.instants import in_seconds
 from brigade.ingest.publish import Publishes, discard
 from brigade.ingest.target import Target
 from brigade.s3 import Absent, Matches
-from brigade.s3.settle import new_token
+from brigade.s3.conditions import new_token
 from brigade.state import State
 from brigade.state.lease import taken
 

@@ -21,7 +21,7 @@ from brigade.ingest.run import Run
 from brigade.ingest.since import Newest, Since
 from brigade.ingest.target import Target
 from brigade.jsonl import split
-from brigade.s3.put import put
+from brigade.s3.objects import put
 from brigade.state import State
 from brigade.state.lease import Lease
 from tests.local.conftest import Emulator
