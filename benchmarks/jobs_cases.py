@@ -96,7 +96,7 @@ def report(folder: Path, tool: str, name: str = "report.csv") -> dict[str, Any]:
             from brigade.jobs.counting import count
             from brigade.jobs.report import opened
 
-            disk = Disk(folder)
+            disk: Any = Disk(folder)
             with _worked(figures):
                 tally = count(opened(disk, "s3://rrr/report.json"), disk)
             figures["rows"] = tally.succeeded

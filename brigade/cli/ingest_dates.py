@@ -74,7 +74,7 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     from brigade.ingest.clock import now
     from brigade.ingest.partitions import parts
     from brigade.ingest.replay import replay as again
-    from brigade.s3.head import head
+    from brigade.s3.objects import head
     from brigade.state import State
 
     session: Session = context.obj

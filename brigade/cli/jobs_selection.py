@@ -158,14 +158,14 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
 def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     from brigade.jobs import manifest as manifests
     from brigade.s3 import Location
-    from brigade.s3.read import stream
+    from brigade.s3.read import stream_object
 
     if manifest.endswith("manifest.json"):
         raise UsageError(f"{manifest} is a delivery of S3 Inventory: give it as --inventory")
     place = Location.parse(manifest)
     if not place.key:
         raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
-    pieces = stream(session.client("s3"), place.bucket, place.key)
+    pieces = stream_object(session.client("s3"), place.bucket, place.key)
     return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
 
 

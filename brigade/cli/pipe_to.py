@@ -14,7 +14,7 @@ from brigade.errors import UsageError
 if TYPE_CHECKING:
     from brigade.pipe.compress import Kind
     from brigade.pipe.write import Job, Sent
-    from brigade.s3.condition import Condition
+    from brigade.s3.conditions import Condition
     from brigade.s3.location import Location
 
 Text = str | None
@@ -172,7 +172,7 @@ def _publish(session: Session, job: "Job", resume: str | None, state: str | None
 def _segments(session: Session, job: "Job", given: str, *, explicit: bool) -> None:
     from brigade.pipe import quantity
     from brigade.pipe.segments.write import split
-    from brigade.s3.upload import SMALLEST_PART
+    from brigade.s3.multipart import SMALLEST_PART
 
     size = quantity.size(given)
     if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
@@ -239,6 +239,6 @@ def location(given: "Location") -> "Location":
 
 def condition(no_overwrite: bool, if_match: str | None) -> "Condition":
     """Give the condition that the two options name."""
-    from brigade.s3.condition import Absent, Matches
+    from brigade.s3.conditions import Absent, Matches
 
     return Absent() if no_overwrite else Matches(if_match) if if_match else None

@@ -11,9 +11,9 @@ from psycopg import sql
 
 from brigade.database.rows import said
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.s3.head import head
 from brigade.s3.location import Location
-from brigade.s3.read import stream
+from brigade.s3.objects import head
+from brigade.s3.read import stream_object
 
 _BLOCK = 1024 * 1024
 _STAMP = ("ingest_date", "ingest_ts")
@@ -103,7 +103,7 @@ def _load(
     )
     if earlier := connection.execute(query, [run, target, short]).fetchone():
         raise ConditionLost(f"the run {run} was loaded into {target} before, {earlier[0]} records; nothing was done")
-    _copy(connection, _lines(stream(s3, location.bucket, location.key, if_match=etag), str(location)), location)
+    _copy(connection, _lines(stream_object(s3, location.bucket, location.key, if_match=etag), str(location)), location)
     members = {name for (name,) in connection.execute(_MEMBERS)}
     if twice := connection.execute(_TWICE).fetchone():
         raise InvalidData(

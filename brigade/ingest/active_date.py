@@ -8,10 +8,10 @@ from brigade.ingest.clock import after_seconds
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.publish import discard
 from brigade.s3 import Absent, Matches
-from brigade.s3.settle import new_token
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import new_token
 from brigade.state import State
 from brigade.state.lease import taken
 
@@ -26,7 +26,7 @@ class ActiveDate(msgspec.Struct, frozen=True, kw_only=True):
 _PATIENCE_S = 900.0
 
 
-def claim_date(s3: IngestClient, target: Target, holder: str, *, patience_s: float = _PATIENCE_S) -> None:
+def claim_date(s3: S3Client, target: Target, holder: str, *, patience_s: float = _PATIENCE_S) -> None:
     """Let the date, whose lease ``holder`` has, be the only one of its source that is read.
 
     A date that had its turn before and is published, or that no run has gone on with for ``patience_s`` seconds, gives
@@ -49,7 +49,7 @@ def claim_date(s3: IngestClient, target: Target, holder: str, *, patience_s: flo
         ) from error
 
 
-def _end(s3: IngestClient, state: State, other: Target, holder: str, patience_s: float) -> None:
+def _end(s3: S3Client, state: State, other: Target, holder: str, patience_s: float) -> None:
     entry = state.get(other.checkpoint, Checkpoint)
     if entry is None or state.get(other.receipt, Receipt):
         return

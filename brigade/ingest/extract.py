@@ -16,8 +16,8 @@ from brigade.ingest.state.profile import Profile
 from brigade.ingest.write.lines import LineWriter
 from brigade.jsonl import Gzip, Stamp
 from brigade.s3 import Absent, Location, Writer
-from brigade.s3.probe import require_conditions
-from brigade.s3.writer import Writes
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import require_conditions
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Extract:
                 pour.end(step.page.place)
 
 
-def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
+def to_object(lines: Iterator[bytes], client: S3Client, location: Location) -> None:
     """Write the lines as one gzip object, whole or not at all; fails with ConditionLost if it exists."""
     require_conditions(client, location, Absent())
     with Writer(client, location.bucket, location.key, condition=Absent(), content_type="application/gzip") as writer:

@@ -17,10 +17,10 @@ from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.state.receipt import PublishedObject, Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.publish import differs
 from brigade.s3 import Absent
-from brigade.s3.head import head
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import head
 from brigade.state import State
 
 
@@ -56,7 +56,7 @@ class Partitions(msgspec.Struct, frozen=True):
     source: BaseSource
     target: Target
     api: PageReader
-    s3: IngestClient
+    s3: S3Client
 
     def __call__(self) -> RunResult | PendingPartitions:
         """Say which partitions are to be run; when all are published, write the receipt of the whole, once.

@@ -12,16 +12,14 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.lines import LineWriter
 from brigade.ingest.write.single_object import content_type, metadata
 from brigade.ingest.write.staging import DaySplitter
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
-from brigade.s3.get import get
-from brigade.s3.head import head
-from brigade.s3.put import put
-from brigade.s3.settle import new_token
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import new_token
+from brigade.s3.objects import get, head, put
 from brigade.state import Entry, State
 from brigade.state.lease import Lease, taken, this_process
 
@@ -45,7 +43,7 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
 
 
-def replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> ReplayResult:
+def replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> ReplayResult:
     """Write the quarantined records of a date that hold now into an object beside the date's own, exactly once.
 
     Its name has the quarantine's ETag, so a replay that was killed and is repeated finds what it wrote; the quarantine
@@ -68,7 +66,7 @@ def replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> Rep
             state.delete(target.checkpoint, entry.version)
 
 
-def _acquire(s3: IngestClient, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
+def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
     """Store a checkpoint without a page that has the lease, and names what is published as a replacing run's does.
 
     By that name another run of the published date leaves it alone.
@@ -93,7 +91,7 @@ def _acquire(s3: IngestClient, state: State, source: BaseSource, target: Target,
     return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
 
 
-def _replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> ReplayResult:
+def _replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> ReplayResult:
     got = get(s3, target.state, target.quarantine)
     if got is None:
         raise NotFound(
@@ -119,7 +117,7 @@ def _replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> Re
     return ReplayResult(objects=tuple(objects), mended=pour.records, broken=pour.broken)
 
 
-def _write(s3: IngestClient, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:
+def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:
     pack = packer(source.compression, source.level)
     body = pack.compress(b"".join(lines)) + pack.flush()
     try:

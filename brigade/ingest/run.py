@@ -21,14 +21,14 @@ from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import Kind, RunResult, make_result
 from brigade.ingest.timing import Timing
 from brigade.ingest.write.checkpointed_writer import CheckpointedWriter
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.partitioned import publish_next
 from brigade.ingest.write.publish import clear, discard, earlier, publish, set_aside
 from brigade.ingest.write.replace import broken_off, refuse_replays, replaced, replacing
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import head
-from brigade.s3.settle import new_token
-from brigade.s3.upload import SMALLEST_PART
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import new_token
+from brigade.s3.multipart import SMALLEST_PART
+from brigade.s3.objects import head
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
 
@@ -48,7 +48,7 @@ class Run(Struct, frozen=True):
     source: BaseSource
     target: Target
     api: PageReader
-    s3: IngestClient
+    s3: S3Client
     remaining: Callable[[], float]
     say: Callable[[str], None]
     part_bytes: int = SMALLEST_PART

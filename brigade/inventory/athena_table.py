@@ -146,7 +146,7 @@ def _other_files(delivery: Delivery, symlink: str) -> Iterator[str]:
     """Yield the reason why ``symlink.txt``, which names Athena's data files, does not name those of the manifest."""
     bucket, _, key = symlink.removeprefix("s3://").partition("/")
     try:
-        named = b"".join(read.stream(delivery.s3, bucket, key)).decode().split()
+        named = b"".join(read.stream_object(delivery.s3, bucket, key)).decode().split()
     except NotFound:
         yield f"{symlink} is not there, by which Athena finds the data files"
         return

@@ -146,7 +146,7 @@ def _proof(delivery: Delivery, file: DataFile) -> Generator[None, None, None]:
 
 def _chunks(delivery: Delivery, place: str | Path) -> Iterator[bytes]:
     if isinstance(place, str):
-        yield from read.stream(delivery.s3, str(delivery.bucket), place, chunk=_CHUNK)
+        yield from read.stream_object(delivery.s3, str(delivery.bucket), place, chunk=_CHUNK)
         return
     with place.open("rb") as file:
         while chunk := file.read(_CHUNK):

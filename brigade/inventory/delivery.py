@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.inventory.manifest import DataFile, Manifest, parse
 from brigade.s3 import read
-from brigade.s3.get import Gets
-from brigade.s3.list import Lists, keys
+from brigade.s3.client_type import S3Client
+from brigade.s3.listing import list_keys
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _FORM = "%Y-%m-%dT%H-%MZ"
 
 
-class Store(Gets, Lists, Protocol):
-    """The calls of S3 that deliveries need."""
+Store: TypeAlias = S3Client
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Delivery:
     def _read(self, name: str) -> bytes:
         if self.bucket is not None:
             bucket, key = _split(self.uri)
-            return b"".join(read.stream(self.s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/")))
+            return b"".join(read.stream_object(self.s3, bucket, f"{key.rpartition('/')[0]}/{name}".removeprefix("/")))
         try:
             return Path(self.uri).with_name(name).read_bytes()
         except FileNotFoundError as error:
@@ -150,7 +149,7 @@ def open_delivery(s3: Store, uri: str) -> Delivery:
 def _found(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Iterator[Delivery]:
     folder = _split(_folder(bucket, prefix, source, id))[1]
     # The names of deliveries begin with the year, so this lists their two files each and none of data/ or hive/.
-    written = set(keys(s3, bucket, f"{folder}2"))
+    written = set(list_keys(s3, bucket, f"{folder}2"))
     stamps = {key[len(folder) :].partition("/")[0] for key in written}
     for stamp in sorted(filter(_time, stamps), reverse=True):
         if {f"{folder}{stamp}/manifest.json", f"{folder}{stamp}/manifest.checksum"} <= written:

@@ -7,19 +7,19 @@ import msgspec
 
 from brigade.errors import InvalidData
 from brigade.layout import ARCHIVE
-from brigade.s3.get import Gets, get
-from brigade.s3.put import Puts, put
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import get, put
 
 Part = Literal["request", "description", "told"]
 
 
-def keep(s3: Puts, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
+def keep(s3: S3Client, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
     """Keep the request of a job, its description at its end, or what was told of that; the same again replaces it."""
     body = msgspec.json.encode(document)
     put(s3, reports, _key(job, part), body, content_type="application/json")
 
 
-def kept(s3: Gets, reports: str, job: str, part: Part = "description") -> Mapping[str, Any] | None:
+def kept(s3: S3Client, reports: str, job: str, part: Part = "description") -> Mapping[str, Any] | None:
     """Give what was kept of a job, which S3 may have forgotten; None if there is none. InvalidData if it is no JSON."""
     found = get(s3, reports, _key(job, part))
     if found is None:

@@ -12,7 +12,7 @@ from brigade.jobs.alike import groups
 from brigade.jobs.report import Report, Task, task_of
 from brigade.jobs.table import LONGEST_MESSAGE, records
 from brigade.jobs.tally import Tally
-from brigade.s3.get import Gets
+from brigade.s3.client_type import S3Client
 
 BLOCK = 2 << 20
 """Bytes of a report that are counted at once."""
@@ -24,7 +24,7 @@ _QUOTE = ord('"')
 _Counts = list[tuple[Task, int]]
 
 
-def count(report: Report, s3: Gets) -> Tally:
+def count(report: Report, s3: S3Client) -> Tally:
     """Count every task of a report by result, code and shape of message, in two threads.
 
     Rows alike in key and message but for numbers and ids are one to it, and ``Tally.add`` gets the first; so a message

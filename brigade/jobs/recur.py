@@ -20,8 +20,8 @@ from brigade.jobs.summary import Summary
 from brigade.jobs.unload import Athena, Chosen, choose, count, unload
 from brigade.layout import MANIFESTS, RECURRING
 from brigade.operations.recurring import Recurring
-from brigade.s3.head import head
-from brigade.s3.settle import new_token
+from brigade.s3.conditions import new_token
+from brigade.s3.objects import head
 from brigade.state import State
 
 

@@ -17,8 +17,9 @@ from brigade.errors import InvalidData, NotFound
 from brigade.jobs.row import shown
 from brigade.jobs.table import LONGEST_MESSAGE, records
 from brigade.s3 import Location
-from brigade.s3.get import Gets, get
-from brigade.s3.read import stream
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import get
+from brigade.s3.read import stream_object
 
 _FORMAT = "Report_CSV_20180820"
 _STATUSES = frozenset({"succeeded", "failed"})
@@ -67,7 +68,7 @@ class Report:
     uri: str
     files: Sequence[_File]
 
-    def tasks(self, s3: Gets, *, failed: bool = False) -> Iterator[Task]:
+    def tasks(self, s3: S3Client, *, failed: bool = False) -> Iterator[Task]:
         """Give each task, streamed; ``failed`` only those that failed. Memory: a block of 1 MiB and a row.
 
         Fails with InvalidData, naming file and line, when a file is damaged (its MD5 is another) or a row is none; rows
@@ -79,15 +80,15 @@ class Report:
                 if task.failed or not failed:
                     yield task
 
-    def contents(self, s3: Gets, *, failed: bool = False) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def contents(self, s3: S3Client, *, failed: bool = False) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Give the name and the bytes of each result file; the last byte is followed by the proof of the MD5."""
         for file in self.files:
             if not (failed and file.status == "succeeded"):
                 name = f"s3://{file.bucket}/{file.key}"
-                yield name, _proved(stream(s3, file.bucket, file.key), file.md5, name)
+                yield name, _proved(stream_object(s3, file.bucket, file.key), file.md5, name)
 
 
-def opened(s3: Gets, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep) -> Report:
+def opened(s3: S3Client, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep) -> Report:
     """Open the report whose ``manifest.json`` is at ``uri``, waiting up to ``patience_s`` for S3 to write it.
 
     S3 may write it a while after the job's end, and writes none when no task was invoked. Fails with NotFound when it

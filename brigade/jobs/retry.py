@@ -10,7 +10,7 @@ from brigade.jobs.own import name_of
 from brigade.jobs.report import opened
 from brigade.jobs.request import Plan, retry_of
 from brigade.jobs.row import NULL_VERSION, Row
-from brigade.s3.get import Gets
+from brigade.s3.client_type import S3Client
 
 _FOR_GOOD = "PermanentFailure"
 _GOING = ("New", "Preparing", "Suspended", "Ready", "Active", "Pausing", "Paused", "Completing")
@@ -67,7 +67,12 @@ def check_not_retried(control: Control, job: str) -> None:
 
 
 def failed_rows(
-    s3: Gets, described: Mapping[str, Any], *, only: str | None = None, everything: bool = False, patience_s: float = 0
+    s3: S3Client,
+    described: Mapping[str, Any],
+    *,
+    only: str | None = None,
+    everything: bool = False,
+    patience_s: float = 0,
 ) -> Iterator[Row]:
     """Give a manifest row for each failed task, its key the report's own text, byte for byte.
 

@@ -22,14 +22,14 @@ from brigade.jobs.unload import Athena, Chosen, count, unload
 from brigade.layout import MANIFESTS
 from brigade.operations.rights import covers
 from brigade.s3 import Absent, Location, Writer
-from brigade.s3.head import Heads, head
-from brigade.s3.writer import Writes
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import head
 
 Agree = Callable[[Summary], None]
 """Called once the whole selection is known and nothing is published; it raises to decline."""
 
 
-def submit(control: Control, s3: Writes, plan: Plan, selected: Selected, agree: Agree) -> Submitted:
+def submit(control: Control, s3: S3Client, plan: Plan, selected: Selected, agree: Agree) -> Submitted:
     """Write the manifest, ask, publish it, create the job; what raises before it is published leaves nothing.
 
     A manifest whose job S3 then refuses stays until the bucket's lifecycle clears it: nothing refers to it. The job
@@ -83,7 +83,7 @@ def check_listed(plan: Plan, chosen: Filter) -> None:
         raise UsageError(f"{plan.operation} reads {patterns} alone: give --prefix or --suffix that lie within")
 
 
-def submit_delivery(control: Control, s3: Heads, plan: Plan, delivery: Delivery) -> Submitted:
+def submit_delivery(control: Control, s3: S3Client, plan: Plan, delivery: Delivery) -> Submitted:
     """Create a job over a delivery as it is, which ``passes`` says is possible; S3 counts it, as ``submit_listed``."""
     place = Location.parse(delivery.uri)
     found = head(s3, place.bucket, place.key)

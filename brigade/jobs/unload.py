@@ -17,9 +17,9 @@ from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, outside_error, s
 from brigade.jobs.summary import SAMPLES, Summary
 from brigade.layout import QUERIES
 from brigade.s3.concatenate import concatenate
-from brigade.s3.condition import Absent
-from brigade.s3.list import listed
-from brigade.s3.settle import Written
+from brigade.s3.conditions import Absent
+from brigade.s3.listing import list_objects
+from brigade.s3.objects import WriteResult
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]")
 FOLDER = f"{QUERIES}/unload"
@@ -139,7 +139,7 @@ def some(asked: Athena, chosen: Chosen, most: int, seed: int | None = None) -> l
     return [Row(*fields) for fields in asked.ask(sql, chosen.deliveries)]
 
 
-def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: str) -> Written:
+def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: str) -> WriteResult:
     """Write the manifest of a selection to ``key``, which must not be there, and give the version that is there.
 
     Athena writes files into a folder that is ``run``'s alone, and S3 makes one object of them: see ``concatenate`` for
@@ -152,7 +152,7 @@ def unload(asked: Athena, s3: Any, chosen: Chosen, bucket: str, key: str, run: s
     return concatenate(
         s3,
         bucket,
-        list(listed(s3, bucket, folder)),
+        list(list_objects(s3, bucket, folder)),
         key,
         condition=Absent(),
         content_type="text/csv",

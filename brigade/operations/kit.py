@@ -59,4 +59,5 @@ def run(
     """
     task = Task("task", bucket, quote_plus(key), version_id)
     invocation = Invocation("2.0", "run", "here", dict(arguments or {}), [task])
-    return perform(operation, invocation, LimitedClient(s3, operation, bucket, granted), operation.timeout_s)[0]
+    limited: Any = LimitedClient(s3, operation, bucket, granted)
+    return perform(operation, invocation, limited, operation.timeout_s)[0]

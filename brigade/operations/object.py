@@ -5,19 +5,16 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.headers import sent_text
-from brigade.s3.condition import Absent, Condition, Matches, headers
-from brigade.s3.delete import delete
-from brigade.s3.get import Gets
-from brigade.s3.head import head
-from brigade.s3.put import Puts, put
-from brigade.s3.read import stream
-from brigade.s3.refusal import complete, refused
-from brigade.s3.settle import TOKEN
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import TOKEN, Absent, Condition, Matches, condition_arguments
+from brigade.s3.errors import require_fields, translate_errors
+from brigade.s3.objects import delete, head, put
+from brigade.s3.read import stream_object
 
 if TYPE_CHECKING:
     from brigade.s3 import Writer
@@ -34,8 +31,7 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Classes that S3 does not give back before they are restored: a new object there could not be read."""
 
 
-class S3(Gets, Puts, Protocol):
-    """The calls that every operation may make: GetObject, HeadObject, PutObject."""
+S3: TypeAlias = S3Client
 
 
 @dataclass(frozen=True)
@@ -76,10 +72,10 @@ class Object:
     @cached_property
     def head(self) -> Head:
         """Size, ETag, type and metadata, by one HeadObject, asked when first looked at. Fails with NotFound."""
-        version = {} if self.version_id is None else {"VersionId": self.version_id}
-        with refused("look at", self.bucket, self.key):
+        version: dict[str, Any] = {} if self.version_id is None else {"VersionId": self.version_id}
+        with translate_errors("look at", self.bucket, self.key):
             answer: Any = self._s3.head_object(Bucket=self.bucket, Key=self.key, **version)
-        with complete("look at", self.bucket, self.key):
+        with require_fields("look at", self.bucket, self.key):
             return Head(
                 etag=answer["ETag"].strip('"'),
                 size=answer["ContentLength"],
@@ -94,7 +90,7 @@ class Object:
     def tags(self) -> dict[str, str]:
         """The tags of this version of the object, asked when first looked at; the operation must declare ``tags``."""
         asked: Any = self._s3
-        with refused("look at the tags of", self.bucket, self.key):
+        with translate_errors("look at the tags of", self.bucket, self.key):
             pinned = {"VersionId": self.version_id} if self.version_id else {}
             answer = asked.get_object_tagging(Bucket=self.bucket, Key=self.key, **pinned)
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
@@ -136,7 +132,7 @@ class Object:
         """
         seen = self.__dict__.get("head")
         try:
-            yield from stream(
+            yield from stream_object(
                 self._s3, self.bucket, self.key, self.version_id, if_match=seen and seen.etag, chunk=piece_bytes
             )
         except ConditionLost as error:
@@ -252,7 +248,7 @@ class Object:
         source = {"Bucket": self.bucket, "Key": self.key}
         if self.version_id is not None:
             source["VersionId"] = self.version_id
-        with refused("copy to", self.bucket, key):
+        with translate_errors("copy to", self.bucket, key):
             try:
                 calls.copy_object(
                     Bucket=self.bucket,
@@ -263,7 +259,7 @@ class Object:
                     Metadata={**self.head.metadata, SOURCE: self._mark("")},
                     ContentType=sent_text(self.head.content_type),
                     **self._carried,
-                    **headers(condition),
+                    **condition_arguments(condition),
                 )
             except calls.exceptions.ClientError as error:
                 if error.response["Error"]["Code"] not in {"PreconditionFailed", "412"}:
@@ -275,10 +271,10 @@ class Object:
     def _copy_in_parts(self, key: str, condition: Condition) -> None:
         # Few objects are so large: most operations start without these.
         from brigade.s3.concatenate import concatenate
-        from brigade.s3.list import Listed
+        from brigade.s3.listing import ListedObject
 
         self.must_be_current()
-        source = Listed(self.key, self.head.size, f'"{self.head.etag}"')
+        source = ListedObject(self.key, self.head.size, f'"{self.head.etag}"')
         tags = {"Tagging": urlencode(self.tags)} if self.tags else {}
         concatenate(
             self._s3,

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING
 
-from brigade.s3.range import fill
+from brigade.s3.read import read_range
 
 if TYPE_CHECKING:
     from brigade.operations.object import S3, Head
@@ -39,6 +39,6 @@ class Ranges(io.RawIOBase):
         room = memoryview(buffer)[: max(0, self._head.size - self._at)]  # type: ignore[arg-type]  # io gives it as an object
         if room:
             etag = f'"{self._head.etag}"'
-            fill(self._s3, self._bucket, self._key, self._at, room, etag=etag, version_id=self._version_id)
+            read_range(self._s3, self._bucket, self._key, self._at, room, etag=etag, version_id=self._version_id)
         self._at += len(room)
         return len(room)

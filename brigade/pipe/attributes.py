@@ -10,7 +10,7 @@ from urllib.parse import quote
 from brigade.errors import UsageError
 from brigade.headers import check_headers, check_metadata
 from brigade.pipe.compress import SUFFIXES, Kind
-from brigade.s3.settle import TOKEN
+from brigade.s3.conditions import TOKEN
 
 _PACKED = {"gzip": "application/gzip", "zstd": "application/zstd"}
 

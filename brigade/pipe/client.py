@@ -3,7 +3,7 @@
 from typing import Any
 
 from brigade.aws import Connection
-from brigade.s3.wire import connect
+from brigade.s3.http import connect
 
 
 def client(connection: Connection) -> Any:

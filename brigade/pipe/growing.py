@@ -7,12 +7,13 @@ from typing import Any
 from brigade.errors import RetryLater, UsageError
 from brigade.pipe.quantity import MIB
 from brigade.s3.checksum import crc64nvme
-from brigade.s3.condition import Condition
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import Condition
 from brigade.s3.location import Location
-from brigade.s3.settle import settle
-from brigade.s3.stages import Stages
-from brigade.s3.upload import LARGEST_PART, Part, Upload
-from brigade.s3.writer import Destination, Writer, Writes
+from brigade.s3.multipart import LARGEST_PART, Part, Upload
+from brigade.s3.objects import resolve_write
+from brigade.s3.staged_upload import StagedUpload
+from brigade.s3.writer import Destination, Writer
 
 MEMORY = 128 * MIB
 THREADS = 6
@@ -32,7 +33,7 @@ def part_plan(memory: int) -> tuple[int, int]:
 
 
 def writer(
-    client: Writes,
+    client: S3Client,
     location: Location,
     *,
     condition: Condition = None,
@@ -65,13 +66,13 @@ def look_again(client: Any, location: Location, condition: Condition, token: str
     """
     if condition is not None:
         with suppress(RetryLater):  # the write itself is conditional too
-            settle(client, *location, token, condition)
+            resolve_write(client, *location, token, condition)
 
 
 class PipeWriter(Writer):
     """A writer that looks at the condition once more before it publishes."""
 
-    def _look(self) -> None:
+    def _before_publish(self) -> None:
         location = Location(self._bucket, self._key)
         look_again(self._client, location, self._condition, self._carried["token"] or "")
 
@@ -94,7 +95,7 @@ class Growing(PipeWriter):
         if not isinstance(upload, Upload):
             raise TypeError("a growing writer writes uploads")
         attributes = self._carried["attributes"]
-        return Stages(self._client, upload, _DIRECT, self._largest, attributes)  # type: ignore[arg-type]  # pipes' clients copy too
+        return StagedUpload(self._client, upload, _DIRECT, self._largest, attributes)
 
     @property
     def _largest(self) -> int:
@@ -108,9 +109,9 @@ class Growing(PipeWriter):
         direct = (super().whole, sum(part.size for part in self._parts))
         return crc64nvme().whole([direct, *self._beyond]) if self._beyond else direct[0]
 
-    def _take(self, part: Part) -> None:
+    def _add(self, part: Part) -> None:
         if part.number <= _DIRECT:
-            super()._take(part)
+            super()._add(part)
             return
         # Two million pieces would outgrow the memory that they are made for: what is behind is one checksum.
         self._beyond.append((part.checksum, part.size))

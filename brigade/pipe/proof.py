@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from brigade.s3.checksum import Checksum, named
-from brigade.s3.head import Found
+from brigade.s3.checksum import ChecksumAlgorithm, find_algorithm
+from brigade.s3.objects import ObjectHead
 
 _CRCS = ("CRC64NVME", "CRC32C", "CRC32")
 _HASHES = {"SHA256": "sha256", "SHA1": "sha1"}
@@ -25,7 +25,7 @@ class Running(Protocol):
 class Crc:
     """A running CRC."""
 
-    def __init__(self, checksum: Checksum) -> None:
+    def __init__(self, checksum: ChecksumAlgorithm) -> None:
         self._checksum, self._value = checksum, 0
 
     def update(self, block: memoryview) -> None:
@@ -78,7 +78,7 @@ class Proof:
         return None if found == self._expected else f"{self.name} {found}, S3 keeps {self._expected}"
 
 
-def proof(found: Found, sizes: Callable[[int], Iterator[int]]) -> Proof | None:
+def proof(found: ObjectHead, sizes: Callable[[int], Iterator[int]]) -> Proof | None:
     """Choose the best proof that S3 keeps of this version; None if there is none.
 
     ``sizes`` gives the sizes of so many parts. Every object of S3 since December 2024 has a CRC; an older one is proved
@@ -97,7 +97,7 @@ def proof(found: Found, sizes: Callable[[int], Iterator[int]]) -> Proof | None:
 
 
 def _kept(name: str, value: str, sizes: Callable[[int], Iterator[int]]) -> Proof:
-    crc = named(name)
+    crc = find_algorithm(name)
     new: Callable[[], Running] = (lambda: Crc(crc)) if crc else (lambda: _hash(_HASHES[name]))
     expected, _, count = value.partition("-")
     if not count:

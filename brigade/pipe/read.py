@@ -10,10 +10,10 @@ from brigade.pipe.proof import Proof, proof
 from brigade.pipe.quantity import MIB
 from brigade.pipe.window import ordered
 from brigade.s3.checksum import crc64nvme
-from brigade.s3.head import Found, head
+from brigade.s3.errors import require_fields, translate_errors
 from brigade.s3.location import Location
-from brigade.s3.range import fill
-from brigade.s3.refusal import complete, refused
+from brigade.s3.objects import ObjectHead, head
+from brigade.s3.read import read_range
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
@@ -46,7 +46,7 @@ class Reading:
 
     client: Any
     location: Location
-    found: Found
+    found: ObjectHead
     version_id: str | None
     block: int
     threads: int
@@ -157,7 +157,7 @@ class Reading:
         return ordered(fetch, start, end, block=self.block, threads=self.threads)
 
     def _fill(self, position: int, buffer: memoryview) -> None:
-        fill(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)
+        read_range(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)
 
     def _proof(self) -> Proof | None:
         try:
@@ -170,7 +170,7 @@ class Reading:
         for number in range(1, count + 1):
             bucket, key = self.location
             act = "look at a part of"
-            with refused(act, bucket, key), complete(act, bucket, key):
+            with translate_errors(act, bucket, key), require_fields(act, bucket, key):
                 answer = self.client.head_object(
                     Bucket=bucket, Key=key, PartNumber=number, IfMatch=self.found.etag, **pinned
                 )

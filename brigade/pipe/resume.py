@@ -14,13 +14,11 @@ from brigade.pipe.descriptor import Watch
 from brigade.pipe.growing import PipeWriter, part_plan
 from brigade.pipe.write import Job, Sent, check_first, feed, sent
 from brigade.s3.checksum import crc64nvme
-from brigade.s3.condition import Absent, Condition, Matches
-from brigade.s3.head import head
+from brigade.s3.conditions import TOKEN, Absent, Condition, Matches, new_token, require_conditions
+from brigade.s3.errors import UploadGone, translate_errors
 from brigade.s3.location import Location
-from brigade.s3.probe import require_conditions
-from brigade.s3.refusal import UploadGone, refused
-from brigade.s3.settle import TOKEN, Written, new_token
-from brigade.s3.upload import Part, Upload
+from brigade.s3.multipart import Part, Upload
+from brigade.s3.objects import WriteResult, head
 from brigade.state import Entry, State
 
 SAVE_S = 2.0
@@ -186,7 +184,7 @@ class Resumed(PipeWriter):
         )
         self._job, self._ledger = job, ledger
 
-    def _publish(self) -> Written:
+    def _publish(self) -> WriteResult:
         if self._upload is None:
             self._ledger.check_end(0)
         return super()._publish()
@@ -239,7 +237,7 @@ class Kept:
         self._ledger.add(part, digest)
         return part
 
-    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
+    def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
         """Publish the parts; InvalidData if the stream is shorter than it was."""
         self._ledger.check_end(len(parts))
         self._ledger.save()
@@ -261,7 +259,7 @@ def _attributes(job: Job) -> dict[str, str]:
 def _there(client: Any, left: Left) -> bool:
     """Return whether S3 still has the upload. Any answer but that and NoSuchUpload is an error, and the state stays."""
     try:
-        with refused("list the parts of", left.bucket, left.key):
+        with translate_errors("list the parts of", left.bucket, left.key):
             client.list_parts(Bucket=left.bucket, Key=left.key, UploadId=left.upload)
     except UploadGone:
         return False

@@ -69,7 +69,7 @@ def _blocks(client: Any, location: Location, wish: Wish) -> Iterator[memoryview]
 
 
 def _expanded(client: Any, location: Location) -> Iterator[Location]:
-    from brigade.s3.list import keys
+    from brigade.s3.listing import list_keys
 
-    for key in keys(client, location.bucket, location.key):
+    for key in list_keys(client, location.bucket, location.key):
         yield Location(location.bucket, key)

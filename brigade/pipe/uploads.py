@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from brigade.s3.list import following_page, open_uploads
+from brigade.s3.errors import UploadGone, require_fields, translate_errors
+from brigade.s3.listing import list_uploads, next_page
 from brigade.s3.location import Location
-from brigade.s3.refusal import UploadGone, complete, refused
 
 DOLLARS_A_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
 _GB = 2**30
@@ -42,7 +42,7 @@ def unfinished(client: Any, bucket: str, prefix: str = "", *, older_than: float 
     Args:
         older_than: Only those begun at least so many seconds ago.
     """
-    for each in open_uploads(client, bucket, prefix):
+    for each in list_uploads(client, bucket, prefix):
         found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
         if found.age >= older_than:
             yield Unfinished(found.location, found.id, found.begun, *_held(client, found))
@@ -52,7 +52,7 @@ def abort(client: Any, upload: Unfinished) -> bool:
     """Delete the upload and its parts. Return False if S3 no longer has it: it was completed or aborted meanwhile."""
     bucket, key = upload.location
     try:
-        with refused("abort the upload of", bucket, key):
+        with translate_errors("abort the upload of", bucket, key):
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload.id)
     except UploadGone:
         return False
@@ -66,10 +66,10 @@ def _held(client: Any, upload: Unfinished) -> tuple[int, int]:
     arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload.id}
     while True:
         try:
-            with refused(act, bucket, key), complete(act, bucket, key):
+            with translate_errors(act, bucket, key), require_fields(act, bucket, key):
                 page = client.list_parts(**arguments)
                 sizes = [part["Size"] for part in page.get("Parts", [])]
-                following = following_page(page, arguments, PartNumberMarker="NextPartNumberMarker")
+                following = next_page(page, arguments, PartNumberMarker="NextPartNumberMarker")
         except UploadGone:
             return 0, 0
         parts, total = parts + len(sizes), total + sum(sizes)

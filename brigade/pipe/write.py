@@ -13,11 +13,11 @@ from brigade.pipe.descriptor import Watch, fill_from, widen
 from brigade.pipe.expectation import Expectation
 from brigade.pipe.growing import MEMORY, THREADS, writer
 from brigade.pipe.producer import Producer, ProducerFailed
-from brigade.s3.condition import Absent, Condition, Matches
-from brigade.s3.head import head
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import Absent, Condition, Matches, require_conditions
 from brigade.s3.location import Location
-from brigade.s3.probe import require_conditions
-from brigade.s3.writer import Writer, Writes
+from brigade.s3.objects import head
+from brigade.s3.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sent:
 
 
 @contextmanager
-def open_write(client: Writes, uri: str, **options: Any) -> Iterator[Writer]:
+def open_write(client: S3Client, uri: str, **options: Any) -> Iterator[Writer]:
     """Publish what is written into the file object when the block ends well, whole; nothing after an exception.
 
     ``with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)``. After the block S3's
@@ -192,7 +192,7 @@ def pump(
     packed.finish()
 
 
-def check_first(client: Writes, location: Location, condition: Condition) -> None:
+def check_first(client: S3Client, location: Location, condition: Condition) -> None:
     """Fail with ConditionLost at once where the condition is lost already: before hours of input, not after."""
     if condition is None:
         return
@@ -205,7 +205,7 @@ def check_first(client: Writes, location: Location, condition: Condition) -> Non
             raise ConditionLost(f"{location} is {now}, not {condition.etag}; nothing was read")
 
 
-def prove(client: Writes, location: Location, file: Writer) -> str:
+def prove(client: S3Client, location: Location, file: Writer) -> str:
     """Compare the whole object's CRC-64 with what S3 says of it, and give it.
 
     S3 says it in its answer to the write, else it is asked. Fails with InvalidData when S3 has other bytes.

@@ -1,4 +1,4 @@
-"""The checksums that S3 takes with a body and keeps with an object, as values.
+"""The checksums that S3 compares with a body and stores with an object.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
@@ -13,10 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
-class Checksum(NamedTuple):
-    """A CRC by its name at S3. ``full`` says whether parts' values are combined to that of the whole object.
+class ChecksumAlgorithm(NamedTuple):
+    """A CRC.
 
-    ``update(bytes, value)`` goes on from ``value``, 0 at first.
+    Attributes:
+        name: S3's name of it: `CRC32`.
+        size: Bytes of a value.
+        update: `update(bytes, value)` continues from `value`, 0 at first.
+        combine: `combine(one, two, size of two)` returns the value of both. None: values of parts are not combined.
     """
 
     name: str
@@ -26,7 +30,7 @@ class Checksum(NamedTuple):
 
     @property
     def field(self) -> str:
-        """The name of boto3's argument and answer: ``ChecksumCRC32``."""
+        """The name of boto3's argument and field: `ChecksumCRC32`."""
         return f"Checksum{self.name}"
 
     @property
@@ -35,15 +39,15 @@ class Checksum(NamedTuple):
         return self.combine is not None
 
     def of(self, body: Buffer) -> str:
-        """Give the checksum of the bytes as S3 writes it."""
+        """Return the checksum of the bytes as S3 writes it."""
         return self.text(self.update(body, 0))
 
     def text(self, value: int) -> str:
-        """Give a value as S3 writes it."""
+        """Return a value as S3 writes it."""
         return base64.b64encode(value.to_bytes(self.size, "big")).decode()
 
     def whole(self, parts: Iterable[tuple[str, int]]) -> str:
-        """Give the checksum of an object from its parts' checksums and sizes, without reading a byte again."""
+        """Return the checksum of an object from its parts' checksums and sizes. No byte is read again."""
         combine = self.combine
         if combine is None:
             raise TypeError(f"parts of {self.name} are not combined")
@@ -51,21 +55,21 @@ class Checksum(NamedTuple):
         return self.text(functools.reduce(lambda one, two: (combine(one[0], two[0], two[1]), 0), values, (0, 0))[0])
 
 
-CRC32 = Checksum("CRC32", 4, zlib.crc32)
-"""Of the standard library: for writers that must stay small, as in a Lambda package."""
+CRC32 = ChecksumAlgorithm("CRC32", 4, zlib.crc32)
+"""From the standard library: for writers that must stay small, as in a Lambda package."""
 
 
-def crc64nvme() -> Checksum:
-    """Give CRC-64/NVME, whole over parts: some 7 GiB/s a core, by a native library that a body over 32 KiB loads."""
-    return Checksum("CRC64NVME", 8, _crc64nvme, _native("combine_crc64nvme"))
+def crc64nvme() -> ChecksumAlgorithm:
+    """Return CRC-64/NVME, which combines parts: about 7 GiB/s a core. A body over 32 KiB loads a native library."""
+    return ChecksumAlgorithm("CRC64NVME", 8, _crc64nvme, _native("combine_crc64nvme"))
 
 
-def named(name: str) -> Checksum | None:
-    """Give the CRC that S3 calls so, as far as it can be computed here."""
+def find_algorithm(name: str) -> ChecksumAlgorithm | None:
+    """Return the CRC with S3's `name`; None if it cannot be computed here."""
     if name == "CRC32":
         return CRC32
     if name == "CRC32C":
-        return Checksum("CRC32C", 4, _native("crc32c"), _native("combine_crc32c"))
+        return ChecksumAlgorithm("CRC32C", 4, _native("crc32c"), _native("combine_crc32c"))
     return crc64nvme() if name == "CRC64NVME" else None
 
 
@@ -73,7 +77,7 @@ _SMALL = 32 * 1024
 
 
 def _crc64nvme(block: Buffer, value: int) -> int:
-    # A command in a shell loop moves a few bytes: a table takes 3 ms for the most of them, the library 50 to load.
+    # A command in a shell loop moves a few bytes. The table needs at most 3 ms for them, the library 50 ms to load.
     if len(block) > _SMALL or "_awscrt" in sys.modules:
         return _native("crc64nvme")(block, value)
     table, value = _table(), ~value & 0xFFFF_FFFF_FFFF_FFFF
@@ -84,7 +88,7 @@ def _crc64nvme(block: Buffer, value: int) -> int:
 
 @functools.cache
 def _table() -> list[int]:
-    """Give the CRC-64/NVME of each byte: the polynomial 0xAD93D23594C93659 with its bits in reverse."""
+    """Return the CRC-64/NVME of each byte: the polynomial 0xAD93D23594C93659 with its bits in reverse."""
 
     def of(value: int) -> int:
         for _ in range(8):

@@ -1,4 +1,4 @@
-"""The address of an object: ``s3://bucket/key``."""
+"""The address of an object: `s3://bucket/key`."""
 
 import re
 from typing import NamedTuple, Self
@@ -9,16 +9,17 @@ _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 
 class Location(NamedTuple):
-    """A bucket and a key, the key as it is: nothing in it is decoded."""
+    """A bucket and a key. Nothing in the key is decoded."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, uri: str) -> Self:
-        """Read ``s3://bucket/key``; the key is all that follows the first slash, and may be empty.
+        """Parse `s3://bucket/key`. The key is everything behind the first slash, and may be empty.
 
-        Fails with UsageError, saying what it takes.
+        Raises:
+            UsageError: It has another form.
         """
         found = re.fullmatch(rf"s3://({_BUCKET})(?:/(.*))?", uri, re.DOTALL)
         if not found:

@@ -8,27 +8,23 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.s3.checksum import CRC32, Checksum
-from brigade.s3.condition import Condition
-from brigade.s3.put import Puts, put
-from brigade.s3.settle import Written
-from brigade.s3.upload import SMALLEST_PART, Part, Upload, Uploads, part_size
+from brigade.s3.checksum import CRC32, ChecksumAlgorithm
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import Condition
+from brigade.s3.multipart import SMALLEST_PART, Part, Upload, part_size
+from brigade.s3.objects import WriteResult, put
 
 MIB = 1024 * 1024
-_AHEAD = 64  # parts begun behind one that is not sent: what is known of them waits in memory, stages stay open
-
-
-class Writes(Puts, Uploads, Protocol):
-    """The calls that writing needs."""
+_AHEAD = 64  # parts that may start behind an unsent one: their results stay in memory, and stages stay open
 
 
 class Destination(Protocol):
-    """Where a writer's parts go: an upload, or what else publishes parts as one at a good end."""
+    """The destination of a writer's parts: an upload, or another object that publishes parts at a good end."""
 
     def part(self, number: int, body: bytearray) -> Part:
-        """Send a part; called by several threads."""
+        """Send a part. Several threads call it."""
 
-    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
+    def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
         """Publish the parts."""
 
     def abort(self) -> None:
@@ -36,30 +32,36 @@ class Destination(Protocol):
 
 
 class Writer:
-    """Publish what is written when the block ends well, whole; publish nothing when it ends by an exception.
+    """Publish what is written, whole, when the block ends well. After an exception nothing is published.
 
-    ``with Writer(client, bucket, key, condition=Absent()) as writer: writer.write(block)``; afterwards
-    ``writer.written`` tells the version. The condition is on the write that publishes, so of racing writers one wins.
-    Less than one part is a single PutObject; more is a multipart upload, its parts sent by ``threads`` threads while
-    the next is filled. A killed process leaves an upload without effect, which the bucket's rule for unfinished uploads
-    clears.
+    `with Writer(client, bucket, key, condition=Absent()) as writer: writer.write(block)`. After the block
+    `writer.written` has the version. The condition is on the write that publishes, so one of several racing writers
+    wins. Less than one part is a single PutObject. More is a multipart upload, and `threads` threads send its parts
+    while the next one is filled. A killed process leaves an upload without effect, which the bucket's rule for
+    unfinished uploads deletes.
 
-    Memory: ``threads`` + 1 parts and the largest block written. A part has ``part_bytes`` (5 MiB to 5 GiB), doubled
-    after every 1,000 parts, so the ceiling holds up to 1,000 parts and no object runs out of its 10,000. With
-    ``memory`` (3 × 5 MiB or more) the ceiling holds to the end: parts stop growing at a third of it, and fewer are sent
-    at a time as they grow. A client of boto3 copies each part in flight once more while it signs it, if awscrt is
-    installed and ``BOTO_DISABLE_CRT`` is not ``true``.
+    Memory: `threads` + 1 parts, and the largest block written. A part has `part_bytes`, doubled after every 1,000
+    parts, so the ceiling holds up to 1,000 parts and no object runs out of its 10,000. With `memory` the ceiling holds
+    to the end: parts stop growing at a third of it, and fewer are sent at a time as they grow. A client of boto3 copies
+    each part in flight once more while it signs it, if awscrt is installed and `BOTO_DISABLE_CRT` is not `true`.
 
-    ``attributes``: what else the object shall carry, as in ``put``; ``checksum``: as in ``Upload``; ``token``: as in
-    ``put``.
+    Args:
+        part_bytes: 5 MiB to 5 GiB.
+        memory: Bytes for all parts, 3 * `part_bytes` or more.
+        metadata: As in `objects.put`.
+        checksum: As in `Upload`.
+        attributes: As in `objects.put`.
+        token: As in `objects.put`.
 
-    Fails, in ``write`` or at the end of the block, with ConditionLost when another write won, RetryLater when S3 does
-    not take it now, BrigadeError when not allowed; the upload is aborted then.
+    Raises:
+        ConditionLost: Another write won. `write` or the end of the block raises it, and the upload is aborted.
+        RetryLater: S3 does not take it now.
+        BrigadeError: Not allowed.
     """
 
     def __init__(
         self,
-        client: Writes,
+        client: S3Client,
         bucket: str,
         key: str,
         *,
@@ -69,7 +71,7 @@ class Writer:
         part_bytes: int = 8 * MIB,
         threads: int = 2,
         memory: int | None = None,
-        checksum: Checksum = CRC32,
+        checksum: ChecksumAlgorithm = CRC32,
         attributes: Mapping[str, Any] | None = None,
         token: str | None = None,
     ) -> None:
@@ -95,30 +97,30 @@ class Writer:
         self._parts: list[Part] = []
         self._begun = self._sent = 0
         self._pool: ThreadPoolExecutor | None = None
-        self._written: Written | None = None
+        self._written: WriteResult | None = None
 
     @property
-    def written(self) -> Written:
-        """The version that was published, once the block has ended well."""
+    def written(self) -> WriteResult:
+        """The version that was published. Read it after the block has ended well."""
         if self._written is None:
             raise UsageError(f"s3://{self._bucket}/{self._key} is not published yet: it is when the block has ended")
         return self._written
 
     @property
     def parts(self) -> int:
-        """How many parts S3 has so far; none for an object that was written by one PutObject."""
+        """The number of parts that S3 has so far; 0 for an object that was written by one PutObject."""
         return self._sent
 
     @property
     def whole(self) -> str:
-        """The checksum of the whole object, as it was sent, once the block has ended."""
-        checksum: Checksum = self._carried["checksum"]
+        """The checksum of the whole object as it was sent. Read it after the block has ended."""
+        checksum: ChecksumAlgorithm = self._carried["checksum"]
         if self._parts:
             return checksum.whole((part.checksum, part.size) for part in self._parts)
         return checksum.of(self._buffer)
 
     def write(self, block: bytes | bytearray | memoryview) -> int:
-        """Take a block of any size and give its length; it waits while all threads are sending."""
+        """Write a block of any size and return its length. Waits while all threads are sending."""
         rest = memoryview(block).cast("B")
         taken = len(rest)
         while len(rest):
@@ -130,13 +132,13 @@ class Writer:
         return taken
 
     def room(self) -> memoryview:
-        """Give the free part of the buffer, to be filled in place and released; ``advance`` then says how far."""
+        """Return the free part of the buffer. Fill it in place, release it, and call `advance`."""
         if not self._buffer:
             self._buffer = self._new_buffer()
         return memoryview(self._buffer)[self._filled :]
 
     def advance(self, count: int) -> None:
-        """Take the first ``count`` bytes of what ``room`` gave; it waits while all threads are sending."""
+        """Write the first `count` bytes that `room` returned. Waits while all threads are sending."""
         self.bytes += count
         self._filled += count
         if self._buffer and self._filled == len(self._buffer):
@@ -155,12 +157,12 @@ class Writer:
             if self._pool:
                 self._pool.shutdown(wait=True, cancel_futures=True)
             if self._written is None and self._upload:
-                # What went wrong first is what the caller must read; the bucket's rule clears an upload that stays.
+                # The caller must see the first error. The bucket's rule deletes an upload that stays.
                 with suppress(BrigadeError):
                     self._upload.abort()
 
     def open(self) -> Destination:
-        """Open the upload; called once, before its first part is sent."""
+        """Open the upload. Called once, before its first part is sent."""
         return Upload.create(self._client, self._bucket, self._key, **self._carried)
 
     def _size(self) -> int:
@@ -181,17 +183,17 @@ class Writer:
         return self._memory is not None and sum(map(len, self._sending.values())) + size > self._memory
 
     def _collect(self) -> None:
-        """Wait until a part is sent, whichever is first: a slow one must not keep the threads of the others idle."""
+        """Wait until any part is sent: a slow one must not keep the threads of the others idle."""
         late = self._begun - self._sent >= _AHEAD
         for future in wait(islice(self._sending, 1) if late else self._sending, return_when=FIRST_COMPLETED).done:
             part = future.result()
             self._early[part.number] = part
             self._spare.append(self._sending.pop(future))
         while part_in_turn := self._early.pop(self._sent + 1, None):
-            self._take(part_in_turn)
+            self._add(part_in_turn)
             self._sent += 1
 
-    def _take(self, part: Part) -> None:
+    def _add(self, part: Part) -> None:
         self._parts.append(part)
 
     def _send(self) -> None:
@@ -213,17 +215,17 @@ class Writer:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="brigade-part")
         return self._pool
 
-    def _publish(self) -> Written:
+    def _publish(self) -> WriteResult:
         if self._upload is None:
             del self._buffer[self._filled :]
-            self._look()
+            self._before_publish()
             return put(self._client, self._bucket, self._key, self._buffer, condition=self._condition, **self._carried)
         if self._filled:
             self._send()
         while self._sending:
             self._collect()
-        self._look()
+        self._before_publish()
         return self._upload.complete(self._parts, self._condition)
 
-    def _look(self) -> None:
-        """Called once before the request that publishes. It may raise ConditionLost, and then nothing is published."""
+    def _before_publish(self) -> None:
+        """Called once before the request that publishes. If it raises ConditionLost, nothing is published."""

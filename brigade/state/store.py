@@ -2,18 +2,15 @@
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData
-from brigade.s3.condition import Absent, Condition, Matches
-from brigade.s3.delete import Deletes, delete
-from brigade.s3.get import Gets, Got, get
-from brigade.s3.list import Lists, keys
-from brigade.s3.put import Puts, put
-from brigade.s3.settle import TOKEN, new_token, pause
-from brigade.s3.versions import ListsVersions, Version, versions
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import TOKEN, Absent, Condition, Matches, new_token, pause
+from brigade.s3.listing import ObjectVersion, list_keys, list_versions
+from brigade.s3.objects import ObjectBody, delete, get, put
 from brigade.state.encode import check_unique_members, encode
 
 T = TypeVar("T")
@@ -24,10 +21,6 @@ _ROUNDS = 100
 # S3 takes 2 KB of metadata: 64 writes of 16 characters, and a comma each.
 _RECENT, _WRITES, _ID = "brigade-recent", 64, 16
 _NEW = "new"
-
-
-class Stores(Puts, Gets, Deletes, Lists, ListsVersions, Protocol):
-    """The calls that state needs."""
 
 
 class Entry(msgspec.Struct, Generic[T], frozen=True):
@@ -46,7 +39,7 @@ class State(msgspec.Struct, frozen=True):
     when it is not allowed, with RetryLater when S3 does not answer now.
     """
 
-    client: Stores
+    client: S3Client
     bucket: str
     codec: Codec = "json"
     """``pickle`` runs whatever code a document names while it is read: only for what nobody else can write."""
@@ -127,11 +120,11 @@ class State(msgspec.Struct, frozen=True):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Give the keys of the documents that start with ``prefix``, in order."""
-        return keys(self.client, self.bucket, prefix)
+        return list_keys(self.client, self.bucket, prefix)
 
-    def history(self, key: str) -> Iterator[Version]:
+    def history(self, key: str) -> Iterator[ObjectVersion]:
         """Give the versions of a document, newest first, those of a deletion too; the bucket must be versioned."""
-        return versions(self.client, self.bucket, key)
+        return list_versions(self.client, self.bucket, key)
 
     @property
     def _content_type(self) -> str:
@@ -150,7 +143,7 @@ class State(msgspec.Struct, frozen=True):
             "tell. Read the document before you repeat the change"
         ) from error
 
-    def _decoded(self, got: Got, key: str, kind: type[T]) -> Entry[T]:
+    def _decoded(self, got: ObjectBody, key: str, kind: type[T]) -> Entry[T]:
         what = f"s3://{self.bucket}/{key}"
         if self.codec == "pickle":
             return Entry(unpickled(got.body, kind, what, self.encoding), got.etag, got.age)
@@ -171,7 +164,7 @@ class State(msgspec.Struct, frozen=True):
         return body
 
 
-def _recent(got: Got | None) -> tuple[str, ...]:
+def _recent(got: ObjectBody | None) -> tuple[str, ...]:
     """Return the names of the last updates of a document, the last one last; of any other write, its own name."""
     if got is None:
         return (_NEW,)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from brigade.s3.wire import http
+from brigade.s3.http import session
 from tests.judges.wires import Judge
 
 
 @pytest.fixture(scope="session")
 def _one_try() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http, "TRIES", 1)
+        patch.setattr(session, "TRIES", 1)
         yield
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brigade.s3.wire.connection import Broken, Connection
+from brigade.s3.http.connection import BrokenResponse, HttpConnection
 
 BODY = st.binary(max_size=30) | st.sampled_from([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", b"0\r\n\r\n"])
 ODD_LENGTH = st.sampled_from([b"-1", b"+1", b"1_0", b"0x5", b"5, 5", b"", b"\xb2", b"9"])
@@ -70,7 +70,7 @@ def ours(data: bytes, method: str) -> tuple[int, str | None, bytes]:
     with near, far:
         far.sendall(data)
         far.shutdown(socket.SHUT_WR)
-        connection = Connection("127.0.0.1:9", None)
+        connection = HttpConnection("127.0.0.1:9", None)
         connection._socket = near
         response = connection.exchange(method, "/", {"host": "h"})
         return response.status, response.headers.get("etag"), response.read()
@@ -82,12 +82,12 @@ def test_an_answer_is_read_as_by_the_standard_library_or_refused(data: bytes, me
     try:
         meant = theirs(data, method)
     except (http.client.HTTPException, ValueError, OSError):
-        with pytest.raises(Broken):
+        with pytest.raises(BrokenResponse):
             ours(data, method)
         return
     try:
         found = ours(data, method)
-    except Broken:
+    except BrokenResponse:
         return  # we may be stricter: the request is made again
     assert found[0::2] == meant[0::2]
     assert (found[1] or "").partition(", ")[0] == (meant[1] or "")  # a repeated header: the first, or both
@@ -106,20 +106,20 @@ def test_the_rest_of_an_answer_is_not_taken_for_the_next() -> None:
     """A body that came with an answer to HEAD is no answer to the request that follows."""
     near, far = socket.socketpair()
     with near, far:
-        connection = Connection("127.0.0.1:9", None)
+        connection = HttpConnection("127.0.0.1:9", None)
         connection._socket = near
         rest = b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "x"\r\n\r\nwrong'
         far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n" + rest)
         assert connection.exchange("HEAD", "/", {"host": "h"}).reusable
         assert not connection.quiet
-        with pytest.raises(Broken, match="longer than it says"):
+        with pytest.raises(BrokenResponse, match="longer than it says"):
             connection.exchange("GET", "/", {"host": "h"})
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_quiet() -> None:
     near, far = socket.socketpair()
     with near:
-        connection = Connection("127.0.0.1:9", None)
+        connection = HttpConnection("127.0.0.1:9", None)
         connection._socket = near
         far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         assert connection.exchange("GET", "/", {"host": "h"}).reusable

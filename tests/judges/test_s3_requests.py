@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import UsageError
-from brigade.s3.wire.client import Client
-from brigade.s3.wire.connection import Connection
-from brigade.s3.wire.http import Http
-from brigade.s3.wire.names import HEADERS, QUERY
+from brigade.s3.http.client import HttpClient
+from brigade.s3.http.connection import HttpConnection
+from brigade.s3.http.names import QUERY_PARAMETERS, REQUEST_HEADERS
+from brigade.s3.http.session import HttpSession
 from tests.judges.wires import KEYS, REGION, botos
 
 SETTINGS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -58,9 +58,9 @@ class Sender:
         return seen.value
 
     def ours(self, call: str, arguments: dict[str, Any]) -> Seen:
-        client = Client(Http(REGION, "http://127.0.0.1:9", lambda _: KEYS, None))
+        client = HttpClient(HttpSession(REGION, "http://127.0.0.1:9", lambda _: KEYS, None))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Connection, "exchange", self._exchange)
+            patch.setattr(HttpConnection, "exchange", self._exchange)
             with pytest.raises(Seen) as seen:
                 getattr(client, call)(Bucket="bucket", **arguments)
         return seen.value
@@ -99,7 +99,7 @@ def compare(sender: Sender, call: str, arguments: dict[str, Any]) -> None:
     theirs, ours = sender.theirs(call, dict(arguments)), sender.ours(call, dict(arguments))
     assert (ours.method, ours.path) == (theirs.method, theirs.path)
     assert ours.query == theirs.query
-    given = {name for argument, name in HEADERS.items() if argument in arguments}
+    given = {name for argument, name in REQUEST_HEADERS.items() if argument in arguments}
     both = (set(ours.headers) | set(theirs.headers)) - (OWN - given)
     assert {name: ours.headers.get(name) for name in both} == {name: theirs.headers.get(name) for name in both}
     if call == "complete_multipart_upload":
@@ -215,7 +215,7 @@ def test_every_argument_that_the_wire_knows_is_compared() -> None:
     compared = {name for fixed, more in CALLS.values() for name in {**fixed, **more}}
     customer = {"SSECustomerAlgorithm", "CopySourceSSECustomerAlgorithm"}
     own = {"ChecksumCRC32", "ChecksumCRC32C", "ContentMD5"}  # by another algorithm, as a caller chooses
-    assert {*HEADERS, *QUERY} - compared - customer - own == set()
+    assert {*REQUEST_HEADERS, *QUERY_PARAMETERS} - compared - customer - own == set()
 
 
 def test_every_character_of_a_key(sender: Sender) -> None:
@@ -257,7 +257,7 @@ def test_the_bytes_of_a_header_are_botocores(heard: tuple[str, list[bytes]], val
     theirs = boto3.client(
         "s3", REGION, endpoint_url=endpoint, aws_access_key_id=KEYS.access_key, aws_secret_access_key=KEYS.secret_key
     )
-    ours = Client(Http(REGION, endpoint, lambda _: KEYS, None))
+    ours = HttpClient(HttpSession(REGION, endpoint, lambda _: KEYS, None))
     for client in (theirs, ours):
         client.put_object(Bucket="bucket", Key="k", Body=b"", ContentDisposition=value)
         client.close()
@@ -276,8 +276,8 @@ def test_a_control_character_in_a_header_is_refused_and_nothing_is_sent(
     def sent(*_: object) -> None:
         raise AssertionError("sent")
 
-    monkeypatch.setattr(Connection, "exchange", sent)
-    client = Client(Http(REGION, "http://127.0.0.1:9", lambda _: KEYS, None))
+    monkeypatch.setattr(HttpConnection, "exchange", sent)
+    client = HttpClient(HttpSession(REGION, "http://127.0.0.1:9", lambda _: KEYS, None))
     for code in CONTROL:
         with pytest.raises(UsageError, match="nothing was sent"):
             client.put_object(Bucket="bucket", Key="k", Body=b"", **{argument: f"a{chr(code)}x-amz-acl: public-read"})

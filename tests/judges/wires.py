@@ -11,11 +11,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from brigade.s3.wire.client import Client
-from brigade.s3.wire.http import Answer, Http
-from brigade.s3.wire.sign import Keys
+from brigade.s3.http.client import HttpClient
+from brigade.s3.http.session import HttpAnswer, HttpSession
+from brigade.s3.http.signature import AccessKeys
 
-ENDPOINT, REGION, KEYS = "http://127.0.0.1:9", "eu-central-1", Keys("AKID", "secret")
+ENDPOINT, REGION, KEYS = "http://127.0.0.1:9", "eu-central-1", AccessKeys("AKID", "secret")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Judge:
         self._answer = Given(200, {})
         self._boto = botos()
         self._boto.meta.events.register("before-send.s3", self._theirs)
-        self._http = Http(REGION, ENDPOINT, lambda _: KEYS, None)
+        self._http = HttpSession(REGION, ENDPOINT, lambda _: KEYS, None)
         self._http._once = self._ours  # type: ignore[method-assign]  # the answer comes from the test
 
     def __call__(self, call: str, answer: Given, **arguments: Any) -> "tuple[Read, Read]":
@@ -61,7 +61,7 @@ class Judge:
         self._answer = answer
         arguments = {"Bucket": "bucket", **arguments}
         return read(lambda: getattr(self._boto, call)(**arguments)), read(
-            lambda: getattr(Client(self._http), call)(**arguments)
+            lambda: getattr(HttpClient(self._http), call)(**arguments)
         )
 
     def close(self) -> None:
@@ -72,10 +72,10 @@ class Judge:
         headers = HeadersDict(self._answer.headers)
         return AWSResponse(ENDPOINT, self._answer.status, headers, _Raw(self._answer.body))
 
-    def _ours(self, request: Any, stream: bool) -> Answer:
+    def _ours(self, request: Any, stream: bool) -> HttpAnswer:
         headers = {name.lower(): value for name, value in self._answer.headers.items()}
         nothing: Any = None
-        return Answer(self._answer.status, headers, self._answer.body, nothing, nothing, ("", ""))
+        return HttpAnswer(self._answer.status, headers, self._answer.body, nothing, nothing, ("", ""))
 
 
 @dataclass(frozen=True)

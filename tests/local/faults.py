@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from tests.fake_client import FakeClient
+
 
 def lost(call: Callable[[], Any]) -> Any:
     """The call is done and its answer is lost."""
@@ -34,7 +36,7 @@ def refused(code: str, status: int) -> Callable[[Callable[[], Any]], Any]:
     return fault
 
 
-class Faulty:
+class Faulty(FakeClient):
     """A client of which the first calls of ``operation`` go through ``faults``, one each; it counts its calls."""
 
     def __init__(self, client: Any, operation: str = "", *faults: Callable[[Callable[[], Any]], Any]) -> None:

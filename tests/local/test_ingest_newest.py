@@ -24,7 +24,7 @@ from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult
 from brigade.jsonl import split
-from brigade.s3.put import put
+from brigade.s3.objects import put
 from brigade.state import State
 from brigade.state.lease import Lease
 from tests.local.conftest import Emulator

@@ -8,7 +8,7 @@ import pytest
 
 from brigade.errors import BrigadeError, ConditionLost, NotFound, UsageError
 from brigade.s3 import Absent, concatenate
-from brigade.s3.list import Listed, listed
+from brigade.s3.listing import ListedObject, list_objects
 from tests.local.conftest import Emulator
 
 MIB = 1 << 20
@@ -46,7 +46,7 @@ def nothing_left(s3: Any, bucket: str) -> bool:
 
 def test_it_holds_the_large_ones_and_then_the_small_ones(s3: Any, bucket: str) -> None:
     bodies = put(s3, bucket, SIZES)
-    sources = list(listed(s3, bucket, "from/"))
+    sources = list(list_objects(s3, bucket, "from/"))
     written = concatenate.concatenate(s3, bucket, sources, "made", condition=Absent())
     large, small = ([body for body in bodies if (len(body) >= 5 * MIB) is big] for big in (True, False))
     assert made(s3, bucket) == b"".join(large + small)
@@ -61,7 +61,7 @@ def test_a_source_over_the_largest_part_is_copied_in_several(
 ) -> None:
     monkeypatch.setattr(concatenate, "LARGEST_PART", 8 * MIB)  # S3's own is 5 GiB
     (body,) = put(s3, bucket, [20 * MIB + 1])
-    written = concatenate.concatenate(s3, bucket, list(listed(s3, bucket, "from/")), "made")
+    written = concatenate.concatenate(s3, bucket, list(list_objects(s3, bucket, "from/")), "made")
     assert made(s3, bucket) == body
     assert written.etag.endswith('-3"')
 
@@ -69,17 +69,17 @@ def test_a_source_over_the_largest_part_is_copied_in_several(
 @pytest.mark.parametrize("size", [6 * MIB, 100])
 def test_a_source_that_has_changed_is_not_taken(s3: Any, bucket: str, size: int) -> None:
     put(s3, bucket, [size])
-    sources = list(listed(s3, bucket, "from/"))
+    sources = list(list_objects(s3, bucket, "from/"))
     s3.put_object(Bucket=bucket, Key="from/0", Body=b"x" * size)
     with pytest.raises(BrigadeError):
         concatenate.concatenate(s3, bucket, sources, "made")
     assert nothing_left(s3, bucket)
-    assert [item.key for item in listed(s3, bucket)] == ["from/0"]
+    assert [item.key for item in list_objects(s3, bucket)] == ["from/0"]
 
 
 def test_nothing_and_too_much_are_refused(s3: Any, bucket: str) -> None:
     with pytest.raises(NotFound, match="nothing to put together"):
-        concatenate.concatenate(s3, bucket, [Listed("empty", 0, '""')], "made")
+        concatenate.concatenate(s3, bucket, [ListedObject("empty", 0, '""')], "made")
     with pytest.raises(UsageError, match="S3 takes 10000"):
-        concatenate.concatenate(s3, bucket, [Listed("large", 6 * MIB, '""')] * 10_001, "made")
+        concatenate.concatenate(s3, bucket, [ListedObject("large", 6 * MIB, '""')] * 10_001, "made")
     assert nothing_left(s3, bucket)

@@ -13,8 +13,8 @@ import pytest
 
 from brigade.errors import ConditionLost, NotFound, RetryLater, UsageError
 from brigade.s3 import Absent, Condition, Matches, Writer
-from brigade.s3.put import put
-from brigade.s3.upload import Upload, part_size
+from brigade.s3.multipart import Upload, part_size
+from brigade.s3.objects import put
 from tests.local.conftest import REPOSITORY, Emulator
 from tests.local.faults import Faulty, lost, own_412, refused, unsent
 
@@ -238,7 +238,7 @@ def test_completing_again_finds_it_completed(bucket: Bucket) -> None:
 
 
 def test_a_part_that_arrives_changed_is_refused(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brigade.s3.checksum.Checksum.of", lambda *_: "AAAAAA==")
+    monkeypatch.setattr("brigade.s3.checksum.ChecksumAlgorithm.of", lambda *_: "AAAAAA==")
     with pytest.raises(Exception, match=r"BadDigest|checksum|CRC"):
         bucket.write(LARGE)
     assert bucket.keys() == []

@@ -35,9 +35,9 @@ class Cursor(msgspec.Struct, frozen=True):
 @pytest.fixture
 def state(emulator: Emulator) -> Iterator[State]:
     made = State(emulator.root("s3"), f"state-{uuid.uuid4().hex[:12]}")
-    made.client.create_bucket(Bucket=made.bucket)  # type: ignore[attr-defined] # a whole client stands behind it
+    made.client.create_bucket(Bucket=made.bucket)
     yield made
-    made.client.close()  # type: ignore[attr-defined] # the same
+    made.client.close()
 
 
 def test_what_is_put_is_got_with_its_version(state: State) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from brigade.s3.wire import connect
+from brigade.s3.http import connect
 
 BIN = Path(sys.executable).parent
 BRIGADE = BIN / "brigade"

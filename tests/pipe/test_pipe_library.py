@@ -14,6 +14,7 @@ from awscrt.checksums import crc64nvme
 from brigade.errors import ConditionLost, InvalidData, NotFound, UsageError
 from brigade.pipe import open_read, open_write
 from brigade.s3 import Absent, Matches
+from tests.fake_client import FakeClient
 from tests.pipe.conftest import MIB, Bucket
 
 LARGE = random.Random(14).randbytes(17 * MIB + 3)
@@ -46,7 +47,7 @@ def test_an_exception_publishes_nothing(bucket: Bucket, size: int, error: type[B
     assert (bucket.keys(), bucket.uploads()) == ([], [])
 
 
-class Odd:
+class Odd(FakeClient):
     """A client whose parts take their time, and that may say of what it has published that it has other bytes."""
 
     def __init__(self, client: Any, *, wrong: bool = False) -> None:

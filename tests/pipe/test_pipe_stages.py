@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 from brigade.errors import BrigadeError, ConditionLost
 from brigade.pipe import growing, open_write
 from brigade.pipe.growing import Growing, part_plan
-from brigade.s3 import Absent, stages
+from brigade.s3 import Absent, staged_upload
 from brigade.s3.location import Location
-from brigade.s3.stages import Stages
-from brigade.s3.upload import MOST_PARTS, Upload
+from brigade.s3.multipart import MOST_PARTS, Upload
+from brigade.s3.staged_upload import StagedUpload
+from tests.fake_client import FakeClient
 from tests.pipe.conftest import MIB, Bucket
 
 DATA = random.Random(12).randbytes(64 * MIB + 9)
@@ -24,7 +25,7 @@ DATA = random.Random(12).randbytes(64 * MIB + 9)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two direct parts, and stages of three pieces of 5 MiB: 64 MiB fill two, and a third in part."""
     monkeypatch.setattr(growing, "_DIRECT", 2)
-    monkeypatch.setattr(stages, "LARGEST_PART", 15 * MIB)
+    monkeypatch.setattr(staged_upload, "LARGEST_PART", 15 * MIB)
     monkeypatch.setattr(Growing, "_largest", property(lambda _: 5 * MIB))
 
 
@@ -39,7 +40,7 @@ def test_what_goes_through_stages_is_one_object(bucket: Bucket, size: int) -> No
     assert bucket.uploads() == []
 
 
-class Watching:
+class Watching(FakeClient):
     """A client that keeps what opens uploads and what deletes are asked for."""
 
     def __init__(self, client: Any, *, keeps_versions: bool = False) -> None:
@@ -135,7 +136,7 @@ def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int,
     piece = file._size()
     assert piece >= sizes[-1]
     assert 3 * piece <= buffers < memory  # two on their way and one that fills
-    reach = Stages(object(), Upload(object(), "b", "k", "i", "t"), 512, piece)  # type: ignore[arg-type]  # as above
+    reach = StagedUpload(object(), Upload(object(), "b", "k", "i", "t"), 512, piece)  # type: ignore[arg-type]  # as above
     assert sum(sizes) + (reach.most - 512) * piece >= tebibytes * 2**40
     assert reach.most > MOST_PARTS
 

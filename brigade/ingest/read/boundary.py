@@ -14,7 +14,7 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.position import ReadWindow, last_published_date
 from brigade.jsonl import Page
-from brigade.s3.get import get
+from brigade.s3.objects import get
 from brigade.state import State
 
 MOST = 50_000

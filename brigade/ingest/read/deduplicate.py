@@ -17,9 +17,7 @@ from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.position import ReadWindow, last_published_date
 from brigade.jsonl import Page
 from brigade.s3 import Absent, Matches
-from brigade.s3.get import get
-from brigade.s3.head import head
-from brigade.s3.put import put
+from brigade.s3.objects import get, head, put
 from brigade.state import State
 
 MOST = 50_000

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, RetryLater
 from brigade.s3 import Absent, Matches
-from brigade.s3.settle import pause
+from brigade.s3.conditions import pause
 from brigade.state import Entry, State
 from brigade.state.lease import Lease, released, taken, this_process
 

@@ -6,7 +6,7 @@ import msgspec
 
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.state.receipt import PageTimes, PublishedObject
-from brigade.s3.upload import Part
+from brigade.s3.multipart import Part
 from brigade.state.lease import Lease
 
 

@@ -14,13 +14,13 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.read.deduplicate import open_deduplicator
 from brigade.ingest.read.pages import PageResult
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests
 from brigade.ingest.write.lines import LineWriter
 from brigade.ingest.write.single_object import PartBuffer
 from brigade.ingest.write.staging import StageBuffer
 from brigade.jsonl import Stamp
 from brigade.s3 import Matches
+from brigade.s3.client_type import S3Client
 from brigade.state import Entry, State
 
 
@@ -37,7 +37,7 @@ class CheckpointedWriter:
 
     def __init__(
         self,
-        s3: IngestClient,
+        s3: S3Client,
         state: State,
         target: Target,
         entry: Entry[Checkpoint],

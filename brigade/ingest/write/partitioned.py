@@ -9,21 +9,20 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint, ObjectCounts
 from brigade.ingest.state.receipt import PublishedObject
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import RunningDigests
 from brigade.ingest.write.single_object import content_type, metadata
 from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
-from brigade.s3.put import put
-from brigade.s3.range import fill
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import put
+from brigade.s3.read import read_range
 from brigade.state import Entry, State
-from brigade.state.store import Stores
 
 _SMALL = 8 * 1024 * 1024
 
 
 def publish_next(
-    s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint]
+    s3: S3Client, source: BaseSource, target: Target, entry: Entry[Checkpoint]
 ) -> Entry[Checkpoint] | None:
     """Publish the next object of a checkpoint that is done, and say so in the checkpoint: if its key is absent, or, of
     a run that replaces, has still the ETag that was read when that began. A former object that the run has nothing for
@@ -48,7 +47,7 @@ def publish_next(
 
 
 def _publish(
-    s3: IngestClient, source: BaseSource, target: Target, done: Checkpoint, name: str | None, key: str
+    s3: S3Client, source: BaseSource, target: Target, done: Checkpoint, name: str | None, key: str
 ) -> PublishedObject:
     nothing = packer(source.compression, source.level)
     empty = nothing.compress(b"") + nothing.flush()
@@ -81,14 +80,14 @@ def _publish(
     )
 
 
-def _members(s3: IngestClient, target: Target, done: Checkpoint, name: str) -> Iterator[bytes]:
+def _members(s3: S3Client, target: Target, done: Checkpoint, name: str) -> Iterator[bytes]:
     """Give the members of an object out of the stages, in order."""
     for stage in done.stages:
         start = 0
         for other, length in stage.lengths.items():
             if other == name:
                 buffer = bytearray(length)
-                fill(s3, target.state, stage.key, start, memoryview(buffer), etag=stage.etag)
+                read_range(s3, target.state, stage.key, start, memoryview(buffer), etag=stage.etag)
                 yield bytes(buffer)
                 break
             start += length
@@ -100,7 +99,7 @@ def _written(writer: Writer, blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def sweep(s3: Stores, target: Target, write: str = "") -> None:
+def sweep(s3: S3Client, target: Target, write: str = "") -> None:
     """Delete what the run with this token staged, or all runs of the date; what is published does not need it."""
     state = State(s3, target.state)
     for key in list(state.list(target.stages + write)):

@@ -16,24 +16,23 @@ from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile, drift, shrinkage
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests, PartChain, RunningDigests
 from brigade.ingest.write.partitioned import sweep
 from brigade.ingest.write.single_object import content_type, metadata
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import Found, head
-from brigade.s3.list import listed, uploads
-from brigade.s3.put import put
-from brigade.s3.read import stream
-from brigade.s3.settle import TOKEN, Written
-from brigade.s3.upload import Upload
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import TOKEN
+from brigade.s3.listing import list_objects, list_upload_ids
+from brigade.s3.multipart import Upload
+from brigade.s3.objects import ObjectHead, WriteResult, head, put
+from brigade.s3.read import stream_object
 from brigade.state import Entry, State
 
 _COMPARED = 7
 
 
 def publish(
-    s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint], digests: Digests | None
+    s3: S3Client, source: BaseSource, target: Target, entry: Entry[Checkpoint], digests: Digests | None
 ) -> RunResult:
     """Publish a checkpoint that is done, if its key is absent, or holds still what it was told to replace; then write
     the receipt and drop the checkpoint. Several objects are published before, by ``publish_next``.
@@ -45,7 +44,7 @@ def publish(
     return _finish(s3, source, target, entry, _written(s3, source, target, entry.value, digests), digests)
 
 
-def set_aside(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> None:
+def set_aside(s3: S3Client, target: Target, entry: Entry[Checkpoint]) -> None:
     """Write the quarantine object of a run whose checkpoint is done.
 
     It comes before the data, whose publication ends all: a run that is killed in between writes it again. One that an
@@ -71,14 +70,14 @@ def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> 
     Whoever takes over, or begins anew, changes the checkpoint first. So a write under a condition on what was read
     before this call loses to all that they write.
     """
-    found = {each.key: each.etag for each in listed(state.client, state.bucket, target.checkpoint)}
+    found = {each.key: each.etag for each in list_objects(state.client, state.bucket, target.checkpoint)}
     if found.get(target.checkpoint) != entry.version:
         raise ConditionLost(f"{target} was taken over by another run; this one writes nothing more")
 
 
 def _written(
-    s3: IngestClient, source: BaseSource, target: Target, checkpoint: Checkpoint, digests: Digests | None
-) -> Written | None:
+    s3: S3Client, source: BaseSource, target: Target, checkpoint: Checkpoint, digests: Digests | None
+) -> WriteResult | None:
     condition = Matches(checkpoint.replaces) if checkpoint.replaces else Absent()
     if source.objects:
         return None
@@ -100,7 +99,7 @@ def _written(
 
 
 def earlier(
-    s3: IngestClient, source: BaseSource, target: Target, found: Found, entry: Entry[Checkpoint] | None
+    s3: S3Client, source: BaseSource, target: Target, found: ObjectHead, entry: Entry[Checkpoint] | None
 ) -> RunResult:
     """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint.
 
@@ -109,7 +108,7 @@ def earlier(
     """
     state = State(s3, target.state)
     if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
-        return _finish(s3, source, target, entry, Written(found.etag, found.version_id), None)
+        return _finish(s3, source, target, entry, WriteResult(found.etag, found.version_id), None)
     if entry and entry.value.replaces != found.etag:  # else a run that replaces the object is under way
         discard(s3, target, entry)
     receipt = state.get(target.receipt, Receipt)
@@ -118,7 +117,7 @@ def earlier(
     return replace(make_result("already_published", target, None), bytes=found.size)
 
 
-def discard(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> bool:
+def discard(s3: S3Client, target: Target, entry: Entry[Checkpoint]) -> bool:
     """Drop a checkpoint and its upload, so that the next run starts from the first page; False: it is another by now,
     and stays."""
     try:
@@ -129,7 +128,7 @@ def discard(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> bool:
     return True
 
 
-def clear(s3: IngestClient, target: Target, dropped: Checkpoint) -> None:
+def clear(s3: S3Client, target: Target, dropped: Checkpoint) -> None:
     """Abort the upload and delete the stages of a checkpoint that is no longer stored."""
     if dropped.upload:
         Upload(s3, target.lake, target.key, dropped.upload, dropped.write).abort()
@@ -138,11 +137,11 @@ def clear(s3: IngestClient, target: Target, dropped: Checkpoint) -> None:
 
 
 def _finish(
-    s3: IngestClient,
+    s3: S3Client,
     source: BaseSource,
     target: Target,
     entry: Entry[Checkpoint],
-    written: Written | None,
+    written: WriteResult | None,
     digests: Digests | None,
 ) -> RunResult:
     checkpoint, state = entry.value, State(s3, target.state)
@@ -155,7 +154,7 @@ def _finish(
     return make_result("published", target, receipt)
 
 
-def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint], receipt: Receipt) -> None:
+def _settle(s3: S3Client, source: BaseSource, target: Target, entry: Entry[Checkpoint], receipt: Receipt) -> None:
     """Write what follows a publication, and drop the checkpoint; only what was read while that was current changes."""
     state = State(s3, target.state)
 
@@ -166,7 +165,7 @@ def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[C
         save_position(state, target, entry.value, require_current)
     before = state.get(target.receipt, Receipt)
     # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
-    left = list(uploads(s3, target.lake, target.key))
+    left = list(list_upload_ids(s3, target.lake, target.key))
     staged = list(state.list(target.stages)) if source.objects else []
     require_current()
     state.put(target.receipt, receipt, Matches(before.version) if before else Absent())
@@ -178,7 +177,7 @@ def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[C
 
 
 def _receipt(
-    target: Target, checkpoint: Checkpoint, written: Written | None, digests: Digests | None, drift: tuple[str, ...]
+    target: Target, checkpoint: Checkpoint, written: WriteResult | None, digests: Digests | None, drift: tuple[str, ...]
 ) -> Receipt:
     return Receipt(
         source=target.source,
@@ -227,13 +226,13 @@ def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
 
 
 def _read_again(
-    s3: IngestClient, source: BaseSource, target: Target, checkpoint: Checkpoint, written: Written
+    s3: S3Client, source: BaseSource, target: Target, checkpoint: Checkpoint, written: WriteResult
 ) -> Digests:
     """Give the digests of the published object, and see that it is the parts that the checkpoint named."""
     chain = PartChain(part.size for part in checkpoint.parts)
 
     def blocks() -> Iterator[bytes]:
-        for block in stream(s3, target.lake, target.key, if_match=written.etag):
+        for block in stream_object(s3, target.lake, target.key, if_match=written.etag):
             chain.take(block)
             yield block
 

@@ -8,18 +8,18 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.partitioned import sweep
 from brigade.ingest.write.publish import discard
 from brigade.s3 import Matches
-from brigade.s3.head import head
-from brigade.s3.list import keys
-from brigade.s3.settle import TOKEN, new_token
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import TOKEN, new_token
+from brigade.s3.listing import list_keys
+from brigade.s3.objects import head
 from brigade.state import Entry, State
 from brigade.state.lease import released
 
 
-def replaced(s3: IngestClient, source: BaseSource, target: Target, holder: str | None) -> bool:
+def replaced(s3: S3Client, source: BaseSource, target: Target, holder: str | None) -> bool:
     """Say whether what is there is by this run already: it was killed before it could say so."""
     state = State(s3, target.state)
     entry, receipt = state.get(target.checkpoint, Checkpoint), state.get(target.receipt, Receipt)
@@ -34,7 +34,7 @@ def replaced(s3: IngestClient, source: BaseSource, target: Target, holder: str |
 
 
 def replacing(
-    s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint] | None, begun: Checkpoint
+    s3: S3Client, source: BaseSource, target: Target, entry: Entry[Checkpoint] | None, begun: Checkpoint
 ) -> Checkpoint:
     """Return the checkpoint of a run that replaces just what is there now, or that goes on with that.
 
@@ -70,7 +70,7 @@ def replacing(
     return Checkpoint(write=new_token(), ts=now(), replaces=found, former=etags)
 
 
-def refuse_replays(s3: IngestClient, source: BaseSource, target: Target) -> None:
+def refuse_replays(s3: S3Client, source: BaseSource, target: Target) -> None:
     """Fail with UsageError if an object with replayed records of the date is beside what a run is to replace.
 
     The caller holds the lease of the date, without which no replay writes one.
@@ -81,7 +81,7 @@ def refuse_replays(s3: IngestClient, source: BaseSource, target: Target) -> None
         )
 
 
-def broken_off(s3: IngestClient, target: Target, entry: Entry[Checkpoint], error: ConditionLost) -> ConditionLost:
+def broken_off(s3: S3Client, target: Target, entry: Entry[Checkpoint], error: ConditionLost) -> ConditionLost:
     """Keep which objects a replacement that cannot go on was about, for the next; give the error that says how far
     it came."""
     done = entry.value
@@ -95,11 +95,11 @@ def broken_off(s3: IngestClient, target: Target, entry: Entry[Checkpoint], error
     )
 
 
-def _replays(s3: IngestClient, source: BaseSource, target: Target) -> str | None:
+def _replays(s3: S3Client, source: BaseSource, target: Target) -> str | None:
     """Give the key of an object with replayed records of the date, if there is one."""
     if not source.objects:
         folder = target.key.rpartition("/")[0] + "/"
-        return next((key for key in keys(s3, target.lake, folder) if key != target.key), None)
+        return next((key for key in list_keys(s3, target.lake, folder) if key != target.key), None)
     if head(s3, target.state, target.quarantine) is None:
         return None
     own, late = (
@@ -109,4 +109,4 @@ def _replays(s3: IngestClient, source: BaseSource, target: Target) -> str | None
     name = re.compile(
         rf".*/date=({re.escape(target.date)}/{own}|[^/]*/{late})\.[0-9a-f]{{12}}\.{re.escape(target.suffix)}"
     )
-    return next((key for key in keys(s3, target.lake, target.folder) if name.fullmatch(key)), None)
+    return next((key for key in list_keys(s3, target.lake, target.folder) if name.fullmatch(key)), None)

@@ -8,8 +8,8 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.write.digests import Digests, RunningDigests, chained
 from brigade.jsonl import packer
-from brigade.s3.upload import SMALLEST_PART, Upload, part_size
-from brigade.s3.writer import Writes
+from brigade.s3.client_type import S3Client
+from brigade.s3.multipart import SMALLEST_PART, Upload, part_size
 
 
 class PartBuffer:
@@ -18,7 +18,7 @@ class PartBuffer:
     A part has ``part_bytes`` and at most a page more, compressed. Memory: the part that is being filled.
     """
 
-    def __init__(self, s3: Writes, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int) -> None:
+    def __init__(self, s3: S3Client, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int) -> None:
         self.unnamed: Upload | None = None
         """An upload that no checkpoint names yet."""
         self._s3, self._target, self._source, self._part_bytes = s3, target, source, part_bytes

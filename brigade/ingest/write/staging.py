@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -13,8 +13,8 @@ from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint, ObjectCounts, StagedObject
 from brigade.jsonl import packer
-from brigade.s3.delete import Deletes, delete
-from brigade.s3.put import Puts, put
+from brigade.s3.client_type import S3Client
+from brigade.s3.objects import delete, put
 
 _PLAIN = 8 * 1024 * 1024
 
@@ -28,14 +28,13 @@ class StagedMembers(msgspec.Struct, frozen=True):
     shares: dict[str, ObjectCounts]
 
 
-class StoresStages(Puts, Deletes, Protocol):
-    """The calls that stages need."""
+StoresStages: TypeAlias = S3Client
 
 
 class UnnamedStage(msgspec.Struct, frozen=True):
     """A stage that is stored and that no checkpoint names: a run that was overtaken takes it away again."""
 
-    s3: Deletes
+    s3: S3Client
     bucket: str
     key: str
 

@@ -8,18 +8,17 @@ from brigade.errors import BrigadeError, InvalidData, NotFound, UsageError
 from brigade.pipe.growing import look_again
 from brigade.pipe.segments import manifest
 from brigade.s3.checksum import crc64nvme
-from brigade.s3.condition import Condition
-from brigade.s3.copy import copy_part
-from brigade.s3.head import Found, head
+from brigade.s3.conditions import Condition, require_conditions
 from brigade.s3.location import Location
-from brigade.s3.probe import require_conditions
-from brigade.s3.settle import Written
-from brigade.s3.upload import MOST_PARTS, SMALLEST_PART, Part, Upload
+from brigade.s3.multipart import MOST_PARTS, SMALLEST_PART, Part, Upload
+from brigade.s3.objects import ObjectHead, WriteResult, head
 
 _THREADS = 8
 
 
-def join(client: Any, path: Location, target: Location, *, condition: Condition = None) -> tuple[Written, int, bool]:
+def join(
+    client: Any, path: Location, target: Location, *, condition: Condition = None
+) -> tuple[WriteResult, int, bool]:
     """Make one object of a completed path, its segments copied by S3 itself, and give it with its size.
 
     All or nothing, under ``condition``; each segment is pinned by its ETag. The third value says whether S3 keeps the
@@ -43,7 +42,9 @@ def join(client: Any, path: Location, target: Location, *, condition: Condition 
     return written, size, _proved(client, target, written, segments)
 
 
-def plan(client: Any, path: Location, target: Location, *, condition: Condition = None) -> list[tuple[Location, Found]]:
+def plan(
+    client: Any, path: Location, target: Location, *, condition: Condition = None
+) -> list[tuple[Location, ObjectHead]]:
     """Return the segments that `join` would copy, in order. Nothing is written. Raises what `join` raises."""
     if target.bucket == path.bucket and target.key.startswith(f"{path.key.rstrip('/')}/"):
         raise UsageError(f"{target} is among the segments of {path}/: join them into an object elsewhere")
@@ -64,21 +65,21 @@ def plan(client: Any, path: Location, target: Location, *, condition: Condition 
     return segments
 
 
-def _copy(upload: Upload, number: int, segment: tuple[Location, Found]) -> Part:
+def _copy(upload: Upload, number: int, segment: tuple[Location, ObjectHead]) -> Part:
     """Return the segment as a part of the upload.
 
     Raises:
         InvalidData: S3 says that it copied other bytes than the segment has.
     """
     location, found = segment
-    part = copy_part(upload, number, location, found)
+    part = upload.copy_part(number, location, found)
     kept = found.checksums.get("CRC64NVME") if found.whole else None
     if kept and part.checksum and part.checksum != kept:
         raise InvalidData(f"S3 copied {location} as {part.checksum}, not {kept}: nothing was published")
     return part
 
 
-def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Location, Found]]:
+def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Location, ObjectHead]]:
     for number in range(1, count + 1):
         location = Location(path.bucket, manifest.segment(path, number))
         found = head(client, *location, checksum=True)
@@ -87,7 +88,7 @@ def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Locatio
         yield location, found
 
 
-def _proved(client: Any, target: Location, written: Written, segments: list[tuple[Location, Found]]) -> bool:
+def _proved(client: Any, target: Location, written: WriteResult, segments: list[tuple[Location, ObjectHead]]) -> bool:
     sums = [(found.checksums.get("CRC64NVME"), found.size) for _, found in segments]
     found = head(client, *target, checksum=True)
     kept = found.checksums.get("CRC64NVME") if found and found.etag == written.etag and found.whole else None

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from brigade.errors import InvalidData
-from brigade.s3.get import Gets, get
-from brigade.s3.head import Heads, head
+from brigade.s3.client_type import S3Client
 from brigade.s3.location import Location
+from brigade.s3.objects import get, head
 
 _SECTION = "s3pipe2"
 _LIMIT = 1024 * 1024
@@ -73,12 +73,12 @@ def now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat()
 
 
-def exists(client: Heads, path: Location) -> bool:
+def exists(client: S3Client, path: Location) -> bool:
     """Say whether there is a manifest."""
     return head(client, path.bucket, key(path)) is not None
 
 
-def read(client: Gets, path: Location) -> tuple[Manifest, str] | None:
+def read(client: S3Client, path: Location) -> tuple[Manifest, str] | None:
     """Give the manifest and its ETag, or None if there is none; InvalidData when it is none of s3pipe2's."""
     got = get(client, path.bucket, key(path), limit=_LIMIT)
     if got is None:

@@ -17,13 +17,11 @@ from brigade.pipe.segments import manifest
 from brigade.pipe.segments.manifest import Manifest
 from brigade.pipe.write import Job, feed
 from brigade.s3.checksum import crc64nvme
-from brigade.s3.condition import Absent, Condition, Matches
-from brigade.s3.list import keys
+from brigade.s3.conditions import Absent, Condition, Matches, require_conditions
+from brigade.s3.listing import list_keys
 from brigade.s3.location import Location
-from brigade.s3.probe import require_conditions
-from brigade.s3.put import put
-from brigade.s3.settle import Written
-from brigade.s3.upload import Part
+from brigade.s3.multipart import Part
+from brigade.s3.objects import WriteResult, put
 from brigade.s3.writer import Writer
 
 BEAT_S = 5.0
@@ -53,7 +51,7 @@ def split(job: Job, size: int, watches: Sequence[Watch] = (), *, memory: int | N
         raise UsageError("--if-match is of one object; segments are written only where there are none")
     if job.retries:
         raise UsageError("--exec-retries is of one object; segments cannot be taken back from their readers")
-    if next(keys(job.client, path.bucket, f"{path.key}/"), None) is not None:
+    if next(list_keys(job.client, path.bucket, f"{path.key}/"), None) is not None:
         raise ConditionLost(f"{path}/ holds objects already; nothing was written")
     require_conditions(job.keyed, path, job.condition)
     room = _BUFFERS if memory is None else (memory - PROCESS) // size
@@ -106,7 +104,7 @@ class Segments:
             self._sizes[number] = len(body)
         return Part(number, written.etag, len(body), self._checksum.of(body))
 
-    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
+    def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
         """Say in the manifest that all is there."""
         self._stop()
         return self._store(replace(self._reached(), completed=True, ended=manifest.now()), Matches(self._etag))
@@ -143,7 +141,7 @@ class Segments:
             except BrigadeError:
                 continue  # readers wait a dozen beats; if S3 stays away, a segment fails and says so
 
-    def _store(self, told: Manifest, condition: Condition) -> Written:
+    def _store(self, told: Manifest, condition: Condition) -> WriteResult:
         written = put(self._client, self._path.bucket, manifest.key(self._path), told.encode(), condition=condition)
         self._etag = written.etag
         return written
@@ -181,7 +179,7 @@ class Segmented(Writer):
     def _size(self) -> int:
         return self._segment_size
 
-    def _publish(self) -> Written:
+    def _publish(self) -> WriteResult:
         if not self.bytes:
             self._send()  # empty input is one empty segment: s3pipe2's readers wait for a first one
         return super()._publish()

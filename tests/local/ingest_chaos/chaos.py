@@ -13,7 +13,7 @@ from brigade.aws import Connection
 from brigade.ingest.declare.source import Objects
 from brigade.ingest.declare.target import Target
 from brigade.ingest.run import Run
-from brigade.s3.list import keys
+from brigade.s3.listing import list_keys
 from tests.local.ingest_chaos.left import Left, left
 from tests.local.ingest_chaos.moments import MOMENTS, Moments, Watched
 from tests.local.ingest_process import Memory
@@ -146,7 +146,7 @@ class Chaos:
         if not way.endswith("replaced"):
             return []
         self._finish(way, former=True)
-        return [*keys(self.s3, self.target.lake, "")]
+        return [*list_keys(self.s3, self.target.lake, "")]
 
 
 def chaos(s3: Any, environment: dict[str, str], endpoint: str, seed: int) -> Chaos:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brigade.ingest.declare.target import Target
+from tests.fake_client import FakeClient
 
 MOMENTS = (*("start", "fetch", "write", "part", "stage", "checkpoint", "publish", "receipt", "look", "sweep"),)
 """``write`` is what is between calls: lines and their compression. ``look`` reads, ``sweep`` clears up."""
@@ -43,7 +44,7 @@ class Moments:
         return MOMENTS[self._shared[1] or self._shared[0]]
 
 
-class Watched:
+class Watched(FakeClient):
     """A client, or an API, whose calls tell the moment."""
 
     def __init__(self, real: Any, moments: Moments, target: Target) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from brigade.inventory import Delivery, open_delivery
+from tests.fake_client import FakeClient
 
 Write = Callable[..., Path]
 
@@ -95,7 +96,7 @@ def of_keys(folder: Path, form: str, keys: Sequence[str]) -> Delivery:
     return open_delivery(NO_S3, str(write(folder, form, SCHEMAS[form], [body])))
 
 
-class _NoS3:
+class _NoS3(FakeClient):
     """Stands where a client is asked for and none is used: a copy on disk calls nothing."""
 
     def get_object(self, **arguments: Any) -> Any:

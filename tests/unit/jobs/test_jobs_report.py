@@ -21,6 +21,7 @@ from brigade.jobs.report import Task, opened, task_of
 from brigade.jobs.retry import failed_rows
 from brigade.jobs.table import cells, records
 from brigade.jobs.tally import Tally, shape
+from tests.fake_client import FakeClient
 
 TIMED_OUT = (
     b'bkt,image_14975,,failed,200,PermanentFailure,"Lambda returned function error: {""errorMessage"":'
@@ -38,7 +39,7 @@ MADE: dict[str, Any] = {
 }
 
 
-class Bucket:
+class Bucket(FakeClient):
     """GetObject over a few objects."""
 
     def __init__(self, objects: Mapping[str, bytes]) -> None:

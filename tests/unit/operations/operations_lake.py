@@ -7,6 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.fake_client import FakeClient
+
 
 def refusal(code: str, status: int, operation: str = "GetObject", message: str = "no") -> ClientError:
     return ClientError(
@@ -14,7 +16,7 @@ def refusal(code: str, status: int, operation: str = "GetObject", message: str =
     )
 
 
-class Lake:
+class Lake(FakeClient):
     def __init__(self, **objects: bytes) -> None:
         self.objects: dict[str, bytes] = dict(objects)
         self.types: dict[str, str] = {}

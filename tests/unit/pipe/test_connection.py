@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from brigade.s3.wire import connection as wire
-from brigade.s3.wire.connection import Broken, Connection
+from brigade.s3.http import connection as wire
+from brigade.s3.http.connection import BrokenResponse, HttpConnection
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -20,7 +20,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def answering(listener: socket.socket, *answers: bytes) -> Connection:
+def answering(listener: socket.socket, *answers: bytes) -> HttpConnection:
     """Answer each request on one connection in turn, a byte or two at a time for the first kilobyte.
 
     A client may hang up as soon as it has seen what is no HTTP, before all of it is sent.
@@ -38,7 +38,7 @@ def answering(listener: socket.socket, *answers: bytes) -> Connection:
                 taken.sendall(answer[1000:])
 
     threading.Thread(target=serve, daemon=True).start()
-    return Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+    return HttpConnection(f"127.0.0.1:{listener.getsockname()[1]}", None)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_connection_is_used_again_and_an_answer_to_head_has_no_body(listener: 
 )
 def test_what_is_cut_or_no_http_is_broken_and_never_an_end(listener: socket.socket, answer: bytes, told: str) -> None:
     connection = answering(listener, answer)
-    with pytest.raises(Broken, match=told):
+    with pytest.raises(BrokenResponse, match=told):
         connection.exchange("GET", "/", {"host": "h"}).read()
     connection.close()
 
@@ -106,7 +106,7 @@ def test_who_says_or_takes_nothing_is_not_waited_for(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch, body: bytes, told: str
 ) -> None:
     monkeypatch.setattr(wire, "READ_S", 1.0)
-    connection = Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+    connection = HttpConnection(f"127.0.0.1:{listener.getsockname()[1]}", None)
     with pytest.raises(TimeoutError, match=told):
         connection.exchange("PUT", "/", {"host": "h"}, body)
     connection.close()
@@ -125,7 +125,7 @@ def test_who_is_slow_is_waited_for(listener: socket.socket, monkeypatch: pytest.
                 time.sleep(0.7)
 
     threading.Thread(target=serve, daemon=True).start()
-    connection = Connection(f"127.0.0.1:{listener.getsockname()[1]}", None)
+    connection = HttpConnection(f"127.0.0.1:{listener.getsockname()[1]}", None)
     began = time.monotonic()
     assert connection.exchange("GET", "/", {"host": "h"}).read() == b"slowly"
     assert time.monotonic() - began > 3

@@ -13,12 +13,10 @@ import pytest
 
 from brigade.errors import BrigadeError, InvalidData
 from brigade.pipe.read import Reading, Span
-from brigade.s3.delete import delete
-from brigade.s3.get import get
+from brigade.s3.errors import translate_errors
+from brigade.s3.http import connect, session
 from brigade.s3.location import Location
-from brigade.s3.put import put
-from brigade.s3.refusal import refused
-from brigade.s3.wire import connect, http
+from brigade.s3.objects import delete, get, put
 
 BRIGADE = Path(sys.executable).parent / "brigade"
 BODY = b"GET /the/object/is/a/request HTTP/1.1\r\n\r\n" * 30_000  # more than a part of it fits a socket's buffer
@@ -101,7 +99,7 @@ def server() -> Iterator[Server]:
 def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(http, "_pause", lambda _: None)
+    monkeypatch.setattr(session, "backoff", lambda *_: 0.0)
     made: Any = connect()
     yield made
     made.close()
@@ -213,7 +211,7 @@ def test_a_page_of_a_proxy_is_one_line_or_tried_again(server: Server, client: An
         put(client, "bucket", "k", b"x")
     server.answers = [(502, NGINX)] * 5
     with pytest.raises(BrigadeError, match=r"^cannot list s3://bucket/ now, after retries \(502\): try again later$"):  # noqa: SIM117 - the line is the outer one's
-        with refused("list", "bucket"):
+        with translate_errors("list", "bucket"):
             client.list_objects_v2(Bucket="bucket")
 
 

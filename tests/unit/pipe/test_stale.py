@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from brigade.errors import RetryLater
-from brigade.s3.refusal import refused
-from brigade.s3.wire import connect, http
+from brigade.s3.errors import translate_errors
+from brigade.s3.http import connect, session
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: "e"\r\nLast-Modified: Sun, 22 Nov 2026 14:00:00 GMT\r\n\r\n'
 
@@ -62,14 +62,19 @@ def client(server: Closing, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counted: list[int] = []
-    monkeypatch.setattr(http, "_pause", counted.append)
+
+    def backoff(attempt: int, *_: float) -> float:
+        counted.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr(session, "backoff", backoff)
     return counted
 
 
 def test_a_request_on_a_connection_that_was_closed_is_no_try(
     server: Closing, client: Any, pauses: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "TRIES", 1)
+    monkeypatch.setattr(session, "TRIES", 1)
     for number in range(4):
         assert client.head_object(Bucket="b", Key="k")["ETag"] == '"e"'
         assert client.put_object(Bucket="b", Key="k", Body=b"")["ETag"] == '"e"'
@@ -81,10 +86,10 @@ def test_a_request_on_a_connection_that_was_closed_is_no_try(
 def test_what_may_have_been_carried_out_or_was_answered_in_part_is_a_try(
     server: Closing, client: Any, pauses: list[int], monkeypatch: pytest.MonkeyPatch, second: bytes
 ) -> None:
-    monkeypatch.setattr(http, "TRIES", 1)
+    monkeypatch.setattr(session, "TRIES", 1)
     server.second = second
     client.head_object(Bucket="b", Key="k")
     write = client.put_object if second else client.create_multipart_upload
-    with pytest.raises(RetryLater), refused("write", "b", "k"):
+    with pytest.raises(RetryLater), translate_errors("write", "b", "k"):
         write(Bucket="b", Key="k")
     assert (server.connections, pauses) == (1, [])

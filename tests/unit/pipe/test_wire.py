@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.pipe.attributes import Keyed
-from brigade.s3.checksum import CRC32, crc64nvme, named
-from brigade.s3.wire.client import Client
-from brigade.s3.wire.http import Request
-from brigade.s3.wire.profile import place
-from brigade.s3.wire.sign import Keys, path_of, query_of, signed
+from brigade.s3.checksum import CRC32, crc64nvme, find_algorithm
+from brigade.s3.http.client import HttpClient
+from brigade.s3.http.profile import read_settings
+from brigade.s3.http.session import HttpRequest
+from brigade.s3.http.signature import AccessKeys, encode_path, encode_query, sign_headers
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
@@ -26,9 +26,9 @@ HEADER = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
 
 @given(key=TEXT, value=TEXT, meta=HEADER, token=st.none() | HEADER)
 def test_a_signature_is_the_one_that_botocore_makes(key: str, value: str, meta: str, token: str | None) -> None:
-    path, query = f"/bucket/{path_of(key)}", query_of({"prefix": value, "uploadId": "a/b+c="})
+    path, query = f"/bucket/{encode_path(key)}", encode_query({"prefix": value, "uploadId": "a/b+c="})
     headers = {"host": "127.0.0.1:9", "x-amz-meta-m": meta}
-    ours = signed("PUT", path, query, headers, Keys("AKID", "secret", token), "eu-central-1")
+    ours = sign_headers("PUT", path, query, headers, AccessKeys("AKID", "secret", token), "eu-central-1")
     request = AWSRequest("PUT", f"http://127.0.0.1:9{path}?{query}", headers={"x-amz-meta-m": meta})
     request.context["client_config"] = Config(s3={"payload_signing_enabled": False})
     signer = S3SigV4Auth(Credentials("AKID", "secret", token), "s3", "eu-central-1")
@@ -54,15 +54,15 @@ NOTHING: dict[str, Any] = {"profile": None, "region": None, "endpoint_url": None
 
 def test_the_environment_comes_first_and_an_explicit_profile_before_it(tmp_path: Path) -> None:
     there = files(tmp_path, "[profile p]\nregion = r\n", f"[default]\n{PAIR.format('d')}[p]\n{PAIR.format('p')}")
-    first = place({**there, **OWN, "AWS_REGION": "x", "AWS_SESSION_TOKEN": "t"}, **NOTHING)
+    first = read_settings({**there, **OWN, "AWS_REGION": "x", "AWS_SESSION_TOKEN": "t"}, **NOTHING)
     assert first
-    assert (first.keys, first.region) == (Keys("a", "s", "t"), "x")
-    shared = place(there, **NOTHING)
+    assert (first.keys, first.region) == (AccessKeys("a", "s", "t"), "x")
+    shared = read_settings(there, **NOTHING)
     assert shared
-    assert (shared.keys, shared.region, shared.endpoint) == (Keys("d", "d"), "us-east-1", None)
-    named_ = place({**there, **OWN}, profile="p", region=None, endpoint_url="http://127.0.0.1:1")
+    assert (shared.keys, shared.region, shared.endpoint) == (AccessKeys("d", "d"), "us-east-1", None)
+    named_ = read_settings({**there, **OWN}, profile="p", region=None, endpoint_url="http://127.0.0.1:1")
     assert named_
-    assert (named_.keys, named_.region, named_.endpoint) == (Keys("p", "p"), "r", "http://127.0.0.1:1")
+    assert (named_.keys, named_.region, named_.endpoint) == (AccessKeys("p", "p"), "r", "http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_environment_comes_first_and_an_explicit_profile_before_it(tmp_path:
     ["role_arn = arn:aws:iam::1:role/r\nsource_profile = q", "sso_session = s", "credential_process = /bin/x"],
 )
 def test_keys_that_have_to_be_fetched_are_left_to_botocore(tmp_path: Path, config: str) -> None:
-    found = place(files(tmp_path, f"[default]\n{config}\n", f"[default]\n{PAIR.format('d')}"), **NOTHING)
+    found = read_settings(files(tmp_path, f"[default]\n{config}\n", f"[default]\n{PAIR.format('d')}"), **NOTHING)
     assert found
     assert found.keys is None
 
@@ -86,12 +86,12 @@ def test_keys_that_have_to_be_fetched_are_left_to_botocore(tmp_path: Path, confi
     ],
 )
 def test_what_only_botocore_does_is_left_to_it(tmp_path: Path, config: str, environment: dict[str, str]) -> None:
-    assert place({**files(tmp_path, f"[default]\n{config}\n"), **OWN, **environment}, **NOTHING) is None
+    assert read_settings({**files(tmp_path, f"[default]\n{config}\n"), **OWN, **environment}, **NOTHING) is None
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))
 def test_checksums_of_parts_are_that_of_the_whole(parts: list[bytes]) -> None:
-    for checksum in (crc64nvme(), named("CRC32C")):
+    for checksum in (crc64nvme(), find_algorithm("CRC32C")):
         assert checksum
         joined = checksum.whole((checksum.of(part), len(part)) for part in parts)
         assert joined == checksum.of(b"".join(parts))
@@ -111,8 +111,8 @@ class Seen(Exception):
 class Told:
     """In place of the wire's HTTP: tells the request."""
 
-    def ask(self, request: Request, *, stream: bool = False) -> Any:
-        raise Seen(request.method, path_of(request.key or ""), request.query, request.headers)
+    def ask(self, request: HttpRequest, *, stream: bool = False) -> Any:
+        raise Seen(request.method, encode_path(request.key or ""), request.query, request.headers)
 
 
 CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(range(32))}
@@ -143,7 +143,7 @@ def test_a_customers_key_and_all_else_goes_out_as_boto3_sends_it(name: str, argu
     )
     real.meta.events.register("before-send.s3", stop)
     (request,) = seen(real)
-    method, _, query, headers = seen(Client(Told()))  # type: ignore[arg-type]  # it only asks
+    method, _, query, headers = seen(HttpClient(Told()))  # type: ignore[arg-type]  # it only asks
     real.close()
     url = urlsplit(request.url)
     own = {each.lower(): value for each, value in request.headers.items()}

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from brigade.errors import ConditionLost, RetryLater
-from brigade.s3.condition import Matches
-from brigade.s3.delete import delete
+from brigade.s3.conditions import Matches
+from brigade.s3.objects import delete
 from brigade.state import State
 
 
@@ -39,7 +39,7 @@ def refused(code: str, status: int, operation: str = "DeleteObject") -> ClientEr
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brigade.s3.delete.pause", lambda _: None)
+    monkeypatch.setattr("brigade.s3.objects.pause", lambda _: None)
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "412", "ConditionalRequestConflict"])

@@ -11,9 +11,8 @@ from botocore.config import Config
 
 from brigade.errors import RetryLater
 from brigade.operations.object import Object
-from brigade.s3.get import get
-from brigade.s3.head import head
-from brigade.s3.read import stream
+from brigade.s3.objects import get, head
+from brigade.s3.read import stream_object
 
 
 class Empty(BaseHTTPRequestHandler):
@@ -52,7 +51,7 @@ def client() -> Iterator[Any]:
     [
         (lambda s3: head(s3, "bucket", "k"), "look at"),
         (lambda s3: get(s3, "bucket", "k"), "read"),
-        (lambda s3: next(stream(s3, "bucket", "k")), "read"),
+        (lambda s3: next(stream_object(s3, "bucket", "k")), "read"),
         (lambda s3: Object(s3, "bucket", "k").head, "look at"),
     ],
 )

@@ -10,20 +10,18 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater, UsageError
 from brigade.pipe.uploads import Unfinished, abort, unfinished
-from brigade.s3 import Absent, Location, settle
-from brigade.s3.copy import copy_part
-from brigade.s3.list import Listed, keys, listed, uploads
-from brigade.s3.put import put
-from brigade.s3.range import fill
-from brigade.s3.read import stream
-from brigade.s3.stages import Stages
-from brigade.s3.upload import Part, Upload
-from brigade.s3.versions import versions
+from brigade.s3 import Absent, Location, conditions
+from brigade.s3.listing import ListedObject, list_keys, list_objects, list_upload_ids, list_versions
+from brigade.s3.multipart import Part, Upload
+from brigade.s3.objects import put
+from brigade.s3.read import read_range, stream_object
+from brigade.s3.staged_upload import StagedUpload
+from tests.fake_client import FakeClient
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-class Fake:
+class Fake(FakeClient):
     """A client that gives the answers of a call in turn, the last one for ever, and keeps what it was asked."""
 
     def __init__(self, **answers: Any) -> None:
@@ -48,7 +46,7 @@ def refused(code: str, status: int) -> ClientError:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("put", "upload", "range", "read"):
+    for module in ("objects", "multipart", "read"):
         monkeypatch.setattr(f"brigade.s3.{module}.pause", lambda _: None)
 
 
@@ -57,11 +55,11 @@ UPLOAD = {"Key": "k", "UploadId": "u", "Initiated": NOW}
 VERSION = {"Key": "k", "VersionId": "v", "LastModified": NOW, "IsLatest": True}
 MARKED = {"NextKeyMarker": "k", "NextUploadIdMarker": "u", "NextVersionIdMarker": "v", "NextContinuationToken": "t"}
 LISTS: list[tuple[str, str, dict[str, Any], Callable[[Any], Iterator[Any]]]] = [
-    ("list_objects_v2", "Contents", OBJECT, lambda client: listed(client, "b")),
-    ("list_objects_v2", "Contents", OBJECT, lambda client: keys(client, "b")),
-    ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: iter(uploads(client, "b", "k"))),
+    ("list_objects_v2", "Contents", OBJECT, lambda client: list_objects(client, "b")),
+    ("list_objects_v2", "Contents", OBJECT, lambda client: list_keys(client, "b")),
+    ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: iter(list_upload_ids(client, "b", "k"))),
     ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: unfinished(client, "b")),
-    ("list_object_versions", "Versions", VERSION, lambda client: versions(client, "b", "k")),
+    ("list_object_versions", "Versions", VERSION, lambda client: list_versions(client, "b", "k")),
 ]
 
 
@@ -106,7 +104,7 @@ def test_all_pages_of_uploads_are_read() -> None:
     """Those of a key come behind a page of others that start so, once a page is full."""
     first = {"Uploads": [{**UPLOAD, "Key": "k", "UploadId": "1"}], "IsTruncated": True, **MARKED}
     second = {"Uploads": [{**UPLOAD, "UploadId": "2"}, {**UPLOAD, "Key": "k2"}], "IsTruncated": False}
-    assert uploads(Fake(list_multipart_uploads=(first, second)), "b", "k") == ["1", "2"]
+    assert list_upload_ids(Fake(list_multipart_uploads=(first, second)), "b", "k") == ["1", "2"]
 
 
 def test_parts_of_an_upload_that_do_not_say_how_they_go_on() -> None:
@@ -133,7 +131,7 @@ def test_another_absence_does_not_say_that_an_upload_has_ended(code: str) -> Non
 
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:
     del arguments
-    return {"ETag": '"new"', "ContentLength": 1, "LastModified": NOW, "Metadata": {settle.TOKEN: "mine"}}
+    return {"ETag": '"new"', "ContentLength": 1, "LastModified": NOW, "Metadata": {conditions.TOKEN: "mine"}}
 
 
 GONE = ClientError({"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")
@@ -174,7 +172,7 @@ def test_an_upload_without_an_id_or_a_part_without_an_etag_is_none() -> None:
             Upload(Fake(upload_part=answer), "b", "k", "u", "t").part(1, b"x")
         client = Fake(upload_part_copy={"CopyPartResult": answer})
         with pytest.raises(RetryLater, match="lacks ETag"):
-            copy_part(Upload(client, "b", "k", "u", "t"), 1, Location("b", "s"), Listed("s", 1, '"e"'))
+            Upload(client, "b", "k", "u", "t").copy_part(1, Location("b", "s"), ListedObject("s", 1, '"e"'))
 
 
 @pytest.mark.parametrize("metadata", [{"a b": "c"}, {"A": "1", "a": "2"}, {"Brigade-Write": "x"}, {"a": "\r\nb: c"}])
@@ -214,16 +212,16 @@ def test_other_bytes_than_asked_are_refused(status: int, said: str | None) -> No
     answer = given(b"abc", status, said)
     buffer = memoryview(bytearray(3))
     with pytest.raises(InvalidData, match="does not support ranges"):
-        fill(Fake(get_object=answer), "b", "k", 5, buffer, etag='"e"')
+        read_range(Fake(get_object=answer), "b", "k", 5, buffer, etag='"e"')
     assert (bytes(buffer), answer["Body"].closed) == (bytes(3), True)
 
 
 def test_another_version_than_asked_is_refused() -> None:
     answer = given(b"abc", 206, "bytes 5-7/10", etag='"f"')
     with pytest.raises(ConditionLost):
-        fill(Fake(get_object=answer), "b", "k", 5, memoryview(bytearray(3)), etag='"e"')
+        read_range(Fake(get_object=answer), "b", "k", 5, memoryview(bytearray(3)), etag='"e"')
     with pytest.raises(ConditionLost):
-        list(stream(Fake(get_object=given(b"abc", 200, None, etag='"f"')), "b", "k", if_match='"e"'))
+        list(stream_object(Fake(get_object=given(b"abc", 200, None, etag='"f"')), "b", "k", if_match='"e"'))
 
 
 @pytest.mark.parametrize(
@@ -232,10 +230,10 @@ def test_another_version_than_asked_is_refused() -> None:
 def test_a_stream_does_not_go_on_with_other_bytes(status: int, said: str | None) -> None:
     first = {**given(b"01234", 200, None), "ContentLength": 10}
     with pytest.raises(InvalidData, match="does not support ranges"):
-        list(stream(Fake(get_object=(first, given(b"01234", status, said))), "b", "k"))
+        list(stream_object(Fake(get_object=(first, given(b"01234", status, said))), "b", "k"))
     first = {**given(b"01234", 200, None), "ContentLength": 10}
     right = given(b"56789", 206, "bytes 5-9/10")
-    assert b"".join(stream(Fake(get_object=(first, right)), "b", "k")) == b"0123456789"
+    assert b"".join(stream_object(Fake(get_object=(first, right)), "b", "k")) == b"0123456789"
 
 
 def test_an_abort_that_fails_leaves_no_other_upload() -> None:
@@ -251,7 +249,7 @@ def test_an_abort_that_fails_leaves_no_other_upload() -> None:
     client: Any = Failing(
         create_multipart_upload=lambda _: {"UploadId": next(ids)}, upload_part=lambda _: {"ETag": '"p"'}
     )
-    stages = Stages(client, Upload(client, "b", "k", "main", "t"), 0, 5 * 1024**3 // 2)
+    stages = StagedUpload(client, Upload(client, "b", "k", "main", "t"), 0, 5 * 1024**3 // 2)
     for number in (1, 3):
         stages.part(number, bytearray(b"x"))
     with pytest.raises(RetryLater):

@@ -12,9 +12,8 @@ from brigade.pipe import open_write
 from brigade.pipe.resume import resumed
 from brigade.pipe.segments.write import split
 from brigade.pipe.write import Job, run
-from brigade.s3 import Absent, Location, Matches, probe
-from brigade.s3.condition import Condition
-from brigade.s3.probe import require_conditions
+from brigade.s3 import Absent, Location, Matches, conditions
+from brigade.s3.conditions import Condition, require_conditions
 from tests.unit.pipe.memory import Lenient, failure
 
 WHERE = Location("bucket", "k")
@@ -48,7 +47,7 @@ class Server(Lenient):
 
 @pytest.fixture(autouse=True)
 def _unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_held", set())
+    monkeypatch.setattr(conditions, "_honored", set())
 
 
 @pytest.mark.parametrize("condition", [Absent(), Matches('"x"')])

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater
-from brigade.s3.refusal import refusal, unheard
+from brigade.s3.errors import no_response, translate_error
 
 
 def answered(status: int, code: str) -> ClientError:
@@ -37,9 +37,9 @@ def test_an_answer_is_one_line_that_says_what_to_do(
     error: Exception, kind: type[BrigadeError], told: str, open_: bool
 ) -> None:
     """``open_``: nobody knows whether the write happened; a look at the object has to settle it."""
-    made = refusal(error, "write", "bucket", "k")
+    made = translate_error(error, "write", "bucket", "k")
     assert type(made) is kind
     assert str(made).startswith(("cannot write s3://bucket/k", "not allowed to write s3://bucket/k"))
     assert told in str(made)
     assert "\n" not in str(made)
-    assert unheard(error) is open_
+    assert no_response(error) is open_

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from brigade.s3.versions import versions
+from brigade.s3.listing import list_versions
+from tests.fake_client import FakeClient
 
 FIRST, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -13,7 +14,7 @@ def item(id: str, modified: datetime = FIRST, *, key: str = "k", latest: bool = 
     return found if marker else {**found, "ETag": f'"{id}"', "Size": 1}
 
 
-class Bucket:
+class Bucket(FakeClient):
     """Lists items in S3's order, some a page; None in their place is nothing on a page."""
 
     def __init__(self, items: list[Any], page: int = 1000) -> None:
@@ -36,7 +37,7 @@ class Bucket:
 
 
 def ids(bucket: Bucket) -> list[str]:
-    return [version.id for version in versions(bucket, "b", "k")]
+    return [version.id for version in list_versions(bucket, "b", "k")]
 
 
 def test_a_page_without_the_key_is_not_the_end() -> None:

@@ -1,6 +1,6 @@
-"""Signature Version 4 of one request of S3, by its header.
+"""Signature Version 4 of an S3 request, in a header.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
 
 import functools
@@ -14,31 +14,42 @@ from urllib.parse import quote
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
-class Keys(NamedTuple):
-    """What a caller signs with; ``token`` for temporary credentials."""
+class AccessKeys(NamedTuple):
+    """The keys of a caller. `token` belongs to temporary credentials."""
 
     access_key: str
     secret_key: str
     token: str | None = None
 
 
-def path_of(key: str) -> str:
-    """Give a key as it goes into a path: every byte but the unreserved ones and ``/`` in percent form."""
+def encode_path(key: str) -> str:
+    """Return a key as a URL path: every byte in percent form, except the unreserved ones and `/`."""
     return quote(key, safe="/-_.~")
 
 
-def query_of(query: Mapping[str, str]) -> str:
-    """Give a query as it is sent and signed: sorted, in percent form."""
+def encode_query(query: Mapping[str, str]) -> str:
+    """Return a query as it is sent and signed: sorted, in percent form."""
     return "&".join(f"{quote(name, safe='-_.~')}={quote(query[name], safe='-_.~')}" for name in sorted(query))
 
 
-def signed(
-    method: str, path: str, query: str, headers: Mapping[str, str], keys: Keys, region: str, now: float | None = None
+def sign_headers(
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    keys: AccessKeys,
+    region: str,
+    now: float | None = None,
 ) -> dict[str, str]:
-    """Give the headers with those that sign them; the body is not signed but by the checksum among the headers.
+    """Return the headers together with those that sign the request.
 
-    ``path`` and ``query`` as they are sent; ``headers`` in lower case, ``host`` among them; ``now`` in seconds of Unix.
-    The payload stays out of the signature, as every SDK leaves it over TLS: the signed checksum header covers it.
+    The signature does not cover the body, as every SDK leaves it out over TLS. It covers the checksum header.
+
+    Args:
+        path: As it is sent.
+        query: As it is sent.
+        headers: Lower-case names, `host` included.
+        now: Unix time in seconds.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     full = {**headers, "x-amz-date": stamp, "x-amz-content-sha256": UNSIGNED}

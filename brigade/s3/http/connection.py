@@ -1,7 +1,7 @@
-"""HTTP/1.1 over one socket, as much of it as S3 speaks.
+"""HTTP/1.1 over one socket, as much of it as S3 needs.
 
-The standard library's client reads headers by the parser of e-mail: to load it, and to run it on each answer, took a
-pipe more time than all else that it does but move bytes; docs/decisions/0004-pipe-body.md has the figures.
+The standard library's client parses headers as e-mail. To load that parser, and to run it on each answer, took a pipe
+more time than anything else except moving bytes. Figures: docs/decisions/0004-pipe-body.md.
 """
 
 import re
@@ -22,72 +22,75 @@ _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 _PIECE, _HEAD, _LONGEST_HEAD = 1024 * 1024, 16 * 1024, 256 * 1024
 
 
-class Broken(OSError):
-    """The answer ended before its time, or is no HTTP."""
+class BrokenResponse(OSError):
+    """The answer ended too early, or is not HTTP."""
 
 
-class Stale(Broken):
-    """The other side closed a connection that was kept, and answered nothing to this request."""
+class StaleConnection(BrokenResponse):
+    """The server closed an idle connection, and answered nothing to this request."""
 
 
-class Connection:
-    """A connection to ``host`` (with its port, if that is not the scheme's); opened by the first exchange.
+class HttpConnection:
+    """A connection to one host. The first exchange opens it.
 
-    Waits 10 seconds for the connection, and 60 for the other side to take the next MiB or to say anything. One exchange
-    at a time; fails with OSError, and is to be closed then.
+    Timeouts: 10 seconds to connect, 60 seconds for the server to accept the next MiB or to send a byte. One exchange
+    at a time. After an OSError, close it.
+
+    Args:
+        host: With its port, unless it is the port of the scheme.
     """
 
     def __init__(self, host: str, tls: "ssl.SSLContext | None") -> None:
         self._host, self._tls = host, tls
         self._socket: socket.socket | None = None
         self._got = b""
-        self._heard = False  # whether a byte of the answer to the request on its way has come
-        # A read of a plain socket comes back when all is there: fewer turns between the threads. TLS has no such thing.
+        self._answered = False  # whether a byte of the current answer has come
+        # A read of a plain socket returns when all bytes have come: fewer thread switches. TLS has no such flag.
         self._flags = 0 if tls else socket.MSG_WAITALL
 
-    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer = b"") -> "Response":
-        """Send a request and return its answer, whose body is still to be read before the next.
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: Buffer = b"") -> "HttpResponse":
+        """Send a request and return its answer. Read the body before the next exchange.
 
         Raises:
-            Stale: The connection had been used before, and was closed before a byte of the answer came.
-            OSError: It was closed or broke otherwise, or nothing came in time.
+            StaleConnection: The connection was used before, and was closed before a byte of the answer came.
+            OSError: The connection broke in another way, or timed out.
         """
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if method in {"PUT", "POST"}:
             lines.append(f"content-length: {memoryview(body).nbytes}")
-        if self._got:  # the last answer was longer than it said: these bytes would be taken for this one's
-            raise Broken("the answer before this one was longer than it says")
+        if self._got:  # the last answer was longer than its length: these bytes would become part of the next answer
+            raise BrokenResponse("the answer before this one was longer than it says")
         kept = self._socket is not None
         try:
             return self._exchange(method, lines, body)
         except TimeoutError:
             raise
         except OSError as error:
-            if kept and not self._heard:
-                raise Stale(f"the kept connection was closed: {error}") from error
+            if kept and not self._answered:
+                raise StaleConnection(f"the kept connection was closed: {error}") from error
             raise
 
-    def _exchange(self, method: str, lines: list[str], body: Buffer) -> "Response":
-        self._heard = False
+    def _exchange(self, method: str, lines: list[str], body: Buffer) -> "HttpResponse":
+        self._answered = False
         stream = self._socket = self._socket or self._connected()
         try:
             stream.sendall("\r\n".join([*lines, "", ""]).encode())
             rest = memoryview(body).cast("B")
-            for start in range(0, len(rest), _PIECE):  # each with its own minute, however slow the line is
+            for start in range(0, len(rest), _PIECE):  # each with its own timeout, so a slow line is no error
                 stream.sendall(rest[start : start + _PIECE])
         except BlockingIOError:
             raise TimeoutError(f"nothing was taken for {READ_S:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
-            # S3 refuses some bodies before they have all arrived: its answer says why, if it is there.
+            # S3 refuses some bodies before all bytes have arrived. Its answer, if it came, has the reason.
             stream.settimeout(_AFTER_RESET_S)
         status, answer = self._head()
         while status < 200:
             status, answer = self._head()
-        return Response(self, status, answer, empty=method == "HEAD" or status in {204, 304})
+        return HttpResponse(self, status, answer, empty=method == "HEAD" or status in {204, 304})
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing came since the last answer: bytes nobody asked for, or the end, make it of no more use."""
+        """Whether nothing came since the last answer. After unexpected bytes, or the end, it cannot be used again."""
         if self._got or self._socket is None:
             return False
         poll = select.poll()
@@ -101,7 +104,7 @@ class Connection:
         self._socket = None
 
     def receive(self, buffer: memoryview) -> int:
-        """Fill a part of the buffer with what comes next, and say how much; 0 when the other side has closed."""
+        """Read the next bytes into the buffer and return their number; 0 if the server has closed."""
         if self._got:
             count = min(len(self._got), len(buffer))
             buffer[:count], self._got = self._got[:count], self._got[count:]
@@ -109,7 +112,7 @@ class Connection:
         return self._receive(buffer, self._flags)
 
     def line(self) -> bytes:
-        """Give the next line, without its end."""
+        """Return the next line, without its end."""
         while b"\r\n" not in self._got:
             self._more()
         line, _, self._got = self._got.partition(b"\r\n")
@@ -122,7 +125,7 @@ class Connection:
         first, *lines = head.decode("latin-1").split("\r\n")
         found = _STATUS.fullmatch(first)
         if not found:
-            raise Broken(f"no HTTP: {first[:50]!r}")
+            raise BrokenResponse(f"no HTTP: {first[:50]!r}")
         headers = _headers(lines)
         if found[1] == "HTTP/1.0":
             headers.setdefault("connection", "close")
@@ -130,23 +133,23 @@ class Connection:
 
     def _more(self) -> None:
         if len(self._got) > _LONGEST_HEAD:
-            raise Broken(f"more than {_LONGEST_HEAD} bytes without the end of a header")
+            raise BrokenResponse(f"more than {_LONGEST_HEAD} bytes without the end of a header")
         got = memoryview(bytearray(_HEAD))
         count = self._receive(got)
         if not count:
-            raise Broken("the connection was closed before an answer came")
-        self._heard = True
+            raise BrokenResponse("the connection was closed before an answer came")
+        self._answered = True
         self._got += got[:count]
 
     def _receive(self, buffer: memoryview, flags: int = 0) -> int:
         try:
             return self._open().recv_into(buffer, len(buffer), flags)
-        except BlockingIOError:  # how the system says that its time is over
+        except BlockingIOError:  # the timeout of the system
             raise TimeoutError(f"nothing came for {READ_S:.0f} s") from None
 
     def _open(self) -> socket.socket:
         if self._socket is None:
-            raise Broken("the connection is closed")
+            raise BrokenResponse("the connection is closed")
         return self._socket
 
     def _connected(self) -> socket.socket:
@@ -159,7 +162,7 @@ class Connection:
                 stream = self._tls.wrap_socket(stream, server_hostname=host)
                 stream.settimeout(READ_S)
             else:
-                _time_in_the_system(stream)
+                _set_system_timeout(stream)
         except BaseException:
             stream.close()
             raise
@@ -170,7 +173,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
     """Return the headers by lower-case name; the values of a repeated one are joined by a comma.
 
     Raises:
-        Broken: A line is no header, or the length of the body is no number: where the body ends would be a guess.
+        BrokenResponse: A line is not a header, or the length of the body is not a number: its end would be a guess.
 
     Source: RFC 9112, sections 5 and 6.3.
     """
@@ -178,41 +181,45 @@ def _headers(lines: list[str]) -> dict[str, str]:
     for line in lines:
         name, mark, value = line.partition(":")
         if not mark or not name or name != name.strip():
-            raise Broken(f"no header: {line[:50]!r}")
+            raise BrokenResponse(f"no header: {line[:50]!r}")
         before = headers.get(name.lower())
         headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
-        raise Broken(f"no length: {length[:50]!r}")
+        raise BrokenResponse(f"no length: {length[:50]!r}")
     return headers
 
 
-def _time_in_the_system(stream: socket.socket) -> None:
-    """Have the system end waits after READ_S: for Python to do it, no call may wait, and each is two."""
+def _set_system_timeout(stream: socket.socket) -> None:
+    """Set a timeout of READ_S in the system. A timeout in Python makes two system calls of each read."""
     stream.settimeout(None)
     for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         stream.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", int(READ_S), 0))
 
 
-class Response:
-    """An answer, its ``headers`` by their names in lower case; its body is read once, and fails with Broken if cut."""
+class HttpResponse:
+    """An answer. Its body can be read once; a body that ends too early raises BrokenResponse.
 
-    def __init__(self, connection: Connection, status: int, headers: Mapping[str, str], *, empty: bool) -> None:
+    Attributes:
+        headers: By lower-case name.
+    """
+
+    def __init__(self, connection: HttpConnection, status: int, headers: Mapping[str, str], *, empty: bool) -> None:
         self.status, self.headers = status, headers
         self._connection = connection
         self._chunked = not empty and "chunked" in headers.get("transfer-encoding", "").lower()
         length = headers.get("content-length")
-        # What is left of the body, or of its chunk; None: all until the connection is closed.
+        # Bytes left of the body, or of its chunk. None: all bytes until the connection is closed.
         self._left = 0 if empty or self._chunked else int(length) if length is not None else None
         self._ended = self._left == 0 and not self._chunked
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection can take another request: the body was read, and neither side means to close."""
+        """Whether the connection can be used again: the body was read, and neither side closes it."""
         return self._ended and self._left is not None and "close" not in self.headers.get("connection", "").lower()
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer as far as one read of the socket gives and say how far; 0 is the end."""
+        """Read once into the buffer and return the number of bytes; 0 at the end."""
         if self._chunked and not self._left and not self._ended:
             self._next_chunk()
         if self._ended or not len(buffer):
@@ -222,14 +229,14 @@ class Response:
             self._ended = count == 0
             return count
         if count == 0:
-            raise Broken(f"the answer was cut with {self._left} bytes to come")
+            raise BrokenResponse(f"the answer was cut with {self._left} bytes to come")
         self._left -= count
         if not self._left:
             self._after()
         return count
 
     def read(self, amount: int | None = None) -> bytes:
-        """Give the next ``amount`` bytes, fewer only at the end; all that is left without ``amount``."""
+        """Return the next `amount` bytes, fewer only at the end. Without `amount`, return all that is left."""
         taken = bytearray()
         while amount is None or len(taken) < amount:
             piece = bytearray(min(_PIECE, (amount - len(taken) if amount is not None else self._left) or _HEAD))
@@ -243,12 +250,12 @@ class Response:
         if not self._chunked:
             self._ended = True
         elif self._connection.line():
-            raise Broken("a chunk of the answer is longer than it says")
+            raise BrokenResponse("a chunk of the answer is longer than it says")
 
     def _next_chunk(self) -> None:
         size = self._connection.line().partition(b";")[0].strip()
         if not _HEXADECIMAL.fullmatch(size):
-            raise Broken(f"no size of a chunk: {size[:20]!r}")
+            raise BrokenResponse(f"no size of a chunk: {size[:20]!r}")
         self._left = int(size, 16)
         if not self._left:
             while self._connection.line():  # trailers

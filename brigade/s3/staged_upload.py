@@ -1,29 +1,23 @@
-"""Parts larger than memory: gathered in an object beside the key, and taken over by a copy on the side of S3.
+"""Parts larger than memory: written to temporary objects beside the key, which S3 copies into the upload.
 
-An object has 10,000 parts of 5 GiB at most. Who holds some 25 MiB of a part at a time reaches 226 GiB with them; who
-gathers 5 GiB of such pieces into an object of its own first, and copies that in as one part, the 45 TiB beyond.
+10,000 parts of 25 MiB make 226 GiB. To go further, write 5 GiB temporary objects and add each one with
+UploadPartCopy as one part: up to 46 TiB.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from brigade.errors import BrigadeError, InvalidData
-from brigade.s3.condition import Condition
-from brigade.s3.copy import copy_part
-from brigade.s3.delete import Deletes, delete
-from brigade.s3.head import head
+from brigade.s3.client_type import S3Client
+from brigade.s3.conditions import Condition
 from brigade.s3.location import Location
-from brigade.s3.settle import Written
-from brigade.s3.upload import LARGEST_PART, MOST_PARTS, Part, Upload, Uploads
+from brigade.s3.multipart import LARGEST_PART, MOST_PARTS, Part, Upload
+from brigade.s3.objects import WriteResult, delete, head
 
 _ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId")
-
-
-class Stageable(Uploads, Deletes, Protocol):
-    """The calls that staging needs, ``upload_part_copy`` besides."""
 
 
 @dataclass
@@ -31,21 +25,26 @@ class _Stage:
     upload: Upload
     parts: dict[int, Part] = field(default_factory=dict)
     closing: bool = False
-    written: Written | None = None
+    written: WriteResult | None = None
 
 
-class Stages:
-    """A writer's destination whose first ``direct`` parts go to ``upload``, and all behind them through stages.
+class StagedUpload:
+    """A writer's destination: the first parts go to an upload, all further ones to stages of 5 GiB.
 
-    They have ``piece`` bytes each, a stage 5 GiB: ``<key>.brigade-stage/<token>-<number>``, deleted once it is copied,
-    and encrypted as ``attributes``, those of the object, say.
+    A stage is a temporary object `<key>.brigade-stage/<token>-<number>`. It is deleted after the copy.
 
-    Nothing is under the key before ``complete``. A killed process leaves one stage at most, beside the upload.
+    Nothing is under the key before `complete`. A killed process leaves at most one stage, beside the upload.
+
+    Args:
+        upload: The upload of the object.
+        direct: Number of parts that go to `upload`.
+        piece: Bytes of each further part.
+        attributes: Attributes of the object. Its encryption applies to the stages too.
     """
 
     def __init__(
         self,
-        client: Stageable,
+        client: S3Client,
         upload: Upload,
         direct: int,
         piece: int,
@@ -60,11 +59,11 @@ class Stages:
 
     @property
     def most(self) -> int:
-        """How many parts a writer may send."""
+        """The largest number of parts that a writer may send."""
         return self._direct + (MOST_PARTS - self._direct) * self._pieces
 
     def part(self, number: int, body: bytearray) -> Part:
-        """Send a part, or a piece of a stage; the piece that fills one has it copied."""
+        """Send a part, or a piece of a stage. The last piece of a stage starts the copy of the stage."""
         if number <= self._direct:
             return self._upload.part(number, body)
         index, within = divmod(number - self._direct - 1, self._pieces)
@@ -78,15 +77,15 @@ class Stages:
             self._close(index)
         return Part(number, part.etag, part.size, part.checksum)
 
-    def complete(self, parts: Sequence[Part], condition: Condition) -> Written:
-        """Copy the last stage and publish."""
+    def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
+        """Copy the last stage and publish the object."""
         for index in sorted(self._stages):
             self._close(index)
         staged = [self._copied[index] for index in sorted(self._copied)]
         return self._upload.complete([*parts[: self._direct], *staged], condition)
 
     def abort(self) -> None:
-        """Abort the upload and the stages that are open: all of them, then raise what failed, if anything did."""
+        """Abort the upload and all open stages, then raise the error of one that failed."""
         with ExitStack() as every:  # runs the last one first, and the others also after one has failed
             every.callback(self._upload.abort)
             for index, stage in list(self._stages.items()):
@@ -104,7 +103,7 @@ class Stages:
         found = head(self._client, bucket, key)
         if found is None or found.etag != written.etag:
             raise InvalidData(f"s3://{bucket}/{key} was changed while it was gathered; nothing was published")
-        copied = copy_part(self._upload, self._direct + index + 1, Location(bucket, key), found)
+        copied = self._upload.copy_part(self._direct + index + 1, Location(bucket, key), found)
         if copied.checksum and copied.checksum != meant:
             raise InvalidData(f"S3 copied s3://{bucket}/{key} as {copied.checksum}, not {meant}: nothing was published")
         self._copied[index] = Part(copied.number, copied.etag, copied.size, meant)
@@ -119,7 +118,7 @@ class Stages:
         except BrigadeError:
             if version is None:
                 raise
-            # Who writes backups is often not let delete versions: the bucket's rule for old ones does it then.
+            # A role for backups often may not delete versions. Then the bucket's rule for old versions deletes it.
             delete(self._client, *place)
 
     def _open(self, index: int) -> Upload:

@@ -1,6 +1,9 @@
-"""How boto3's arguments and answers are called on the wire (botocore's service model of S3, 2006-03-01)."""
+"""The HTTP names of boto3's arguments and fields.
 
-HEADERS = {
+Source: botocore's service model of S3, 2006-03-01.
+"""
+
+REQUEST_HEADERS = {
     "ACL": "x-amz-acl",
     "CacheControl": "cache-control",
     "ChecksumAlgorithm": "x-amz-checksum-algorithm",
@@ -32,7 +35,7 @@ HEADERS = {
     "StorageClass": "x-amz-storage-class",
     "Tagging": "x-amz-tagging",
 }
-QUERY = {
+QUERY_PARAMETERS = {
     "ContinuationToken": "continuation-token",
     "KeyMarker": "key-marker",
     "PartNumber": "partNumber",
@@ -42,7 +45,7 @@ QUERY = {
     "UploadIdMarker": "upload-id-marker",
     "VersionId": "versionId",
 }
-ANSWERS = {
+RESPONSE_HEADERS = {
     "cache-control": "CacheControl",
     "content-encoding": "ContentEncoding",
     "content-range": "ContentRange",

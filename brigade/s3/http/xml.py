@@ -1,16 +1,16 @@
-"""S3's XML, as far as the wire reads and writes it."""
+"""S3's XML documents: parse answers, encode the body of CompleteMultipartUpload."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 
-def read(body: bytes) -> ElementTree.Element | None:
-    """Return the root of the document, or None where the body is no XML. Blanks around the document are ignored.
+def parse_document(body: bytes) -> ElementTree.Element | None:
+    """Return the root of the document, or None if the body is not XML. Blanks around the document are ignored.
 
     S3 sends blanks to keep the connection open until CompleteMultipartUpload has ended.
     """
-    # As botocore does: S3's XML is UTF-8, whatever a page of something between declares.
+    # As in botocore: S3's XML is UTF-8, whatever the page of a proxy declares.
     parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314 - S3's own answer; expat of 3.11 bounds entities
     try:
         return ElementTree.fromstring(body.strip(), parser)  # noqa: S314 - as above
@@ -18,17 +18,17 @@ def read(body: bytes) -> ElementTree.Element | None:
         return None
 
 
-def texts(element: ElementTree.Element) -> dict[str, str]:
+def child_texts(element: ElementTree.Element) -> dict[str, str]:
     """Return the text of each child that has no children of its own, by its name without the namespace."""
     return {_name(child): child.text or "" for child in element if not len(child)}
 
 
-def lists(root: ElementTree.Element, item: str) -> list[dict[str, Any]]:
-    """Return each `item` below the root as its children's texts, by name."""
-    return [texts(each) for each in root if _name(each) == item]
+def list_children(root: ElementTree.Element, item: str) -> list[dict[str, Any]]:
+    """Return the texts of the children of each `item` below the root, by name."""
+    return [child_texts(each) for each in root if _name(each) == item]
 
 
-def parts(listed: Iterable[Mapping[str, Any]]) -> bytes:
+def encode_parts(listed: Iterable[Mapping[str, Any]]) -> bytes:
     """Return the body of CompleteMultipartUpload."""
     root = ElementTree.Element("CompleteMultipartUpload", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
     for part in listed:

@@ -1,4 +1,4 @@
-"""HTTP to S3: signed requests over connections that are kept, with retries."""
+"""HTTP to S3: signed requests over kept-alive connections, with retries."""
 
 import threading
 import time
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brigade.headers import check_headers
-from brigade.s3.wire.connection import Buffer, Connection, Response, Stale
-from brigade.s3.wire.sign import Keys, path_of, query_of, signed
+from brigade.retry import RETRYABLE_CODES, backoff
+from brigade.s3.http.connection import Buffer, HttpConnection, HttpResponse, StaleConnection
+from brigade.s3.http.signature import AccessKeys, encode_path, encode_query, sign_headers
 
 if TYPE_CHECKING:
     import ssl
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 TRIES = 5
-_LATER = {408, 429, 500, 502, 503, 504}
-_LATER_CODES = {"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "Throttling"}
+_RETRYABLE_STATUS = {408, 429, 500, 502, 503, 504}
 _XML = {
     "CompleteMultipartUpload",
     "CreateMultipartUpload",
@@ -34,8 +34,8 @@ _PARTITIONS = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 
 @dataclass
-class Request:
-    """One request before it is signed; ``name`` is the operation's, for errors."""
+class HttpRequest:
+    """One request before it is signed. `name` is the operation, for errors."""
 
     name: str
     method: str
@@ -47,97 +47,106 @@ class Request:
 
 
 @dataclass
-class Answer:
-    """An answer that is no error; ``body`` is read already unless the caller asked for the open response."""
+class HttpAnswer:
+    """An answer that is no error. `body` is empty if the caller asked for a stream, which `response` then is."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    response: Response
-    connection: Connection
+    response: HttpResponse
+    connection: HttpConnection
     place: tuple[str, str]
     document: "Element | None" = None
 
 
-class Http:
-    """Send requests to S3 from any number of threads; each has a connection of its own, and connections are kept.
+class HttpSession:
+    """Send requests to S3 from any number of threads. Each thread has its own connection, and connections are kept.
 
-    A request is tried up to 5 times on throttling, 5xx and broken connections, with pauses that grow at random. A kept
-    connection that the server has closed is no try: GET, HEAD, PUT and DELETE go out again at once, on a new one. An
-    answer that names the bucket's region, or expired credentials, is followed by one more try that heeds it.
+    A request is tried up to 5 times after throttling, a 5xx or a broken connection, with exponential backoff. An idle
+    connection that the server has closed does not count as a try: GET, HEAD, PUT and DELETE are sent again at once on a
+    new one. An answer that names another region of the bucket, or expired credentials, causes one more try with those.
     """
 
-    def __init__(self, region: str, endpoint: str | None, keys: Callable[[bool], Keys], ca_bundle: str | None) -> None:
+    def __init__(
+        self, region: str, endpoint: str | None, keys: Callable[[bool], AccessKeys], ca_bundle: str | None
+    ) -> None:
         self._region, self._endpoint, self._keys, self._ca_bundle = region, endpoint, keys, ca_bundle
         self._regions: dict[str, str] = {}
-        self._idle: dict[tuple[str, str], list[Connection]] = {}
+        self._idle: dict[tuple[str, str], list[HttpConnection]] = {}
         self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
 
     @property
     def endpoint_url(self) -> str:
-        """The address that requests go to, as boto3's client names it."""
+        """The endpoint, as boto3's client has it."""
         return self._endpoint or f"https://s3.{self._region}.{_suffix(self._region)}"
 
-    def ask(self, request: Request, *, stream: bool = False) -> Answer:
-        """Send the request and give its answer; with ``stream`` the body is left in ``response`` for the caller.
+    def ask(self, request: HttpRequest, *, stream: bool = False) -> HttpAnswer:
+        """Send the request and return its answer.
 
-        Fails with botocore's ClientError when S3 refused, HTTPClientError when no answer came.
+        Args:
+            stream: Whether to leave the body unread in `response`.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refused.
+            botocore.exceptions.HTTPClientError: No answer came.
         """
         failure: Exception = RuntimeError("unreachable")
-        heeded: set[str] = set()
+        followed: set[str] = set()
         attempt = 0
         while attempt < TRIES:
             if attempt:
-                _pause(attempt)
+                time.sleep(backoff(attempt, 0.1, 20.0))
             try:
                 answer = self._once(request, stream)
                 error = _error(request, answer)
                 if error is None:
                     return answer
                 failure = error
-                if hint := self._heed(request, error, heeded):
-                    heeded.add(hint)
+                if hint := self._follow_hint(request, error, followed):
+                    followed.add(hint)
                     continue
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if status not in _LATER and error.response["Error"]["Code"] not in _LATER_CODES:
+                if status not in _RETRYABLE_STATUS and error.response["Error"]["Code"] not in RETRYABLE_CODES:
                     break
             except OSError as lost:
                 failure = _lost(lost, request)
-                self.close()  # a server that broke one connection has broken, or will break, the others
-                if getattr(lost, "verify_code", 0):  # ssl.SSLCertVerificationError: trying again changes no certificate
+                self.close()  # after one broken connection, the server has broken or will break the others
+                if getattr(lost, "verify_code", 0):  # ssl.SSLCertVerificationError: a retry changes no certificate
                     break
             attempt += 1
         raise failure
 
-    def release(self, answer: Answer) -> None:
-        """Keep the connection of a streamed answer if its body was read to the end, else close it."""
+    def release(self, answer: HttpAnswer) -> None:
+        """Keep the connection of a streamed answer if its body was read to the end. Otherwise close it."""
         if answer.response.reusable:
             with self._lock:
                 self._idle.setdefault(answer.place, []).append(answer.connection)
         else:
             answer.connection.close()
 
-    def _once(self, request: Request, stream: bool) -> Answer:
+    def _once(self, request: HttpRequest, stream: bool) -> HttpAnswer:
         region = self._regions.get(request.bucket, self._region)
         scheme, host, path = self._address(request, region)
-        query = query_of(request.query)
+        query = encode_query(request.query)
         keys = self._keys(False)
         check_headers({**request.headers, "authorization": keys.access_key, "x-amz-security-token": keys.token or ""})
-        headers = signed(request.method, path, query, {**request.headers, "host": host}, keys, region, time.time())
+        headers = sign_headers(
+            request.method, path, query, {**request.headers, "host": host}, keys, region, time.time()
+        )
         connection = self._connection(scheme, host)
         target = f"{path}?{query}" if query else path
         try:
             try:
                 response = connection.exchange(request.method, target, headers, request.body)
-            except Stale:
-                if request.method == "POST":  # not idempotent: it may have been carried out
+            except StaleConnection:
+                if request.method == "POST":  # not idempotent: S3 may have carried it out
                     raise
                 connection.close()
                 self.close()  # the server has closed, or will close, the others too
-                connection = Connection(host, self._tls if scheme == "https" else None)
+                connection = HttpConnection(host, self._tls if scheme == "https" else None)
                 response = connection.exchange(request.method, target, headers, request.body)
-            answer = Answer(response.status, response.headers, b"", response, connection, (scheme, host))
+            answer = HttpAnswer(response.status, response.headers, b"", response, connection, (scheme, host))
             if stream and response.status < 300:
                 return answer
             answer.body = response.read()
@@ -147,17 +156,17 @@ class Http:
         self.release(answer)
         return answer
 
-    def _address(self, request: Request, region: str) -> tuple[str, str, str]:
-        key = "" if request.key is None else f"/{path_of(request.key)}"
+    def _address(self, request: HttpRequest, region: str) -> tuple[str, str, str]:
+        key = "" if request.key is None else f"/{encode_path(request.key)}"
         if self._endpoint:
             parts = urlsplit(self._endpoint)
             return parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{request.bucket}{key}"
         suffix = _suffix(region)
-        if "." in request.bucket:  # the certificate names one label in front of s3
+        if "." in request.bucket:  # the certificate covers one label in front of s3
             return "https", f"s3.{region}.{suffix}", f"/{request.bucket}{key}"
         return "https", f"{request.bucket}.s3.{region}.{suffix}", key or "/"
 
-    def _connection(self, scheme: str, host: str) -> Connection:
+    def _connection(self, scheme: str, host: str) -> HttpConnection:
         with self._lock:
             idle = self._idle.setdefault((scheme, host), [])
             while idle:
@@ -167,23 +176,23 @@ class Http:
                 kept.close()
             if scheme == "https" and self._tls is None:
                 self._tls = _tls(self._ca_bundle)
-        return Connection(host, self._tls if scheme == "https" else None)
+        return HttpConnection(host, self._tls if scheme == "https" else None)
 
     def close(self) -> None:
-        """Close the connections that are kept; others are made when they are needed."""
+        """Close the idle connections. Later requests open new ones."""
         with self._lock:
             idle = [connection for kept in self._idle.values() for connection in kept]
             self._idle.clear()
         for connection in idle:
             connection.close()
 
-    def _heed(self, request: Request, error: "ClientError", heeded: set[str]) -> str | None:
-        """Take up what the answer says to do otherwise, once each: another region, fresh credentials."""
+    def _follow_hint(self, request: HttpRequest, error: "ClientError", followed: set[str]) -> str | None:
+        """Follow a hint of the answer, once each: another region, fresh credentials. Return its name, or None."""
         region = error.response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
-        if region and region != self._regions.get(request.bucket, self._region) and "region" not in heeded:
+        if region and region != self._regions.get(request.bucket, self._region) and "region" not in followed:
             self._regions[request.bucket] = region
             return "region"
-        if error.response["Error"]["Code"] in _EXPIRED and "keys" not in heeded:
+        if error.response["Error"]["Code"] in _EXPIRED and "keys" not in followed:
             self._keys(True)
             return "keys"
         return None
@@ -191,12 +200,6 @@ class Http:
 
 def _suffix(region: str) -> str:
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "amazonaws.com")
-
-
-def _pause(attempt: int) -> None:
-    import random
-
-    time.sleep(random.uniform(0, min(20.0, 0.1 * 2**attempt)))  # noqa: S311 - no secret depends on it
 
 
 def _tls(ca_bundle: str | None) -> "ssl.SSLContext":
@@ -208,29 +211,29 @@ def _tls(ca_bundle: str | None) -> "ssl.SSLContext":
     return ssl.create_default_context(cafile=ca_bundle or str(Path(botocore.__file__).with_name("cacert.pem")))
 
 
-def _error(request: Request, answer: Answer) -> "ClientError | None":
-    """Return the error that the answer holds, or None. Of an answer in XML, keep the document.
+def _error(request: HttpRequest, answer: HttpAnswer) -> "ClientError | None":
+    """Return the error in the answer, or None. Store the parsed document of an answer in XML.
 
-    S3 answers some operations with status 200 before it knows how they end: an error comes in the body then, also in
-    a namespace or after blanks. As botocore does, such an answer, and one whose XML cannot be read, counts as status
-    500: nobody knows what happened.
+    S3 answers some operations with status 200 before it knows their result. An error is then in the body, possibly in a
+    namespace or after blanks. As in botocore, such an answer, and one with unreadable XML, counts as status 500: the
+    result is unknown.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html, "Response Elements".
     """
     if answer.status < 300 and request.name not in _XML:
         return None
-    from brigade.s3.wire.xml import read, texts
+    from brigade.s3.http.xml import child_texts, parse_document
 
-    document = answer.document = read(answer.body) if answer.body else None
+    document = answer.document = parse_document(answer.body) if answer.body else None
     if answer.status < 300 and document is not None and document.tag.rpartition("}")[2] != "Error":
         return None
-    # A server or proxy in front of S3 answers with a page of HTML, or with nothing: the status is all that it says.
-    said = texts(document) if document is not None and document.tag.rpartition("}")[2] == "Error" else {}
+    # A server or proxy in front of S3 answers with a page of HTML, or with nothing. Then only the status is known.
+    said = child_texts(document) if document is not None and document.tag.rpartition("}")[2] == "Error" else {}
     status = answer.status if answer.status >= 300 else 500
     return _client_error(request, answer, status, said)
 
 
-def _client_error(request: Request, answer: Answer, status: int, said: Mapping[str, str]) -> "ClientError":
+def _client_error(request: HttpRequest, answer: HttpAnswer, status: int, said: Mapping[str, str]) -> "ClientError":
     from http import HTTPStatus
 
     from botocore.exceptions import ClientError
@@ -246,7 +249,7 @@ def _client_error(request: Request, answer: Answer, status: int, said: Mapping[s
     )
 
 
-def _lost(error: Exception, request: Request) -> "HTTPClientError | EndpointConnectionError":
+def _lost(error: Exception, request: HttpRequest) -> "HTTPClientError | EndpointConnectionError":
     from botocore.exceptions import EndpointConnectionError, HTTPClientError
 
     if isinstance(error, ConnectionRefusedError):
