@@ -10,7 +10,7 @@ NAMES = ("ingest", "inventory", "jobs", "pipe", "state", "database", "local")
 
 
 class Groups(TyperGroup):
-    """The groups as the modules ``brigade.cli.<name>`` hold them, in ``app``."""
+    """The groups, each the `app` of the module `brigade.cli.<name>.app`."""
 
     # typer keeps its copy of click to itself: what a context and a command are called is not public.
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -25,7 +25,7 @@ class Groups(TyperGroup):
         """Load the group of this name; None if there is none."""
         if cmd_name not in NAMES:
             return None
-        command = typer.main.get_command(import_module(f"brigade.cli.{cmd_name}").app)
+        command = typer.main.get_command(import_module(f"brigade.cli.{cmd_name}.app").app)
         command.name = cmd_name
         for each in command.commands.values():  # type: ignore[attr-defined]  # it is a group; click's type is private
             _refuse_empty_options(each)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from brigade.aws import Connection
-from brigade.cli import local_secrets
+from brigade.cli import secrets_file
 from brigade.errors import UsageError
 from brigade.masking import mask, masked
 
@@ -45,8 +45,8 @@ class Session:
 
     def client(self, service: str) -> Any:
         """Return the client of an AWS service; secrets of the file on this machine come before those of AWS."""
-        if service in local_secrets.SERVICES and (found := local_secrets.local_secrets()):
-            return local_secrets.LocalClient(*found, lambda: self.connection.client(service), self.say)
+        if service in secrets_file.SERVICES and (found := secrets_file.read()):
+            return secrets_file.FileClient(*found, lambda: self.connection.client(service), self.say)
         return self.connection.client(service)
 
     def say(self, text: str) -> None:

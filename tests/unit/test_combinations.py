@@ -7,8 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from brigade.cli import inventory, main
+from brigade.cli import main
 from brigade.cli.combinations import Combinations
+from brigade.cli.inventory import app as inventory
 from brigade.errors import UsageError
 from tests.unit.commands import every
 

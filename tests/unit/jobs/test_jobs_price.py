@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from brigade.cli.jobs_view import Budget
+from brigade.cli.jobs.view import Budget
 from brigade.errors import UsageError
 from brigade.jobs.price import Prices, Quote, assumed_seconds, estimate, prices
 from brigade.operations.operation import Operation, PriceClass

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from brigade.cli import jobs_calls, jobs_submit
-from brigade.cli.jobs_options import Going
+from brigade.cli.jobs import submission as jobs_calls
+from brigade.cli.jobs import submit as jobs_submit
+from brigade.cli.jobs.options import Going
 from brigade.errors import UsageError
 from brigade.jobs import retry
 from brigade.jobs.ending import told

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brigade.cli.session import Session
-from brigade.cli.state import app
+from brigade.cli.state.app import app
 from brigade.errors import InvalidData
 from brigade.state import State
 from brigade.state.encode import check_unique_members

@@ -5,19 +5,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli import inventory_enable, inventory_queue, inventory_sql
 from brigade.cli.combinations import combining
-from brigade.cli.inventory_delivery import Bucket, Progress, opened, place, write
+from brigade.cli.inventory.delivery import Bucket, Progress, opened, place, write
+from brigade.cli.inventory.enable import disable, enable
+from brigade.cli.inventory.sql import ask, questions, sql
+from brigade.cli.inventory.to_queue import to_queue
 from brigade.cli.options import sharing
 from brigade.cli.session import Session
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
-app.command("sql")(inventory_sql.sql)
-app.command("questions")(inventory_sql.questions)
-app.command("ask")(inventory_sql.ask)
-app.command("to-queue")(inventory_queue.to_queue)
-app.command("enable")(sharing(inventory_enable.enable))
-app.command("disable")(sharing(inventory_enable.disable))
+app.command("sql")(sql)
+app.command("questions")(questions)
+app.command("ask")(ask)
+app.command("to-queue")(to_queue)
+app.command("enable")(sharing(enable))
+app.command("disable")(sharing(disable))
 
 
 @app.command()

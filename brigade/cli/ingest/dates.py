@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from brigade.cli import ingest_source as at
+from brigade.cli.ingest import source as at
 from brigade.cli.session import Session
 from brigade.errors import ConditionLost, NotFound
 

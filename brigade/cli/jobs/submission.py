@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from brigade.cli import jobs_selection as selection
-from brigade.cli import jobs_view as view
+from brigade.cli.jobs import selection, view
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
-    from brigade.cli.jobs_options import Going
-    from brigade.cli.jobs_selection import Selection
+    from brigade.cli.jobs.options import Going
+    from brigade.cli.jobs.selection import Selection
     from brigade.inventory.summary import Summary as InventorySummary
     from brigade.jobs.control import Control
     from brigade.jobs.own import Own

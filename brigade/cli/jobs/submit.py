@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli import jobs_calls as calls
-from brigade.cli import jobs_selection as selection
-from brigade.cli import jobs_view as view
-from brigade.cli.jobs_options import Arguments, Going, JobId, Listing, Name, PriceList, Seconds, Selecting, Yes
+from brigade.cli.jobs import selection, view
+from brigade.cli.jobs import submission as calls
+from brigade.cli.jobs.options import Arguments, Going, JobId, Listing, Name, PriceList, Seconds, Selecting, Yes
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from brigade.cli.combinations import combining
-from brigade.cli.pipe_from import from_
-from brigade.cli.pipe_to import condition, location, to
+from brigade.cli.pipe.from_ import from_
+from brigade.cli.pipe.to import condition, location, to
 from brigade.cli.session import Session
 
 app = typer.Typer(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brigade.cli import ingest_dates, ingest_deployed
-from brigade.cli import ingest_source as at
 from brigade.cli.combinations import combining
-from brigade.cli.ingest_progress import shown
+from brigade.cli.ingest import source as at
+from brigade.cli.ingest.dates import replay, reset, show
+from brigade.cli.ingest.deployed import backfill, invoke
+from brigade.cli.ingest.progress import shown
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -92,11 +93,11 @@ def check(context: typer.Context, name: at.Name) -> None:
     )
 
 
-app.command()(ingest_deployed.invoke)
-app.command()(ingest_deployed.backfill)
-app.command()(ingest_dates.replay)
-app.command()(ingest_dates.show)
-app.command()(ingest_dates.reset)
+app.command()(invoke)
+app.command()(backfill)
+app.command()(replay)
+app.command()(show)
+app.command()(reset)
 
 
 def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, *, replace: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from brigade.cli.combinations import combining
-from brigade.cli.database_load import load
+from brigade.cli.database.load import load
 from brigade.cli.session import Session
 from brigade.database.secret import Secret
 from brigade.database.uri import masked

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from brigade.cli import ingest_source as at
 from brigade.cli.combinations import combining
+from brigade.cli.ingest import source as at
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 

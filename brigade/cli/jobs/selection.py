@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brigade.cli.inventory_delivery import place, table_of
-from brigade.cli.jobs_options import Selecting
+from brigade.cli.inventory.delivery import place, table_of
+from brigade.cli.jobs.options import Selecting
 from brigade.cli.session import Session
 from brigade.errors import NotFound, SettingsError, UsageError
 

@@ -13,7 +13,7 @@ _DEFAULT = Path(".brigade/secrets.json")
 SERVICES = ("secretsmanager", "ssm")
 
 
-def local_secrets() -> tuple[Path, Mapping[str, str]] | None:
+def read() -> tuple[Path, Mapping[str, str]] | None:
     """Return the file of secrets on this machine and its values by name, or None where there is none.
 
     The file is ``.brigade/secrets.json``, which git ignores, or the one that ``BRIGADE_SECRETS_FILE`` names. It is a
@@ -50,7 +50,7 @@ def _values(body: bytes, path: Path) -> Mapping[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
 
-class LocalClient:
+class FileClient:
     """A client of Secrets Manager or Systems Manager that answers for the secrets of the file by itself.
 
     AWS is asked for all others, by a client that is made when it is first needed: with every secret in the file, none

@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli import jobs_calls as calls
-from brigade.cli import jobs_selection as selection
-from brigade.cli import jobs_submit
-from brigade.cli import jobs_view as view
 from brigade.cli.combinations import combining
-from brigade.cli.jobs_options import JobId, Yes
+from brigade.cli.jobs import selection, view
+from brigade.cli.jobs import submission as calls
+from brigade.cli.jobs import submit as jobs_submit
+from brigade.cli.jobs.options import JobId, Yes
 from brigade.cli.options import sharing
 from brigade.cli.session import Session
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.inventory_delivery import Bucket, opened
+from brigade.cli.inventory.delivery import Bucket, opened
 from brigade.cli.session import Session
 from brigade.layout import SUMMARIES
 

@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The AWS on this machine: no account, no network, IAM enforced."
 )
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _PYTHON = _ROOT / ".brigade" / "emulator" / "bin" / "python"
 _OPERATOR = "operator"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.inventory_delivery import place
+from brigade.cli.inventory.delivery import place
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:

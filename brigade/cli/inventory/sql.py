@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from brigade.cli.inventory_delivery import Bucket, opened, place, table_of
+from brigade.cli.inventory.delivery import Bucket, opened, place, table_of
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
