@@ -29,7 +29,7 @@ def main() -> int:
 
             asyncio.run(serve(home, arguments.port))
             return 0
-        with home.turn() if arguments.command in ("up", "down", "reset") else nullcontext():
+        with home.lock() if arguments.command in ("up", "down", "reset") else nullcontext():
             print(json.dumps(_COMMANDS[arguments.command](home, arguments)))
     except LocalError as error:
         print(error, file=sys.stderr)

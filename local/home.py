@@ -62,7 +62,7 @@ class Home:
             folder.mkdir(exist_ok=True)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Hold off other commands that start, end or empty this home; a command that is killed holds nothing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f"{self.path.name}.lock").open("w") as file:

@@ -37,7 +37,7 @@ _log = logging.getLogger("local")
 
 
 async def serve(home: Home, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then end the jobs' engine, write the state, and return."""
+    """Serve until SIGTERM or SIGINT, then end the job scheduler, write the state, and return."""
     lock = home.hold(port)
     patches.apply()
     logging.getLogger("persistence").setLevel(logging.WARNING)

@@ -22,7 +22,7 @@ def rows(generator: Mapping[str, Any], role_arn: str, job_arn: str) -> Iterator[
     Raises:
         Refusal: the role may not ``s3:PutInventoryConfiguration`` on the bucket, there is none, or nothing matches.
     """
-    # ministack, which the engine runs in, is not there where only the rules are tested.
+    # Imported here, because tests of the rules run without ministack.
     from ministack.services import s3 as store
 
     from local import roles

@@ -131,7 +131,7 @@ class Job:
                 self.move("Failing")
 
     def crash(self, reason: str) -> None:
-        """End the job as Failed, whatever state it is in: the engine itself failed."""
+        """End the job as Failed, whatever state it is in: the scheduler itself failed."""
         with self.lock:
             self.record |= {"status": "Failed", "terminated": _now().timestamp()}
             self.note("InternalError", reason)

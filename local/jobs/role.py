@@ -10,7 +10,7 @@ from local.jobs.job import Job
 
 SERVICE = "batchoperations.s3.amazonaws.com"
 _SESSION_S = 12 * 3600
-# A function may run for 15 minutes; an invocation is never repeated behind the engine's back.
+# A function may run for 15 minutes; an invocation is never repeated without the scheduler.
 _PATIENT = {"read_timeout": 920, "retries": {"total_max_attempts": 1}}
 
 

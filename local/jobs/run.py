@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import identity
 from local.jobs import generator, native, report, role, tasks
-from local.jobs.drive import Drive, Limits
 from local.jobs.job import Job
 from local.jobs.ledger import Ledger
 from local.jobs.manifest import Refusal, Row, csv_rows, inventory_rows
+from local.jobs.task_runner import Limits, TaskRunner
 from local.jobs.tasks import Outcome
 
 _UNWRITABLE = "The job report could not be written to your report bucket. Please check your permissions."
@@ -115,7 +115,7 @@ class Run:
                 return tasks.run(row, job.id, operation["LambdaInvoke"], client)
             return native.run(row, operation, client)
 
-        Drive(job, self._ledger, self._limits, self._stopping)(work)
+        TaskRunner(job, self._ledger, self._limits, self._stopping).run(work)
         if not self._stopping.is_set():
             job.advance("Completing", after="Active")
 

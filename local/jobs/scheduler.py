@@ -1,4 +1,4 @@
-"""The engine: threads beside the server that move jobs on, the highest priority first, through a stop and a start."""
+"""The scheduler: threads beside the server that run jobs, highest priority first, across restarts."""
 
 import logging
 import socket
@@ -7,29 +7,29 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.jobs.drive import Limits
 from local.jobs.job import Job
+from local.jobs.job_store import JobStore
 from local.jobs.run import Run
-from local.jobs.shelf import Shelf
+from local.jobs.task_runner import Limits
 
-_AT_ONCE = 3  # jobs that move at the same time
-_LOOK_S = 30  # seconds between looks at what expires
+_MOST_RUNNING = 3  # jobs that run at the same time
+_EXPIRY_CHECK_S = 30  # seconds between checks for expired jobs
 _log = logging.getLogger("local.jobs")
 
 
-class Engine:
-    """Runs the jobs of a shelf against an endpoint.
+class Scheduler:
+    """Runs the stored jobs against an endpoint.
 
-    A job in the middle of its work when the process ended goes on at the next start: see :class:`local.jobs.run.Run`.
+    A job that was running when the process ended continues at the next start: see `local.jobs.run.Run`.
 
     Args:
-        home: the jobs are kept in its ``jobs`` folder.
-        endpoint: where S3 and Lambda answer, ``http://127.0.0.1:4700``.
-        limits: parallelism and redrive.
+        home: The folder whose `jobs` folder stores the jobs.
+        endpoint: URL of S3 and Lambda: `http://127.0.0.1:4700`.
+        limits: Parallelism and retries.
     """
 
     def __init__(self, home: Path, endpoint: str, limits: Limits) -> None:
-        self.shelf = Shelf(home / "jobs")
+        self.store = JobStore(home / "jobs")
         self._endpoint = endpoint
         self._limits = limits
         self._stopping = threading.Event()
@@ -38,11 +38,11 @@ class Engine:
         self._thread = threading.Thread(target=self._watch, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin; the jobs move once the endpoint answers."""
+        """Start the thread. Jobs run as soon as the endpoint accepts connections."""
         self._thread.start()
 
     def stop(self, wait_s: float = 2.0) -> None:
-        """Hand out no more tasks, and wait this long for what is running; the rest runs again at the next start."""
+        """Start no more tasks and wait up to `wait_s` seconds for running ones. The rest runs at the next start."""
         self._stopping.set()
         self.wake()
         self._thread.join(wait_s)
@@ -51,27 +51,27 @@ class Engine:
             self._news.wait_for(lambda: not self._running, max(0.0, ends - time.monotonic()))
 
     def wake(self) -> None:
-        """Look for work: a job was created, confirmed or cancelled."""
+        """Check for work now, because a job was created, confirmed or cancelled."""
         with self._news:
             self._news.notify_all()
 
     def _watch(self) -> None:
         self._await_server()
         while not self._stopping.is_set():
-            self.shelf.expire()
+            self.store.expire()
             with self._news:
-                waiting = self.shelf.waiting(self._running)
-                room = max(0, _AT_ONCE - len(self._running))
+                waiting = self.store.waiting(self._running)
+                room = max(0, _MOST_RUNNING - len(self._running))
                 for job in waiting[:room]:
                     self._running.add(job.id)
                     threading.Thread(target=self._run, args=(job,), name=f"job-{job.id}", daemon=True).start()
                 self._make_room(waiting[room:])
                 if not self._stopping.is_set():
-                    self._news.wait(_LOOK_S)
+                    self._news.wait(_EXPIRY_CHECK_S)
 
     def _make_room(self, waiting: list[Job]) -> None:
-        """Pause the running jobs of the lowest priority, one for each job of a higher one that waits."""
-        running = sorted(map(self.shelf.find, self._running), key=lambda job: int(job.record["priority"]))
+        """Pause one running job of the lowest priority for each waiting job of a higher priority."""
+        running = sorted(map(self.store.find, self._running), key=lambda job: int(job.record["priority"]))
         going = [job for job in running if job.status == "Pausing"]
         for job in waiting[len(going) :]:
             active = [other for other in running if other.status == "Active"]
@@ -82,8 +82,8 @@ class Engine:
     def _run(self, job: Job) -> None:
         try:
             Run(job, self._endpoint, self._limits, self._stopping)()
-        except Exception as error:  # noqa: BLE001 - a fault of the engine itself must end the job, not hang it
-            _log.exception("job %s ends by a fault of the engine", job.id)
+        except Exception as error:  # noqa: BLE001 - a fault of the scheduler must end the job, not hang it
+            _log.exception("job %s ends by a fault of the scheduler", job.id)
             job.crash(f"{type(error).__name__}: {error}")
         finally:
             with self._news:

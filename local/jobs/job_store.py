@@ -1,4 +1,4 @@
-"""All jobs, on disk and in memory: found by id and by client token, listed by page."""
+"""The jobs, on disk and in memory: found by id and by client token, listed in pages."""
 
 import base64
 import binascii
@@ -12,8 +12,8 @@ from local.jobs.job import TERMINAL, Job
 from local.jobs.wire import Fault
 
 
-class Shelf:
-    """The jobs under one folder, a folder each; a job that ended 90 days ago is gone."""
+class JobStore:
+    """The jobs below one folder, each in a folder of its own. A job is deleted 90 days after its end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -22,10 +22,13 @@ class Shelf:
         self._jobs = {job.id: job for job in loaded}
 
     def create(self, job_id: str, request: dict[str, Any], account: str, region: str) -> tuple[Job, bool]:
-        """Give a new job, or the one that the same request with the same client token made before; say which is new.
+        """Create a job, or return the one that the same request with the same client token created.
+
+        Returns:
+            The job, and whether it is new.
 
         Raises:
-            Fault: IdempotencyException, when the token was used for another request.
+            Fault: IdempotencyException. The token was used for another request.
         """
         for job in list(self._jobs.values()):
             made = job.record["request"]
@@ -38,17 +41,24 @@ class Shelf:
         return job, True
 
     def find(self, job_id: str) -> Job:
-        """Give a job; one that is not there is a ``NoSuchJobException`` fault."""
+        """Return a job.
+
+        Raises:
+            Fault: NoSuchJobException.
+        """
         try:
             return self._jobs[job_id]
         except KeyError:
             raise Fault("NoSuchJobException", "The specified job does not exist", 404) from None
 
     def page(self, statuses: Collection[str], limit: int, token: str | None) -> tuple[list[Job], str | None]:
-        """Give the newest jobs in one of these states (none: in any), and where the next page starts.
+        """Return a page of the jobs in one of these states, newest first, and the token of the next page.
+
+        Args:
+            statuses: The states; empty: any state.
 
         Raises:
-            Fault: InvalidNextTokenException, when the token is not one that this gave.
+            Fault: InvalidNextTokenException. The token is not one of this method.
         """
         start = _offset(token) if token else 0
         found = [job for job in self.newest() if not statuses or job.status in statuses]
@@ -57,17 +67,17 @@ class Shelf:
         return found[start:following], more
 
     def newest(self) -> list[Job]:
-        """Give all jobs, the newest first."""
+        """Return all jobs, newest first."""
         return sorted(self._jobs.values(), key=lambda job: job.record["created"], reverse=True)
 
     def waiting(self, running: Collection[str]) -> list[Job]:
-        """Give the jobs that can go on and that nobody moves: the highest priority first, then the oldest."""
+        """Return the jobs that can continue and are not in `running`: highest priority first, then oldest."""
         still = TERMINAL | {"Suspended"}
         idle = [job for job in list(self._jobs.values()) if job.id not in running and job.status not in still]
         return sorted(idle, key=lambda job: (-job.record["priority"], job.record["created"]))
 
     def expire(self) -> None:
-        """Fail what nobody confirmed for 30 days, and forget what ended 90 days ago."""
+        """Fail the jobs not confirmed within 30 days, and delete those that ended 90 days ago."""
         for job in list(self._jobs.values()):
             if job.expire():
                 del self._jobs[job.id]
@@ -75,7 +85,7 @@ class Shelf:
 
 
 def new_id() -> str:
-    """Make a job id."""
+    """Return a new job id."""
     return str(uuid.uuid4())
 
 
