@@ -36,7 +36,7 @@ class Combinations:
                 raise UsageError(f"{spelled(name)} has no effect without {wanted}: add it, or leave the option out")
 
 
-def combining(
+def check_combinations(
     *, needs: Mapping[str, str] | None = None, excludes: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator of a command that checks its `Combinations` first. The command has a parameter `context`."""

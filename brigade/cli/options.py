@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
 
-def sharing(command: Callable[..., None]) -> Callable[..., None]:
+def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     """Make a command of a function some of whose parameters are dataclasses of options.
 
     Each field becomes an option of its name, with its ``Annotated`` type and default; the function is given the

@@ -46,29 +46,29 @@ class Session:
     def client(self, service: str) -> Any:
         """Return the client of an AWS service; secrets of the file on this machine come before those of AWS."""
         if service in secrets_file.SERVICES and (found := secrets_file.read()):
-            return secrets_file.FileClient(*found, lambda: self.connection.client(service), self.say)
+            return secrets_file.FileClient(*found, lambda: self.connection.client(service), self.note)
         return self.connection.client(service)
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Tell the person something that is not data, on stderr, unless ``--quiet``."""
         if not self.quiet:
             print(text, file=sys.stderr)
 
-    def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
+    def print(self, document: Mapping[str, Any], text: str | None = None) -> None:
         """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each.
 
         Values of secrets are masked in both. ``reveal`` shows them.
         """
-        self.reveal(masked(document), mask(text) if text is not None else None)
+        self.print_unmasked(masked(document), mask(text) if text is not None else None)
 
-    def reveal(self, document: Mapping[str, Any], text: str | None = None) -> None:
+    def print_unmasked(self, document: Mapping[str, Any], text: str | None = None) -> None:
         """Print a result that the person asked to see with its secrets, as ``give`` prints others."""
         if self.json:
             print(_json(document))
         else:
             print(text if text is not None else "\n".join(f"{name}: {value}" for name, value in document.items()))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print rows: a JSON object a line under ``--json``, else a table as wide as it needs to be."""
         from rich.console import Console
         from rich.table import Table

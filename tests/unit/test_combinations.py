@@ -83,7 +83,7 @@ def test_a_default_is_not_given_and_a_value_that_is_needed_is_compared() -> None
 
 def test_the_bucket_of_a_difference_is_that_of_each_latest_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str | None]] = []
-    monkeypatch.setattr(inventory, "opened", lambda _, text, bucket: asked.append((text, bucket)))
+    monkeypatch.setattr(inventory, "open_delivery", lambda _, text, bucket: asked.append((text, bucket)))
     for before, after in (("latest", "b.json"), ("a.json", "latest")):
         CliRunner().invoke(main.app, ["inventory", "diff", before, after, "--bucket", "x"])
     assert asked == [("latest", "x"), ("b.json", None), ("a.json", None), ("latest", "x")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.database.load import load
 from brigade.cli.session import Session
 from brigade.database.secret import Secret
@@ -26,7 +26,7 @@ _Scheme = Annotated[
 
 
 @app.command()
-@combining(excludes={"mask": "show"})
+@check_combinations(excludes={"mask": "show"})
 def uri(
     context: typer.Context,
     secret_id: _SecretId,
@@ -42,9 +42,9 @@ def uri(
     made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     hidden = mask or (sys.stdout.isatty() and not show)
     shown = masked(made) if hidden else made
-    session.reveal({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
+    session.print_unmasked({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
     if hidden and not mask:
-        session.say("The password is masked on a terminal; --show shows it.")
+        session.note("The password is masked on a terminal; --show shows it.")
 
 
 @app.command("exec")

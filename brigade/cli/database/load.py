@@ -33,6 +33,6 @@ def load(
         raise said(error, f"the secret {secret_id}") from error
     with connection:
         done = into(connection, session.client("s3"), place, table, run_id)
-    session.give(
+    session.print(
         msgspec.to_builtins(done), f"{done.records} records of {done.object} into {done.target}: {done.run_id}"
     )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brigade.cli.combinations import combining
-from brigade.cli.ingest import source as at
+from brigade.cli.combinations import check_combinations
+from brigade.cli.ingest import sources
 from brigade.cli.ingest.dates import replay, reset, show
 from brigade.cli.ingest.deployed import backfill, invoke
-from brigade.cli.ingest.progress import shown
+from brigade.cli.ingest.progress import show_progress
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -26,21 +26,23 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API
 def list_(context: typer.Context) -> None:
     """List the sources, when they run, and the last date that each published."""
     session: Session = context.obj
-    found, broken = at.sources()
+    found, broken = sources.find_sources()
     rows: list[tuple[str, str | None, str | None, str | None, str | None, str | None]] = []
     for name, source in found.items():
-        rows.append((name, source.schedule, source.time_zone, source.address, at.last(session, name), None))
+        rows.append(
+            (name, source.schedule, source.time_zone, source.address, sources.last_published_date(session, name), None)
+        )
     rows.extend((name, None, None, None, None, str(error)) for name, error in broken.items())
     columns = ("source", "schedule", "time_zone", "address", "last", "broken")
-    session.table(columns, sorted(rows, key=lambda row: row[0]))
+    session.print_table(columns, sorted(rows, key=lambda row: row[0]))
 
 
 @app.command()
-@combining(needs={"yes": "replace"}, excludes={"replace": "dry_run to", "to": "dry_run"})
+@check_combinations(needs={"yes": "replace"}, excludes={"replace": "dry_run to", "to": "dry_run"})
 def run(
     context: typer.Context,
-    name: at.Name,
-    date: at.Date = None,
+    name: sources.Name,
+    date: sources.Date = None,
     to: Annotated[
         str | None,
         typer.Option(help="s3://bucket/key, a path (gzip if it ends in .gz), or - for stdout; default: the lake."),
@@ -49,12 +51,12 @@ def run(
         int | None, typer.Option(min=1, help="Stop well after N pages; only with --to a path or -, or --dry-run.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch and count, write nothing.")] = False,
-    replace: at.Replace = False,
-    yes: at.Yes = False,
+    replace: sources.Replace = False,
+    yes: sources.Yes = False,
 ) -> None:
     """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
     session: Session = context.obj
-    source = at.source(name)
+    source = sources.find_source(name)
     if to is not None and (not to or to.endswith(".zst")):
         raise UsageError(f"--to is {to!r}; it takes s3://bucket/key, a path (gzip if it ends in .gz), or -")
     if limit_pages and not dry_run and (to is None or to.startswith("s3://")):
@@ -62,7 +64,7 @@ def run(
             "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
         )
     if replace:
-        at.sure(session, name, date, yes=yes)
+        sources.confirm_replacement(session, name, date, yes=yes)
     if to is None and not dry_run:
         _run_to_lake(session, name, source, date, replace=replace)
     else:
@@ -70,15 +72,15 @@ def run(
 
 
 @app.command()
-def check(context: typer.Context, name: at.Name) -> None:
+def check(context: typer.Context, name: sources.Name) -> None:
     """Fetch the first page of a source and tell what is in it; write nothing."""
     session: Session = context.obj
-    source = at.source(name)
-    taken = at.one_pass(session, name, source, None, 1)
+    source = sources.find_source(name)
+    taken = sources.open_extract(session, name, source, None, 1)
     for _ in taken.lines():
         pass
     profile = taken.profile
-    session.give(
+    session.print(
         {
             "source": name,
             "url": taken.api.address(None),
@@ -106,21 +108,21 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, 
     from brigade.ingest.partitions import Partitions
     from brigade.ingest.run import Run
 
-    target, s3 = at.target(session, name, source, date), session.client("s3")
+    target, s3 = sources.find_target(session, name, source, date), session.client("s3")
 
     def run(target: "Target", api: "Reads") -> Any:
-        with shown(session, name, api) as seen:
+        with show_progress(session, name, api) as seen:
             return Run(
                 source=source,
                 target=target,
                 api=seen,
                 s3=s3,
-                remaining=at.unlimited,
-                say=session.say,
+                remaining=sources.unlimited,
+                say=session.note,
                 replace=replace,
             )()
 
-    api = at.api(session, name, source, target.date, state=target.state)
+    api = sources.open_reader(session, name, source, target.date, state=target.state)
     if source.partitions == 1 or replace:
         outcome = run(target, api)
     else:
@@ -128,7 +130,7 @@ def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, 
         while (outcome := partitions()).outcome == "partitions":
             for partition in outcome.partitions:
                 run(*partitions.part(partition))
-    at.finish(session, msgspec.to_builtins(outcome))
+    sources.print_outcome(session, msgspec.to_builtins(outcome))
 
 
 def _extract(
@@ -144,12 +146,12 @@ def _extract(
     from brigade.ingest import extract
     from brigade.s3 import Location
 
-    taken = at.one_pass(session, name, source, date, limit_pages)
+    taken = sources.open_extract(session, name, source, date, limit_pages)
     day = taken.stamp.date
     if to == "-" and not dry_run:  # stdout is the data's, and may be the terminal
         extract.to_stream(taken.lines(), sys.stdout.buffer)
     else:
-        with shown(session, name, taken.api) as taken.api:
+        with show_progress(session, name, taken.api) as taken.api:
             if dry_run or not to:
                 for _ in taken.lines():
                     pass
@@ -160,6 +162,6 @@ def _extract(
     counts = {"records": taken.records, "pages": taken.pages, "plain_bytes": taken.plain_bytes}
     document = {"source": name, "date": day, "to": None if dry_run else to, **counts}
     if to == "-" and not dry_run:
-        session.say(f"{name} {day}: {taken.records} records of {taken.pages} pages")
+        session.note(f"{name} {day}: {taken.records} records of {taken.pages} pages")
     else:
-        session.give(document)
+        session.print(document)

@@ -5,12 +5,12 @@ from typing import Any
 
 import typer
 
-from brigade.cli.ingest import source as at
+from brigade.cli.ingest import sources
 from brigade.cli.session import Session
 from brigade.errors import ConditionLost, NotFound
 
 
-def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
+def show(context: typer.Context, name: sources.Name, date: sources.Date = None) -> None:
     """Show the receipt and the checkpoint of a date."""
     import msgspec
 
@@ -19,8 +19,8 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     from brigade.state import State
 
     session: Session = context.obj
-    source = at.source(name)
-    target = at.target(session, name, source, date or at.last(session, name))
+    source = sources.find_source(name)
+    target = sources.find_target(session, name, source, date or sources.last_published_date(session, name))
     state = State(session.client("s3"), target.state)
     receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
     under_way = {
@@ -35,10 +35,10 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     document["checkpoint"] = _brief(checkpoint.value) if checkpoint else None
     if under_way:
         document["partitions"] = under_way
-    session.give(document, json.dumps(document, indent=2, ensure_ascii=False))
+    session.print(document, json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Yes = False) -> None:
+def reset(context: typer.Context, name: sources.Name, date: sources.Date = None, yes: sources.Yes = False) -> None:
     """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first.
 
     Exit 1 if there is no checkpoint. A checkpoint that a run holds stays, and the command exits 3: `brigade state
@@ -51,7 +51,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     from brigade.state.lease import taken, this_process
 
     session: Session = context.obj
-    whole = at.target(session, name, at.source(name), date)
+    whole = sources.find_target(session, name, sources.find_source(name), date)
     s3 = session.client("s3")
     state = State(s3, whole.state)
     found = [(each, entry) for each in parts(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))]
@@ -63,10 +63,10 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
         if not discard(s3, target, entry):
             raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}
-        session.give({"source": name, "date": target.date, **which, "forgotten": _brief(entry.value)})
+        session.print({"source": name, "date": target.date, **which, "forgotten": _brief(entry.value)})
 
 
-def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
+def replay(context: typer.Context, name: sources.Name, date: sources.Date = None) -> None:
     """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
     import msgspec
 
@@ -77,11 +77,11 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     from brigade.state import State
 
     session: Session = context.obj
-    source, s3 = at.source(name), session.client("s3")
-    target = at.target(session, name, source, date)
+    source, s3 = sources.find_source(name), session.client("s3")
+    target = sources.find_target(session, name, source, date)
     held = [each for each in parts(State(s3, target.state), target) if head(s3, each.state, each.quarantine)]
     for each in held or [target]:
-        session.give(msgspec.to_builtins(again(s3, source, each, now())))
+        session.print(msgspec.to_builtins(again(s3, source, each, now())))
 
 
 def _brief(checkpoint: Any) -> dict[str, Any]:

@@ -7,50 +7,50 @@ from typing import Annotated, Any
 
 import typer
 
-from brigade.cli.combinations import combining
-from brigade.cli.ingest import source as at
+from brigade.cli.combinations import check_combinations
+from brigade.cli.ingest import sources
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 _POLL_S = 1.0
 
 
-@combining(needs={"yes": "replace"})
+@check_combinations(needs={"yes": "replace"})
 def invoke(
     context: typer.Context,
-    name: at.Name,
-    date: at.Date = None,
+    name: sources.Name,
+    date: sources.Date = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the answer.")] = False,
-    replace: at.Replace = False,
-    yes: at.Yes = False,
+    replace: sources.Replace = False,
+    yes: sources.Yes = False,
 ) -> None:
     """Start the deployed ingest of a source. With --wait, exit 1 if it failed, 3 if the date was published already."""
     from brigade.ingest.target import date_of
 
     session: Session = context.obj
-    source, machine = at.source(name), at.machine(session, name)
+    source, machine = sources.find_source(name), sources.find_state_machine(session, name)
     event: dict[str, Any] = {"date": date_of(date=date, time_zone=source.time_zone)}
     if replace:
-        at.sure(session, name, date, yes=yes)
+        sources.confirm_replacement(session, name, date, yes=yes)
         event["replace"] = True
     states = session.client("stepfunctions")
     execution = states.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
     if not wait:
-        session.give({"execution": execution, **event})
+        session.print({"execution": execution, **event})
         return
-    session.say(f"{name} {event['date']}: {execution}")
-    at.finish(session, _answer(states, execution))
+    session.note(f"{name} {event['date']}: {execution}")
+    sources.print_outcome(session, _answer(states, execution))
 
 
 def backfill(
     context: typer.Context,
-    name: at.Name,
+    name: sources.Name,
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD")],
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD")],
     concurrency: Annotated[
         int | None, typer.Option(min=1, max=100, help="Dates at a time; default: 4, of an incremental source 1.")
     ] = None,
-    yes: at.Yes = False,
+    yes: sources.Yes = False,
 ) -> None:
     """Ingest the dates of a span that are not published, by one execution of the deployed state machine.
 
@@ -61,7 +61,7 @@ def backfill(
     from brigade.ingest import backfill as dates
 
     session: Session = context.obj
-    source = at.source(name)
+    source = sources.find_source(name)
     if not source.dated:
         raise UsageError(
             f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
@@ -71,10 +71,10 @@ def backfill(
     if incremental and concurrency not in (None, 1):
         raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
     concurrency = concurrency or (1 if incremental else 4)
-    machine = at.machine(session, name)
-    published = at.published(session, name)
+    machine = sources.find_state_machine(session, name)
+    published = sources.published_dates(session, name)
     for date in filter(published.__contains__, span):
-        session.give({"date": date, "outcome": "skipped"}, f"{date}: skipped")
+        session.print({"date": date, "outcome": "skipped"}, f"{date}: skipped")
     wanted = [date for date in span if date not in published]
     if not wanted:
         return
@@ -82,15 +82,15 @@ def backfill(
     session.confirm(question, yes=yes)
     states = session.client("stepfunctions")
     execution = dates.start(states, machine, wanted, concurrency)
-    session.say(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")
+    session.note(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")
     while (ended := dates.outcome(states, execution)) is None:
         time.sleep(_POLL_S)
-        fresh = (at.published(session, name) - published) & {*wanted}
+        fresh = (sources.published_dates(session, name) - published) & {*wanted}
         published |= fresh
         for date in sorted(fresh):
-            session.say(f"{date}: there")
+            session.note(f"{date}: there")
     for each in ended:
-        session.give(msgspec.to_builtins(each), f"{each.date}: {each.outcome} {each.failure or ''}".rstrip())
+        session.print(msgspec.to_builtins(each), f"{each.date}: {each.outcome} {each.failure or ''}".rstrip())
     failed = sum(each.outcome == "failed" for each in ended)
     if failed:
         raise BrigadeError(

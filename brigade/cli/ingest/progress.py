@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def shown(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
+def show_progress(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
     """Give what reads as ``api`` does and shows how far it is; where stderr is no terminal, ``api`` itself."""
     if session.quiet or not session.terminal.is_terminal:
         yield api
         return
     with session.terminal.status(f"{name}: the first page") as status:
-        yield _Shown(name, api, status)
+        yield _ProgressReader(name, api, status)
 
 
-class _Shown:
+class _ProgressReader:
     def __init__(self, name: str, api: "Reads", status: "Status") -> None:
         self._name, self._api, self._status, self._pages = name, api, status, 0
 
     def page(self, cursor: str | None) -> Any:
         reply = self._api.page(cursor)
         self._pages += 1
-        self._tell(f"{self._pages} pages")
+        self._update(f"{self._pages} pages")
         return reply
 
     def stream(self, cursor: str | None) -> Any:
@@ -41,9 +41,9 @@ class _Shown:
 
     def _each(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            self._tell("one answer")
+            self._update("one answer")
             yield block
 
-    def _tell(self, what: str) -> None:
+    def _update(self, what: str) -> None:
         retries = f", {self._api.retries} asked again" if self._api.retries else ""
         self._status.update(f"{self._name}: {what}, {self._api.bytes_in / 1e6:,.1f} MB{retries}")

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli.combinations import combining
-from brigade.cli.inventory.delivery import Bucket, Progress, opened, place, write
+from brigade.cli.combinations import check_combinations
+from brigade.cli.inventory.delivery import Bucket, Progress, inventory_location, open_delivery, write_stdout
 from brigade.cli.inventory.enable import disable, enable
 from brigade.cli.inventory.sql import ask, questions, sql
 from brigade.cli.inventory.to_queue import to_queue
-from brigade.cli.options import sharing
+from brigade.cli.options import expand_options
 from brigade.cli.session import Session
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
@@ -18,12 +18,12 @@ app.command("sql")(sql)
 app.command("questions")(questions)
 app.command("ask")(ask)
 app.command("to-queue")(to_queue)
-app.command("enable")(sharing(enable))
-app.command("disable")(sharing(disable))
+app.command("enable")(expand_options(enable))
+app.command("disable")(expand_options(disable))
 
 
 @app.command()
-@combining(excludes={"bucket": "uri"})
+@check_combinations(excludes={"bucket": "uri"})
 def deliveries(
     context: typer.Context,
     uri: Annotated[
@@ -36,11 +36,11 @@ def deliveries(
     from brigade import inventory
 
     session: Session = context.obj
-    where = place(session, bucket) if uri is None else _folder(uri)
+    where = inventory_location(session, bucket) if uri is None else _folder(uri)
     found = inventory.deliveries(session.client("s3"), *where)
     if not found:
-        session.say("No delivery yet: S3 writes the first within 48 hours (local: brigade local deliver-inventory).")
-    session.table(
+        session.note("No delivery yet: S3 writes the first within 48 hours (local: brigade local deliver-inventory).")
+    session.print_table(
         ("taken", "format", "files", "bytes", "manifest"),
         (
             (
@@ -75,7 +75,7 @@ def rows(
     from brigade.inventory.text import lines
 
     session: Session = context.obj
-    chosen = opened(session, delivery, bucket)
+    chosen = open_delivery(session, delivery, bucket)
     if columns is not None:
         names = [name.strip() for name in columns.split(",")]
     else:
@@ -83,7 +83,7 @@ def rows(
     progress = Progress(session, [chosen])
     with closing(read(chosen, names, where, progress.ended)) as batches, progress.shown():
         wanted = schema(chosen.manifest, names)
-        write(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
+        write_stdout(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
 
 
 @app.command()
@@ -105,10 +105,10 @@ def diff(
     session: Session = context.obj
     if bucket and "latest" not in (before, after):
         raise UsageError(f"--bucket {bucket} and the addresses: an address says already whose delivery it is")
-    first, second = (opened(session, each, bucket if each == "latest" else None) for each in (before, after))
-    session.say(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
+    first, second = (open_delivery(session, each, bucket if each == "latest" else None) for each in (before, after))
+    session.note(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
     result = difference(first, second)
-    write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
+    write_stdout(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
 
 def _folder(uri: str) -> tuple[str, str, str, str]:

@@ -17,14 +17,14 @@ Bucket = Annotated[
 ]
 
 
-def place(session: Session, bucket: str | None) -> tuple[str, str, str, str]:
+def inventory_location(session: Session, bucket: str | None) -> tuple[str, str, str, str]:
     """Give the inventory configuration of ``bucket``, by default of the lake, as ``inventory.deliveries`` takes it."""
     deployed = session.deployment
     source = bucket or deployed["LakeBucket"]
     return deployed["ReportsBucket"], deployed["InventoryPrefix"], source, deployed["InventoryId"]
 
 
-def table_of(session: Session, bucket: str | None) -> str:
+def table_name(session: Session, bucket: str | None) -> str:
     """Return the name of the Glue table over the inventory of ``bucket``, by default of the lake."""
     from brigade.catalog import table
 
@@ -32,13 +32,13 @@ def table_of(session: Session, bucket: str | None) -> str:
     return deployed["InventoryTable"] if bucket in (None, deployed["LakeBucket"]) else table(bucket)
 
 
-def opened(session: Session, text: str, bucket: str | None = None) -> "Delivery":
+def open_delivery(session: Session, text: str, bucket: str | None = None) -> "Delivery":
     """Open ``latest`` or the delivery of an address."""
     from brigade import inventory
     from brigade.errors import UsageError
 
     if text == "latest":
-        return inventory.latest(session.client("s3"), *place(session, bucket))
+        return inventory.latest(session.client("s3"), *inventory_location(session, bucket))
     if bucket:
         raise UsageError(f"--bucket {bucket} and the address {text}: an address says already whose delivery it is")
     return inventory.open_delivery(session.client("s3"), text)
@@ -69,28 +69,28 @@ class Progress:
         with Bars(*columns, console=terminal, transient=True, redirect_stdout=False) as bars:
             task = bars.add_task("", total=self._size)
             self._bar = lambda text: bars.update(task, description=text, completed=self._bytes)
-            self._tell()
+            self._update()
             yield
 
     def ended(self, file: "DataFile") -> None:
         """Count a file whose rows were all given."""
         self._files += 1
         self._bytes += file.size
-        self._tell()
+        self._update()
 
     def counted(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Give the batches, and count their rows."""
         for batch in batches:
             self._rows += batch.num_rows
-            self._tell()
+            self._update()
             yield batch
 
-    def _tell(self) -> None:
+    def _update(self) -> None:
         if self._bar is not None:
             self._bar(f"{self._rows:,} rows, {self._files} of {self._of} files")
 
 
-def write(pieces: Iterable[bytes]) -> None:
+def write_stdout(pieces: Iterable[bytes]) -> None:
     """Write each piece to stdout, whole, before the next is made."""
     for piece in pieces:
         sys.stdout.buffer.write(piece)

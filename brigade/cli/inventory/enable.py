@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.inventory.delivery import place
+from brigade.cli.inventory.delivery import inventory_location
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Agreeing:
+class ConfirmOptions:
     """Whether it is done, and whether that is asked for."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it is, and do nothing.")] = False
@@ -26,18 +26,18 @@ class Agreeing:
 def enable(
     context: typer.Context,
     bucket: Annotated[str, typer.Argument(help="A bucket of this account and region.")],
-    agreeing: Agreeing,
+    confirm: ConfirmOptions,
 ) -> None:
     """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
     from brigade.inventory import enable as enabling
 
     session: Session = context.obj
     database, account = session.deployment["Database"], session.connection.account()
-    planned = enabling.plan(session.client, account, database, place(session, None), bucket)
+    planned = enabling.plan(session.client, account, database, inventory_location(session, None), bucket)
     _carry_out(
         session,
         planned,
-        agreeing,
+        confirm,
         "S3 takes $0.0025 for each million objects that it lists, and storage. Put these?",
         partial(enabling.apply, session.client, database, planned),
         f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}",
@@ -47,23 +47,23 @@ def enable(
 def disable(
     context: typer.Context,
     bucket: Annotated[str, typer.Argument(help="A bucket that `enable` was run for.")],
-    agreeing: Agreeing,
+    confirm: ConfirmOptions,
 ) -> None:
     """Take away what `enable` put for a bucket; what was delivered stays, and what the stacks made."""
     from brigade.inventory import disable as disabling
 
     session: Session = context.obj
     database = session.deployment["Database"]
-    planned = disabling.plan(session.client, database, place(session, None), bucket)
+    planned = disabling.plan(session.client, database, inventory_location(session, None), bucket)
     done = f"disabled; what was delivered of {bucket} stays as long as any delivery"
     apply = partial(disabling.apply, session.client, database, planned)
-    _carry_out(session, planned, agreeing, "Take these away?", apply, done)
+    _carry_out(session, planned, confirm, "Take these away?", apply, done)
 
 
 def _carry_out(
     session: Session,
     planned: "enabling.Plan | disabling.Plan",
-    agreeing: Agreeing,
+    confirm: ConfirmOptions,
     question: str,
     apply: Callable[[], None],
     done: str,
@@ -75,11 +75,11 @@ def _carry_out(
         **{f"statement in the policy of {consent.of}": consent.statement for consent in planned.consents},
         "tables": [f"{session.deployment['Database']}.{name}" for name in planned.names],
     }
-    if agreeing.dry_run:
-        session.give(shown)
+    if confirm.dry_run:
+        session.print(shown)
         return
     if not session.json:
-        session.say("\n".join(f"{name}: {value}" for name, value in shown.items()))
-    session.confirm(question, yes=agreeing.yes)
+        session.note("\n".join(f"{name}: {value}" for name, value in shown.items()))
+    session.confirm(question, yes=confirm.yes)
     apply()
-    session.give(shown, done)
+    session.print(shown, done)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from brigade.cli.inventory.delivery import Bucket, opened, place, table_of
+from brigade.cli.inventory.delivery import Bucket, inventory_location, open_delivery, table_name
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _TABLE_ROWS = 10_000  # a table is laid out whole in memory: a longer answer is several, each with its header
 
 Engine = Annotated[Literal["duckdb", "athena"], typer.Option(help="Here, or on Athena.")]
-Chosen = Annotated[str, typer.Option(help="latest, s3://…/manifest.json, or a path.")]
+DeliveryOption = Annotated[str, typer.Option(help="latest, s3://…/manifest.json, or a path.")]
 
 
 def sql(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="A SELECT over the table inventory, in Athena's SQL.")],
     engine: Engine = "duckdb",
-    delivery: Chosen = "latest",
+    delivery: DeliveryOption = "latest",
     bucket: Bucket = None,
 ) -> None:
     """Ask SQL of a delivery, here or on Athena: the same query means the same on both."""
@@ -44,7 +44,7 @@ def questions(context: typer.Context) -> None:
     from brigade.catalog import QUESTIONS
 
     session: Session = context.obj
-    session.table(
+    session.print_table(
         ("question", "arguments", "answers"),
         (
             (each.name, " ".join(f"{name}={value}" for name, value in each.arguments.items()), each.answers)
@@ -58,7 +58,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="One that brigade inventory questions lists.")],
     argument: Annotated[list[str] | None, typer.Option("--argument", help="name=number; again for another.")] = None,
     engine: Engine = "duckdb",
-    delivery: Chosen = "latest",
+    delivery: DeliveryOption = "latest",
     bucket: Bucket = None,
 ) -> None:
     """Ask a named question of a delivery, here or on Athena: the text that the stack saves there as a query."""
@@ -73,7 +73,7 @@ def ask(
             raise UsageError(f"--argument {each}: it takes name=number")
         given[name] = value
     asked = catalog.question(question)
-    chosen = opened(session, delivery, bucket)
+    chosen = open_delivery(session, delivery, bucket)
     text = asked.text([*chosen.manifest.columns, "dt"], given)
     if engine == "duckdb":
         _here(session, text, delivery, bucket)
@@ -84,7 +84,7 @@ def ask(
 def _here(session: Session, query: str, delivery: str, bucket: str | None) -> None:
     from brigade.inventory import query as run
 
-    result = run(opened(session, delivery, bucket), query)
+    result = run(open_delivery(session, delivery, bucket), query)
     _tables(session, result.columns, result.rows())
 
 
@@ -98,14 +98,17 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
     from brigade.inventory.partitions import asked_for, names_dt
 
     if delivery != "latest" or not names_dt(query):
-        chosen = opened(session, delivery, bucket)
-        session.say(f"Athena reads the delivery dt = '{chosen.partition}'.")
+        chosen = open_delivery(session, delivery, bucket)
+        session.note(f"Athena reads the delivery dt = '{chosen.partition}'.")
         return [chosen]
-    there = {each.partition: each for each in inventory.deliveries(session.client("s3"), *place(session, bucket))}
+    there = {
+        each.partition: each
+        for each in inventory.deliveries(session.client("s3"), *inventory_location(session, bucket))
+    }
     wanted = asked_for(query, list(there))
     if not wanted:
         raise NotFound("the query names by dt no delivery that there is: brigade inventory deliveries lists them")
-    session.say(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
+    session.note(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
     return [there[partition] for partition in wanted]
 
 
@@ -113,7 +116,7 @@ def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> No
     from brigade.inventory import athena
 
     deployed = session.deployment
-    name = table_of(session, deliveries[0].manifest.source_bucket)
+    name = table_name(session, deliveries[0].manifest.source_bucket)
     statement = athena.statement(session.client("glue"), deployed["Database"], name, query, deliveries)
     with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
         answer = athena.query(
@@ -123,7 +126,7 @@ def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> No
             statement,
             lambda state, scanned: status.update(f"Athena {state.lower()}, {scanned:,} bytes read") if status else None,
         )
-    session.say(f"Athena read {answer.scanned:,} bytes for about ${answer.dollars:.5f} (query {answer.id}).")
+    session.note(f"Athena read {answer.scanned:,} bytes for about ${answer.dollars:.5f} (query {answer.id}).")
     _tables(session, answer.columns, answer.rows)
 
 
@@ -131,7 +134,7 @@ def _tables(session: Session, columns: Sequence[str], rows: Iterable[Sequence[An
     left = iter(rows)
     part = list(itertools.islice(left, _TABLE_ROWS))
     while True:
-        session.table(columns, part)
+        session.print_table(columns, part)
         part = list(itertools.islice(left, _TABLE_ROWS))
         if not part:
             return

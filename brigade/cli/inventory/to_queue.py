@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.inventory.delivery import Bucket, opened
+from brigade.cli.inventory.delivery import Bucket, open_delivery
 from brigade.cli.session import Session
 from brigade.layout import SUMMARIES
 
@@ -33,7 +33,7 @@ def to_queue(
     from brigade.inventory.queue import DOLLARS_PER_MILLION, send
 
     session: Session = context.obj
-    chosen = opened(session, delivery, bucket)
+    chosen = open_delivery(session, delivery, bucket)
     if dry_run:
         _show(chosen, where, body)
         return
@@ -45,7 +45,7 @@ def to_queue(
     )
     checkpoint = _checkpoint(session, queue_url, chosen.uri, where or "", body or "")
     if (before := checkpoint.reached(chosen)) and not session.json:
-        session.say(f"Goes on after {before:,} messages that went before (state {checkpoint.key}).")
+        session.note(f"Goes on after {before:,} messages that went before (state {checkpoint.key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
         sent = send(
             session.client("sqs"),
@@ -64,7 +64,7 @@ def to_queue(
         "dollars": round(sent.dollars, 6),
         "before": before,
     }
-    session.give(document, f"{sent.messages:,} messages in {sent.requests:,} requests for about ${sent.dollars:.5f}")
+    session.print(document, f"{sent.messages:,} messages in {sent.requests:,} requests for about ${sent.dollars:.5f}")
 
 
 def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:

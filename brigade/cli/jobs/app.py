@@ -5,25 +5,25 @@ from typing import Annotated, Literal
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.jobs import selection, view
 from brigade.cli.jobs import submission as calls
 from brigade.cli.jobs import submit as jobs_submit
 from brigade.cli.jobs.options import JobId, Yes
-from brigade.cli.options import sharing
+from brigade.cli.options import expand_options
 from brigade.cli.session import Session
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Run one function over every object, by S3 Batch Operations."
 )
-_sampling = combining(
+_check_sampling = check_combinations(
     needs={"allow_changes": "sample", "seed": "sample", "yes": "allow_changes"}, excludes={"sample": "seconds"}
 )
-_watched = combining(needs={"most_dollars": "watch", "most_failures": "watch"})
-app.command()(_sampling(sharing(jobs_submit.estimate)))
-app.command()(sharing(jobs_submit.run))
-app.command()(_watched(sharing(jobs_submit.submit)))
-app.command()(_watched(sharing(jobs_submit.retry)))
+_check_watching = check_combinations(needs={"most_dollars": "watch", "most_failures": "watch"})
+app.command()(_check_sampling(expand_options(jobs_submit.estimate)))
+app.command()(expand_options(jobs_submit.run))
+app.command()(_check_watching(expand_options(jobs_submit.submit)))
+app.command()(_check_watching(expand_options(jobs_submit.retry)))
 
 
 @app.command()
@@ -33,7 +33,7 @@ def operations(context: typer.Context) -> None:
     from brigade.operations.arguments import described
 
     session: Session = context.obj
-    found, broken = selection.declared()
+    found, broken = selection.find_operations()
     rows = [(name, "", f"broken: {error}") for name, error in broken.items()]
     for name, operation in found.items():
         takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
@@ -41,7 +41,7 @@ def operations(context: typer.Context) -> None:
     for name, own in OWN.items():
         takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(own.arguments))
         rows.append((name, takes, own.summary))
-    session.table(["operation", "arguments", "does"], rows)
+    session.print_table(["operation", "arguments", "does"], rows)
 
 
 @app.command(name="list")
@@ -51,17 +51,17 @@ def list_jobs(context: typer.Context) -> None:
     from brigade.jobs.price import fee, prices
 
     session: Session = context.obj
-    jobs = sorted(map(of, calls.control(session).list()), key=lambda job: job.created, reverse=True)
+    jobs = sorted(map(of, calls.jobs_client(session).list()), key=lambda job: job.created, reverse=True)
     now, price = datetime.now(UTC), prices()
     columns = ["id", "status", "total", "succeeded", "failed", "age", "fee", "created", "description"]
     rows = (
         (
-            *(j.id, j.status, j.total, j.succeeded, j.failed, view.span(j.age(now).total_seconds())),
-            *(round(fee(j.done, price), 6), view.moment(j.created), j.description),
+            *(j.id, j.status, j.total, j.succeeded, j.failed, view.format_duration(j.age(now).total_seconds())),
+            *(round(fee(j.done, price), 6), view.format_time(j.created), j.description),
         )
         for j in jobs
     )
-    session.table(columns, rows)
+    session.print_table(columns, rows)
 
 
 @app.command()
@@ -70,14 +70,14 @@ def show(context: typer.Context, job: JobId) -> None:
     from brigade.jobs.job import of
 
     session: Session = context.obj
-    document = view.job_document(of(calls.describe(session, job)))
-    session.give(document, view.job_text(document))
+    document = view.job_document(of(calls.describe_job(session, job)))
+    session.print(document, view.job_text(document))
 
 
 @app.command()
 def watch(context: typer.Context, job: JobId) -> None:
     """Follow a job to its end; exit 1 if it or any task failed. Ctrl-C leaves the job running."""
-    view.watch(context.obj, calls.control(context.obj), job)
+    view.watch_job(context.obj, calls.jobs_client(context.obj), job)
 
 
 @app.command()
@@ -87,26 +87,26 @@ def confirm(context: typer.Context, job: JobId, yes: Yes = False) -> None:
     from brigade.jobs.price import fee, prices
 
     session: Session = context.obj
-    waiting = of(calls.control(session).describe(job))
+    waiting = of(calls.jobs_client(session).describe(job))
     price = f"S3's own fee is ${fee(waiting.total, prices()):,.2f}; what the tasks do costs too"
     session.confirm(f"Start {waiting.description!r} on {waiting.total:,} objects? {price}.", yes=yes)
-    status = calls.control(session).request(job, "Ready", "confirmed by brigade jobs confirm")
-    session.give({"id": job, "status": status})
+    status = calls.jobs_client(session).request(job, "Ready", "confirmed by brigade jobs confirm")
+    session.print({"id": job, "status": status})
 
 
 @app.command()
 def cancel(context: typer.Context, job: JobId) -> None:
     """Cancel a job; objects that were done stay done."""
     session: Session = context.obj
-    status = calls.control(session).request(job, "Cancelled", "cancelled by brigade jobs cancel")
-    session.give({"id": job, "status": status})
+    status = calls.jobs_client(session).request(job, "Cancelled", "cancelled by brigade jobs cancel")
+    session.print({"id": job, "status": status})
 
 
 @app.command()
 def priority(context: typer.Context, job: JobId, value: Annotated[int, typer.Argument(min=0, max=2147483647)]) -> None:
     """Change a job's priority; the job of the highest one goes first."""
     session: Session = context.obj
-    session.give({"id": job, "priority": calls.control(session).prioritize(job, value)})
+    session.print({"id": job, "priority": calls.jobs_client(session).prioritize(job, value)})
 
 
 @app.command()
@@ -123,8 +123,8 @@ def report(
 
     session: Session = context.obj
     s3 = session.client("s3")
-    found = calls.report(session, job)
+    found = calls.open_report(session, job)
     tally = count(found, s3)
-    view.report(session, job, tally, found.tasks(s3, failed=failed), form)
+    view.print_report(session, job, tally, found.tasks(s3, failed=failed), form)
     if tally.failed:
         raise typer.Exit(1)

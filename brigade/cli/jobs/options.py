@@ -28,7 +28,7 @@ PriceList = Annotated[
 
 
 @dataclass(frozen=True)
-class Selecting:
+class SelectionOptions:
     """What to run over, in one way."""
 
     inventory: Annotated[
@@ -53,7 +53,7 @@ class Selecting:
 
 
 @dataclass(frozen=True)
-class Listing:
+class FilterOptions:
     """What S3 itself lists: all that is given must hold."""
 
     prefix: Annotated[str | None, typer.Option(help="S3 itself lists: keys that start so.")] = None
@@ -84,7 +84,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Going:
+class RunOptions:
     """How a job is made, and what is done until it ends."""
 
     priority: Priority = 10

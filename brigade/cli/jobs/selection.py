@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brigade.cli.inventory.delivery import place, table_of
-from brigade.cli.jobs.options import Selecting
+from brigade.cli.inventory.delivery import inventory_location, table_name
+from brigade.cli.jobs.options import SelectionOptions
 from brigade.cli.session import Session
 from brigade.errors import NotFound, SettingsError, UsageError
 
@@ -35,41 +35,41 @@ class Selection:
     """The delivery that they are all of, unfiltered."""
 
 
-def of(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
+def read_selection(session: Session, files: ExitStack, options: SelectionOptions) -> Selection:
     """Give the selection that the options name; ``files`` closes what it opens.
 
     Fails with UsageError when they name none or more than one.
     """
-    by_inventory = bool(selecting.inventory or selecting.where)
-    kinds = [by_inventory, selecting.manifest is not None, selecting.keys is not None]
+    by_inventory = bool(options.inventory or options.where)
+    kinds = [by_inventory, options.manifest is not None, options.keys is not None]
     if sum(kinds) != 1:
         raise UsageError("say what to run over, in one way: --inventory and/or --where, or --manifest, or --keys")
     if by_inventory:
-        return _of_inventory(session, selecting)
-    if selecting.engine:
-        raise UsageError(f"--engine {selecting.engine} is for --inventory and --where: it goes with no other selection")
-    if selecting.manifest:
-        return _of_manifest(session, selecting.manifest, where_of(session, selecting))
-    return _of_keys(session, files, selecting)
+        return _of_inventory(session, options)
+    if options.engine:
+        raise UsageError(f"--engine {options.engine} is for --inventory and --where: it goes with no other selection")
+    if options.manifest:
+        return _of_manifest(session, options.manifest, selected_bucket(session, options))
+    return _of_keys(session, files, options)
 
 
-def check_bucket(session: Session, selecting: Selecting) -> None:
+def check_bucket(session: Session, options: SelectionOptions) -> None:
     """Raise NotFound when the bucket that `--bucket` names does not exist.
 
     One that the caller may not list is taken as existing: S3 does not say more.
     """
     from botocore.exceptions import ClientError
 
-    if selecting.bucket is None:
+    if options.bucket is None:
         return
     try:
-        session.client("s3").head_bucket(Bucket=selecting.bucket)
+        session.client("s3").head_bucket(Bucket=options.bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
-            raise NotFound(f"--bucket {selecting.bucket}: there is no such bucket") from error
+            raise NotFound(f"--bucket {options.bucket}: there is no such bucket") from error
 
 
-def readable(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
+def readable_patterns(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
     """Return the patterns of keys that a job of this operation may read in `bucket`.
 
     Of a bucket beside the lake the deployed settings say it, which this machine may not have: any key.
@@ -77,7 +77,7 @@ def readable(session: Session, declared: "Operation | Own", bucket: str) -> tupl
     return tuple(getattr(declared, "reads", ("*",))) if bucket == session.deployment["LakeBucket"] else ("*",)
 
 
-def granted(session: Session, operation: str, bucket: str) -> tuple[str, ...] | None:
+def granted_patterns(session: Session, operation: str, bucket: str) -> tuple[str, ...] | None:
     """Return the patterns of keys that cdk.json grants to the operation in a bucket beside the lake.
 
     None where cdk.json, read in the current directory, does not name the bucket: then the operation's own patterns
@@ -95,12 +95,12 @@ def granted(session: Session, operation: str, bucket: str) -> tuple[str, ...] | 
     return tuple(named[bucket].operations.get(operation, ())) if bucket in named else None
 
 
-def where_of(session: Session, selecting: Selecting) -> str:
+def selected_bucket(session: Session, options: SelectionOptions) -> str:
     """Give the bucket that the options name; the lake unless they do."""
-    return selecting.bucket or session.deployment["LakeBucket"]
+    return options.bucket or session.deployment["LakeBucket"]
 
 
-def counted(
+def count_selection(
     session: Session, chosen: Selection, reads: tuple[str, ...], sample: int, seed: int
 ) -> "tuple[Summary, list[Row]]":
     """Count a selection and choose `sample` objects of it at random, the same ones for the same `seed`.
@@ -110,7 +110,7 @@ def counted(
     if chosen.chosen:
         from brigade.jobs.unload import count, some
 
-        asked = athena(session, chosen.bucket)
+        asked = athena_of_stage(session, chosen.bucket)
         summary = count(asked, chosen.chosen, chosen.bucket, reads)
         return summary, some(asked, chosen.chosen, sample, seed) if sample else []
     from brigade.jobs.manifest import write
@@ -120,7 +120,7 @@ def counted(
     return write(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
 
 
-def athena(session: Session, bucket: str) -> "Athena":
+def athena_of_stage(session: Session, bucket: str) -> "Athena":
     """Give the Athena of the stage, over the inventory of ``bucket``."""
     from brigade.jobs.unload import Athena
 
@@ -130,23 +130,23 @@ def athena(session: Session, bucket: str) -> "Athena":
         session.client("glue"),
         deployed["Workgroup"],
         deployed["Database"],
-        table_of(session, bucket),
+        table_name(session, bucket),
     )
 
 
-def _of_inventory(session: Session, selecting: Selecting) -> Selection:
+def _of_inventory(session: Session, options: SelectionOptions) -> Selection:
     from brigade import inventory as inventories
     from brigade.jobs import selection
 
-    s3, bucket = session.client("s3"), where_of(session, selecting)
-    if selecting.inventory in (None, "latest"):
-        delivery = inventories.latest(s3, *place(session, bucket))
+    s3, bucket = session.client("s3"), selected_bucket(session, options)
+    if options.inventory in (None, "latest"):
+        delivery = inventories.latest(s3, *inventory_location(session, bucket))
     else:
-        delivery = inventories.open_delivery(s3, str(selecting.inventory))
-    where = selecting.where
+        delivery = inventories.open_delivery(s3, str(options.inventory))
+    where = options.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery
-    if selecting.engine == "athena":
+    if options.engine == "athena":
         from brigade.jobs.unload import choose
 
         if delivery.manifest.source_bucket != bucket:
@@ -169,11 +169,11 @@ def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
 
 
-def _of_keys(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
+def _of_keys(session: Session, files: ExitStack, options: SelectionOptions) -> Selection:
     from brigade.jobs import selection
 
-    lines, name = _lines(str(selecting.keys), files)
-    bucket = where_of(session, selecting)
+    lines, name = _lines(str(options.keys), files)
+    bucket = selected_bucket(session, options)
     return Selection(f"keys of {name}", bucket, rows=selection.of_keys(lines, bucket, name))
 
 
@@ -186,7 +186,7 @@ def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
         raise UsageError(f"--keys {keys}: {error.strerror}") from None
 
 
-def declared() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
+def find_operations() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
     """Return the operations of this checkout by name, and the errors of those whose declaration is wrong."""
     from brigade.declarations import find_all
     from brigade.operations.operation import Operation
@@ -194,13 +194,13 @@ def declared() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
     return find_all("lambdas.batch_operations.operations", "OPERATION", Operation)
 
 
-def operation(name: str) -> "Operation":
+def find_operation(name: str) -> "Operation":
     """Return one operation, whatever is wrong with the others.
 
     Raises:
         UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
     """
-    found, broken = declared()
+    found, broken = find_operations()
     if name in broken:
         raise broken[name]
     if name not in found:
@@ -208,14 +208,14 @@ def operation(name: str) -> "Operation":
     return found[name]
 
 
-def submitted(name: str) -> "Operation | Own":
+def find_job_operation(name: str) -> "Operation | Own":
     """Give what a job may run: an operation of this checkout, or one of S3's own; fails as ``operation``."""
     from brigade.jobs.own import find
 
-    return find(name) or operation(name)
+    return find(name) or find_operation(name)
 
 
-def pairs(arguments: Sequence[str]) -> dict[str, str]:
+def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
     """Read ``--argument k=v`` options. Fails with UsageError for one without ``=`` or given twice."""
     given: dict[str, str] = {}
     for text in arguments:

@@ -10,7 +10,7 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
-    from brigade.cli.jobs.options import Going
+    from brigade.cli.jobs.options import RunOptions
     from brigade.cli.jobs.selection import Selection
     from brigade.inventory.summary import Summary as InventorySummary
     from brigade.jobs.control import Control
@@ -31,14 +31,16 @@ class _DryRunEnds(Exception):
 
 
 @dataclass(frozen=True)
-class Ordered:
+class SubmittedJob:
     """A job that was made, and its price."""
 
     id: str
     quote: "Quote"
 
 
-def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", going: "Going") -> "Ordered | None":
+def submit_rows(
+    session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", options: "RunOptions"
+) -> "SubmittedJob | None":
     """Show what a job would do and cost, ask, submit it and print its id.
 
     Returns:
@@ -50,33 +52,33 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
     from brigade.jobs.submit import submit as submit_rows
     from brigade.jobs.submit import submit_chosen
 
-    if not going.dry_run:
-        session.require_answer(_SUBMIT, yes=going.yes)
+    if not options.dry_run:
+        session.require_answer(_SUBMIT, yes=options.yes)
     quotes: list[Quote] = []
 
     def agree(summary: "Summary") -> None:
-        quotes.append(quote_of(declared, summary, going))
-        _check_budget(quotes[0], going)
-        session.say(view.priced(quotes[0], f"{plan.operation} over {plan.what}", summary)[1])
-        if going.dry_run:
+        quotes.append(quote_job(declared, summary, options))
+        _check_budget(quotes[0], options)
+        session.note(view.describe_price(quotes[0], f"{plan.operation} over {plan.what}", summary)[1])
+        if options.dry_run:
             raise _DryRunEnds
-        session.confirm(_SUBMIT, yes=going.yes)
+        session.confirm(_SUBMIT, yes=options.yes)
 
     s3 = session.client("s3")
     try:
         if chosen.chosen:
             done = submit_chosen(
-                control(session), s3, selection.athena(session, plan.bucket), plan, chosen.chosen, agree
+                jobs_client(session), s3, selection.athena_of_stage(session, plan.bucket), plan, chosen.chosen, agree
             )
         else:
-            done = submit_rows(control(session), s3, plan, chosen.rows, agree)
+            done = submit_rows(jobs_client(session), s3, plan, chosen.rows, agree)
     except _DryRunEnds:
-        session.say("Nothing was submitted (--dry-run).")
+        session.note("Nothing was submitted (--dry-run).")
         return None
     document = {"id": done.id, "run": done.run, "manifest": done.manifest, "objects": done.summary.objects}
-    session.give({**document, "parent": plan.parent} if plan.parent else document, done.id)
+    session.print({**document, "parent": plan.parent} if plan.parent else document, done.id)
     _keep_request(session, plan, done)
-    return Ordered(done.id, quotes[0])
+    return SubmittedJob(done.id, quotes[0])
 
 
 def submit_counted(
@@ -84,11 +86,11 @@ def submit_counted(
     declared: "Priced",
     plan: "Plan",
     create: "Callable[[], Submitted]",
-    going: "Going",
+    options: "RunOptions",
     *,
     walked: int | None = None,
     size: int | None = None,
-) -> "Ordered | None":
+) -> "SubmittedJob | None":
     """Let S3 count what a job that waits would take, show the price, ask, then start the job or cancel it.
 
     The job must exist for S3 to count, and its fee is spent even when it is cancelled then: that is asked first.
@@ -106,40 +108,40 @@ def submit_counted(
     from brigade.jobs.summary import Summary
 
     what = f"{plan.operation} over {plan.what}"
-    if going.dry_run:
-        session.say(f"{what}. Only S3 counts them; nothing was submitted (--dry-run).")
+    if options.dry_run:
+        session.note(f"{what}. Only S3 counts them; nothing was submitted (--dry-run).")
         return None
-    before = quote_of(declared, Summary(bytes=size), going, walked)
-    _check_budget(before, going)
+    before = quote_job(declared, Summary(bytes=size), options, walked)
+    _check_budget(before, options)
     question = (
         f"{what}: S3 counts once the job is made, which costs ${before.dollars():,.2f} even if you decline. Count?"
     )
-    session.confirm(question, yes=going.yes)
-    jobs = control(session)
+    session.confirm(question, yes=options.yes)
+    jobs = jobs_client(session)
     done = create()
     try:
         counted = Summary(objects=_counted(jobs, done.id), bytes=size)
-        quote = quote_of(declared, counted, going, walked)
-        session.say(view.priced(quote, what, counted)[1])
-        session.confirm("Start this job?", yes=going.yes)
+        quote = quote_job(declared, counted, options, walked)
+        session.note(view.describe_price(quote, what, counted)[1])
+        session.confirm("Start this job?", yes=options.yes)
     except BaseException:
         _cancel_waiting(session, jobs, done.id)
         raise
     jobs.request(done.id, "Ready", "confirmed at brigade jobs submit")
-    session.give({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": counted.objects}, done.id)
+    session.print({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": counted.objects}, done.id)
     _keep_request(session, plan, done)
-    return Ordered(done.id, quote)
+    return SubmittedJob(done.id, quote)
 
 
-def quote_of(declared: "Priced", summary: "Summary", going: "Going", walked: int | None = None) -> "Quote":
+def quote_job(declared: "Priced", summary: "Summary", options: "RunOptions", walked: int | None = None) -> "Quote":
     """Return the price of a job over what was counted, by the options' price list and time an object."""
     from brigade.jobs.price import Quote, prices
 
-    return Quote(declared, summary.objects, summary.bytes, prices(going.prices), going.seconds, walked)
+    return Quote(declared, summary.objects, summary.bytes, prices(options.prices), options.seconds, walked)
 
 
-def _check_budget(quote: "Quote", going: "Going") -> None:
-    if going.most_dollars is not None and quote.is_blind:
+def _check_budget(quote: "Quote", options: "RunOptions") -> None:
+    if options.most_dollars is not None and quote.is_blind:
         raise UsageError(
             "--most-dollars needs the sizes, which this selection does not have: select by --inventory or --where, or "
             "give --seconds as `brigade jobs estimate --sample` measures it"
@@ -167,10 +169,10 @@ def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
             jobs.request(job, "Cancelled", "declined at brigade jobs submit")
     except Exception as error:  # noqa: BLE001 - the error that led here is what the person must see, not this one
         kind = type(error).__name__
-        session.say(f"job {job} waits and could not be cancelled ({kind}): brigade jobs cancel {job}")
+        session.note(f"job {job} waits and could not be cancelled ({kind}): brigade jobs cancel {job}")
 
 
-def summarized(session: Session, bucket: str) -> "InventorySummary | None":
+def latest_summary(session: Session, bucket: str) -> "InventorySummary | None":
     """Return what the last summarized inventory of `bucket` held; None if there is none."""
     from brigade.inventory.summary import Summary as InventorySummary
     from brigade.inventory.summary import latest
@@ -188,10 +190,10 @@ def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
     try:
         keep(session.client("s3"), plan.reports, done.id, "request", done.request)
     except BrigadeError as error:
-        session.say(f"job {done.id} is submitted; its request was not kept in the reports bucket: {error}")
+        session.note(f"job {done.id} is submitted; its request was not kept in the reports bucket: {error}")
 
 
-def describe(session: Session, job: str) -> Mapping[str, Any]:
+def describe_job(session: Session, job: str) -> Mapping[str, Any]:
     """Return S3's description of a job, or the one that was kept when it ended: S3 forgets a job after 90 days.
 
     Raises:
@@ -201,7 +203,7 @@ def describe(session: Session, job: str) -> Mapping[str, Any]:
     from brigade.jobs.archive import kept
 
     try:
-        return control(session).describe(job)
+        return jobs_client(session).describe(job)
     except NotFound:
         found = kept(session.client("s3"), session.deployment["ReportsBucket"], job)
         if found is None:
@@ -210,7 +212,7 @@ def describe(session: Session, job: str) -> Mapping[str, Any]:
         return {**found, **{name: datetime.fromisoformat(text) for name, text in dates.items()}}
 
 
-def function(session: Session, operation: str) -> str:
+def find_function(session: Session, operation: str) -> str:
     """Give the ARN of an operation's function; fails with UsageError when it is not deployed."""
     functions = session.deployment.named("Operation")
     if operation not in functions:
@@ -239,14 +241,14 @@ def check_arguments(
     return declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
 
 
-def control(session: Session) -> "Control":
+def jobs_client(session: Session) -> "Control":
     """Give the jobs of the caller's account."""
     from brigade.jobs.control import Control
 
     return Control(session.client("s3control"), session.connection.account())
 
 
-def report(session: Session, job: str) -> "Report":
+def open_report(session: Session, job: str) -> "Report":
     """Open a job's report, which S3 writes some time after the job's end: wait for it, and say so.
 
     S3 forgets a job after 90 days; its report stays where those of this stage always are. Fails with UsageError while
@@ -262,7 +264,7 @@ def report(session: Session, job: str) -> "Report":
     def pause(seconds: float) -> None:
         nonlocal told
         if not told:
-            session.say(f"S3 has not written the report of job {job} yet: waiting for it, at most {patience_s:.0f} s")
+            session.note(f"S3 has not written the report of job {job} yet: waiting for it, at most {patience_s:.0f} s")
             told = True
         time.sleep(seconds)
 
@@ -276,7 +278,7 @@ def _report_place(session: Session, job: str) -> tuple[str, float]:
     from brigade.layout import JOB_REPORTS
 
     try:
-        found = of(control(session).describe(job))
+        found = of(jobs_client(session).describe(job))
     except NotFound:
         return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
     if not found.over:

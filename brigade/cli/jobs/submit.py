@@ -10,7 +10,17 @@ import typer
 
 from brigade.cli.jobs import selection, view
 from brigade.cli.jobs import submission as calls
-from brigade.cli.jobs.options import Arguments, Going, JobId, Listing, Name, PriceList, Seconds, Selecting, Yes
+from brigade.cli.jobs.options import (
+    Arguments,
+    FilterOptions,
+    JobId,
+    Name,
+    PriceList,
+    RunOptions,
+    Seconds,
+    SelectionOptions,
+    Yes,
+)
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 def estimate(
     context: typer.Context,
     operation: Name,
-    selecting: Selecting,
+    selection_options: SelectionOptions,
     argument: Arguments = None,
     sample: Annotated[
         int, typer.Option(min=0, max=1000, metavar="N", help="Run it on N random objects, to measure its time.")
@@ -48,28 +58,32 @@ def estimate(
     from brigade.jobs.sample import measure
 
     session: Session = context.obj
-    declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price_list(prices)
+    declared, arguments, listed = (
+        selection.find_job_operation(operation),
+        selection.parse_arguments(argument or []),
+        price_list(prices),
+    )
     calls.check_arguments(session, declared, arguments)
     changes = _check_sample(operation, declared, sample, allow_changes=allow_changes)
     if changes:
         session.require_answer(f"Run {operation} on {sample} objects?", yes=yes)
-    selection.check_bucket(session, selecting)
+    selection.check_bucket(session, selection_options)
     with ExitStack() as files:
-        chosen = selection.of(session, files, selecting)
-        reads = selection.readable(session, declared, chosen.bucket)
-        summary, rows = selection.counted(session, chosen, reads, sample, seed)
+        chosen = selection.read_selection(session, files, selection_options)
+        reads = selection.readable_patterns(session, declared, chosen.bucket)
+        summary, rows = selection.count_selection(session, chosen, reads, sample, seed)
     quote = Quote(declared, summary.objects, summary.bytes, listed, seconds)
     what = f"{operation} over {chosen.what}"
     if not sample:
-        session.give(*view.priced(quote, what, summary))
+        session.print(*view.describe_price(quote, what, summary))
         return
     if changes:
-        session.say(view.sample_question(operation, arguments, rows))
+        session.note(view.sample_question(operation, arguments, rows))
         session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
-    trial = measure(session.client("lambda"), calls.function(session, operation), rows, arguments)
-    document, text = view.priced(replace(quote, seconds=trial.seconds), what, summary)
-    told, lines = view.sampled(operation, trial)
-    session.give({**document, "sample": told}, f"{text}\n{lines}")
+    trial = measure(session.client("lambda"), calls.find_function(session, operation), rows, arguments)
+    document, text = view.describe_price(replace(quote, seconds=trial.seconds), what, summary)
+    told, lines = view.describe_sample(operation, trial)
+    session.print({**document, "sample": told}, f"{text}\n{lines}")
     if trial.seconds is None:
         raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
 
@@ -105,13 +119,17 @@ def run(
     from brigade.s3 import Location
 
     session: Session = context.obj
-    declared, arguments, place = selection.operation(operation), selection.pairs(argument or []), Location.parse(uri)
+    declared, arguments, place = (
+        selection.find_operation(operation),
+        selection.parse_arguments(argument or []),
+        Location.parse(uri),
+    )
     calls.check_arguments(session, declared, arguments)
     if not place.key:
         raise UsageError(f"{uri} is a bucket; it takes the address of one object")
-    granted = selection.granted(session, operation, place.bucket)
+    granted = selection.granted_patterns(session, operation, place.bucket)
     result = run_here(declared, session.client("s3"), place.bucket, place.key, arguments, granted=granted)
-    session.give({"result": result.code, "text": result.text}, f"{result.code}: {result.text}")
+    session.print({"result": result.code, "text": result.text}, f"{result.code}: {result.text}")
     if result.error is not None:
         raise typer.Exit(1)
 
@@ -119,26 +137,26 @@ def run(
 def submit(
     context: typer.Context,
     operation: Name,
-    selecting: Selecting,
-    listing: Listing,
-    going: Going,
+    selection_options: SelectionOptions,
+    filter_options: FilterOptions,
+    run_options: RunOptions,
     argument: Arguments = None,
 ) -> None:
     """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
     from brigade.jobs.request import Plan
 
     session: Session = context.obj
-    arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
+    arguments, declared = selection.parse_arguments(argument or []), selection.find_job_operation(operation)
     own = calls.check_arguments(session, declared, arguments)
-    function = "" if own else calls.function(session, operation)
-    if own and selecting.bucket:
+    function = "" if own else calls.find_function(session, operation)
+    if own and selection_options.bucket:
         raise UsageError("operations of S3's own are granted on the lake alone; --bucket is for the stage's")
-    listed = listing.filter
-    if listed and selecting.given:
-        ways = " and ".join(selecting.given)
+    listed = filter_options.filter
+    if listed and selection_options.given:
+        ways = " and ".join(selection_options.given)
         raise UsageError(f"{ways}: no other way to select goes with --prefix and the like, which S3 itself lists")
-    selection.check_bucket(session, selecting)
-    deployed, bucket = session.deployment, selection.where_of(session, selecting)
+    selection.check_bucket(session, selection_options)
+    deployed, bucket = session.deployment, selection.selected_bucket(session, selection_options)
     plan = Plan(
         stage=session.stage,
         operation=operation,
@@ -147,49 +165,49 @@ def submit(
         own=own,
         what="",
         bucket=bucket,
-        reads=selection.readable(session, declared, bucket),
+        reads=selection.readable_patterns(session, declared, bucket),
         reports=deployed["ReportsBucket"],
         role_arn=deployed["JobRoleArn"],
-        priority=going.priority,
+        priority=run_options.priority,
     )
     with ExitStack() as files:
         if listed:
-            job = _submit_listed(session, declared, plan, listed, going)
+            job = _submit_listed(session, declared, plan, listed, run_options)
         else:
-            chosen = selection.of(session, files, selecting)
-            job = _submit_selected(session, declared, replace(plan, what=chosen.what), chosen, going)
-    _follow(session, job, going)
+            chosen = selection.read_selection(session, files, selection_options)
+            job = _submit_selected(session, declared, replace(plan, what=chosen.what), chosen, run_options)
+    _follow(session, job, run_options)
 
 
 def _submit_listed(
-    session: Session, declared: "Priced", plan: "Plan", listed: "Filter", going: Going
-) -> "calls.Ordered | None":
+    session: Session, declared: "Priced", plan: "Plan", listed: "Filter", run_options: RunOptions
+) -> "calls.SubmittedJob | None":
     from brigade.jobs.submit import check_listed, submit_listed
 
     plan = replace(plan, what=listed.words)
     check_listed(plan, listed)
-    known = calls.summarized(session, plan.bucket)
-    create = partial(submit_listed, calls.control(session), plan, listed)
-    return calls.submit_counted(session, declared, plan, create, going, walked=known.objects if known else 0)
+    known = calls.latest_summary(session, plan.bucket)
+    create = partial(submit_listed, calls.jobs_client(session), plan, listed)
+    return calls.submit_counted(session, declared, plan, create, run_options, walked=known.objects if known else 0)
 
 
 def _submit_selected(
-    session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, going: Going
-) -> "calls.Ordered | None":
+    session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, run_options: RunOptions
+) -> "calls.SubmittedJob | None":
     from brigade.jobs.submit import passes, submit_delivery
 
     if not chosen.whole or not passes(chosen.whole, plan):
-        return calls.submit(session, declared, plan, chosen, going)
-    known = calls.summarized(session, plan.bucket)
+        return calls.submit_rows(session, declared, plan, chosen, run_options)
+    known = calls.latest_summary(session, plan.bucket)
     size = known.bytes if known and known.delivery == chosen.whole.uri else None
-    create = partial(submit_delivery, calls.control(session), session.client("s3"), plan, chosen.whole)
-    return calls.submit_counted(session, declared, plan, create, going, size=size)
+    create = partial(submit_delivery, calls.jobs_client(session), session.client("s3"), plan, chosen.whole)
+    return calls.submit_counted(session, declared, plan, create, run_options, size=size)
 
 
 def retry(
     context: typer.Context,
     job: JobId,
-    going: Going,
+    run_options: RunOptions,
     only: Annotated[str | None, typer.Option(metavar="CODE", help="Those that failed with this error code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Those too that failed for good.")] = False,
 ) -> None:
@@ -202,7 +220,7 @@ def retry(
 
     session: Session = context.obj
     s3, deployed = session.client("s3"), session.deployment
-    described = calls.control(session).describe(job)
+    described = calls.jobs_client(session).describe(job)
     plan = plan_again(
         described,
         stage=session.stage,
@@ -210,26 +228,26 @@ def retry(
         bucket=deployed["LakeBucket"],
         reports=deployed["ReportsBucket"],
         role_arn=deployed["JobRoleArn"],
-        priority=going.priority,
+        priority=run_options.priority,
     )
-    check_not_retried(calls.control(session), job)
+    check_not_retried(calls.jobs_client(session), job)
     rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
     first = next(rows, None)
     if never_ran := of(described).never_ran:
         missed = f"{never_ran:,} tasks of job {job} never ran, and no report lists them: submit their selection again"
         if first is None:
             raise UsageError(f"nothing to retry: {missed}")
-        session.say(f"Over the failed tasks alone. {missed}.")
+        session.note(f"Over the failed tasks alone. {missed}.")
     if first is None:
-        session.give({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
+        session.print({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return
     plan = replace(plan, bucket=first.bucket)  # the job's own, which may be one beside the lake
     chosen = selection.Selection(plan.what, plan.bucket, rows=itertools.chain([first], rows))
-    declared = selection.submitted(plan.operation)
-    _follow(session, calls.submit(session, declared, plan, chosen, going), going)
+    declared = selection.find_job_operation(plan.operation)
+    _follow(session, calls.submit_rows(session, declared, plan, chosen, run_options), run_options)
 
 
-def _follow(session: Session, job: "calls.Ordered | None", going: Going) -> None:
-    if job and going.watch:
-        budget = view.Budget(job.quote, going.most_failures, going.most_dollars)
-        view.watch(session, calls.control(session), job.id, budget)
+def _follow(session: Session, job: "calls.SubmittedJob | None", run_options: RunOptions) -> None:
+    if job and run_options.watch:
+        budget = view.Budget(job.quote, run_options.most_failures, run_options.most_dollars)
+        view.watch_job(session, calls.jobs_client(session), job.id, budget)

@@ -29,7 +29,7 @@ _MESSAGE_BYTES = 1024
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
-def priced(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+def describe_price(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
     """Return what a job over a selection would do and cost, as a document and as text."""
     lines, total = quote.lines(), quote.dollars()
     document = {
@@ -60,7 +60,7 @@ def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequenc
     return "\n".join([*lines, *(["  …"] if len(rows) > _ROWS_SHOWN else [])])
 
 
-def sampled(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
+def describe_sample(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
     """Return what a sample did and measured, as a document and as text."""
     failures = sample.failures
     document = {
@@ -91,8 +91,8 @@ def job_document(job: "Job") -> dict[str, Any]:
         "succeeded": job.succeeded,
         "failed": job.failed,
         "priority": job.priority,
-        "created": moment(job.created),
-        "ended": job.ended and moment(job.ended),
+        "created": format_time(job.created),
+        "ended": job.ended and format_time(job.ended),
         "active_seconds": job.active_seconds,
         "description": job.description,
         "report": job.report,
@@ -130,7 +130,7 @@ class Budget:
         return None
 
 
-def watch(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
+def watch_job(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
     """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -149,15 +149,15 @@ def watch(session: Session, control: "Control", job: str, budget: Budget | None 
             line = bar.add_task("")
             for seen in follow(control, job):
                 pace = f", {seen.rate:,.0f} a second" if seen.rate else ""
-                pace += f", {span(seen.seconds_left)} left" if seen.seconds_left else ""
+                pace += f", {format_duration(seen.seconds_left)} left" if seen.seconds_left else ""
                 failed = f", {seen.failed} failed" if seen.failed else ""
                 bar.update(line, description=seen.status + failed + pace, completed=seen.done, total=seen.total or None)
                 progress = f"{job} {seen.status}: {seen.done} of {seen.total}, {seen.failed} failed{pace}"
                 if bar.disable and progress != told:
-                    session.say(progress)
+                    session.note(progress)
                 told = progress
                 if budget and not seen.over and not stopped and (stopped := budget.broken(seen) or ""):
-                    session.say(f"{job} is cancelled: {stopped}")
+                    session.note(f"{job} is cancelled: {stopped}")
                     control.request(job, "Cancelled", stopped[:256])
     except KeyboardInterrupt:
         if not session.quiet:
@@ -167,16 +167,16 @@ def watch(session: Session, control: "Control", job: str, budget: Budget | None 
         raise typer.Exit(130) from None
     assert seen is not None  # noqa: S101 - follow gives the job at least once
     document = job_document(seen)
-    session.give(document, job_text(document))
+    session.print(document, job_text(document))
     if not seen.well:
         raise typer.Exit(1)
 
 
-def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
+def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
     """Give a report: the counts of the whole job, then rows: the first of ``tasks``, or as csv or jsonl all of them."""
     if form != "table":
         _write_rows(tasks, form)
-        session.say(_counted(tally))
+        session.note(_counted(tally))
         return
     from brigade.operations.outcome import cut
 
@@ -193,15 +193,17 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
     ]
     if session.json:
         counts = {"id": job, "succeeded": tally.succeeded, "failed": tally.failed}
-        session.give({**counts, "reasons": reasons, "tasks": [_fields(task) for task in shown]})
+        session.print({**counts, "reasons": reasons, "tasks": [_fields(task) for task in shown]})
         return
-    session.say(_counted(tally))
-    session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
+    session.note(_counted(tally))
+    session.print_table(
+        ["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons]
+    )
     print()
     rows = [(task.status, task.code, task.key, cut(task.message, _MESSAGE_BYTES)) for task in shown]
-    session.table(["status", "code", "key", "message"], rows)
+    session.print_table(["status", "code", "key", "message"], rows)
     if next(tasks, None):
-        session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
+        session.note(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
 
 
 def _counted(tally: "Tally") -> str:
@@ -224,7 +226,7 @@ def _fields(task: "Task") -> dict[str, Any]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Give a length of time as a person says it: ``45s``, ``12m``, ``3h05m``, ``4d07h``."""
     minutes, left = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -236,7 +238,7 @@ def span(seconds: float) -> str:
     return f"{minutes}m" if minutes else f"{left}s"
 
 
-def moment(when: datetime) -> str:
+def format_time(when: datetime) -> str:
     """Give an instant as ISO text to the second."""
     return when.isoformat(timespec="seconds")
 

@@ -36,22 +36,22 @@ def up(
 ) -> None:
     """Start it, with what it kept, or find it running."""
     status = _local("up", *([] if port is None else ["--port", str(port)]))
-    context.obj.give(status, f"{'started' if status['started'] else 'runs already'}: {status['endpoint']}")
-    context.obj.say('next: eval "$(brigade local env)", or brigade local deploy')
+    context.obj.print(status, f"{'started' if status['started'] else 'runs already'}: {status['endpoint']}")
+    context.obj.note('next: eval "$(brigade local env)", or brigade local deploy')
 
 
 @app.command()
 def down(context: typer.Context) -> None:
     """End it; what it holds is kept for the next time."""
     answer = _local("down")
-    context.obj.give(answer, "ended" if answer["stopped"] else "did not run")
+    context.obj.print(answer, "ended" if answer["stopped"] else "did not run")
 
 
 @app.command()
 def status(context: typer.Context) -> None:
     """Say whether it runs, and where; exit 1 if it does not."""
     answer = _local("status")
-    context.obj.give(answer)
+    context.obj.print(answer)
     if not answer["running"]:
         raise typer.Exit(1)
 
@@ -64,7 +64,7 @@ def env(
     """Print what makes a shell, and every AWS SDK and CLI in it, use it: eval "$(brigade local env)"."""
     environment = _local("env", *(["--root"] if root else []))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    context.obj.give(environment, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports]))
+    context.obj.print(environment, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports]))
 
 
 @app.command()
@@ -73,7 +73,7 @@ def reset(context: typer.Context, yes: Annotated[bool, typer.Option("--yes", hel
     context.obj.confirm(f"Remove all of {_local('status')['home']}?", yes=yes)
     _forget_outputs()
     answer = _local("reset")
-    context.obj.give(answer, "empty, and runs" if answer["running"] else "empty, and does not run")
+    context.obj.print(answer, "empty, and runs" if answer["running"] else "empty, and does not run")
 
 
 @app.command("deliver-inventory")
@@ -85,7 +85,7 @@ def deliver_inventory(
     if not deliveries:
         raise BrigadeError("no inventory configuration is enabled there; deploy first: brigade local deploy")
     columns = list(deliveries[0])
-    context.obj.table(columns, [[delivery[column] for column in columns] for delivery in deliveries])
+    context.obj.print_table(columns, [[delivery[column] for column in columns] for delivery in deliveries])
 
 
 @app.command()
@@ -105,7 +105,7 @@ def deploy(context: typer.Context) -> None:
     policy = _output(cloudformation, f"brigade-{session.stage}-operator", "OperatorPolicyArn")
     root.client("iam").attach_user_policy(UserName=_OPERATOR, PolicyArn=policy)
     _local("save")
-    session.give({"stage": session.stage, "endpoint": os.environ["AWS_ENDPOINT_URL"]}, f"deployed: {session.stage}")
+    session.print({"stage": session.stage, "endpoint": os.environ["AWS_ENDPOINT_URL"]}, f"deployed: {session.stage}")
 
 
 def _local(*arguments: str) -> Any:

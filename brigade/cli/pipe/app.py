@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.pipe.from_ import from_
 from brigade.cli.pipe.to import condition, location, to
 from brigade.cli.session import Session
@@ -17,7 +17,7 @@ app.command("from")(from_)
 
 
 @app.command()
-@combining(needs={"dry_run": "abort", "yes": "abort"})
+@check_combinations(needs={"dry_run": "abort", "yes": "abort"})
 def uploads(
     context: typer.Context,
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]")],
@@ -38,7 +38,7 @@ def uploads(
     bucket, prefix = Location.parse(uri)
     s3 = client(session.connection)
     found = list(unfinished(s3, bucket, prefix, older_than=age(older_than)))
-    session.table(
+    session.print_table(
         ("object", "upload", "begun", "hours", "parts", "bytes", "dollars_a_month"),
         (
             (
@@ -56,17 +56,17 @@ def uploads(
     if not abort or not found:
         return
     if dry_run:
-        session.say(f"Would abort {len(found)} uploads.")
+        session.note(f"Would abort {len(found)} uploads.")
         return
     total = size(sum(each.bytes for each in found))
     session.confirm(f"Abort {len(found)} uploads ({total})? What they hold is lost.", yes=yes)
     aborted = sum(drop(s3, each) for each in found)
     ended = f"; {len(found) - aborted} had ended already" if aborted < len(found) else ""
-    session.say(f"Aborted {aborted} uploads{ended}.")
+    session.note(f"Aborted {aborted} uploads{ended}.")
 
 
 @app.command()
-@combining(excludes={"no_overwrite": "if_match"})
+@check_combinations(excludes={"no_overwrite": "if_match"})
 def join(
     context: typer.Context,
     path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Where the segments are.")],
@@ -87,8 +87,8 @@ def join(
     if dry_run:
         segments = joining.plan(s3, source, target, condition=wanted)
         size = sum(found.size for _, found in segments)
-        session.give({"object": str(target), "segments": len(segments), "bytes": size})
+        session.print({"object": str(target), "segments": len(segments), "bytes": size})
         return
     written, size, proved = joining.join(s3, source, target, condition=wanted)
     document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
-    session.give(document, f"{target}: {size} bytes, ETag {written.etag}")
+    session.print(document, f"{target}: {size} bytes, ETag {written.etag}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -18,7 +18,7 @@ Text = str | None
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 
 
-@combining(
+@check_combinations(
     needs={"dead_after": "follow"},
     excludes={
         "follow": "length offset prefix tail unproved verify_first version_id",

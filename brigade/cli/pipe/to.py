@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -21,7 +21,7 @@ Text = str | None
 Texts = list[str] | None
 
 
-@combining(
+@check_combinations(
     needs={"exec_retries": "command", "level": "gzip zstd", "segment_size": "segments", "state": "resume"},
     excludes={
         "no_overwrite": "if_match",
@@ -159,7 +159,7 @@ def _attributes(key: str, kind: "Kind | None", options: Mapping[str, Any]) -> di
 def _publish(session: Session, job: "Job", resume: str | None, state: str | None) -> None:
     from brigade.pipe.write import run
 
-    with _watched(session, job) as watches:
+    with _check_watching(session, job) as watches:
         if resume is None:
             sent = run(job, watches)
         else:
@@ -177,9 +177,9 @@ def _segments(session: Session, job: "Job", given: str, *, explicit: bool) -> No
     size = quantity.size(given)
     if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
         raise UsageError(f"--segment-size {given} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
-    with _watched(session, job) as watches:
+    with _check_watching(session, job) as watches:
         done = split(job, size, watches, memory=job.memory if explicit else None)
-    session.give(
+    session.print(
         {"path": str(done.path), "segments": done.segments, "bytes": done.bytes, "seconds": done.seconds},
         f"{done.path}/: {done.segments} segments, {done.bytes} bytes",
     )
@@ -189,10 +189,10 @@ def _told(session: Session, sent: "Sent") -> None:
     document = {**asdict(sent), "location": None, "object": str(sent.location)}
     document.pop("location")
     if session.json:
-        session.give(document)
+        session.print(document)
     else:
         digest = f" sha256 {sent.sha256}" if sent.sha256 else ""
-        session.say(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
+        session.note(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
 
 
 def _would(session: Session, job: "Job") -> None:
@@ -209,10 +209,10 @@ def _would(session: Session, job: "Job") -> None:
         "first_part": first,
         "attributes": {name: str(value) for name, value in job.attributes.items()},
     }
-    session.give(document)
+    session.print(document)
 
 
-def _watched(session: Session, job: "Job") -> Any:
+def _check_watching(session: Session, job: "Job") -> Any:
     from brigade.pipe.pace import watched
 
     shown = sys.stderr.isatty() and not session.quiet

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from brigade.cli.combinations import combining
+from brigade.cli.combinations import check_combinations
 from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
@@ -18,7 +18,7 @@ _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the documen
 
 
 @app.command()
-@combining(needs={"encoding": "codec=pickle"})
+@check_combinations(needs={"encoding": "codec=pickle"})
 def get(
     context: typer.Context,
     key: _Key,
@@ -35,11 +35,11 @@ def get(
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
     value = to_json_types(entry.value, f"s3://{session.deployment['StateBucket']}/{key}")
     document = {"key": key, "version": entry.version.strip('"'), "value": value}
-    session.give(document, json.dumps(value, indent=2, ensure_ascii=False))
+    session.print(document, json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @app.command()
-@combining(excludes={"if_version": "if_absent"})
+@check_combinations(excludes={"if_version": "if_absent"})
 def put(
     context: typer.Context,
     key: _Key,
@@ -53,7 +53,7 @@ def put(
     session: Session = context.obj
     condition = Absent() if if_absent else Matches(if_version) if if_version else None
     entry = _state(session).put(key, _parsed(value), condition)
-    session.give({"key": key, "version": entry.version.strip('"')})
+    session.print({"key": key, "version": entry.version.strip('"')})
 
 
 @app.command("list")
@@ -63,7 +63,7 @@ def list_(
 ) -> None:
     """List the keys, in order."""
     session: Session = context.obj
-    session.table(("key",), ((key,) for key in _state(session).list(prefix)))
+    session.print_table(("key",), ((key,) for key in _state(session).list(prefix)))
 
 
 @app.command()
@@ -77,7 +77,7 @@ def delete(
     session: Session = context.obj
     session.confirm(f"Delete the state {key}?", yes=yes)
     _state(session).delete(key, if_version)
-    session.give({"key": key, "deleted": True})
+    session.print({"key": key, "deleted": True})
 
 
 @app.command()
@@ -88,7 +88,7 @@ def history(context: typer.Context, key: _Key) -> None:
         (each.id, each.modified.isoformat(), each.size if each.etag else None, (each.etag or "deleted").strip('"'))
         for each in _state(session).history(key)
     )
-    session.table(("version_id", "modified", "bytes", "version"), rows)
+    session.print_table(("version_id", "modified", "bytes", "version"), rows)
 
 
 @app.command()
@@ -118,11 +118,11 @@ def unlock(
     except msgspec.ValidationError as error:
         raise UsageError(f"the state {key!r} holds no lease: {error}") from error
     if lease.holder is None:
-        session.give({"key": key, "epoch": lease.epoch, "released": None})
+        session.print({"key": key, "epoch": lease.epoch, "released": None})
         return
     session.confirm(f"Release the lease of {lease.holder}, epoch {lease.epoch}?", yes=yes)
     state.put(key, entry.value | {"lease": msgspec.to_builtins(released(lease))}, Matches(entry.version))
-    session.give({"key": key, "epoch": lease.epoch, "released": lease.holder})
+    session.print({"key": key, "epoch": lease.epoch, "released": lease.holder})
 
 
 def _state(session: Session, codec: str = "json", encoding: str = "ASCII") -> Any:

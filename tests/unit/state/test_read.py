@@ -39,8 +39,8 @@ class OneBucket:
     def client(self, _: str) -> Any:
         return self.s3
 
-    give = Session.give
-    reveal = Session.reveal
+    print = Session.print
+    print_unmasked = Session.print_unmasked
 
 
 def get(document: bytes, *options: str) -> Any:

@@ -26,10 +26,10 @@ Replace = Annotated[
     bool, typer.Option("--replace", help="Replace the object of --date, if nobody changes it meanwhile; asks first.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-_ALREADY = 3
+_ALREADY_PUBLISHED = 3
 
 
-def last(session: Session, name: str) -> str | None:
+def last_published_date(session: Session, name: str) -> str | None:
     """Give the newest date with a receipt, or None: also where nothing is deployed."""
     from brigade.ingest.target import receipts
     from brigade.state import State
@@ -37,13 +37,13 @@ def last(session: Session, name: str) -> str | None:
     try:
         bucket = session.deployment["StateBucket"]
     except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
-        session.say(f"{name}: the last date is not known: {error}")
+        session.note(f"{name}: the last date is not known: {error}")
         return None
     keys = list(State(session.client("s3"), bucket).list(receipts(name)))
     return Path(keys[-1]).stem if keys else None
 
 
-def published(session: Session, name: str) -> set[str]:
+def published_dates(session: Session, name: str) -> set[str]:
     """Give the dates of a source that have a receipt."""
     from brigade.ingest.target import receipts
     from brigade.state import State
@@ -52,7 +52,7 @@ def published(session: Session, name: str) -> set[str]:
     return {Path(key).stem for key in keys}
 
 
-def target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
+def find_target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
     """Give where a date of the source is written; without a date, today in its time zone."""
     from brigade.ingest.target import Target, date_of
 
@@ -60,7 +60,7 @@ def target(session: Session, name: str, source: "Feed", date: str | None) -> "Ta
     return Target.of(source, name, day, session.deployment["LakeBucket"], session.deployment["StateBucket"])
 
 
-def sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
+def find_sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
     """Return the declared sources by name, and the errors of those whose declaration is wrong."""
     from brigade.declarations import find_all
     from brigade.ingest.feed import Feed
@@ -68,13 +68,13 @@ def sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
     return find_all("lambdas.ingest.sources", "SOURCE", Feed)
 
 
-def source(name: str) -> "Feed":
+def find_source(name: str) -> "Feed":
     """Return a source by name, whatever is wrong with the others.
 
     Raises:
         UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
     """
-    found, broken = sources()
+    found, broken = find_sources()
     if name in broken:
         raise broken[name]
     if name not in found:
@@ -83,7 +83,7 @@ def source(name: str) -> "Feed":
     return found[name]
 
 
-def api(
+def open_reader(
     session: Session, name: str, source: "Feed", date: str, *, state: str | None = None, keep_window: bool = True
 ) -> "Reads":
     """Return a reader of a source for a date, with its credentials and no limit of time.
@@ -98,18 +98,18 @@ def api(
     if state is None and isinstance(getattr(source, "authentication", None), RefreshToken):
         state = session.deployment["StateBucket"]  # where a rotated token is kept
     if state is None and source.incremental:
-        state = _windows(session, name)
+        state = _window_bucket(session, name)
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
     return source.reader(name, url=url, client=session.client, state=kept, keep_window=keep_window)(unlimited, date)
 
 
-def _windows(session: Session, name: str) -> str | None:
+def _window_bucket(session: Session, name: str) -> str | None:
     """Return the state bucket, where windows are kept, or None if nothing is deployed."""
     try:
         return session.deployment["StateBucket"]
     except (NotFound, BotoCoreError) as error:
-        session.say(f"{name}: no published date is known ({error}), so it asks as its first run will")
+        session.note(f"{name}: no published date is known ({error}), so it asks as its first run will")
         return None
 
 
@@ -137,7 +137,7 @@ def unlimited() -> float:
     return math.inf
 
 
-def one_pass(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
+def open_extract(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
     """Give a pass over the source that writes nothing by itself."""
     from brigade.ingest.extract import Extract
     from brigade.ingest.instants import now
@@ -145,10 +145,10 @@ def one_pass(session: Session, name: str, source: "Feed", date: str | None, limi
     from brigade.jsonl import Stamp
 
     day = date_of(date=date, time_zone=source.time_zone)
-    return Extract(source, api(session, name, source, day, keep_window=False), Stamp(day, now()), limit_pages)
+    return Extract(source, open_reader(session, name, source, day, keep_window=False), Stamp(day, now()), limit_pages)
 
 
-def machine(session: Session, name: str) -> str:
+def find_state_machine(session: Session, name: str) -> str:
     """Give the ARN of a source's state machine; NotFound, with those that there are, if it is not deployed."""
     machines = session.deployment.named("Ingest")
     if name not in machines:
@@ -158,16 +158,16 @@ def machine(session: Session, name: str) -> str:
     return machines[name]
 
 
-def sure(session: Session, name: str, date: str | None, *, yes: bool) -> None:
+def confirm_replacement(session: Session, name: str, date: str | None, *, yes: bool) -> None:
     """Ask before what is published is replaced; a date that nobody stated is never replaced."""
     if date is None:
         raise UsageError("--replace takes the --date that shall be replaced")
     session.confirm(f"Ingest {name} of {date} anew and replace what is published?", yes=yes)
 
 
-def finish(session: Session, answer: dict[str, Any]) -> None:
+def print_outcome(session: Session, answer: dict[str, Any]) -> None:
     """Give what a run came to; one that found its date published exits 3."""
-    session.give(answer)
+    session.print(answer)
     if answer["outcome"] == "already_published":
-        session.say(f"{answer['object']} was published already; it is as it was")
-        raise typer.Exit(_ALREADY)
+        session.note(f"{answer['object']} was published already; it is as it was")
+        raise typer.Exit(_ALREADY_PUBLISHED)
