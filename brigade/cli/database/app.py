@@ -1,4 +1,4 @@
-"""``brigade database``: a database's URI from its secret, shown, or given to one program."""
+"""`brigade database`: the URI of a database, made from its secret."""
 
 import os
 import signal
@@ -9,19 +9,23 @@ import typer
 
 from brigade.cli.combinations import check_combinations
 from brigade.cli.database.load import load
+from brigade.cli.groups import command_group
 from brigade.cli.session import Session
 from brigade.database.secret import Secret
 from brigade.database.uri import masked
 from brigade.errors import NotFound
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="A database's URI, made from its secret: docs/database.md."
-)
+app = command_group("Connect to a database with the URI made from its secret: docs/database.md.")
 app.command("load")(load)
 
-_SecretId = Annotated[str, typer.Argument(metavar="SECRET_ID", help="The secret's name or ARN.")]
+_SecretId = Annotated[str, typer.Argument(metavar="SECRET_ID", help="Name or ARN of the secret.")]
 _Scheme = Annotated[
-    str | None, typer.Option(help="In place of the engine's, for readers that name a driver: postgresql+psycopg.")
+    str | None,
+    typer.Option(
+        metavar="SCHEME",
+        show_default="of the engine",
+        help="URI scheme, for a library that needs a driver in it: postgresql+psycopg.",
+    ),
 ]
 
 
@@ -31,12 +35,17 @@ def uri(
     context: typer.Context,
     secret_id: _SecretId,
     scheme: _Scheme = None,
-    mask: Annotated[bool, typer.Option("--mask", help="Dots in place of the password, always.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="The password too, on a terminal as well.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Always print dots instead of the password.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the password, even on a terminal.")] = False,
 ) -> None:
-    """Print the URI; on a terminal with dots in place of the password, unless --show.
+    """Print the URI of the database. On a terminal the password is masked, unless --show.
 
-    A secret that is not there, or lacks a field, exits 1 with a line that names the field and no value.
+    Use it for a program that needs the URI as an argument or in a file. `exec` is safer: it passes the URI in the
+    environment of one program. A missing secret or a missing field exits 1 with the name of the field.
+
+    Examples:
+        brigade database uri prod/shop/reader --mask
+        brigade database uri prod/shop/reader --scheme postgresql+psycopg > uri.txt
     """
     session: Session = context.obj
     made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
@@ -51,12 +60,17 @@ def uri(
 def exec_(
     context: typer.Context,
     secret_id: _SecretId,
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND …", help="The program and its arguments.")],
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND …", help="Program and its arguments.")],
     scheme: _Scheme = None,
 ) -> None:
-    """Become COMMAND, with the URI as DATABASE_URI in its environment, and in no file, argument or log.
+    """Run COMMAND with the URI in its environment as DATABASE_URI, and in no file, argument or log.
 
-    The program's exit status and signals are its own. A program that is not there exits 1, and nothing is run.
+    Use it to run a migration or a shell on a database. The program replaces this process, so its exit status and its
+    signals are its own. A program that does not exist exits 1.
+
+    Examples:
+        brigade database exec prod/shop/reader -- sh -c 'psql "$DATABASE_URI"'
+        brigade database exec prod/shop/owner -- alembic upgrade head
     """
     session: Session = context.obj
     made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)

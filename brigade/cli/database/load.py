@@ -1,4 +1,4 @@
-"""``brigade database load``: JSON Lines on S3 into a table, once."""
+"""`brigade database load`."""
 
 from typing import Annotated
 
@@ -9,14 +9,27 @@ from brigade.cli.session import Session
 
 def load(
     context: typer.Context,
-    secret_id: Annotated[str, typer.Argument(metavar="SECRET_ID", help="The secret's name or ARN.")],
-    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="JSON Lines, gzip or plain.")],
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table that is there, as SQL names it.")],
+    secret_id: Annotated[str, typer.Argument(metavar="SECRET_ID", help="Name or ARN of the secret.")],
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="Object of JSON Lines, plain or gzip.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Existing table, as in SQL: sales.orders.")],
     run_id: Annotated[
-        str | None, typer.Option(help="What is loaded once only; default: the object's address and ETag.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            show_default="address and ETag of the object",
+            help="Name of this load. The same name is loaded only once.",
+        ),
     ] = None,
 ) -> None:
-    """Put every record into the table and print the receipt: all of them once, or nothing. Loaded before: exit 3."""
+    """Load every record of an object into a table with COPY, once, and print the receipt.
+
+    Use it to bring an ingested date into PostgreSQL. All records and the receipt are one transaction: either all are in
+    the table or none. If the same load was done before, nothing changes and the exit status is 3.
+
+    Examples:
+        brigade database load prod/shop/owner s3://lake/demo/date=2026-11-22/demo.jsonl.gz sales.orders
+        brigade database load prod/shop/owner s3://lake/orders.jsonl orders --run-id orders-2026-11-22
+    """
     import msgspec
     import psycopg
 

@@ -1,30 +1,27 @@
-"""``brigade ingest``: run a source here or where it is deployed, and see what it did."""
-
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+"""`brigade ingest`: run a source here or on AWS, and inspect its dates."""
 
 import typer
 
-from brigade.cli.combinations import check_combinations
+from brigade.cli.groups import command_group
 from brigade.cli.ingest import sources
 from brigade.cli.ingest.dates import replay, reset, show
 from brigade.cli.ingest.deployed import backfill, invoke
-from brigade.cli.ingest.progress import show_progress
+from brigade.cli.ingest.run import run
 from brigade.cli.session import Session
-from brigade.errors import UsageError
 
-if TYPE_CHECKING:
-    from brigade.ingest.feed import Feed
-    from brigade.ingest.target import Target
-    from brigade.ingest.walk import Reads
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Bring an API's records into the lake, once a date.")
+app = command_group("Ingest the records of an API or a table into the lake, once for each date.")
 
 
 @app.command("list")
 def list_(context: typer.Context) -> None:
-    """List the sources, when they run, and the last date that each published."""
+    """List the sources with their schedule, address and last published date.
+
+    Use it to see the names that the other commands accept, and whether a source is late.
+
+    Examples:
+        brigade ingest list
+        brigade --json ingest list
+    """
     session: Session = context.obj
     found, broken = sources.find_sources()
     rows: list[tuple[str, str | None, str | None, str | None, str | None, str | None]] = []
@@ -37,43 +34,20 @@ def list_(context: typer.Context) -> None:
     session.print_table(columns, sorted(rows, key=lambda row: row[0]))
 
 
-@app.command()
-@check_combinations(needs={"yes": "replace"}, excludes={"replace": "dry_run to", "to": "dry_run"})
-def run(
-    context: typer.Context,
-    name: sources.Name,
-    date: sources.Date = None,
-    to: Annotated[
-        str | None,
-        typer.Option(help="s3://bucket/key, a path (gzip if it ends in .gz), or - for stdout; default: the lake."),
-    ] = None,
-    limit_pages: Annotated[
-        int | None, typer.Option(min=1, help="Stop well after N pages; only with --to a path or -, or --dry-run.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch and count, write nothing.")] = False,
-    replace: sources.Replace = False,
-    yes: sources.Yes = False,
-) -> None:
-    """Run a source in this process, by the code of its Lambda function. Published already: exit 3."""
-    session: Session = context.obj
-    source = sources.find_source(name)
-    if to is not None and (not to or to.endswith(".zst")):
-        raise UsageError(f"--to is {to!r}; it takes s3://bucket/key, a path (gzip if it ends in .gz), or -")
-    if limit_pages and not dry_run and (to is None or to.startswith("s3://")):
-        raise UsageError(
-            "--limit-pages makes part of a date, which is never published: add --dry-run, --to PATH or --to -"
-        )
-    if replace:
-        sources.confirm_replacement(session, name, date, yes=yes)
-    if to is None and not dry_run:
-        _run_to_lake(session, name, source, date, replace=replace)
-    else:
-        _extract(session, name, source, date, to, limit_pages, dry_run=dry_run)
+app.command()(run)
 
 
 @app.command()
 def check(context: typer.Context, name: sources.Name) -> None:
-    """Fetch the first page of a source and tell what is in it; write nothing."""
+    """Fetch the first page of a source and print a description of its records. Writes nothing.
+
+    Use it for a new source: it shows the fields with their types, the size of the records, and whether there is a next
+    page. `absent` lists the declared paths that no record has.
+
+    Examples:
+        brigade ingest check demo
+        brigade --json ingest check demo
+    """
     session: Session = context.obj
     source = sources.find_source(name)
     taken = sources.open_extract(session, name, source, None, 1)
@@ -100,68 +74,3 @@ app.command()(backfill)
 app.command()(replay)
 app.command()(show)
 app.command()(reset)
-
-
-def _run_to_lake(session: Session, name: str, source: "Feed", date: str | None, *, replace: bool) -> None:
-    import msgspec
-
-    from brigade.ingest.partitions import Partitions
-    from brigade.ingest.run import Run
-
-    target, s3 = sources.find_target(session, name, source, date), session.client("s3")
-
-    def run(target: "Target", api: "Reads") -> Any:
-        with show_progress(session, name, api) as seen:
-            return Run(
-                source=source,
-                target=target,
-                api=seen,
-                s3=s3,
-                remaining=sources.unlimited,
-                say=session.note,
-                replace=replace,
-            )()
-
-    api = sources.open_reader(session, name, source, target.date, state=target.state)
-    if source.partitions == 1 or replace:
-        outcome = run(target, api)
-    else:
-        partitions = Partitions(source, target, api, s3)
-        while (outcome := partitions()).outcome == "partitions":
-            for partition in outcome.partitions:
-                run(*partitions.part(partition))
-    sources.print_outcome(session, msgspec.to_builtins(outcome))
-
-
-def _extract(
-    session: Session,
-    name: str,
-    source: "Feed",
-    date: str | None,
-    to: str | None,
-    limit_pages: int | None,
-    *,
-    dry_run: bool,
-) -> None:
-    from brigade.ingest import extract
-    from brigade.s3 import Location
-
-    taken = sources.open_extract(session, name, source, date, limit_pages)
-    day = taken.stamp.date
-    if to == "-" and not dry_run:  # stdout is the data's, and may be the terminal
-        extract.to_stream(taken.lines(), sys.stdout.buffer)
-    else:
-        with show_progress(session, name, taken.api) as taken.api:
-            if dry_run or not to:
-                for _ in taken.lines():
-                    pass
-            elif to.startswith("s3://"):
-                extract.to_object(taken.lines(), session.client("s3"), Location.parse(to))
-            else:
-                extract.to_file(taken.lines(), Path(to))
-    counts = {"records": taken.records, "pages": taken.pages, "plain_bytes": taken.plain_bytes}
-    document = {"source": name, "date": day, "to": None if dry_run else to, **counts}
-    if to == "-" and not dry_run:
-        session.note(f"{name} {day}: {taken.records} records of {taken.pages} pages")
-    else:
-        session.print(document)

@@ -1,4 +1,4 @@
-"""``brigade ingest show``, ``reset`` and ``replay``: what a date has left in the buckets."""
+"""`brigade ingest show`, `reset` and `replay`: the receipt, checkpoint and quarantine of a date."""
 
 import json
 from typing import Any
@@ -6,12 +6,21 @@ from typing import Any
 import typer
 
 from brigade.cli.ingest import sources
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.errors import ConditionLost, NotFound
 
 
 def show(context: typer.Context, name: sources.Name, date: sources.Date = None) -> None:
-    """Show the receipt and the checkpoint of a date."""
+    """Print the receipt and the checkpoint of a date.
+
+    Use it to see how many records a published date has, or how far an unfinished run is. Without --date it shows the
+    last published date.
+
+    Examples:
+        brigade ingest show demo
+        brigade ingest show demo --date 2026-11-22
+    """
     import msgspec
 
     from brigade.ingest.checkpoint import Checkpoint, Receipt
@@ -38,11 +47,15 @@ def show(context: typer.Context, name: sources.Name, date: sources.Date = None) 
     session.print(document, json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def reset(context: typer.Context, name: sources.Name, date: sources.Date = None, yes: sources.Yes = False) -> None:
-    """Forget the checkpoint of a date and abort its upload: the next run starts from the first page. Asks first.
+def reset(context: typer.Context, name: sources.Name, date: sources.Date = None, yes: Yes = False) -> None:
+    """Delete the checkpoint of a date and abort its upload, so that the next run starts at the first page.
 
-    Exit 1 if there is no checkpoint. A checkpoint that a run holds stays, and the command exits 3: `brigade state
-    unlock` it first if that run is dead.
+    Use it when the source has changed since the run stopped. It asks first. Exit 1 without a checkpoint; exit 3 if a
+    run holds it. If that run is dead, call `brigade state unlock` first.
+
+    Examples:
+        brigade ingest reset demo --date 2026-11-22
+        brigade ingest reset demo --date 2026-11-22 --yes
     """
     from brigade.ingest.checkpoint import Checkpoint
     from brigade.ingest.partitions import parts
@@ -67,7 +80,15 @@ def reset(context: typer.Context, name: sources.Name, date: sources.Date = None,
 
 
 def replay(context: typer.Context, name: sources.Name, date: sources.Date = None) -> None:
-    """Put the quarantined records of a date through again; those that hold now are written beside the date's object."""
+    """Read the quarantined records of a date again and publish the valid ones beside the object of the date.
+
+    Use it after a repair of the contract or of the transform that rejected the records. Records that are still invalid
+    stay in quarantine.
+
+    Examples:
+        brigade ingest replay demo --date 2026-11-22
+        brigade --json ingest replay demo --date 2026-11-22
+    """
     import msgspec
 
     from brigade.ingest.instants import now

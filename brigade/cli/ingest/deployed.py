@@ -1,4 +1,4 @@
-"""``brigade ingest invoke`` and ``backfill``: the deployed state machine of a source, for one date or many."""
+"""`brigade ingest invoke` and `backfill`: run the deployed state machine of a source for one date or many."""
 
 import contextlib
 import json
@@ -9,6 +9,7 @@ import typer
 
 from brigade.cli.combinations import check_combinations
 from brigade.cli.ingest import sources
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
@@ -20,11 +21,19 @@ def invoke(
     context: typer.Context,
     name: sources.Name,
     date: sources.Date = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the answer.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
     replace: sources.Replace = False,
-    yes: sources.Yes = False,
+    yes: Yes = False,
 ) -> None:
-    """Start the deployed ingest of a source. With --wait, exit 1 if it failed, 3 if the date was published already."""
+    """Start the deployed ingest of a source for one date.
+
+    Use it to run a date on AWS now, in place of the schedule. With --wait the command exits 1 if the ingest failed and
+    3 if the date was published before.
+
+    Examples:
+        brigade ingest invoke demo --date 2026-11-22 --wait
+        brigade ingest invoke demo --date 2026-11-22 --replace --yes
+    """
     from brigade.ingest.target import date_of
 
     session: Session = context.obj
@@ -45,16 +54,28 @@ def invoke(
 def backfill(
     context: typer.Context,
     name: sources.Name,
-    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD")],
-    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD")],
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First date.")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last date, included.")],
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Dates at a time; default: 4, of an incremental source 1.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            metavar="DATES",
+            show_default="4; 1 for an incremental source",
+            help="Dates that run at the same time.",
+        ),
     ] = None,
-    yes: sources.Yes = False,
+    yes: Yes = False,
 ) -> None:
-    """Ingest the dates of a span that are not published, by one execution of the deployed state machine.
+    """Ingest every date of a span that is not published, in one execution of the deployed state machine.
 
-    It asks before it starts, and goes on when this command is ended. Exit 1 if a date failed.
+    Use it for the history of a new source, or after an outage. It asks first. The execution continues on AWS if this
+    command is interrupted. Exit 1 if a date failed.
+
+    Examples:
+        brigade ingest backfill demo --from 2026-11-01 --to 2026-11-22
+        brigade ingest backfill demo --from 2026-11-01 --to 2026-11-22 --concurrency 10 --yes
     """
     import msgspec
 
@@ -64,8 +85,8 @@ def backfill(
     source = sources.find_source(name)
     if not source.dated:
         raise UsageError(
-            f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
-            "{date} into its request, or declare since"
+            f"{name} sends the same request for every date, so a backfill would publish the records of today as each "
+            "date; put {date} into its request, or declare since"
         )
     span, incremental = dates.dates(first, last), source.incremental
     if incremental and concurrency not in (None, 1):
@@ -88,13 +109,13 @@ def backfill(
         fresh = (sources.published_dates(session, name) - published) & {*wanted}
         published |= fresh
         for date in sorted(fresh):
-            session.note(f"{date}: there")
+            session.note(f"{date}: published")
     for each in ended:
         session.print(msgspec.to_builtins(each), f"{each.date}: {each.outcome} {each.failure or ''}".rstrip())
     failed = sum(each.outcome == "failed" for each in ended)
     if failed:
         raise BrigadeError(
-            f"{failed} of {len(wanted)} dates failed; the dead-letter queue says why; run it again once that is mended"
+            f"{failed} of {len(wanted)} dates failed; see the dead-letter queue, then run the backfill again"
         )
 
 
@@ -110,7 +131,7 @@ def _answer(states: Any, execution: str) -> dict[str, Any]:
 
 
 def _reason(described: dict[str, Any]) -> str:
-    """Give a Lambda failure's message out of the JSON that Step Functions puts it into, or what else there is."""
+    """Return the message of a Lambda failure, which Step Functions wraps in JSON, or the plain cause."""
     cause = described.get("cause") or ""
     with contextlib.suppress(ValueError, KeyError, TypeError):  # a timeout or a crash has plain text
         cause = json.loads(cause)["errorMessage"]

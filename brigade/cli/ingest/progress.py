@@ -1,4 +1,4 @@
-"""How far a run is, on a line of the terminal."""
+"""The progress of an ingest, on one line of the terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def show_progress(session: Session, name: str, api: "Reads") -> "Iterator[Reads]":
-    """Give what reads as ``api`` does and shows how far it is; where stderr is no terminal, ``api`` itself."""
+    """Yield a reader that reads as `api` and shows its progress. Yield `api` itself if stderr is not a terminal."""
     if session.quiet or not session.terminal.is_terminal:
         yield api
         return
-    with session.terminal.status(f"{name}: the first page") as status:
+    with session.terminal.status(f"{name}: reading the first page") as status:
         yield _ProgressReader(name, api, status)
 
 

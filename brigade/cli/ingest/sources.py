@@ -1,4 +1,4 @@
-"""A source as the command sees it: its declaration, where it asks and writes, what it last published."""
+"""The declared sources, and what the commands need of one: its reader, its target, its published dates."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import typer
 from botocore.exceptions import BotoCoreError
 
 from brigade.cli.session import Session
-from brigade.errors import NotFound, SettingsError, UsageError
+from brigade.errors import NotFound, SettingsError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,31 +20,37 @@ if TYPE_CHECKING:
     from brigade.ingest.target import Target
     from brigade.ingest.walk import Reads
 
-Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A module of lambdas/ingest/sources/, by name.")]
-Date = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Default: today in the source's time zone.")]
-Replace = Annotated[
-    bool, typer.Option("--replace", help="Replace the object of --date, if nobody changes it meanwhile; asks first.")
+Name = Annotated[
+    str,
+    typer.Argument(metavar="SOURCE", help="Name of a module of lambdas/ingest/sources/: see `brigade ingest list`."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Date = Annotated[
+    str | None,
+    typer.Option(metavar="YYYY-MM-DD", show_default="today in the time zone of the source", help="Date to ingest."),
+]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Replace the published object of --date, unless another writer changes it. Asks."),
+]
 _ALREADY_PUBLISHED = 3
 
 
 def last_published_date(session: Session, name: str) -> str | None:
-    """Give the newest date with a receipt, or None: also where nothing is deployed."""
+    """Return the newest date with a receipt; None without a receipt or without a deployed stage."""
     from brigade.ingest.target import receipts
     from brigade.state import State
 
     try:
         bucket = session.deployment["StateBucket"]
-    except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
-        session.note(f"{name}: the last date is not known: {error}")
+    except (NotFound, BotoCoreError) as error:  # not deployed, or no AWS credentials
+        session.note(f"{name}: the last published date is unknown: {error}")
         return None
     keys = list(State(session.client("s3"), bucket).list(receipts(name)))
     return Path(keys[-1]).stem if keys else None
 
 
 def published_dates(session: Session, name: str) -> set[str]:
-    """Give the dates of a source that have a receipt."""
+    """Return the dates of a source that have a receipt."""
     from brigade.ingest.target import receipts
     from brigade.state import State
 
@@ -53,7 +59,7 @@ def published_dates(session: Session, name: str) -> set[str]:
 
 
 def find_target(session: Session, name: str, source: "Feed", date: str | None) -> "Target":
-    """Give where a date of the source is written; without a date, today in its time zone."""
+    """Return the target of a date of a source; without a date, of today in its time zone."""
     from brigade.ingest.target import Target, date_of
 
     day = date_of(date=date, time_zone=source.time_zone)
@@ -69,34 +75,33 @@ def find_sources() -> "tuple[Mapping[str, Feed], Mapping[str, SettingsError]]":
 
 
 def find_source(name: str) -> "Feed":
-    """Return a source by name, whatever is wrong with the others.
+    """Return a source by name, even if the declaration of another source is wrong.
 
     Raises:
-        UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
+        UsageError: There is no source of this name, or its declaration is wrong.
     """
     found, broken = find_sources()
     if name in broken:
         raise broken[name]
     if name not in found:
-        names = ", ".join(sorted({*found, *broken})) or "none"
-        raise UsageError(f"no source {name!r}; there are: {names} (lambdas/ingest/sources/)")
+        raise UsageError(f"no source {name!r} in lambdas/ingest/sources/; {did_you_mean(name, {*found, *broken})}")
     return found[name]
 
 
 def open_reader(
     session: Session, name: str, source: "Feed", date: str, *, state: str | None = None, keep_window: bool = True
 ) -> "Reads":
-    """Return a reader of a source for a date, with its credentials and no limit of time.
+    """Return a reader of a source for a date, with its credentials and without a time limit.
 
     Args:
-        state: The state bucket; None: the deployed one, if the source needs it.
-        keep_window: False: the window of an incremental source is not stored.
+        state: The state bucket. None: the deployed one, if the source needs it.
+        keep_window: Whether to store the window of an incremental source.
     """
     from brigade.ingest.authentication import RefreshToken
     from brigade.state import State
 
     if state is None and isinstance(getattr(source, "authentication", None), RefreshToken):
-        state = session.deployment["StateBucket"]  # where a rotated token is kept
+        state = session.deployment["StateBucket"]  # stores the rotated token
     if state is None and source.incremental:
         state = _window_bucket(session, name)
     kept = State(session.client("s3"), state) if state else None
@@ -105,19 +110,19 @@ def open_reader(
 
 
 def _window_bucket(session: Session, name: str) -> str | None:
-    """Return the state bucket, where windows are kept, or None if nothing is deployed."""
+    """Return the state bucket, which stores the windows; None if nothing is deployed."""
     try:
         return session.deployment["StateBucket"]
     except (NotFound, BotoCoreError) as error:
-        session.note(f"{name}: no published date is known ({error}), so it asks as its first run will")
+        session.note(f"{name}: no published date is known ({error}), so it reads as its first run does")
         return None
 
 
 def base_url(session: Session, name: str) -> str | None:
-    """Return the URL that the stage's function asks in place of the declared one: of the environment or cdk.json.
+    """Return the URL that replaces the declared one: from `BRIGADE_BASE_URL`, or from `source_urls` in cdk.json.
 
     Raises:
-        SettingsError: It is no base URL. The line names the variable or the setting, and does not show it.
+        SettingsError: It is not a base URL. The message names the variable or the setting, and does not show its value.
     """
     from brigade.urls import BASE_URL, is_base_url
 
@@ -133,12 +138,12 @@ def base_url(session: Session, name: str) -> str | None:
 
 
 def unlimited() -> float:
-    """Give the seconds that a command has."""
+    """Return the seconds that a command may still run."""
     return math.inf
 
 
 def open_extract(session: Session, name: str, source: "Feed", date: str | None, limit_pages: int | None) -> "Extract":
-    """Give a pass over the source that writes nothing by itself."""
+    """Return an extract of the source. Reading it writes nothing."""
     from brigade.ingest.extract import Extract
     from brigade.ingest.instants import now
     from brigade.ingest.target import date_of
@@ -149,25 +154,31 @@ def open_extract(session: Session, name: str, source: "Feed", date: str | None, 
 
 
 def find_state_machine(session: Session, name: str) -> str:
-    """Give the ARN of a source's state machine; NotFound, with those that there are, if it is not deployed."""
+    """Return the ARN of the state machine of a source.
+
+    Raises:
+        NotFound: The source is not deployed in this stage.
+    """
     machines = session.deployment.named("Ingest")
     if name not in machines:
-        raise NotFound(
-            f"source {name!r} is not deployed in stage {session.stage!r}; deployed: {', '.join(machines) or 'none'}"
-        )
+        raise NotFound(f"source {name!r} is not deployed in stage {session.stage!r}; {did_you_mean(name, machines)}")
     return machines[name]
 
 
 def confirm_replacement(session: Session, name: str, date: str | None, *, yes: bool) -> None:
-    """Ask before what is published is replaced; a date that nobody stated is never replaced."""
+    """Ask before a published date is replaced.
+
+    Raises:
+        UsageError: No date is named: a default date is never replaced.
+    """
     if date is None:
-        raise UsageError("--replace takes the --date that shall be replaced")
+        raise UsageError("--replace needs --date, the date to replace")
     session.confirm(f"Ingest {name} of {date} anew and replace what is published?", yes=yes)
 
 
 def print_outcome(session: Session, answer: dict[str, Any]) -> None:
-    """Give what a run came to; one that found its date published exits 3."""
+    """Print the result of a run. Exit 3 if the date was published before."""
     session.print(answer)
     if answer["outcome"] == "already_published":
-        session.note(f"{answer['object']} was published already; it is as it was")
+        session.note(f"{answer['object']} was published before; it is unchanged")
         raise typer.Exit(_ALREADY_PUBLISHED)

@@ -1,4 +1,4 @@
-"""``brigade inventory``: what is in the lake and in other buckets, from S3's own lists."""
+"""`brigade inventory`: query the objects of a bucket, from the deliveries of S3 Inventory."""
 
 from contextlib import closing
 from typing import Annotated, Literal
@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 import typer
 
 from brigade.cli.combinations import check_combinations
-from brigade.cli.inventory.delivery import Bucket, Progress, inventory_location, open_delivery, write_stdout
+from brigade.cli.groups import command_group
+from brigade.cli.inventory.delivery import Bucket, Progress, Where, inventory_location, open_delivery, write_stdout
 from brigade.cli.inventory.enable import disable, enable
 from brigade.cli.inventory.sql import ask, questions, sql
 from brigade.cli.inventory.to_queue import to_queue
 from brigade.cli.options import expand_options
 from brigade.cli.session import Session
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="What is in the lake, from S3's own lists of it.")
+app = command_group("Query the objects of a bucket without listing it, from S3 Inventory.")
 app.command("sql")(sql)
 app.command("questions")(questions)
 app.command("ask")(ask)
@@ -28,11 +29,22 @@ def deliveries(
     context: typer.Context,
     uri: Annotated[
         str | None,
-        typer.Argument(help="Folder of an inventory configuration, s3://bucket/prefix/source/id; default: the lake's."),
+        typer.Argument(
+            metavar="[s3://BUCKET/PREFIX/SOURCE/ID]",
+            show_default="the inventory of the lake",
+            help="Folder of an inventory configuration.",
+        ),
     ] = None,
     bucket: Bucket = None,
 ) -> None:
-    """List the deliveries that S3 has finished, newest first."""
+    """List the finished deliveries of an inventory, newest first.
+
+    Use it to find a delivery to query or to compare. S3 writes one each day or week, and the first one within 48 hours.
+
+    Examples:
+        brigade inventory deliveries
+        brigade inventory deliveries s3://reports/inventory/photographs/lake
+    """
     from brigade import inventory
 
     session: Session = context.obj
@@ -59,17 +71,31 @@ def deliveries(
 def rows(
     context: typer.Context,
     delivery: Annotated[
-        str, typer.Argument(help="latest, s3://…/manifest.json, or the path of a copy's manifest.json.")
+        str, typer.Argument(metavar="[DELIVERY]", help="latest, s3://…/manifest.json, or the path of a manifest.json.")
     ] = "latest",
-    columns: Annotated[str | None, typer.Option(help="Columns, by commas: key,size; default: all.")] = None,
-    where: Annotated[str | None, typer.Option(help="Condition in Athena's SQL: size > 1000000.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="NAMES", show_default="all", help="Columns, separated by commas: key,size.")
+    ] = None,
+    where: Where = None,
     form: Annotated[
         Literal["csv", "tsv", "jsonl", "parquet", "keys0"] | None,
-        typer.Option("--format", help="Default csv; keys0 is keys alone, each ended by NUL, for xargs -0."),
+        typer.Option(
+            "--format",
+            show_default="csv; jsonl with brigade --json",
+            help="Output format. keys0 is only the keys, each ended by NUL, for xargs -0.",
+        ),
     ] = None,
     bucket: Bucket = None,
 ) -> None:
-    """Stream the rows of a delivery to stdout, keys as they are."""
+    """Stream the rows of a delivery to stdout, with the exact bytes of each key.
+
+    Use it to feed the list of objects to another program. It reads a billion rows in bounded memory. For counts and
+    sums use `sql`.
+
+    Examples:
+        brigade inventory rows --columns key,size --where "size > 1000000"
+        brigade inventory rows latest --format keys0 | xargs -0 -n 1 echo
+    """
     from brigade.inventory import read
     from brigade.inventory.rows import schema
     from brigade.inventory.text import lines
@@ -89,12 +115,27 @@ def rows(
 @app.command()
 def diff(
     context: typer.Context,
-    before: Annotated[str, typer.Argument(help="The older delivery: s3://…/manifest.json or a path.")],
-    after: Annotated[str, typer.Argument(help="The newer one: latest, s3://…/manifest.json or a path.")] = "latest",
-    form: Annotated[Literal["csv", "tsv", "jsonl"] | None, typer.Option("--format", help="Default csv.")] = None,
+    before: Annotated[
+        str, typer.Argument(metavar="BEFORE", help="Older delivery: latest, s3://…/manifest.json or a path.")
+    ],
+    after: Annotated[
+        str, typer.Argument(metavar="[AFTER]", help="Newer delivery: latest, s3://…/manifest.json or a path.")
+    ] = "latest",
+    form: Annotated[
+        Literal["csv", "tsv", "jsonl"] | None,
+        typer.Option("--format", show_default="csv; jsonl with brigade --json", help="Output format."),
+    ] = None,
     bucket: Bucket = None,
 ) -> None:
-    """Stream the keys that were added, removed or changed between two deliveries, in no order."""
+    """Stream the keys that were added, removed or changed between two deliveries, in no order.
+
+    Use it to find what a job changed or what came since yesterday. Rows that do not fit the memory go to the temporary
+    folder until the command ends.
+
+    Examples:
+        brigade inventory diff s3://reports/inventory/lake/lake/2026-11-21T00-00Z/manifest.json latest
+        brigade inventory diff old/manifest.json new/manifest.json --format jsonl
+    """
     import tempfile
 
     from brigade.errors import UsageError
@@ -104,9 +145,9 @@ def diff(
 
     session: Session = context.obj
     if bucket and "latest" not in (before, after):
-        raise UsageError(f"--bucket {bucket} and the addresses: an address says already whose delivery it is")
+        raise UsageError(f"--bucket {bucket} and the addresses: an address already names the bucket")
     first, second = (open_delivery(session, each, bucket if each == "latest" else None) for each in (before, after))
-    session.note(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
+    session.note(f"Compares in {MEMORY} of memory; rows beyond that go to {tempfile.gettempdir()} until the end.")
     result = difference(first, second)
     write_stdout(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
@@ -116,5 +157,5 @@ def _folder(uri: str) -> tuple[str, str, str, str]:
 
     bucket, *parts = uri.removeprefix("s3://").rstrip("/").split("/")
     if not uri.startswith("s3://") or len(parts) < 2:
-        raise UsageError(f"{uri!r} is no folder of an inventory configuration: it takes s3://bucket/prefix/source/id")
+        raise UsageError(f"{uri!r} is not the folder of an inventory configuration, s3://bucket/prefix/source/id")
     return bucket, "/".join(parts[:-2]), parts[-2], parts[-1]

@@ -1,4 +1,4 @@
-"""The delivery that a command of ``brigade inventory`` reads, and how far it has read it."""
+"""The delivery that a command of `brigade inventory` reads, and the progress of reading it."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,19 +13,30 @@ if TYPE_CHECKING:
     from brigade.inventory import DataFile, Delivery
 
 Bucket = Annotated[
-    str | None, typer.Option("--bucket", help="Whose inventory: a bucket of the settings' list; the lake.")
+    str | None,
+    typer.Option(
+        "--bucket",
+        metavar="BUCKET",
+        show_default="the lake",
+        help="Bucket whose inventory to read: the lake or one of `buckets` in cdk.json.",
+    ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="SQL", show_default="all rows", help="Condition in the SQL of Athena: size > 1000000."),
+]
+DeliveryOption = Annotated[str, typer.Option(metavar="DELIVERY", help="latest, s3://…/manifest.json, or a path.")]
 
 
 def inventory_location(session: Session, bucket: str | None) -> tuple[str, str, str, str]:
-    """Give the inventory configuration of ``bucket``, by default of the lake, as ``inventory.deliveries`` takes it."""
+    """Return reports bucket, prefix, source bucket and id of the inventory of `bucket`, by default of the lake."""
     deployed = session.deployment
     source = bucket or deployed["LakeBucket"]
     return deployed["ReportsBucket"], deployed["InventoryPrefix"], source, deployed["InventoryId"]
 
 
 def table_name(session: Session, bucket: str | None) -> str:
-    """Return the name of the Glue table over the inventory of ``bucket``, by default of the lake."""
+    """Return the name of the Glue table over the inventory of `bucket`, by default of the lake."""
     from brigade.catalog import table
 
     deployed = session.deployment
@@ -33,19 +44,19 @@ def table_name(session: Session, bucket: str | None) -> str:
 
 
 def open_delivery(session: Session, text: str, bucket: str | None = None) -> "Delivery":
-    """Open ``latest`` or the delivery of an address."""
+    """Open the delivery at the address `text`, or the newest one for `latest`."""
     from brigade import inventory
     from brigade.errors import UsageError
 
     if text == "latest":
         return inventory.latest(session.client("s3"), *inventory_location(session, bucket))
     if bucket:
-        raise UsageError(f"--bucket {bucket} and the address {text}: an address says already whose delivery it is")
+        raise UsageError(f"--bucket {bucket} and the address {text}: the address already names the bucket")
     return inventory.open_delivery(session.client("s3"), text)
 
 
 class Progress:
-    """How far a delivery is read, shown on a terminal alone."""
+    """The progress of reading deliveries. It is shown only on a terminal."""
 
     def __init__(self, session: Session, deliveries: "Iterable[Delivery]") -> None:
         self._files, self._bytes, self._rows = 0, 0, 0
@@ -57,7 +68,7 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show it while the block runs."""
+        """Show the progress while the block runs."""
         terminal = self._session.terminal
         if not terminal.is_terminal or self._session.quiet:
             yield
@@ -73,13 +84,13 @@ class Progress:
             yield
 
     def ended(self, file: "DataFile") -> None:
-        """Count a file whose rows were all given."""
+        """Count a file that is read completely."""
         self._files += 1
         self._bytes += file.size
         self._update()
 
     def counted(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Give the batches, and count their rows."""
+        """Yield the batches and count their rows."""
         for batch in batches:
             self._rows += batch.num_rows
             self._update()
@@ -91,7 +102,7 @@ class Progress:
 
 
 def write_stdout(pieces: Iterable[bytes]) -> None:
-    """Write each piece to stdout, whole, before the next is made."""
+    """Write each piece to stdout before the next one is made."""
     for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""``brigade inventory enable|disable``: the inventory of a bucket that exists, by API, and away again."""
+"""`brigade inventory enable` and `disable`: the inventory of a bucket that no stack has made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brigade.cli.inventory.delivery import inventory_location
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
@@ -17,18 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConfirmOptions:
-    """Whether it is done, and whether that is asked for."""
+    """Whether the command acts, and whether it asks before."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it is, and do nothing.")] = False
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes and make none.")] = False
+    yes: Yes = False
 
 
 def enable(
     context: typer.Context,
-    bucket: Annotated[str, typer.Argument(help="A bucket of this account and region.")],
+    bucket: Annotated[str, typer.Argument(metavar="BUCKET", help="Bucket of this account and region.")],
     confirm: ConfirmOptions,
 ) -> None:
-    """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
+    """Make S3 deliver the inventory of an existing bucket, and make tables over it.
+
+    Use it for a bucket that no stack of this application has made. Other inventory configurations of the bucket stay.
+    It prints the changes and asks first.
+
+    Examples:
+        brigade inventory enable photographs --dry-run
+        brigade inventory enable photographs --yes
+    """
     from brigade.inventory import enable as enabling
 
     session: Session = context.obj
@@ -38,26 +47,34 @@ def enable(
         session,
         planned,
         confirm,
-        "S3 takes $0.0025 for each million objects that it lists, and storage. Put these?",
+        "S3 bills $0.0025 for each million objects of a delivery, and storage. Make these changes?",
         partial(enabling.apply, session.client, database, planned),
-        f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}",
+        f"enabled; S3 writes the first delivery within 48 hours: brigade inventory deliveries --bucket {bucket}",
     )
 
 
 def disable(
     context: typer.Context,
-    bucket: Annotated[str, typer.Argument(help="A bucket that `enable` was run for.")],
+    bucket: Annotated[str, typer.Argument(metavar="BUCKET", help="Bucket whose inventory `enable` has made.")],
     confirm: ConfirmOptions,
 ) -> None:
-    """Take away what `enable` put for a bucket; what was delivered stays, and what the stacks made."""
+    """Remove the inventory configuration, tables and permissions that `enable` made for a bucket.
+
+    Use it when nobody needs the inventory of the bucket any more. Deliveries stay until they expire, and nothing that
+    a stack has made is removed. It prints the changes and asks first.
+
+    Examples:
+        brigade inventory disable photographs --dry-run
+        brigade inventory disable photographs --yes
+    """
     from brigade.inventory import disable as disabling
 
     session: Session = context.obj
     database = session.deployment["Database"]
     planned = disabling.plan(session.client, database, inventory_location(session, None), bucket)
-    done = f"disabled; what was delivered of {bucket} stays as long as any delivery"
+    done = f"disabled; the deliveries of {bucket} stay until they expire"
     apply = partial(disabling.apply, session.client, database, planned)
-    _carry_out(session, planned, confirm, "Take these away?", apply, done)
+    _carry_out(session, planned, confirm, "Remove these?", apply, done)
 
 
 def _carry_out(
@@ -68,7 +85,7 @@ def _carry_out(
     apply: Callable[[], None],
     done: str,
 ) -> None:
-    """Show what is planned, ask, and do it; with ``--dry-run`` show it alone."""
+    """Print the plan, ask, and apply it; with `--dry-run` only print it."""
     shown = {
         "bucket": planned.bucket,
         "configuration": planned.configuration,

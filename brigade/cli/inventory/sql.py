@@ -1,4 +1,4 @@
-"""``brigade inventory sql|questions|ask``: questions to a delivery, here or on Athena."""
+"""`brigade inventory sql`, `questions` and `ask`: query a delivery, on this machine or on Athena."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from brigade.cli.inventory.delivery import Bucket, inventory_location, open_delivery, table_name
+from brigade.cli.inventory.delivery import Bucket, DeliveryOption, inventory_location, open_delivery, table_name
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
@@ -15,20 +15,29 @@ if TYPE_CHECKING:
 
     from brigade.inventory import Delivery
 
-_TABLE_ROWS = 10_000  # a table is laid out whole in memory: a longer answer is several, each with its header
+_TABLE_ROWS = 10_000  # a table is laid out in memory; a longer result is printed as several tables
 
-Engine = Annotated[Literal["duckdb", "athena"], typer.Option(help="Here, or on Athena.")]
-DeliveryOption = Annotated[str, typer.Option(help="latest, s3://…/manifest.json, or a path.")]
+Engine = Annotated[Literal["duckdb", "athena"], typer.Option(help="Run on this machine (duckdb) or on Athena.")]
 
 
 def sql(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="A SELECT over the table inventory, in Athena's SQL.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="SELECT over the table `inventory`, in the SQL of Athena.")
+    ],
     engine: Engine = "duckdb",
     delivery: DeliveryOption = "latest",
     bucket: Bucket = None,
 ) -> None:
-    """Ask SQL of a delivery, here or on Athena: the same query means the same on both."""
+    """Run a SQL query on a delivery, on this machine or on Athena, with the same result.
+
+    Use it for counts, sums and lists of objects. On Athena the price follows from the bytes read and is printed. A
+    query that names no `dt` reads one delivery.
+
+    Examples:
+        brigade inventory sql "SELECT count(*), sum(size) FROM inventory"
+        brigade inventory sql "SELECT key FROM inventory ORDER BY size DESC LIMIT 10" --engine athena
+    """
     from brigade.inventory import dialect
 
     session: Session = context.obj
@@ -40,7 +49,14 @@ def sql(
 
 
 def questions(context: typer.Context) -> None:
-    """List the questions that ``ask`` knows, and the arguments that each takes."""
+    """List the named queries that `ask` runs, and their arguments.
+
+    Use it to find a query for a common question: growth, duplicates, small objects, storage classes.
+
+    Examples:
+        brigade inventory questions
+        brigade --json inventory questions
+    """
     from brigade.catalog import QUESTIONS
 
     session: Session = context.obj
@@ -55,13 +71,27 @@ def questions(context: typer.Context) -> None:
 
 def ask(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(help="One that brigade inventory questions lists.")],
-    argument: Annotated[list[str] | None, typer.Option("--argument", help="name=number; again for another.")] = None,
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="Name of a query: see `brigade inventory questions`.")
+    ],
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--argument", metavar="NAME=NUMBER", show_default="of the query", help="Argument. May be repeated."
+        ),
+    ] = None,
     engine: Engine = "duckdb",
     delivery: DeliveryOption = "latest",
     bucket: Bucket = None,
 ) -> None:
-    """Ask a named question of a delivery, here or on Athena: the text that the stack saves there as a query."""
+    """Run a named query on a delivery, on this machine or on Athena.
+
+    Use it for common questions without writing SQL. The stack saves the same queries in Athena.
+
+    Examples:
+        brigade inventory ask largest
+        brigade inventory ask largest --argument count=20 --engine athena
+    """
     from brigade import catalog
     from brigade.errors import UsageError
 
@@ -70,7 +100,7 @@ def ask(
     for each in argument or []:
         name, equals, value = each.partition("=")
         if not equals:
-            raise UsageError(f"--argument {each}: it takes name=number")
+            raise UsageError(f"--argument {each}: it takes NAME=NUMBER")
         given[name] = value
     asked = catalog.question(question)
     chosen = open_delivery(session, delivery, bucket)
@@ -89,9 +119,10 @@ def _here(session: Session, query: str, delivery: str, bucket: str | None) -> No
 
 
 def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str | None) -> "list[Delivery]":
-    """Return what a query on Athena reads: the delivery of ``--delivery``, or those that it names by ``dt``.
+    """Return the deliveries that a query on Athena reads: that of `--delivery`, or those that its `dt` names.
 
-    Fails with NotFound when it names by ``dt`` none that S3 has finished.
+    Raises:
+        NotFound: No finished delivery has a `dt` that the query names.
     """
     from brigade import inventory
     from brigade.errors import NotFound
@@ -107,7 +138,7 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
     }
     wanted = asked_for(query, list(there))
     if not wanted:
-        raise NotFound("the query names by dt no delivery that there is: brigade inventory deliveries lists them")
+        raise NotFound("no delivery has the dt that the query names: brigade inventory deliveries lists them")
     session.note(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
     return [there[partition] for partition in wanted]
 

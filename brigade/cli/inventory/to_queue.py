@@ -1,4 +1,4 @@
-"""``brigade inventory to-queue``: a message a key."""
+"""`brigade inventory to-queue`."""
 
 import hashlib
 import itertools
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.inventory.delivery import Bucket, open_delivery
+from brigade.cli.inventory.delivery import Bucket, DeliveryOption, Where, open_delivery
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.layout import SUMMARIES
 
@@ -17,19 +18,36 @@ if TYPE_CHECKING:
 
 def to_queue(
     context: typer.Context,
-    queue_url: Annotated[str, typer.Argument(help="The queue's URL; one that ends in .fifo gets groups and ids.")],
-    delivery: Annotated[str, typer.Option(help="latest, s3://…/manifest.json, or a path.")] = "latest",
-    where: Annotated[str | None, typer.Option(help="Condition in Athena's SQL: size > 1000000.")] = None,
+    queue_url: Annotated[
+        str, typer.Argument(metavar="QUEUE_URL", help="URL of the queue. A FIFO queue gets message groups and ids.")
+    ],
+    delivery: DeliveryOption = "latest",
+    where: Where = None,
     body: Annotated[
-        str | None, typer.Option(help="What a message says: 's3://{bucket}/{key}'; {key:json} escapes; default: JSON.")
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            show_default="a JSON object",
+            help="Text of a message: 's3://{bucket}/{key}'. {key:json} is escaped for JSON.",
+        ),
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 16,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, metavar="MESSAGES", show_default="no limit", help="Most messages a second.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, metavar="REQUESTS", help="Requests at the same time.")] = 16,
     bucket: Bucket = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first messages, send none.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the first messages and send none.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Send a message for each current object, at least once; stopped and started again, it goes on where it was."""
+    """Send one SQS message for each current object of a delivery, at least once.
+
+    Use it to let workers of your own process every object. It asks first, with the price. If it is interrupted, the
+    same command continues where it stopped. The queue must be in `queues` of cdk.json.
+
+    Examples:
+        brigade inventory to-queue https://sqs.us-east-1.amazonaws.com/123456789012/work --dry-run
+        brigade inventory to-queue https://sqs.us-east-1.amazonaws.com/123456789012/work --rate 500 --yes
+    """
     from brigade.inventory.queue import DOLLARS_PER_MILLION, send
 
     session: Session = context.obj
@@ -45,7 +63,7 @@ def to_queue(
     )
     checkpoint = _checkpoint(session, queue_url, chosen.uri, where or "", body or "")
     if (before := checkpoint.reached(chosen)) and not session.json:
-        session.note(f"Goes on after {before:,} messages that went before (state {checkpoint.key}).")
+        session.note(f"Continues after {before:,} messages that were sent before (state {checkpoint.key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
         sent = send(
             session.client("sqs"),
@@ -79,7 +97,7 @@ def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
 
 
 def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
-    """Give where this walk is kept: another queue, delivery, condition or body is another one."""
+    """Return the checkpoint of this command. Another queue, delivery, condition or body has another checkpoint."""
     from brigade.inventory.walk import Checkpoint
     from brigade.state import State
 

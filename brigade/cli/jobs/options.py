@@ -1,4 +1,4 @@
-"""The options that the commands of ``brigade jobs`` share."""
+"""The option groups of `brigade jobs`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,72 +6,124 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from brigade.cli.options import Yes
+
 if TYPE_CHECKING:
     from brigade.jobs.generator import Filter
 
-Name = Annotated[str, typer.Argument(metavar="OPERATION", help="An operation: see `brigade jobs operations`.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
+Name = Annotated[str, typer.Argument(metavar="OPERATION", help="Name of an operation: see `brigade jobs operations`.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job: see `brigade jobs list`.")]
 Arguments = Annotated[
-    list[str] | None, typer.Option("--argument", metavar="K=V", help="An argument of the operation; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--argument",
+        metavar="NAME=VALUE",
+        show_default="of the operation",
+        help="Argument of the operation. May be repeated.",
+    ),
 ]
-Priority = Annotated[int, typer.Option(min=0, max=2147483647, help="A job of a higher one goes first.")]
 Seconds = Annotated[
     float | None,
     typer.Option(
-        "--seconds", min=0, metavar="S", help="Lambda seconds of one object, as `estimate --sample` measures."
+        "--seconds",
+        min=0,
+        metavar="SECONDS",
+        show_default="assumed by the kind of operation",
+        help="Lambda time of one object, as `estimate --sample` measures it.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 PriceList = Annotated[
-    str | None, typer.Option("--prices", metavar="FILE", help="A price list of yours, in the form of the shipped one.")
+    str | None,
+    typer.Option(
+        "--prices", metavar="FILE", show_default="the shipped one", help="Price list, in the format of the shipped one."
+    ),
 ]
 
 
 @dataclass(frozen=True)
 class SelectionOptions:
-    """What to run over, in one way."""
+    """One way to select the objects of a job."""
 
     inventory: Annotated[
-        str | None, typer.Option(metavar="latest|URI", help="All objects of a delivery of S3 Inventory.")
+        str | None,
+        typer.Option(metavar="latest|URI", show_default="none", help="All objects of a delivery of S3 Inventory."),
     ] = None
-    where: Annotated[str | None, typer.Option(metavar="SQL", help="Those that match, of the newest delivery.")] = None
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL",
+            show_default="none",
+            help="Objects of the newest delivery, or of --inventory, that match: size > 1000000.",
+        ),
+    ] = None
     engine: Annotated[
         Literal["duckdb", "athena"] | None,
-        typer.Option(help="Where --inventory and --where run: on this machine (duckdb, the default), or on Athena."),
+        typer.Option(show_default="duckdb", help="Run --inventory and --where on this machine (duckdb) or on Athena."),
     ] = None
-    manifest: Annotated[str | None, typer.Option(metavar="s3://…", help="Those of a CSV manifest.")] = None
-    keys: Annotated[str | None, typer.Option(metavar="FILE|-", help="A key, or bucket<TAB>key, a line.")] = None
+    manifest: Annotated[
+        str | None, typer.Option(metavar="s3://BUCKET/KEY", show_default="none", help="Objects of a CSV manifest.")
+    ] = None
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-", show_default="none", help="Objects of a file, or of stdin: KEY or BUCKET<TAB>KEY a line."
+        ),
+    ] = None
     bucket: Annotated[
-        str | None, typer.Option(help="Bucket to select from: the lake (default) or one of `buckets` in cdk.json.")
+        str | None,
+        typer.Option(
+            metavar="BUCKET",
+            show_default="the lake",
+            help="Bucket to select from: the lake or one of `buckets` in cdk.json.",
+        ),
     ] = None
 
     @property
-    def given(self) -> list[str]:
-        """Return the options that do not go with a selection that S3 makes itself."""
+    def used(self) -> list[str]:
+        """The options in use that exclude `FilterOptions`."""
         options = ("inventory", "where", "engine", "manifest", "keys")
         return [f"--{name}" for name in options if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """What S3 itself lists: all that is given must hold."""
+    """Filters with which S3 lists the objects. An object must match all of them."""
 
-    prefix: Annotated[str | None, typer.Option(help="S3 itself lists: keys that start so.")] = None
-    suffix: Annotated[str | None, typer.Option(help="S3 itself lists: keys that end so.")] = None
-    larger_than: Annotated[int | None, typer.Option(metavar="BYTES", min=0, help="S3 itself lists.")] = None
-    smaller_than: Annotated[int | None, typer.Option(metavar="BYTES", min=0, help="S3 itself lists.")] = None
-    created_after: Annotated[datetime | None, typer.Option(help="S3 itself lists: since then, in UTC.")] = None
-    created_before: Annotated[datetime | None, typer.Option(help="S3 itself lists: before then, in UTC.")] = None
+    prefix: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", show_default="any", help="Only keys with this prefix. S3 lists the objects."),
+    ] = None
+    suffix: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", show_default="any", help="Only keys with this suffix. S3 lists the objects."),
+    ] = None
+    larger_than: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", min=0, show_default="any", help="Only larger objects. S3 lists the objects."),
+    ] = None
+    smaller_than: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", min=0, show_default="any", help="Only smaller objects. S3 lists the objects."),
+    ] = None
+    created_after: Annotated[
+        datetime | None,
+        typer.Option(show_default="any", help="Only objects created since this time, UTC. S3 lists the objects."),
+    ] = None
+    created_before: Annotated[
+        datetime | None,
+        typer.Option(show_default="any", help="Only objects created before this time, UTC. S3 lists the objects."),
+    ] = None
     storage_class: Annotated[
-        list[str] | None, typer.Option(metavar="CLASS", help="S3 itself lists; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="CLASS", show_default="any", help="Only objects of this storage class. May be repeated."),
     ] = None
 
     @property
     def filter(self) -> "Filter | None":
-        """What S3 is asked for; None if nothing was chosen so."""
+        """The filter for S3; None without an option."""
         from brigade.jobs.generator import Filter
 
-        asked = Filter(
+        made = Filter(
             prefix=self.prefix,
             suffix=self.suffix,
             larger_than=self.larger_than,
@@ -80,24 +132,38 @@ class FilterOptions:
             created_before=self.created_before and self.created_before.replace(tzinfo=UTC),
             storage_classes=tuple(self.storage_class or ()),
         )
-        return asked if asked != Filter() else None
+        return made if made != Filter() else None
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a job is made, and what is done until it ends."""
+    """How a job is priced, confirmed and watched."""
 
-    priority: Priority = 10
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False
+    priority: Annotated[
+        int, typer.Option(min=0, max=2147483647, metavar="NUMBER", help="Job priority. Higher numbers run first.")
+    ] = 10
+    watch: Annotated[bool, typer.Option("--watch", help="Print the progress until the job ends.")] = False
     most_failures: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Cancel it past so many failed tasks; needs --watch.")
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="TASKS",
+            show_default="no limit",
+            help="Cancel the job after more failed tasks than this. Needs --watch.",
+        ),
     ] = None
     most_dollars: Annotated[
-        float | None, typer.Option(min=0, metavar="D", help="Cancel it past such a price so far; needs --watch.")
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="USD",
+            show_default="no limit",
+            help="Cancel the job when it has cost more than this. Needs --watch.",
+        ),
     ] = None
     seconds: Seconds = None
     prices: PriceList = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the selection and the price, submit nothing.")] = (
-        False
-    )
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the selection and the price, and submit nothing.")
+    ] = False
     yes: Yes = False

@@ -1,4 +1,4 @@
-"""What ``brigade jobs`` runs over what: the options of a selection and an operation, made into values."""
+"""The selection and the operation of a job, from the options of the command."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from brigade.cli.inventory.delivery import inventory_location, table_name
 from brigade.cli.jobs.options import SelectionOptions
 from brigade.cli.session import Session
-from brigade.errors import NotFound, SettingsError, UsageError
+from brigade.errors import NotFound, SettingsError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
@@ -24,39 +24,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """Objects to come, in words what they are, and how: rows that pass here, or a query for Athena."""
+    """The objects of a job: rows that this process reads, or a query for Athena."""
 
     what: str
+    """The selection in words, for a person."""
     bucket: str
-    """The one that they must be in."""
+    """The bucket of all objects."""
     rows: "Selected" = ()
     chosen: "Chosen | None" = None
     whole: "Delivery | None" = None
-    """The delivery that they are all of, unfiltered."""
+    """The delivery, if the selection is all of it."""
 
 
 def read_selection(session: Session, files: ExitStack, options: SelectionOptions) -> Selection:
-    """Give the selection that the options name; ``files`` closes what it opens.
+    """Return the selection of the options.
 
-    Fails with UsageError when they name none or more than one.
+    Args:
+        files: Closes the files that the selection opens.
+
+    Raises:
+        UsageError: The options name no selection, or more than one.
     """
     by_inventory = bool(options.inventory or options.where)
     kinds = [by_inventory, options.manifest is not None, options.keys is not None]
     if sum(kinds) != 1:
-        raise UsageError("say what to run over, in one way: --inventory and/or --where, or --manifest, or --keys")
+        raise UsageError("select the objects in one way: --inventory and/or --where, or --manifest, or --keys")
     if by_inventory:
         return _of_inventory(session, options)
     if options.engine:
-        raise UsageError(f"--engine {options.engine} is for --inventory and --where: it goes with no other selection")
+        raise UsageError(f"--engine {options.engine} is only for --inventory and --where: leave it out")
     if options.manifest:
         return _of_manifest(session, options.manifest, selected_bucket(session, options))
     return _of_keys(session, files, options)
 
 
 def check_bucket(session: Session, options: SelectionOptions) -> None:
-    """Raise NotFound when the bucket that `--bucket` names does not exist.
+    """Check that the bucket of `--bucket` exists. A bucket that the caller may not list passes.
 
-    One that the caller may not list is taken as existing: S3 does not say more.
+    Raises:
+        NotFound: It does not exist.
     """
     from botocore.exceptions import ClientError
 
@@ -66,22 +72,22 @@ def check_bucket(session: Session, options: SelectionOptions) -> None:
         session.client("s3").head_bucket(Bucket=options.bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
-            raise NotFound(f"--bucket {options.bucket}: there is no such bucket") from error
+            raise NotFound(f"--bucket {options.bucket}: the bucket does not exist") from error
 
 
 def readable_patterns(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
     """Return the patterns of keys that a job of this operation may read in `bucket`.
 
-    Of a bucket beside the lake the deployed settings say it, which this machine may not have: any key.
+    For a bucket other than the lake the deployed settings decide, which this machine may not have: any key.
     """
     return tuple(getattr(declared, "reads", ("*",))) if bucket == session.deployment["LakeBucket"] else ("*",)
 
 
 def granted_patterns(session: Session, operation: str, bucket: str) -> tuple[str, ...] | None:
-    """Return the patterns of keys that cdk.json grants to the operation in a bucket beside the lake.
+    """Return the patterns of keys that cdk.json grants to the operation in a bucket other than the lake.
 
-    None where cdk.json, read in the current directory, does not name the bucket: then the operation's own patterns
-    hold.
+    Returns:
+        None if the cdk.json of the current directory does not name the bucket: then the operation declares them.
     """
     import json
 
@@ -96,7 +102,7 @@ def granted_patterns(session: Session, operation: str, bucket: str) -> tuple[str
 
 
 def selected_bucket(session: Session, options: SelectionOptions) -> str:
-    """Give the bucket that the options name; the lake unless they do."""
+    """Return the bucket of the options, by default the lake."""
     return options.bucket or session.deployment["LakeBucket"]
 
 
@@ -105,7 +111,7 @@ def count_selection(
 ) -> "tuple[Summary, list[Row]]":
     """Count a selection and choose `sample` objects of it at random, the same ones for the same `seed`.
 
-    Raises what making the manifest would raise, for keys that no pattern of `reads` matches too.
+    Raises the errors of writing the manifest, also for a key that no pattern of `reads` matches.
     """
     if chosen.chosen:
         from brigade.jobs.unload import count, some
@@ -121,7 +127,7 @@ def count_selection(
 
 
 def athena_of_stage(session: Session, bucket: str) -> "Athena":
-    """Give the Athena of the stage, over the inventory of ``bucket``."""
+    """Return the Athena of the stage, over the inventory of `bucket`."""
     from brigade.jobs.unload import Athena
 
     deployed = session.deployment
@@ -150,7 +156,7 @@ def _of_inventory(session: Session, options: SelectionOptions) -> Selection:
         from brigade.jobs.unload import choose
 
         if delivery.manifest.source_bucket != bucket:
-            raise UsageError(f"{delivery.uri} is not of {bucket}, whose deliveries Athena is asked of; see --bucket")
+            raise UsageError(f"{delivery.uri} is a delivery of another bucket than {bucket}: set --bucket")
         return Selection(what, bucket, chosen=choose(delivery, where), whole=whole)
     return Selection(what, bucket, rows=selection.of_delivery(delivery, where), whole=whole)
 
@@ -161,10 +167,10 @@ def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     from brigade.s3.read import stream
 
     if manifest.endswith("manifest.json"):
-        raise UsageError(f"{manifest} is a delivery of S3 Inventory: give it as --inventory")
+        raise UsageError(f"{manifest} is a delivery of S3 Inventory: pass it as --inventory")
     place = Location.parse(manifest)
     if not place.key:
-        raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
+        raise UsageError(f"{manifest} is a bucket; --manifest needs one CSV object")
     pieces = stream(session.client("s3"), place.bucket, place.key)
     return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
 
@@ -187,42 +193,53 @@ def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
 
 
 def find_operations() -> "tuple[Mapping[str, Operation], Mapping[str, SettingsError]]":
-    """Return the operations of this checkout by name, and the errors of those whose declaration is wrong."""
+    """Return the operations of this clone by name, and the errors of those whose declaration is wrong."""
     from brigade.declarations import find_all
     from brigade.operations.operation import Operation
 
     return find_all("lambdas.batch_operations.operations", "OPERATION", Operation)
 
 
-def find_operation(name: str) -> "Operation":
-    """Return one operation, whatever is wrong with the others.
+def find_operation(name: str, others: Iterable[str] = ()) -> "Operation":
+    """Return one operation, even if the declaration of another one is wrong.
+
+    Args:
+        others: Names that the caller knows besides, for the suggestion.
 
     Raises:
-        UsageError: There is none of this name; the line has those that there are. Its declaration is wrong.
+        UsageError: There is no operation of this name, or its declaration is wrong.
     """
     found, broken = find_operations()
     if name in broken:
         raise broken[name]
     if name not in found:
-        raise UsageError(f"no operation {name!r}; there are {', '.join(sorted({*found, *broken})) or 'none'}")
+        raise UsageError(f"no operation {name!r}; {did_you_mean(name, {*found, *broken, *others})}")
     return found[name]
 
 
 def find_job_operation(name: str) -> "Operation | Own":
-    """Give what a job may run: an operation of this checkout, or one of S3's own; fails as ``operation``."""
-    from brigade.jobs.own import find
+    """Return an operation of this clone or of S3 itself.
 
-    return find(name) or find_operation(name)
+    Raises:
+        UsageError: As `find_operation`.
+    """
+    from brigade.jobs.own import OWN, find
+
+    return find(name) or find_operation(name, OWN)
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """Read ``--argument k=v`` options. Fails with UsageError for one without ``=`` or given twice."""
+    """Return the arguments of `--argument NAME=VALUE` by name.
+
+    Raises:
+        UsageError: One has no `=`, or a name is there twice.
+    """
     given: dict[str, str] = {}
     for text in arguments:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f"--argument {text}: it takes NAME=VALUE")
         if name in given:
-            raise UsageError(f"--argument {name} is given twice")
+            raise UsageError(f"--argument {name} is there twice")
         given[name] = value
     return given

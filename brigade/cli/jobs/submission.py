@@ -1,38 +1,31 @@
-"""What several commands of ``brigade jobs`` do in the same way: submit, find the report, reach S3 Control."""
+"""Submit a job: show its price, ask, create it, and store the request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from brigade.cli.jobs import selection, view
+from brigade.cli.jobs import lookup, selection, view
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
-if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
+if TYPE_CHECKING:  # boto3 and pyarrow are behind these imports
     from brigade.cli.jobs.options import RunOptions
     from brigade.cli.jobs.selection import Selection
-    from brigade.inventory.summary import Summary as InventorySummary
     from brigade.jobs.control import Control
-    from brigade.jobs.own import Own
     from brigade.jobs.price import Priced, Quote
-    from brigade.jobs.report import Report
     from brigade.jobs.request import Plan, Submitted
     from brigade.jobs.summary import Summary
-    from brigade.operations.operation import Operation
 
 _SUBMIT = "Submit this job?"
-REPORT_PATIENCE_S = 30
-"""How long S3 is waited for to write a report after the job's end."""
 
 
 class _DryRunEnds(Exception):
-    """Ends a submission before anything is published."""
+    """Raised to end a dry run before anything is published."""
 
 
 @dataclass(frozen=True)
 class SubmittedJob:
-    """A job that was made, and its price."""
+    """A submitted job and its price."""
 
     id: str
     quote: "Quote"
@@ -41,13 +34,13 @@ class SubmittedJob:
 def submit_rows(
     session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", options: "RunOptions"
 ) -> "SubmittedJob | None":
-    """Show what a job would do and cost, ask, submit it and print its id.
+    """Print the objects and the price of a job, ask, submit it and print its id.
 
     Returns:
         The job; None after `--dry-run`.
 
     Raises:
-        UsageError: Nobody can agree: there is no `--yes`, and stdin is no terminal. Nothing was made.
+        UsageError: Nobody can confirm: no `--yes`, and stdin is not a terminal. Nothing is submitted.
     """
     from brigade.jobs.submit import submit as submit_rows
     from brigade.jobs.submit import submit_chosen
@@ -68,10 +61,15 @@ def submit_rows(
     try:
         if chosen.chosen:
             done = submit_chosen(
-                jobs_client(session), s3, selection.athena_of_stage(session, plan.bucket), plan, chosen.chosen, agree
+                lookup.jobs_client(session),
+                s3,
+                selection.athena_of_stage(session, plan.bucket),
+                plan,
+                chosen.chosen,
+                agree,
             )
         else:
-            done = submit_rows(jobs_client(session), s3, plan, chosen.rows, agree)
+            done = submit_rows(lookup.jobs_client(session), s3, plan, chosen.rows, agree)
     except _DryRunEnds:
         session.note("Nothing was submitted (--dry-run).")
         return None
@@ -91,25 +89,25 @@ def submit_counted(
     walked: int | None = None,
     size: int | None = None,
 ) -> "SubmittedJob | None":
-    """Let S3 count what a job that waits would take, show the price, ask, then start the job or cancel it.
+    """Create a suspended job so that S3 counts its objects, print the price, ask, and start or cancel the job.
 
-    The job must exist for S3 to count, and its fee is spent even when it is cancelled then: that is asked first.
+    S3 bills the fee of the job even if it is cancelled then, so the first question is before it is created.
 
     Args:
-        walked: For how many objects S3 charges to make the list; None where it makes none.
-        size: The objects' bytes; None if unknown.
+        walked: Number of objects that S3 lists and bills; None if S3 lists none.
+        size: Bytes of the objects; None if unknown.
 
     Returns:
-        The job; None after `--dry-run`, which makes no job: only S3 could count.
+        The job; None after `--dry-run`, which creates no job and so counts nothing.
 
     Raises:
-        UsageError: Nobody can agree, as `submit`. Nothing was made.
+        UsageError: Nobody can confirm: no `--yes`, and stdin is not a terminal. No job is created.
     """
     from brigade.jobs.summary import Summary
 
     what = f"{plan.operation} over {plan.what}"
     if options.dry_run:
-        session.note(f"{what}. Only S3 counts them; nothing was submitted (--dry-run).")
+        session.note(f"{what}. Only S3 can count them; nothing was submitted (--dry-run).")
         return None
     before = quote_job(declared, Summary(bytes=size), options, walked)
     _check_budget(before, options)
@@ -117,7 +115,7 @@ def submit_counted(
         f"{what}: S3 counts once the job is made, which costs ${before.dollars():,.2f} even if you decline. Count?"
     )
     session.confirm(question, yes=options.yes)
-    jobs = jobs_client(session)
+    jobs = lookup.jobs_client(session)
     done = create()
     try:
         counted = Summary(objects=_counted(jobs, done.id), bytes=size)
@@ -134,7 +132,7 @@ def submit_counted(
 
 
 def quote_job(declared: "Priced", summary: "Summary", options: "RunOptions", walked: int | None = None) -> "Quote":
-    """Return the price of a job over what was counted, by the options' price list and time an object."""
+    """Return the price of a job over the counted objects, with the price list and the time of the options."""
     from brigade.jobs.price import Quote, prices
 
     return Quote(declared, summary.objects, summary.bytes, prices(options.prices), options.seconds, walked)
@@ -149,7 +147,11 @@ def _check_budget(quote: "Quote", options: "RunOptions") -> None:
 
 
 def _counted(jobs: "Control", job: str) -> int:
-    """Wait until S3 has counted the objects of a job that waits for a confirmation, and return their number."""
+    """Wait until S3 has counted the objects of a suspended job, and return their number.
+
+    Raises:
+        BrigadeError: The job ended instead.
+    """
     from brigade.jobs.job import of
     from brigade.jobs.watch import follow
 
@@ -161,128 +163,22 @@ def _counted(jobs: "Control", job: str) -> int:
 
 
 def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
-    """Cancel a job that was not agreed to; one that has ended by itself is left as it is."""
+    """Cancel a job that was not confirmed, unless it has ended."""
     from brigade.jobs.job import of
 
     try:
         if not of(jobs.describe(job)).over:
             jobs.request(job, "Cancelled", "declined at brigade jobs submit")
-    except Exception as error:  # noqa: BLE001 - the error that led here is what the person must see, not this one
+    except Exception as error:  # noqa: BLE001 - the caller raises the error that led here; this one is only noted
         kind = type(error).__name__
         session.note(f"job {job} waits and could not be cancelled ({kind}): brigade jobs cancel {job}")
 
 
-def latest_summary(session: Session, bucket: str) -> "InventorySummary | None":
-    """Return what the last summarized inventory of `bucket` held; None if there is none."""
-    from brigade.inventory.summary import Summary as InventorySummary
-    from brigade.inventory.summary import latest
-    from brigade.state import State
-
-    state = State(session.client("s3"), session.deployment["StateBucket"])
-    found = state.get(latest(bucket), InventorySummary)
-    return found.value if found else None
-
-
 def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
-    """Keep the request for later; a failure is said and no more: the job runs, and must not be submitted again."""
+    """Store the request. A failure is only noted: the job runs and must not be submitted again."""
     from brigade.jobs.archive import keep
 
     try:
         keep(session.client("s3"), plan.reports, done.id, "request", done.request)
     except BrigadeError as error:
-        session.note(f"job {done.id} is submitted; its request was not kept in the reports bucket: {error}")
-
-
-def describe_job(session: Session, job: str) -> Mapping[str, Any]:
-    """Return S3's description of a job, or the one that was kept when it ended: S3 forgets a job after 90 days.
-
-    Raises:
-        NotFound: S3 does not know the job, and no description of it was kept.
-    """
-    from brigade.errors import NotFound
-    from brigade.jobs.archive import kept
-
-    try:
-        return jobs_client(session).describe(job)
-    except NotFound:
-        found = kept(session.client("s3"), session.deployment["ReportsBucket"], job)
-        if found is None:
-            raise
-        dates = {name: found[name] for name in ("CreationTime", "TerminationDate") if found.get(name)}
-        return {**found, **{name: datetime.fromisoformat(text) for name, text in dates.items()}}
-
-
-def find_function(session: Session, operation: str) -> str:
-    """Give the ARN of an operation's function; fails with UsageError when it is not deployed."""
-    functions = session.deployment.named("Operation")
-    if operation not in functions:
-        raise UsageError(f"operation {operation!r} is not deployed in stage {session.stage!r}: deploy the stage")
-    return functions[operation]
-
-
-def check_arguments(
-    session: Session, declared: "Operation | Own", arguments: Mapping[str, str]
-) -> Mapping[str, Any] | None:
-    """Check the arguments by the operation's own declaration.
-
-    Returns:
-        What S3 itself is asked to do, of an operation of its own; None where a function runs.
-
-    Raises:
-        UsageError: An argument is unknown, missing or wrong; the message names it.
-    """
-    from brigade.jobs.own import Own
-    from brigade.operations.arguments import typed
-
-    if not isinstance(declared, Own):
-        typed(declared.arguments, arguments)
-        return None
-    partition = session.deployment["JobRoleArn"].split(":")[1]
-    return declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
-
-
-def jobs_client(session: Session) -> "Control":
-    """Give the jobs of the caller's account."""
-    from brigade.jobs.control import Control
-
-    return Control(session.client("s3control"), session.connection.account())
-
-
-def open_report(session: Session, job: str) -> "Report":
-    """Open a job's report, which S3 writes some time after the job's end: wait for it, and say so.
-
-    S3 forgets a job after 90 days; its report stays where those of this stage always are. Fails with UsageError while
-    the job is not over, NotFound when it has no report, or S3 has not written one within ``REPORT_PATIENCE_S``.
-    """
-    import time
-
-    from brigade.jobs.report import opened
-
-    uri, patience_s = _report_place(session, job)
-    told = False
-
-    def pause(seconds: float) -> None:
-        nonlocal told
-        if not told:
-            session.note(f"S3 has not written the report of job {job} yet: waiting for it, at most {patience_s:.0f} s")
-            told = True
-        time.sleep(seconds)
-
-    return opened(session.client("s3"), uri, patience_s=patience_s, pause=pause)
-
-
-def _report_place(session: Session, job: str) -> tuple[str, float]:
-    """Say where a job's report lies, and how long to wait for it: there is none where no task was run."""
-    from brigade.errors import NotFound
-    from brigade.jobs.job import of, report_key
-    from brigade.layout import JOB_REPORTS
-
-    try:
-        found = of(jobs_client(session).describe(job))
-    except NotFound:
-        return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
-    if not found.over:
-        raise UsageError(f"job {job} is {found.status}; its report comes after its end (`brigade jobs watch {job}`)")
-    if found.report is None:
-        raise NotFound(f"job {job} was made without a completion report")
-    return found.report, REPORT_PATIENCE_S if found.succeeded + found.failed else 0
+        session.note(f"job {done.id} is submitted; its request is not stored in the reports bucket: {error}")

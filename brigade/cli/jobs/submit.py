@@ -1,4 +1,4 @@
-"""``brigade jobs estimate|run|submit|retry``: from a question to a job."""
+"""`brigade jobs submit` and `retry`."""
 
 import itertools
 from contextlib import ExitStack
@@ -8,132 +8,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brigade.cli.jobs import selection, view
-from brigade.cli.jobs import submission as calls
+from brigade.cli.combinations import check_combinations
+from brigade.cli.jobs import lookup, selection, submission, view
 from brigade.cli.jobs.options import (
     Arguments,
     FilterOptions,
     JobId,
     Name,
-    PriceList,
     RunOptions,
-    Seconds,
     SelectionOptions,
-    Yes,
 )
+from brigade.cli.options import expand_options
 from brigade.cli.session import Session
-from brigade.errors import BrigadeError, UsageError
+from brigade.errors import UsageError
 
 if TYPE_CHECKING:
     from brigade.jobs.generator import Filter
-    from brigade.jobs.own import Own
     from brigade.jobs.price import Priced
     from brigade.jobs.request import Plan
-    from brigade.operations.operation import Operation
 
 
-def estimate(
-    context: typer.Context,
-    operation: Name,
-    selection_options: SelectionOptions,
-    argument: Arguments = None,
-    sample: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on N random objects, to measure its time.")
-    ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed chooses the same objects for --sample.")] = 0,
-    allow_changes: Annotated[
-        bool, typer.Option("--allow-changes", help="Let --sample run an operation that writes or deletes; asks first.")
-    ] = False,
-    seconds: Seconds = None,
-    prices: PriceList = None,
-    yes: Yes = False,
-) -> None:
-    """Count the objects and bytes of a selection and list the price of a job over it, by line. Changes nothing.
-
-    With --sample the deployed function runs on some of the objects. One that writes or deletes is refused, unless
-    --allow-changes is given and you agree.
-    """
-    from brigade.jobs.price import Quote
-    from brigade.jobs.price import prices as price_list
-    from brigade.jobs.sample import measure
-
-    session: Session = context.obj
-    declared, arguments, listed = (
-        selection.find_job_operation(operation),
-        selection.parse_arguments(argument or []),
-        price_list(prices),
-    )
-    calls.check_arguments(session, declared, arguments)
-    changes = _check_sample(operation, declared, sample, allow_changes=allow_changes)
-    if changes:
-        session.require_answer(f"Run {operation} on {sample} objects?", yes=yes)
-    selection.check_bucket(session, selection_options)
-    with ExitStack() as files:
-        chosen = selection.read_selection(session, files, selection_options)
-        reads = selection.readable_patterns(session, declared, chosen.bucket)
-        summary, rows = selection.count_selection(session, chosen, reads, sample, seed)
-    quote = Quote(declared, summary.objects, summary.bytes, listed, seconds)
-    what = f"{operation} over {chosen.what}"
-    if not sample:
-        session.print(*view.describe_price(quote, what, summary))
-        return
-    if changes:
-        session.note(view.sample_question(operation, arguments, rows))
-        session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
-    trial = measure(session.client("lambda"), calls.find_function(session, operation), rows, arguments)
-    document, text = view.describe_price(replace(quote, seconds=trial.seconds), what, summary)
-    told, lines = view.describe_sample(operation, trial)
-    session.print({**document, "sample": told}, f"{text}\n{lines}")
-    if trial.seconds is None:
-        raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
+_check_watching = check_combinations(needs={"most_dollars": "watch", "most_failures": "watch"})
 
 
-def _check_sample(operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool) -> bool:
-    """Return whether the sample will write or delete; raise UsageError for an operation that cannot be sampled."""
-    from brigade.jobs.own import Own
-    from brigade.operations.rights import changes_objects
-
-    if not sample:
-        return False
-    if isinstance(declared, Own):
-        raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
-    changes = changes_objects(declared)
-    if changes and not allow_changes:
-        raise UsageError(
-            f"{operation} writes or deletes objects, and --sample runs it: leave --sample out, or add --allow-changes"
-        )
-    return changes
-
-
-def run(
-    context: typer.Context,
-    operation: Name,
-    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object.")],
-    argument: Arguments = None,
-) -> None:
-    """Run an operation on one object here, for real: it may write and delete. Exit 1 if it fails.
-
-    It has your rights, and of those only what the operation declares: which keys it reads, writes and deletes.
-    """
-    from brigade.operations.kit import run as run_here
-    from brigade.s3 import Location
-
-    session: Session = context.obj
-    declared, arguments, place = (
-        selection.find_operation(operation),
-        selection.parse_arguments(argument or []),
-        Location.parse(uri),
-    )
-    calls.check_arguments(session, declared, arguments)
-    if not place.key:
-        raise UsageError(f"{uri} is a bucket; it takes the address of one object")
-    granted = selection.granted_patterns(session, operation, place.bucket)
-    result = run_here(declared, session.client("s3"), place.bucket, place.key, arguments, granted=granted)
-    session.print({"result": result.code, "text": result.text}, f"{result.code}: {result.text}")
-    if result.error is not None:
-        raise typer.Exit(1)
-
-
+@_check_watching
+@expand_options
 def submit(
     context: typer.Context,
     operation: Name,
@@ -142,19 +41,30 @@ def submit(
     run_options: RunOptions,
     argument: Arguments = None,
 ) -> None:
-    """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
+    """Submit a job that runs an operation on every object of a selection, and print its id.
+
+    Use it after `estimate`. It prints the objects and the price, and asks first. Select in one way: by --inventory
+    and/or --where, --manifest, --keys, or by --prefix and the other filters, with which S3 lists the objects. The
+    limits --most-failures and --most-dollars hold while --watch runs.
+
+    Examples:
+        brigade jobs submit verify --inventory latest --watch
+        brigade jobs submit thumbnail --prefix photographs/ --argument size=64 --yes
+    """
     from brigade.jobs.request import Plan
 
     session: Session = context.obj
     arguments, declared = selection.parse_arguments(argument or []), selection.find_job_operation(operation)
-    own = calls.check_arguments(session, declared, arguments)
-    function = "" if own else calls.find_function(session, operation)
+    own = lookup.check_arguments(session, declared, arguments)
+    function = "" if own else lookup.find_function(session, operation)
     if own and selection_options.bucket:
-        raise UsageError("operations of S3's own are granted on the lake alone; --bucket is for the stage's")
+        raise UsageError("an operation of S3 itself runs only on the lake: leave --bucket out")
     listed = filter_options.filter
-    if listed and selection_options.given:
-        ways = " and ".join(selection_options.given)
-        raise UsageError(f"{ways}: no other way to select goes with --prefix and the like, which S3 itself lists")
+    if listed and selection_options.used:
+        ways = " and ".join(selection_options.used)
+        raise UsageError(
+            f"{ways} cannot be combined with --prefix and the other filters, with which S3 lists the objects"
+        )
     selection.check_bucket(session, selection_options)
     deployed, bucket = session.deployment, selection.selected_bucket(session, selection_options)
     plan = Plan(
@@ -181,46 +91,56 @@ def submit(
 
 def _submit_listed(
     session: Session, declared: "Priced", plan: "Plan", listed: "Filter", run_options: RunOptions
-) -> "calls.SubmittedJob | None":
+) -> "submission.SubmittedJob | None":
     from brigade.jobs.submit import check_listed, submit_listed
 
     plan = replace(plan, what=listed.words)
     check_listed(plan, listed)
-    known = calls.latest_summary(session, plan.bucket)
-    create = partial(submit_listed, calls.jobs_client(session), plan, listed)
-    return calls.submit_counted(session, declared, plan, create, run_options, walked=known.objects if known else 0)
+    known = lookup.latest_summary(session, plan.bucket)
+    create = partial(submit_listed, lookup.jobs_client(session), plan, listed)
+    return submission.submit_counted(session, declared, plan, create, run_options, walked=known.objects if known else 0)
 
 
 def _submit_selected(
     session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, run_options: RunOptions
-) -> "calls.SubmittedJob | None":
+) -> "submission.SubmittedJob | None":
     from brigade.jobs.submit import passes, submit_delivery
 
     if not chosen.whole or not passes(chosen.whole, plan):
-        return calls.submit_rows(session, declared, plan, chosen, run_options)
-    known = calls.latest_summary(session, plan.bucket)
+        return submission.submit_rows(session, declared, plan, chosen, run_options)
+    known = lookup.latest_summary(session, plan.bucket)
     size = known.bytes if known and known.delivery == chosen.whole.uri else None
-    create = partial(submit_delivery, calls.jobs_client(session), session.client("s3"), plan, chosen.whole)
-    return calls.submit_counted(session, declared, plan, create, run_options, size=size)
+    create = partial(submit_delivery, lookup.jobs_client(session), session.client("s3"), plan, chosen.whole)
+    return submission.submit_counted(session, declared, plan, create, run_options, size=size)
 
 
+@_check_watching
+@expand_options
 def retry(
     context: typer.Context,
     job: JobId,
     run_options: RunOptions,
-    only: Annotated[str | None, typer.Option(metavar="CODE", help="Those that failed with this error code.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Those too that failed for good.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", show_default="any", help="Only tasks that failed with this error code."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also tasks that failed permanently.")] = False,
 ) -> None:
-    """Run a job's operation again, with its arguments, over the tasks that failed; prints the new job's id.
+    """Submit a new job over the failed tasks of a job, with the same arguments, and print its id.
 
-    Tasks that never ran, because the job was cancelled or S3 ended it, are in no report: select their objects again.
+    Use it after the cause of the failures is repaired. Tasks that never ran, because the job was cancelled or S3 ended
+    it, are in no report: submit their selection again.
+
+    Examples:
+        brigade jobs retry 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --all --watch
+        brigade jobs retry 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --only TemporaryFailure --yes
     """
     from brigade.jobs.job import of
     from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
 
     session: Session = context.obj
     s3, deployed = session.client("s3"), session.deployment
-    described = calls.jobs_client(session).describe(job)
+    described = lookup.jobs_client(session).describe(job)
     plan = plan_again(
         described,
         stage=session.stage,
@@ -230,24 +150,24 @@ def retry(
         role_arn=deployed["JobRoleArn"],
         priority=run_options.priority,
     )
-    check_not_retried(calls.jobs_client(session), job)
-    rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
+    check_not_retried(lookup.jobs_client(session), job)
+    rows = failed_rows(s3, described, only=only, everything=everything, patience_s=lookup.REPORT_PATIENCE_S)
     first = next(rows, None)
     if never_ran := of(described).never_ran:
         missed = f"{never_ran:,} tasks of job {job} never ran, and no report lists them: submit their selection again"
         if first is None:
             raise UsageError(f"nothing to retry: {missed}")
-        session.note(f"Over the failed tasks alone. {missed}.")
+        session.note(f"Retries only the failed tasks. {missed}.")
     if first is None:
         session.print({"id": None}, f"no task of job {job} failed{f' with {only}' if only else ''}: nothing to retry")
         return
-    plan = replace(plan, bucket=first.bucket)  # the job's own, which may be one beside the lake
+    plan = replace(plan, bucket=first.bucket)  # a job may run on another bucket than the lake
     chosen = selection.Selection(plan.what, plan.bucket, rows=itertools.chain([first], rows))
     declared = selection.find_job_operation(plan.operation)
-    _follow(session, calls.submit_rows(session, declared, plan, chosen, run_options), run_options)
+    _follow(session, submission.submit_rows(session, declared, plan, chosen, run_options), run_options)
 
 
-def _follow(session: Session, job: "calls.SubmittedJob | None", run_options: RunOptions) -> None:
+def _follow(session: Session, job: "submission.SubmittedJob | None", run_options: RunOptions) -> None:
     if job and run_options.watch:
         budget = view.Budget(job.quote, run_options.most_failures, run_options.most_dollars)
-        view.watch_job(session, calls.jobs_client(session), job.id, budget)
+        view.watch_job(session, lookup.jobs_client(session), job.id, budget)

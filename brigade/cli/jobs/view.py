@@ -1,4 +1,4 @@
-"""What ``brigade jobs`` prints: a price, a job, its progress, its report."""
+"""The output of `brigade jobs`: prices, jobs, progress, reports."""
 
 import csv
 import itertools
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _ROWS_SHOWN = 20
 _MESSAGE_BYTES = 1024
-"""How much of a message the table shows; csv and jsonl have all of it."""
+"""Bytes of a message in a table; csv and jsonl have all of it."""
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
 def describe_price(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
-    """Return what a job over a selection would do and cost, as a document and as text."""
+    """Return the objects and the price of a job, as a document and as text."""
     lines, total = quote.lines(), quote.dollars()
     document = {
         "what": what,
@@ -51,7 +51,7 @@ def describe_price(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[
 
 
 def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[Row]") -> str:
-    """Return what a sample that writes or deletes will do, for the person who must agree."""
+    """Return the question before a sample that writes or deletes: the operation and the keys."""
     from brigade.jobs.row import shown
 
     given = "".join(f" {name}={value}" for name, value in arguments.items())
@@ -61,7 +61,7 @@ def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequenc
 
 
 def describe_sample(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
-    """Return what a sample did and measured, as a document and as text."""
+    """Return the results and the measured time of a sample, as a document and as text."""
     failures = sample.failures
     document = {
         "objects": sample.objects,
@@ -80,7 +80,7 @@ def describe_sample(operation: str, sample: "Sample") -> tuple[dict[str, Any], s
 
 
 def job_document(job: "Job") -> dict[str, Any]:
-    """Give a job as ``show`` prints it."""
+    """Return the document of a job."""
     from brigade.jobs.reasons import remedy
 
     return {
@@ -101,7 +101,7 @@ def job_document(job: "Job") -> dict[str, Any]:
 
 
 def job_text(document: Mapping[str, Any]) -> str:
-    """Give the same as text, with what to do next."""
+    """Return the document of a job as text, with the next command."""
     told = [f"{name}: {value}" for name, value in document.items() if name != "reasons" and value is not None]
     told += [f"failure: {why['code']}: {why['text']}\n  remedy: {why['remedy']}" for why in document["reasons"]]
     if document["status"] == "Suspended":
@@ -115,14 +115,14 @@ def job_text(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """The limit of a job: past so many failed tasks, or such a price so far, the watcher cancels it."""
+    """The limits of a job: the watcher cancels it after more failures or a higher price."""
 
     quote: "Quote"
     failures: int | None
     dollars: float | None
 
-    def broken(self, job: "Job") -> str | None:
-        """Return which limit `job` has passed; None if none."""
+    def exceeded_by(self, job: "Job") -> str | None:
+        """Return the reason to cancel `job`; None within the limits."""
         if self.failures is not None and job.failed > self.failures:
             return f"{job.failed} tasks failed, more than {self.failures}"
         if self.dollars is not None and (spent := self.quote.dollars(job.done)) > self.dollars:
@@ -131,7 +131,7 @@ class Budget:
 
 
 def watch_job(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
-    """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
+    """Print the progress of a job to stderr until its end, then the job. Exit 1 if anything failed."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from brigade.jobs.watch import follow
@@ -156,16 +156,16 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
                 if bar.disable and progress != told:
                     session.note(progress)
                 told = progress
-                if budget and not seen.over and not stopped and (stopped := budget.broken(seen) or ""):
+                if budget and not seen.over and not stopped and (stopped := budget.exceeded_by(seen) or ""):
                     session.note(f"{job} is cancelled: {stopped}")
                     control.request(job, "Cancelled", stopped[:256])
     except KeyboardInterrupt:
         if not session.quiet:
-            # Not by the console: the interrupt may have come while it was printing, and then it prints no more.
-            told = f"Job {job} goes on. Come back: brigade jobs watch {job}. Stop it: brigade jobs cancel {job}."
+            # print, because the interrupt may have stopped the console within its own printing
+            told = f"Job {job} continues. Watch it: brigade jobs watch {job}. Cancel it: brigade jobs cancel {job}."
             print(f"\n{told}", file=sys.stderr)
         raise typer.Exit(130) from None
-    assert seen is not None  # noqa: S101 - follow gives the job at least once
+    assert seen is not None  # noqa: S101 - follow yields the job at least once
     document = job_document(seen)
     session.print(document, job_text(document))
     if not seen.well:
@@ -173,7 +173,7 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
 
 
 def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
-    """Give a report: the counts of the whole job, then rows: the first of ``tasks``, or as csv or jsonl all of them."""
+    """Print a report: the counts of the whole job, then the first rows; as csv or jsonl all rows."""
     if form != "table":
         _write_rows(tasks, form)
         session.note(_counted(tally))
@@ -203,7 +203,7 @@ def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Ta
     rows = [(task.status, task.code, task.key, cut(task.message, _MESSAGE_BYTES)) for task in shown]
     session.print_table(["status", "code", "key", "message"], rows)
     if next(tasks, None):
-        session.note(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
+        session.note(f"The first {len(shown)} rows; --format csv or jsonl prints all.")
 
 
 def _counted(tally: "Tally") -> str:
@@ -227,7 +227,7 @@ def _fields(task: "Task") -> dict[str, Any]:
 
 
 def format_duration(seconds: float) -> str:
-    """Give a length of time as a person says it: ``45s``, ``12m``, ``3h05m``, ``4d07h``."""
+    """Return a duration as text: `45s`, `12m`, `3h05m`, `4d07h`."""
     minutes, left = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -239,7 +239,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(when: datetime) -> str:
-    """Give an instant as ISO text to the second."""
+    """Return a time in ISO 8601, to the second."""
     return when.isoformat(timespec="seconds")
 
 

@@ -1,4 +1,4 @@
-"""``brigade local``: the AWS on this machine, which is a process of its own environment."""
+"""`brigade local`: the AWS on this machine, a process with a Python environment of its own."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 
 from brigade.aws import Connection
+from brigade.cli.groups import command_group
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="The AWS on this machine: no account, no network, IAM enforced."
-)
+app = command_group("Run AWS on this machine: no account, no network, IAM enforced.")
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PYTHON = _ROOT / ".brigade" / "emulator" / "bin" / "python"
@@ -31,10 +31,25 @@ _OPERATOR = "operator"
 def up(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(envvar="BRIGADE_LOCAL_PORT", min=1, max=65535, help="Port of 127.0.0.1 (4700).")
+        int | None,
+        typer.Option(
+            envvar="BRIGADE_LOCAL_PORT",
+            min=1,
+            max=65535,
+            metavar="PORT",
+            show_default="4700",
+            help="TCP port on 127.0.0.1.",
+        ),
     ] = None,
 ) -> None:
-    """Start it, with what it kept, or find it running."""
+    """Start the local AWS with the data of its last run, or find it running.
+
+    Use it to try the commands and the stacks without an AWS account. It listens on 127.0.0.1 only.
+
+    Examples:
+        brigade local up
+        brigade local up --port 4800
+    """
     status = _local("up", *([] if port is None else ["--port", str(port)]))
     context.obj.print(status, f"{'started' if status['started'] else 'runs already'}: {status['endpoint']}")
     context.obj.note('next: eval "$(brigade local env)", or brigade local deploy')
@@ -42,14 +57,28 @@ def up(
 
 @app.command()
 def down(context: typer.Context) -> None:
-    """End it; what it holds is kept for the next time."""
+    """Stop the local AWS. Its data stays on disk.
+
+    Use it to free the memory of the server. `up` starts it again with the same data; `reset` deletes the data.
+
+    Examples:
+        brigade local down
+        brigade --json local down
+    """
     answer = _local("down")
     context.obj.print(answer, "ended" if answer["stopped"] else "did not run")
 
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Say whether it runs, and where; exit 1 if it does not."""
+    """Print whether the local AWS runs, and its address. Exit 1 if it does not run.
+
+    Use it in a script that needs the local AWS, or to find the folder with its data and its log.
+
+    Examples:
+        brigade local status
+        brigade --quiet local status || brigade local up
+    """
     answer = _local("status")
     context.obj.print(answer)
     if not answer["running"]:
@@ -59,17 +88,34 @@ def status(context: typer.Context) -> None:
 @app.command()
 def env(
     context: typer.Context,
-    root: Annotated[bool, typer.Option("--root", help="Keys that no policy holds back: for deploys only.")] = False,
+    root: Annotated[
+        bool, typer.Option("--root", help="Use the root keys, which no policy limits. For deploys only.")
+    ] = False,
 ) -> None:
-    """Print what makes a shell, and every AWS SDK and CLI in it, use it: eval "$(brigade local env)"."""
+    """Print the environment variables that point a shell to the local AWS.
+
+    Use it with eval: from then on this command, every AWS SDK and the AWS CLI use the local AWS in that shell.
+
+    Examples:
+        brigade local env
+        brigade local env --root
+        eval "$(brigade local env)"
+    """
     environment = _local("env", *(["--root"] if root else []))
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     context.obj.print(environment, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports]))
 
 
 @app.command()
-def reset(context: typer.Context, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Remove all that it holds; if it runs, it starts again, empty."""
+def reset(context: typer.Context, yes: Yes = False) -> None:
+    """Delete all data of the local AWS. If it runs, it starts again, empty.
+
+    Use it to begin anew: buckets, stacks, jobs and secrets of the local AWS are lost. It asks first.
+
+    Examples:
+        brigade local reset
+        brigade local reset --yes
+    """
     context.obj.confirm(f"Remove all of {_local('status')['home']}?", yes=yes)
     _forget_outputs()
     answer = _local("reset")
@@ -78,9 +124,17 @@ def reset(context: typer.Context, yes: Annotated[bool, typer.Option("--yes", hel
 
 @app.command("deliver-inventory")
 def deliver_inventory(
-    context: typer.Context, bucket: Annotated[str | None, typer.Argument(help="All buckets, unless named.")] = None
+    context: typer.Context,
+    bucket: Annotated[str | None, typer.Argument(metavar="[BUCKET]", show_default="all", help="Bucket.")] = None,
 ) -> None:
-    """Write, now, the inventory deliveries that S3 writes daily or weekly."""
+    """Write the inventory deliveries now that S3 writes daily or weekly.
+
+    Use it after a deploy or after changes in a bucket, so that `inventory` and `jobs` see the objects of this moment.
+
+    Examples:
+        brigade local deliver-inventory
+        brigade local deliver-inventory photographs
+    """
     deliveries = _local("deliver-inventory", *([bucket] if bucket else []))
     if not deliveries:
         raise BrigadeError("no inventory configuration is enabled there; deploy first: brigade local deploy")
@@ -90,7 +144,15 @@ def deliver_inventory(
 
 @app.command()
 def deploy(context: typer.Context) -> None:
-    """Bootstrap it if it is new, deploy every stack of the stage, and give the operator its policy."""
+    """Deploy every stack of the stage to the local AWS.
+
+    Use it after `up` and after each change of a stack or a Lambda function. It bootstraps the CDK if that is needed and
+    attaches the operator policy to the user of `local env`.
+
+    Examples:
+        brigade local deploy
+        brigade --stage prod local deploy
+    """
     session: Session = context.obj
     os.environ.update(_local("env", "--root"))
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
@@ -109,7 +171,7 @@ def deploy(context: typer.Context) -> None:
 
 
 def _local(*arguments: str) -> Any:
-    """Run a command of the local AWS and give its document; its error is ours."""
+    """Run a command of the local AWS and return its JSON document."""
     if not _PYTHON.exists():
         raise BrigadeError(f"the local AWS is not installed: {_PYTHON} is missing; run scripts/setup local")
     done = subprocess.run(
@@ -122,12 +184,12 @@ def _local(*arguments: str) -> Any:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        raise BrigadeError(said[-1] if said else f"the local AWS failed at {arguments[0]}, without a word")
+        raise BrigadeError(said[-1] if said else f"the local AWS failed at {arguments[0]} without a message")
     return json.loads(done.stdout)
 
 
 def _cdk(session: Session, *arguments: str) -> None:
-    """Run the CDK CLI on the stage; it talks on stderr, or with ``--quiet`` only when it fails."""
+    """Run the CDK CLI. It prints to stderr; with `--quiet` only if it fails."""
     done = subprocess.run(
         [
             *(str(_ROOT / "scripts" / "node"), "cdk", *arguments),
@@ -142,17 +204,17 @@ def _cdk(session: Session, *arguments: str) -> None:
     )
     if done.returncode:
         sys.stderr.write(done.stdout or "")
-        raise BrigadeError(f"cdk {arguments[0]} failed with exit status {done.returncode}; what it said is above")
+        raise BrigadeError(f"cdk {arguments[0]} failed with exit status {done.returncode}; its output is above")
 
 
 def _assembly(session: Session) -> Path:
-    """The templates and packages of the stage as they are now: kept until what they are made of changes."""
+    """Return the folder with the templates and packages of the stage, cached by a hash of their inputs."""
     made = _ROOT / ".brigade" / "assemblies" / session.stage / _inputs(session.stage)
     if made.is_dir():
         return made
     made.parent.mkdir(parents=True, exist_ok=True)
     for old in made.parent.iterdir():
-        if old.stat().st_mtime < time.time() - 600:  # no deploy that still reads it takes so long
+        if old.stat().st_mtime < time.time() - 600:  # a deploy that still reads it ends before
             shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=made.parent) as temporary:
         fresh = Path(temporary) / "assembly"
@@ -161,13 +223,13 @@ def _assembly(session: Session) -> Path:
         try:
             fresh.rename(made)
         except OSError:
-            if not made.is_dir():  # else another deploy has made the same meanwhile
+            if not made.is_dir():  # another deploy has made the same folder
                 raise
     return made
 
 
 def _inputs(stage: str) -> str:
-    """A hash of all that the templates and packages of a stage are made of."""
+    """Return a hash of every file that goes into the templates and packages of a stage."""
     digest = hashlib.sha256(f"{stage} {sys.version}".encode())
     files = [_ROOT / name for name in ("app.py", "cdk.json", "requirements.txt", "package-lock.json")]
     for folder in ("brigade", "lambdas", "stacks"):
@@ -184,5 +246,5 @@ def _output(cloudformation: Any, stack: str, name: str) -> str:
 
 
 def _forget_outputs() -> None:
-    """Drop what the command keeps of deployments: they have just changed."""
+    """Delete the cached outputs of the stages, because a deployment has changed."""
     shutil.rmtree(_ROOT / ".brigade" / "outputs", ignore_errors=True)

@@ -1,17 +1,18 @@
-"""``brigade pipe``: streams to and from objects of S3."""
+"""`brigade pipe`: streams to and from objects of S3."""
 
 from typing import Annotated
 
 import typer
 
 from brigade.cli.combinations import check_combinations
+from brigade.cli.groups import command_group
+from brigade.cli.options import Yes, expand_options
 from brigade.cli.pipe.from_ import from_
-from brigade.cli.pipe.to import condition, location, to
+from brigade.cli.pipe.options import ConditionOptions
+from brigade.cli.pipe.to import check_key, to
 from brigade.cli.session import Session
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Streams to and from S3: parallel, verified, never cut short."
-)
+app = command_group("Stream stdin to S3 and S3 to stdout: in parallel, verified, never cut short.")
 app.command()(to)
 app.command("from")(from_)
 
@@ -20,17 +21,27 @@ app.command("from")(from_)
 @check_combinations(needs={"dry_run": "abort", "yes": "abort"})
 def uploads(
     context: typer.Context,
-    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]")],
-    abort: Annotated[bool, typer.Option("--abort", help="Drop those that are listed, and their parts.")] = False,
-    older_than: Annotated[str, typer.Option(metavar="AGE", help="Only those begun longer ago: 1d, 12h.")] = "0s",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Abort nothing; show what would be.")] = False,
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET[/PREFIX]", help="Bucket, and the prefix of the keys.")],
+    abort: Annotated[bool, typer.Option("--abort", help="Abort the listed uploads and delete their parts.")] = False,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Only uploads that started longer ago than this: 12h, 1d, 2w.")
+    ] = "0s",
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what --abort would do.")] = False,
 ) -> None:
-    """List unfinished uploads: their parts are stored, and billed, until they are completed or aborted."""
+    """List unfinished multipart uploads, with the age, size and monthly price of their parts.
+
+    Use it after a run was killed: S3 stores and bills the parts of an upload until it is completed or aborted. Add
+    --abort to delete them.
+
+    Examples:
+        brigade pipe uploads s3://backups
+        brigade pipe uploads s3://backups/nightly/ --abort --older-than 1d
+    """
     from brigade.pipe.client import client
     from brigade.pipe.pace import size
     from brigade.pipe.quantity import age
-    from brigade.pipe.uploads import abort as drop
+    from brigade.pipe.uploads import abort as abort_upload
     from brigade.pipe.uploads import unfinished
     from brigade.s3.location import Location
 
@@ -59,36 +70,45 @@ def uploads(
         session.note(f"Would abort {len(found)} uploads.")
         return
     total = size(sum(each.bytes for each in found))
-    session.confirm(f"Abort {len(found)} uploads ({total})? What they hold is lost.", yes=yes)
-    aborted = sum(drop(s3, each) for each in found)
+    session.confirm(f"Abort {len(found)} uploads ({total})? Their parts are lost.", yes=yes)
+    aborted = sum(abort_upload(s3, each) for each in found)
     ended = f"; {len(found) - aborted} had ended already" if aborted < len(found) else ""
     session.note(f"Aborted {aborted} uploads{ended}.")
 
 
 @app.command()
 @check_combinations(excludes={"no_overwrite": "if_match"})
+@expand_options
 def join(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Where the segments are.")],
-    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to make of them.")],
-    no_overwrite: Annotated[bool, typer.Option("--no-overwrite", help="Only if there is no such object.")] = False,
-    if_match: Annotated[str | None, typer.Option(metavar="ETAG", help="Only if the object has this ETag.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Copy nothing; say what would be done.")] = False,
+    path: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="The segments of `pipe to --segments`.")],
+    uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to publish.")],
+    conditions: ConditionOptions,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Copy nothing. Print the number and the size of the segments.")
+    ] = False,
 ) -> None:
-    """Make one object of segments, by copies on the side of S3."""
+    """Publish one object made of segments. S3 copies the bytes; none pass through this machine.
+
+    Use it when the writer of `pipe to --segments` has finished and readers want one object. Each segment must have
+    5 MiB or more, and there may be 10,000 of them.
+
+    Examples:
+        brigade pipe join s3://backups/live s3://backups/shop.dump --no-overwrite
+        brigade pipe join s3://backups/live s3://backups/shop.dump --dry-run
+    """
     from brigade.pipe.client import client
     from brigade.pipe.segments import join as joining
     from brigade.s3.location import Location
 
     session: Session = context.obj
-    source, target = Location.parse(path), location(Location.parse(uri))
+    source, target = Location.parse(path), check_key(Location.parse(uri))
     s3 = client(session.connection)
-    wanted = condition(no_overwrite, if_match)
     if dry_run:
-        segments = joining.plan(s3, source, target, condition=wanted)
+        segments = joining.plan(s3, source, target, condition=conditions.condition)
         size = sum(found.size for _, found in segments)
         session.print({"object": str(target), "segments": len(segments), "bytes": size})
         return
-    written, size, proved = joining.join(s3, source, target, condition=wanted)
+    written, size, proved = joining.join(s3, source, target, condition=conditions.condition)
     document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
     session.print(document, f"{target}: {size} bytes, ETag {written.etag}")

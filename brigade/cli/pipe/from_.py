@@ -1,21 +1,47 @@
-"""``brigade pipe from``."""
+"""`brigade pipe from`."""
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brigade.cli.combinations import check_combinations
+from brigade.cli.options import expand_options
+from brigade.cli.pipe.options import CustomerKey, Text, TransferOptions, parse_size
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.stream import Wish
+    from brigade.pipe.read import Span
 
-Text = str | None
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
+
+
+@dataclass(frozen=True)
+class RangeOptions:
+    """Which bytes of the object are read."""
+
+    offset: Annotated[
+        Text, typer.Option(metavar="SIZE", show_default="0", help="Start at this byte: 0 is the first, 64MiB.")
+    ] = None
+    length: Annotated[
+        Text, typer.Option(metavar="SIZE", show_default="to the end", help="Write at most this many bytes: 64MiB.")
+    ] = None
+    tail: Annotated[
+        Text, typer.Option(metavar="SIZE", show_default="off", help="Write only the last bytes, this many: 4KiB.")
+    ] = None
+
+    @property
+    def span(self) -> "Span | None":
+        """The bytes to read; None for all."""
+        from brigade.pipe.read import Span
+
+        if not (self.offset or self.length or self.tail):
+            return None
+        return Span(parse_size(self.offset) or 0, parse_size(self.length), parse_size(self.tail))
 
 
 @check_combinations(
@@ -26,46 +52,84 @@ _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
         "tail": "length offset",
     },
 )
+@expand_options
 def from_(
     context: typer.Context,
-    uris: Annotated[list[str], typer.Argument(metavar="s3://BUCKET/KEY…", help="Objects, given one after another.")],
-    prefix: Annotated[bool, typer.Option("--prefix", help="Every object that starts so, in order of keys.")] = False,
-    separator: Annotated[Text, typer.Option(help="Bytes between objects; \\n, \\t and \\0 are understood.")] = None,
-    offset: Annotated[Text, typer.Option(metavar="SIZE", help="Start at this byte.")] = None,
-    length: Annotated[Text, typer.Option(metavar="SIZE", help="Give so many bytes at most.")] = None,
-    tail: Annotated[Text, typer.Option(metavar="SIZE", help="Give the last so many bytes.")] = None,
-    version_id: Annotated[Text, typer.Option(help="This version, not the current one.")] = None,
-    verify_first: Annotated[bool, typer.Option("--verify-first", help="Prove all before the first byte.")] = False,
-    unproved: Annotated[
-        bool, typer.Option("--unproved", help="Read also what S3 keeps no checksum of; of a part, only itself.")
+    uris: Annotated[list[str], typer.Argument(metavar="s3://BUCKET/KEY…", help="Objects, written one after another.")],
+    selected: RangeOptions,
+    transfer: TransferOptions,
+    prefix: Annotated[
+        bool, typer.Option("--prefix", help="Write every object whose key starts with KEY, in the order of the keys.")
     ] = False,
-    decompress: Annotated[bool, typer.Option("--decompress", help="Take off gzip or zstd.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Read segments while they are written.")] = False,
-    dead_after: Annotated[str, typer.Option(metavar="AGE", help="Without a sign of the writer, fail.")] = "60s",
-    throttle: Annotated[Text, typer.Option(metavar="RATE", help="Give at most so fast: 10MB/s.")] = None,
-    memory: Annotated[Text, typer.Option(metavar="SIZE", help="Ceiling of the process.  [default: 128MiB]")] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Ranges read at a time, if memory allows.")] = 6,
-    sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
+    separator: Annotated[
+        Text,
+        typer.Option(metavar="BYTES", show_default="none", help="Bytes between objects: text, \\n, \\t, \\0, \\xHH."),
+    ] = None,
+    version_id: Annotated[
+        Text, typer.Option(metavar="ID", show_default="the current one", help="Read this version of the object.")
+    ] = None,
+    verify_first: Annotated[
+        bool,
+        typer.Option("--verify-first", help="Verify the whole object before the first byte is written. Reads twice."),
+    ] = False,
+    unproved: Annotated[
+        bool,
+        typer.Option(
+            "--unproved", help="Also read an object that has no checksum. Read only the range, and do not verify it."
+        ),
+    ] = False,
+    decompress: Annotated[bool, typer.Option("--decompress", help="Decompress gzip or Zstandard.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Read segments while `pipe to --segments` still writes them.")
+    ] = False,
+    dead_after: Annotated[
+        str, typer.Option(metavar="AGE", help="Fail if the writer shows no sign of life for this long: 90s, 30m.")
+    ] = "60s",
+    sse_c_key: CustomerKey = None,
 ) -> None:
-    """Give an object to stdout; the exit status is 0 only if every byte is what S3 was given."""
+    """Write an object to stdout. Exit status 0 means that every byte is verified.
+
+    Use it to restore a backup or to feed an object to a program. It reads parallel ranges of one version in bounded
+    memory, needs no disk, and compares the bytes with the checksum that S3 stores. Nothing follows a wrong byte.
+
+    Examples:
+        brigade pipe from s3://backups/shop.dump | pg_restore --dbname shop
+        brigade pipe from s3://lake/demo/date=2026-11-22/demo.jsonl.gz --decompress | head -n 1
+    """
     from brigade.pipe.descriptor import write_out
     from brigade.pipe.pace import watched
-    from brigade.pipe.quantity import size
-    from brigade.pipe.stream import streams
+    from brigade.pipe.quantity import age
+    from brigade.pipe.stream import Wish, streams
 
+    if version_id and len(uris) > 1:
+        raise UsageError("--version-id is of one object")
     session: Session = context.obj
-    wish, s3 = _wish(context.params), _client(session, sse_c_key)
-    shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
+    wish = Wish(
+        span=selected.span,
+        version_id=version_id,
+        first=verify_first,
+        unproved=unproved,
+        memory=transfer.memory_bytes,
+        threads=transfer.parallel,
+        follow=follow,
+        dead_after=age(dead_after),
+    )
+    s3 = _client(session, sse_c_key)
+    progress = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
     between = _separator(separator) if separator else b""
-    with watched(size(throttle) if throttle else None, shown, uris[0]) as watches:
+    with watched(transfer.throttle_bytes, progress, uris[0]) as watches:
         for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
             if number and between:
                 write_out(1, [memoryview(between)], [])
-            write_out(1, _plain(blocks, name) if decompress else blocks, watches)
+            write_out(1, _decompress(blocks, name) if decompress else blocks, watches)
 
 
 def _separator(text: str) -> bytes:
-    """Return the bytes that `text` names: itself as UTF-8, where an escape is one byte."""
+    """Return the UTF-8 bytes of `text`, with each escape replaced by its byte.
+
+    Raises:
+        UsageError: An escape is unknown.
+    """
 
     def byte(found: "re.Match[bytes]") -> bytes:
         escape = found[1]
@@ -78,27 +142,6 @@ def _separator(text: str) -> bytes:
     return re.sub(rb"\\(x[0-9A-Fa-f]{2}|.?)", byte, text.encode(), flags=re.DOTALL)
 
 
-def _wish(options: Mapping[str, Any]) -> "Wish":
-    """Read what is wanted from the command's options, by the names that its parameters have."""
-    from brigade.pipe.quantity import age, size
-    from brigade.pipe.read import Span
-    from brigade.pipe.stream import Wish
-
-    offset, length, tail = (size(options[name]) if options[name] else None for name in ("offset", "length", "tail"))
-    if options["version_id"] and len(options["uris"]) > 1:
-        raise UsageError("--version-id is of one object")
-    return Wish(
-        span=Span(offset or 0, length, tail) if options["offset"] or options["length"] or options["tail"] else None,
-        version_id=options["version_id"],
-        first=options["verify_first"],
-        unproved=options["unproved"],
-        memory=size(options["memory"]) if options["memory"] else None,
-        threads=options["parallel"],
-        follow=options["follow"],
-        dead_after=age(options["dead_after"]),
-    )
-
-
 def _client(session: Session, key: str | None) -> Any:
     from brigade.pipe.client import client
 
@@ -109,7 +152,7 @@ def _client(session: Session, key: str | None) -> Any:
     return Keyed(client(session.connection), customer_key(key))
 
 
-def _plain(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":
+def _decompress(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":
     from brigade.pipe.decompress import decompressed
 
     return decompressed(blocks, name)

@@ -1,24 +1,30 @@
-"""``brigade pipe to``."""
+"""`brigade pipe to`."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brigade.cli.combinations import check_combinations
+from brigade.cli.options import expand_options
+from brigade.cli.pipe.options import (
+    CompressionOptions,
+    ConditionOptions,
+    InputOptions,
+    ObjectOptions,
+    ResumeOptions,
+    SegmentOptions,
+    Texts,
+    TransferOptions,
+    parse_size,
+)
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.compress import Kind
     from brigade.pipe.write import Job, Sent
-    from brigade.s3.condition import Condition
     from brigade.s3.location import Location
-
-Text = str | None
-Texts = list[str] | None
 
 
 @check_combinations(
@@ -30,162 +36,115 @@ Texts = list[str] | None
         "resume": "dry_run",
     },
 )
+@expand_options
 def to(
     context: typer.Context,
     uri: Annotated[str, typer.Argument(metavar="s3://BUCKET/KEY", help="The object to publish.")],
+    conditions: ConditionOptions,
+    checks: InputOptions,
+    resumption: ResumeOptions,
+    segmentation: SegmentOptions,
+    compression: CompressionOptions,
+    transfer: TransferOptions,
+    attributes: ObjectOptions,
     command: Annotated[
-        Texts, typer.Argument(metavar="[-- COMMAND …]", help="Program whose output is piped, instead of stdin.")
+        Texts,
+        typer.Argument(
+            metavar="[-- COMMAND …]", show_default="stdin", help="Program whose output is published, instead of stdin."
+        ),
     ] = None,
-    no_overwrite: Annotated[bool, typer.Option("--no-overwrite", help="Only if there is no such object.")] = False,
-    if_match: Annotated[Text, typer.Option(metavar="ETAG", help="Only if the object has this ETag.")] = None,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Publish an empty object of no input.")] = False,
-    expect_bytes: Annotated[Text, typer.Option(metavar="N", help="Only if the input has so many bytes.")] = None,
-    expect_sha256: Annotated[Text, typer.Option(metavar="HEX", help="Only if the input has this SHA-256.")] = None,
-    expect_trailer: Annotated[Text, typer.Option(metavar="TEXT", help="Only if it is in the last 4 KiB.")] = None,
-    exec_retries: Annotated[int, typer.Option(min=0, metavar="N", help="Run COMMAND again so often if it fails.")] = 0,
-    resume: Annotated[Text, typer.Option(metavar="NAME", help="Go on with the upload that a run of NAME left.")] = None,
-    state: Annotated[
-        Text, typer.Option(metavar="s3://BUCKET/PREFIX", help="Where --resume keeps its state; default: the stage's.")
-    ] = None,
-    segments: Annotated[bool, typer.Option("--segments", help="Many objects, s3://BUCKET/KEY/00…, to follow.")] = False,
-    segment_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="Of a segment, with its unit: 64MiB, 100MB. A bare number is bytes.")
-    ] = "100MB",
-    sha256: Annotated[bool, typer.Option("--sha256", help="Tell the input's SHA-256 too.")] = False,
-    gzip: Annotated[bool, typer.Option("--gzip", help="Compress by gzip.")] = False,
-    zstd: Annotated[bool, typer.Option("--zstd", help="Compress by Zstandard.")] = False,
-    level: Annotated[int | None, typer.Option(help="Of compression: gzip 0 to 3, zstd 1 to 19.")] = None,
-    memory: Annotated[Text, typer.Option(metavar="SIZE", help="Ceiling of the process.  [default: 128MiB]")] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Parts sent at a time, as far as memory allows.")] = 6,
-    throttle: Annotated[Text, typer.Option(metavar="RATE", help="Take the input at most so fast: 10MB/s.")] = None,
-    content_type: Annotated[Text, typer.Option(help="Default: guessed from the key.")] = None,
-    content_encoding: Annotated[Text, typer.Option()] = None,
-    content_disposition: Annotated[Text, typer.Option()] = None,
-    content_language: Annotated[Text, typer.Option()] = None,
-    cache_control: Annotated[Text, typer.Option()] = None,
-    expires: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601.")] = None,
-    metadata: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="May be given again.")] = None,
-    tag: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="May be given again, ten times.")] = None,
-    storage_class: Annotated[Text, typer.Option(help="STANDARD_IA, GLACIER_IR …")] = None,
-    sse: Annotated[Text, typer.Option(help="AES256, aws:kms or aws:kms:dsse.")] = None,
-    sse_kms_key: Annotated[Text, typer.Option(help="Key of KMS.")] = None,
-    sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
-    acl: Annotated[Text, typer.Option(help="bucket-owner-full-control …")] = None,
-    lock_mode: Annotated[Text, typer.Option(help="GOVERNANCE or COMPLIANCE.")] = None,
-    lock_until: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601.")] = None,
-    legal_hold: Annotated[bool, typer.Option("--legal-hold")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and run nothing; say what would be done.")] = False,
+    exec_retries: Annotated[
+        int, typer.Option(min=0, metavar="RUNS", help="Run COMMAND again up to RUNS times if it fails.")
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read no input and run nothing. Print what the command would do.")
+    ] = False,
 ) -> None:
-    """Publish stdin, or the output of COMMAND, as one object: whole, or not at all."""
-    _do(context.obj, context.params)
+    """Publish stdin, or the output of COMMAND, as one object: whole, or not at all.
 
+    Use it for a backup, a dump or any stream of unknown size. It needs no disk. Put the program after `--`: then
+    nothing is published if that program fails, which a shell pipe cannot know. S3 verifies a checksum of every part.
 
-def _do(session: Session, options: Mapping[str, Any]) -> None:
-    """Do what the command's options say, by the names that its parameters have."""
-    job = _job(session, options["uri"], condition(options["no_overwrite"], options["if_match"]), options)
-    if options["dry_run"]:
-        _would(session, job)
-    elif options["segments"]:
-        _segments(session, job, options["segment_size"], explicit=options["memory"] is not None)
-    else:
-        _publish(session, job, options["resume"], options["state"])
-
-
-def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":
-    """Make the job of the command's options, by the names that its parameters have."""
+    Examples:
+        brigade pipe to s3://backups/shop.dump --no-overwrite -- pg_dump -Fc shop
+        brigade pipe to s3://backups/logs.json.zst --zstd --storage-class STANDARD_IA < logs.json
+    """
     from brigade.pipe.attributes import customer_key
     from brigade.pipe.client import client
     from brigade.pipe.growing import MEMORY
-    from brigade.pipe.quantity import size
     from brigade.pipe.write import Job
     from brigade.s3.location import Location
 
-    target = location(Location.parse(uri))
-    kind: Kind | None = "gzip" if options["gzip"] else "zstd" if options["zstd"] else None
-    trailer = options["expect_trailer"]
-    return Job(
+    session: Session = context.obj
+    target = check_key(Location.parse(uri))
+    trailer = checks.expect_trailer
+    job = Job(
         client=client(session.connection),
         location=target,
-        command=options["command"] or [],
-        condition=condition,
-        attributes=_attributes(target.key, kind, options),
-        customer_key=customer_key(options["sse_c_key"]) if options["sse_c_key"] else {},
-        expect_bytes=size(options["expect_bytes"]) if options["expect_bytes"] else None,
-        expect_sha256=options["expect_sha256"],
+        command=command or [],
+        condition=conditions.condition,
+        attributes=attributes.arguments(target.key, compression.kind),
+        customer_key=customer_key(attributes.sse_c_key) if attributes.sse_c_key else {},
+        expect_bytes=parse_size(checks.expect_bytes),
+        expect_sha256=checks.expect_sha256,
         expect_trailer=trailer.encode() if trailer else None,
-        sha256=options["sha256"],
-        allow_empty=options["allow_empty"],
-        retries=options["exec_retries"],
-        compression=kind,
-        level=options["level"],
-        memory=size(options["memory"]) if options["memory"] else MEMORY,
-        threads=options["parallel"],
-        throttle=size(options["throttle"]) if options["throttle"] else None,
+        sha256=checks.sha256,
+        allow_empty=checks.allow_empty,
+        retries=exec_retries,
+        compression=compression.kind,
+        level=compression.level,
+        memory=MEMORY if transfer.memory_bytes is None else transfer.memory_bytes,
+        threads=transfer.parallel,
+        throttle=transfer.throttle_bytes,
     )
+    if dry_run:
+        _print_plan(session, job)
+    elif segmentation.segments:
+        _write_segments(session, job, segmentation.segment_size, memory=transfer.memory_bytes)
+    else:
+        _publish(session, job, resumption)
 
 
-_AS_GIVEN = {
-    "acl": "ACL",
-    "cache_control": "CacheControl",
-    "content_disposition": "ContentDisposition",
-    "content_language": "ContentLanguage",
-    "lock_mode": "ObjectLockMode",
-    "sse_kms_key": "SSEKMSKeyId",
-    "storage_class": "StorageClass",
-}
+def check_key(location: "Location") -> "Location":
+    """Return `location`.
+
+    Raises:
+        UsageError: It has no key, or a key that ends with a slash.
+    """
+    if not location.key or location.key.endswith("/"):
+        raise UsageError(f"{location} names no object: it ends where the key should be")
+    return location
 
 
-def _attributes(key: str, kind: "Kind | None", options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the object shall carry, by boto3's names."""
-    from brigade.pipe.attributes import content, moment, pairs, tagging
-
-    encryption = options["sse"] or ("aws:kms" if options["sse_kms_key"] else None)
-    given = {name: options[option] for option, name in _AS_GIVEN.items()} | {
-        "Expires": moment(options["expires"]) if options["expires"] else None,
-        "Metadata": pairs(options["metadata"] or [], "--metadata"),
-        "ObjectLockLegalHoldStatus": "ON" if options["legal_hold"] else None,
-        "ObjectLockRetainUntilDate": moment(options["lock_until"]) if options["lock_until"] else None,
-        "ServerSideEncryption": encryption,
-        "Tagging": tagging(options["tag"] or []),
-    }
-    described = content(key, options["content_type"], kind)
-    if options["content_encoding"]:
-        described["ContentEncoding"] = ",".join(
-            filter(None, (options["content_encoding"], described.get("ContentEncoding")))
-        )
-    return {name: value for name, value in given.items() if value} | described
-
-
-def _publish(session: Session, job: "Job", resume: str | None, state: str | None) -> None:
+def _publish(session: Session, job: "Job", resumption: ResumeOptions) -> None:
     from brigade.pipe.write import run
 
-    with _check_watching(session, job) as watches:
-        if resume is None:
+    with _watch_input(session, job) as watches:
+        if resumption.resume is None:
             sent = run(job, watches)
         else:
             from brigade.pipe.resume import resumed
 
-            sent = resumed(job, resume, *_state(session, state), watches)
-    _told(session, sent)
+            sent = resumed(job, resumption.resume, *_state_place(session, resumption.state), watches)
+    _print_published(session, sent)
 
 
-def _segments(session: Session, job: "Job", given: str, *, explicit: bool) -> None:
-    from brigade.pipe import quantity
+def _write_segments(session: Session, job: "Job", segment_size: str, *, memory: int | None) -> None:
     from brigade.pipe.segments.write import split
     from brigade.s3.upload import SMALLEST_PART
 
-    size = quantity.size(given)
+    size = parse_size(segment_size) or 0
     if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
-        raise UsageError(f"--segment-size {given} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
-    with _check_watching(session, job) as watches:
-        done = split(job, size, watches, memory=job.memory if explicit else None)
+        raise UsageError(f"--segment-size {segment_size} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
+    with _watch_input(session, job) as watches:
+        done = split(job, size, watches, memory=memory)
     session.print(
         {"path": str(done.path), "segments": done.segments, "bytes": done.bytes, "seconds": done.seconds},
         f"{done.path}/: {done.segments} segments, {done.bytes} bytes",
     )
 
 
-def _told(session: Session, sent: "Sent") -> None:
+def _print_published(session: Session, sent: "Sent") -> None:
     document = {**asdict(sent), "location": None, "object": str(sent.location)}
     document.pop("location")
     if session.json:
@@ -195,7 +154,7 @@ def _told(session: Session, sent: "Sent") -> None:
         session.note(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
 
 
-def _would(session: Session, job: "Job") -> None:
+def _print_plan(session: Session, job: "Job") -> None:
     from brigade.pipe.growing import part_plan
     from brigade.pipe.write import check_first
 
@@ -212,33 +171,25 @@ def _would(session: Session, job: "Job") -> None:
     session.print(document)
 
 
-def _check_watching(session: Session, job: "Job") -> Any:
+def _watch_input(session: Session, job: "Job") -> Any:
+    """Return the context manager that limits the rate and shows progress.
+
+    Raises:
+        UsageError: There is no input: no COMMAND, and stdin is a terminal.
+    """
     from brigade.pipe.pace import watched
 
-    shown = sys.stderr.isatty() and not session.quiet
+    stream = sys.stderr if sys.stderr.isatty() and not session.quiet else None
     if not job.command and sys.stdin.isatty():
         raise UsageError("stdin is a terminal: pipe something in, or name a program after --")
-    return watched(job.throttle, sys.stderr if shown else None, job.location.key)
+    return watched(job.throttle, stream, job.location.key)
 
 
-def _state(session: Session, given: str | None) -> tuple[str, str]:
+def _state_place(session: Session, state: str | None) -> tuple[str, str]:
+    """Return the bucket and the prefix of the state of a resumable upload."""
     from brigade.s3.location import Location
 
-    if given:
-        bucket, prefix = Location.parse(given)
+    if state:
+        bucket, prefix = Location.parse(state)
         return bucket, prefix.rstrip("/") + "/" if prefix else ""
     return session.deployment["StateBucket"], "pipe/"
-
-
-def location(given: "Location") -> "Location":
-    """Give the address of an object; UsageError where the key is missing."""
-    if not given.key or given.key.endswith("/"):
-        raise UsageError(f"{given} names no object: it ends where the key should be")
-    return given
-
-
-def condition(no_overwrite: bool, if_match: str | None) -> "Condition":
-    """Give the condition that the two options name."""
-    from brigade.s3.condition import Absent, Matches
-
-    return Absent() if no_overwrite else Matches(if_match) if if_match else None

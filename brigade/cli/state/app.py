@@ -1,4 +1,4 @@
-"""``brigade state``: JSON documents in the stage's state bucket, changed under compare-and-swap."""
+"""`brigade state`: JSON documents in the state bucket of the stage, changed under compare-and-swap."""
 
 import codecs
 import json
@@ -9,12 +9,14 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from brigade.cli.combinations import check_combinations
+from brigade.cli.groups import command_group
+from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="What scripts and ingests remember between runs.")
+app = command_group("Read and write the JSON documents that scripts and ingests keep between runs.")
 
-_Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the document in the state bucket.")]
+_Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the document in the state bucket.")]
 
 
 @app.command()
@@ -22,11 +24,30 @@ _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the documen
 def get(
     context: typer.Context,
     key: _Key,
-    version_id: Annotated[str | None, typer.Option(help="As it was then; history lists the ids.")] = None,
-    codec: Annotated[str, typer.Option(help="pickle runs code of whoever wrote the document: docs/state.md.")] = "json",
-    encoding: Annotated[str, typer.Option(help="Of strings that Python 2 pickled: latin1 with datetimes.")] = "ASCII",
+    version_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", show_default="the current one", help="Version to read; `history` lists the ids."),
+    ] = None,
+    codec: Annotated[
+        str,
+        typer.Option(
+            metavar="CODEC", help="json or pickle. Reading a pickle runs the code of its writer: docs/state.md."
+        ),
+    ] = "json",
+    encoding: Annotated[
+        str,
+        typer.Option(metavar="ENCODING", help="Encoding of strings that Python 2 pickled: latin1 for datetimes."),
+    ] = "ASCII",
 ) -> None:
-    """Print a document; under --json with its version, which put --if-version takes."""
+    """Print a document.
+
+    Use it to see what a script or an ingest remembers. With `brigade --json` the output also has the version of the
+    document, which `put --if-version` accepts.
+
+    Examples:
+        brigade state get shop/cursor.json
+        brigade --json state get shop/cursor.json
+    """
     from brigade.state.encode import to_json_types
 
     session: Session = context.obj
@@ -43,11 +64,28 @@ def get(
 def put(
     context: typer.Context,
     key: _Key,
-    value: Annotated[str, typer.Argument(help="JSON, or - to read it from stdin.")],
-    if_version: Annotated[str | None, typer.Option(help="Store only if the document has this version.")] = None,
-    if_absent: Annotated[bool, typer.Option("--if-absent", help="Store only if there is none.")] = False,
+    value: Annotated[str, typer.Argument(metavar="JSON|-", help="The document, or - to read it from stdin.")],
+    if_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            show_default="no condition",
+            help="Store only if the document has this version; else exit 3.",
+        ),
+    ] = None,
+    if_absent: Annotated[
+        bool, typer.Option("--if-absent", help="Store only if no document has this key; else exit 3.")
+    ] = False,
 ) -> None:
-    """Store a document, by default whatever is there. A condition that does not hold: exit 3."""
+    """Store a document.
+
+    Without a condition it replaces what is stored. Read the version with `brigade --json state get` and pass it as
+    --if-version: then a change by another writer is never overwritten.
+
+    Examples:
+        brigade state put shop/cursor.json '{"after": 42}' --if-absent
+        brigade state put shop/cursor.json - --if-version 5d41402abc4b2a76b9719d911017c592 < cursor.json
+    """
     from brigade.s3 import Absent, Matches
 
     session: Session = context.obj
@@ -59,9 +97,18 @@ def put(
 @app.command("list")
 def list_(
     context: typer.Context,
-    prefix: Annotated[str, typer.Argument(help="Only keys that start with this.")] = "",
+    prefix: Annotated[
+        str, typer.Argument(metavar="[PREFIX]", show_default="all", help="Only keys with this prefix.")
+    ] = "",
 ) -> None:
-    """List the keys, in order."""
+    """List the keys of the documents, in order.
+
+    Use it to find the document of a script, of an ingest or of a resumable upload.
+
+    Examples:
+        brigade state list
+        brigade state list ingest/demo/
+    """
     session: Session = context.obj
     session.print_table(("key",), ((key,) for key in _state(session).list(prefix)))
 
@@ -70,10 +117,25 @@ def list_(
 def delete(
     context: typer.Context,
     key: _Key,
-    if_version: Annotated[str | None, typer.Option(help="Delete only if the document has this version.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    if_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            show_default="no condition",
+            help="Delete only if the document has this version; else exit 3.",
+        ),
+    ] = None,
+    yes: Yes = False,
 ) -> None:
-    """Delete a document; what it was stays in its history. A condition that does not hold: exit 3."""
+    """Delete a document. Its history stays.
+
+    Use it when a script must start anew. It asks first. `history` lists the old versions, and `get --version-id`
+    reads one.
+
+    Examples:
+        brigade state delete shop/cursor.json
+        brigade state delete shop/cursor.json --if-version 5d41402abc4b2a76b9719d911017c592 --yes
+    """
     session: Session = context.obj
     session.confirm(f"Delete the state {key}?", yes=yes)
     _state(session).delete(key, if_version)
@@ -82,7 +144,14 @@ def delete(
 
 @app.command()
 def history(context: typer.Context, key: _Key) -> None:
-    """List the versions of a document, newest first; get --version-id reads one."""
+    """List the versions of a document, newest first.
+
+    Use it to see when a document changed, or to restore an older version: `get --version-id` reads one.
+
+    Examples:
+        brigade state history shop/cursor.json
+        brigade --json state history shop/cursor.json
+    """
     session: Session = context.obj
     rows = (
         (each.id, each.modified.isoformat(), each.size if each.etag else None, (each.etag or "deleted").strip('"'))
@@ -95,11 +164,16 @@ def history(context: typer.Context, key: _Key) -> None:
 def unlock(
     context: typer.Context,
     key: _Key,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Release the lease that a document holds, of a run that is known to be dead; its epoch stays.
+    """Release the lease in a document, because the run that holds it is dead.
 
-    A run that lives after all finds that the document has changed, and writes nothing more.
+    Use it when a run was killed and its lease blocks the next one. The epoch of the lease stays. If the run is alive
+    after all, its next write finds that the document has changed, and it writes nothing more.
+
+    Examples:
+        brigade state unlock ingest/demo/2026-11-22/checkpoint.json
+        brigade state unlock ingest/demo/2026-11-22/checkpoint.json --yes
     """
     import msgspec
 
@@ -139,10 +213,10 @@ def _state(session: Session, codec: str = "json", encoding: str = "ASCII") -> An
 
 
 def _parsed(value: str) -> object:
-    """Return the value of JSON text; `-`: of stdin, in UTF-8, whatever the locale.
+    """Return the value of JSON text. `-` reads the text from stdin, as UTF-8 in every locale.
 
     Raises:
-        UsageError: It is no JSON, names a key twice, or has a number that would be stored as another one.
+        UsageError: It is not JSON, has a key twice, or has a number that 64 bits cannot store exactly.
     """
     from brigade.state.encode import unique_members
 
