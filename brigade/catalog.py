@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brigade.errors import NotFound, UsageError
+from brigade.errors import NotFound, UsageError, did_you_mean
 
 Kind = Literal["string", "bigint", "boolean", "timestamp"]
 
@@ -243,8 +243,12 @@ FROM objects WHERE NOT is_latest AND NOT is_delete_marker GROUP BY 1 ORDER BY by
 
 
 def question(name: str) -> Question:
-    """Give the question of this name; UsageError, naming those that there are, if there is none."""
+    """Return the question of this name.
+
+    Raises:
+        UsageError: There is no question of this name.
+    """
     for each in QUESTIONS:
         if each.name == name:
             return each
-    raise UsageError(f"there is no question {name!r}; there are {', '.join(each.name for each in QUESTIONS)}")
+    raise UsageError(f"there is no question {name!r}; {did_you_mean(name, [each.name for each in QUESTIONS])}")

@@ -19,7 +19,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return the end of a message about an unknown `name`: the nearest of `names`, or all of them if none is near."""
     import difflib  # only a command that fails needs it
 
-    known = sorted(names)
+    known = list(names)
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
 

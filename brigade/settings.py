@@ -10,7 +10,7 @@ import msgspec.inspect
 from msgspec import Meta, Struct
 
 from brigade.catalog import table
-from brigade.errors import SettingsError
+from brigade.errors import SettingsError, did_you_mean
 from brigade.urls import BASE_URL, is_base_url
 
 Target = Literal["aws", "local"]
@@ -167,7 +167,7 @@ def _place(message: str) -> str:
     path = where.rstrip("`")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
     if unknown:
-        return f"{path}.{unknown[1]}: unknown key; there are {', '.join(_choices(path))}"
+        return f"{path}.{unknown[1]}: unknown key; {did_you_mean(unknown[1], _choices(path))}"
     if what.startswith("Invalid enum value"):
         return f"{path}: {what[:1].lower()}{what[1:]}; it takes {', '.join(_choices(path))}"
     return f"{path}: {what[:1].lower()}{what[1:]}"

@@ -1,4 +1,4 @@
-"""Secrets of a file on this machine, in place of those that the person may not read in AWS."""
+"""Secrets in a file on this machine, for a developer who may not read those in AWS."""
 
 import os
 import stat
@@ -14,13 +14,13 @@ SERVICES = ("secretsmanager", "ssm")
 
 
 def read() -> tuple[Path, Mapping[str, str]] | None:
-    """Return the file of secrets on this machine and its values by name, or None where there is none.
+    """Return the path of the file of secrets and its values by name; None without a file.
 
-    The file is ``.brigade/secrets.json``, which git ignores, or the one that ``BRIGADE_SECRETS_FILE`` names. It is a
-    JSON object: the name of a secret, or of a parameter of Systems Manager, and its value, text or an object.
+    The file is `.brigade/secrets.json`, which git ignores, or the one that `BRIGADE_SECRETS_FILE` names. It is a JSON
+    object from the name of a secret, or of a parameter of Systems Manager, to its value: text or an object.
 
     Raises:
-        SettingsError: Others than its owner may read the file, it is another user's, or it is no such object.
+        SettingsError: Another user owns the file or may read it, or it is not such an object.
     """
     named = os.environ.get(VARIABLE)
     path = Path(named) if named else _DEFAULT
@@ -39,11 +39,11 @@ def read() -> tuple[Path, Mapping[str, str]] | None:
 
 
 def _values(body: bytes, path: Path) -> Mapping[str, str]:
-    import json  # most commands read no such file, and a pipe in a shell loop loads little
+    import json  # most commands read no such file
 
     try:
         values = json.loads(body)
-    except ValueError:  # its message would quote the file
+    except ValueError:  # the message of this error would quote the file
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str | dict) for value in values.values()):
         raise SettingsError(f"{path} takes one JSON object: the name of each secret, and its value, text or an object")
@@ -51,28 +51,27 @@ def _values(body: bytes, path: Path) -> Mapping[str, str]:
 
 
 class FileClient:
-    """A client of Secrets Manager or Systems Manager that answers for the secrets of the file by itself.
+    """A client of Secrets Manager or Systems Manager that returns the secrets of the file, and asks AWS for others.
 
-    AWS is asked for all others, by a client that is made when it is first needed: with every secret in the file, none
-    of AWS is.
+    The client of AWS is made when it is first needed.
     """
 
     def __init__(self, path: Path, values: Mapping[str, str], make: Callable[[], Any], say: Callable[[str], None]):
         self._path, self._values, self._make, self._say = path, values, make, say
 
     def get_secret_value(self, **asked: Any) -> Any:
-        """Answer as GetSecretValue does."""
+        """Return the response of GetSecretValue."""
         if (value := self._value(asked["SecretId"])) is not None:
             return {"SecretString": value}
         return self._make().get_secret_value(**asked)
 
     def get_parameter(self, **asked: Any) -> Any:
-        """Answer as GetParameter does."""
+        """Return the response of GetParameter."""
         if (value := self._value(asked["Name"])) is not None:
             return {"Parameter": {"Value": value}}
         return self._make().get_parameter(**asked)
 
     def _value(self, name: str) -> str | None:
         if name in self._values:
-            self._say(f"the secret {name} is the one of {self._path}, not that of AWS")
+            self._say(f"the secret {name} is read from {self._path}, not from AWS")
         return self._values.get(name)

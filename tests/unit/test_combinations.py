@@ -4,20 +4,13 @@ import itertools
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from brigade.cli import main
 from brigade.cli.combinations import Combinations
 from brigade.cli.inventory import app as inventory
 from brigade.errors import UsageError
-from tests.unit.commands import every
-
-
-def command(name: str) -> Any:
-    group, _, found = name.partition(" ")
-    root: Any = typer.main.get_command(main.app)
-    return root.get_command(None, group).commands[found]
+from tests.unit.commands import command, every
 
 
 def rules() -> list[tuple[str, str, str, str]]:

@@ -84,7 +84,9 @@ def find_source(name: str) -> "Feed":
     if name in broken:
         raise broken[name]
     if name not in found:
-        raise UsageError(f"no source {name!r} in lambdas/ingest/sources/; {did_you_mean(name, {*found, *broken})}")
+        raise UsageError(
+            f"no source {name!r} in lambdas/ingest/sources/; {did_you_mean(name, sorted({*found, *broken}))}"
+        )
     return found[name]
 
 

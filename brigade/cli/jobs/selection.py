@@ -213,7 +213,7 @@ def find_operation(name: str, others: Iterable[str] = ()) -> "Operation":
     if name in broken:
         raise broken[name]
     if name not in found:
-        raise UsageError(f"no operation {name!r}; {did_you_mean(name, {*found, *broken, *others})}")
+        raise UsageError(f"no operation {name!r}; {did_you_mean(name, sorted({*found, *broken, *others}))}")
     return found[name]
 
 

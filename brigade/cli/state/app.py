@@ -79,8 +79,8 @@ def put(
 ) -> None:
     """Store a document.
 
-    Without a condition it replaces what is stored. Read the version with `brigade --json state get` and pass it as
-    --if-version: then a change by another writer is never overwritten.
+    Use it to keep a value between two runs of a script. Without a condition it replaces the stored document. Read the
+    version with `brigade --json state get` and pass it as --if-version to never overwrite another writer.
 
     Examples:
         brigade state put shop/cursor.json '{"after": 42}' --if-absent
