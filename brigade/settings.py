@@ -135,10 +135,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:
-    """Give the settings of ``stage``, complete and valid, or fail with SettingsError naming the key and what it takes.
+    """Return the complete and valid settings of a stage.
 
-    Arguments: ``context``, the ``context`` object of ``cdk.json``, whose ``stages`` holds an object a stage; ``stage``
-    and ``target``, what ``-c stage=`` and ``-c target=`` said.
+    Args:
+        context: The `context` object of cdk.json. Its `stages` has an object for each stage.
+        stage: The value of `-c stage=`.
+        target: The value of `-c target=`.
+
+    Raises:
+        SettingsError: A setting is wrong. The message names the key and its valid values.
     """
     stages = context.get("stages")
     if not isinstance(stages, Mapping):

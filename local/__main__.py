@@ -20,7 +20,7 @@ _PORT = 4700
 
 
 def main() -> int:
-    """Run the command that the arguments name; 0 done, 1 failed."""
+    """Run the command of the arguments and return its exit status: 0 done, 1 failed."""
     arguments = _parser().parse_args()
     home = Home.chosen()
     try:

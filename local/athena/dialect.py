@@ -43,10 +43,10 @@ class Use:
 
 
 def parse(text: str) -> exp.Expr:
-    """Give the statement's tree.
+    """Return the syntax tree of a statement.
 
     Raises:
-        Mistake: not SQL, or more than one statement.
+        Mistake: It is not SQL, or more than one statement.
     """
     try:
         found = [statement for statement in sqlglot.parse(_with_scale(text), read="athena") if statement]
@@ -81,12 +81,12 @@ def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
 
 
 def asked(scope: Scope, name: str) -> tuple[exp.Expr, ...]:
-    """Give the conditions that a part of a query has for the rows of its source ``name`` alone."""
+    """Return the conditions of a part of a query that concern only the rows of its source `name`."""
     return tuple(each for each in _conditions(scope.expression, name) if _only_of(each, name))
 
 
 def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[str]:
-    """Give, in DuckDB's SQL, those of the conditions that ask only of ``columns``; their names lose the table's."""
+    """Return the conditions that use only `columns`, in DuckDB's SQL, without the table in the names."""
     wanted = {column.lower() for column in columns}
     chosen = []
     for condition in conditions:
@@ -97,7 +97,7 @@ def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[s
 
 
 def bare(condition: exp.Expr) -> exp.Expr:
-    """Give the condition with the names of its columns alone, without a table's."""
+    """Return the condition with its columns named without their table."""
     return condition.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
 
 
@@ -135,7 +135,7 @@ def fill(text: str, parameters: Sequence[str]) -> str:
 
 
 def written(value: Any) -> str | None:
-    """Give a value as Athena writes it into a result; None stays None."""
+    """Return a value as Athena writes it into a result; None stays None."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

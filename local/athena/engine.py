@@ -23,7 +23,7 @@ _stopped: set[str] = set()
 
 
 def serves(statement: exp.Expr) -> bool:
-    """Say whether a statement is a query; others (DDL, SHOW, …) are left to ministack."""
+    """Return whether a statement is a query. ministack runs the others (DDL, SHOW, …)."""
     return isinstance(statement, exp.Query | exp.Values)
 
 

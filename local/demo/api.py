@@ -48,10 +48,10 @@ def make(database: Path) -> int:
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int = PORT) -> Iterator[str]:
-    """Give the base URL of an API that answers, and end it with the block, or with this process however that ends.
+    """Start an API and yield its base URL. It ends with the block, or with this process.
 
-    Fails with LocalError, on one line, when the port is taken or the API does not answer within 30 s; its log is
-    ``folder/api.log``.
+    Raises:
+        LocalError: The port is in use, or the API does not answer within 30 s. Its log is `folder/api.log`.
     """
     refuse_taken(port, "the demo's API needs it: end what listens there")
     folder.mkdir(parents=True, exist_ok=True)

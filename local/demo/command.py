@@ -14,7 +14,7 @@ _EXPECTED = {0, 1, 3}
 
 
 def tell(text: str) -> None:
-    """Say what comes next."""
+    """Print the next step."""
     print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
 

@@ -51,7 +51,7 @@ class Tile(NamedTuple):
 
 
 def tiles(packages: Path) -> Iterator[Tile]:
-    """Give 324 tiles of the photographs that two wheels ship in ``packages``; the same keys and bytes every time."""
+    """Return 324 tiles of the photographs in two wheels of `packages`, with the same keys and bytes every time."""
     made = 0
     for photograph in _PHOTOGRAPHS:
         with Image.open(packages / photograph) as image:

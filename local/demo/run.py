@@ -110,7 +110,7 @@ def job(lake: Lake, tiles: list[photographs.Tile]) -> dict[str, Any]:
 
 
 def summary(found: dict[str, Any], lake: Lake, *, stay: bool) -> None:
-    """Say in words what happened, where everything lies, and what to try next."""
+    """Print the results, the location of every object, and commands to try next."""
     ingested, jobbed, retried = found["ingest"], found["job"], found["retry"]
     tell(f"Done in {found['seconds']:.0f} s")
     print(

@@ -57,14 +57,14 @@ ALL = (
 
 
 def chosen(optional_fields: Collection[str], *, versions: bool) -> tuple[Column, ...]:
-    """Give the columns of a report in S3's order: Bucket and Key, the version columns if asked, the optional fields."""
+    """Return the columns of a report in the order of S3: Bucket, Key, version columns, optional fields."""
     return tuple(
         column for column in ALL if column.always or (versions and column.versions) or column.field in optional_fields
     )
 
 
 def schema(columns: Collection[Column], file_format: Format) -> str:
-    """Give the ``fileSchema`` of manifest.json for these columns."""
+    """Return the `fileSchema` of manifest.json for these columns."""
     if file_format == "CSV":
         return ", ".join(column.field for column in columns)
     if file_format == "ORC":

@@ -55,7 +55,7 @@ def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[st
 
 
 def newest_stamp(destination: str, hive: str) -> datetime | None:
-    """Give the newest stamp delivered under a table's location, the folder ``hive/`` of a configuration, or None."""
+    """Return the newest stamp delivered under a table location, the folder `hive/` of a configuration; or None."""
     bucket = s3._buckets.get(destination)
     keys = bucket["objects"] if bucket else ()
     newest = max(

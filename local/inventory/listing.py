@@ -41,7 +41,7 @@ class _Version:
         return bool(self.record.get("is_delete_marker"))
 
     def kept(self, store: Any) -> Any:
-        """What a store of ministack holds for this version."""
+        """The entry of this version in a store of ministack."""
         return store.get((self.bucket, self.key, self.id or None))
 
 

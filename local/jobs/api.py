@@ -32,7 +32,7 @@ _schedulers: list[Scheduler] = []
 
 
 async def start(home: Path, endpoint: str) -> None:
-    """Start the scheduler over the jobs kept in ``home``; those that were under way go on when the endpoint answers.
+    """Start the scheduler of the jobs in `home`. Unfinished jobs continue when the endpoint answers.
 
     The environment may set what AWS does not document: ``BRIGADE_LOCAL_JOB_WORKERS`` (invocations at once in a job),
     ``BRIGADE_LOCAL_JOB_ATTEMPTS`` (runs of a task that answers TemporaryFailure) and ``BRIGADE_LOCAL_JOB_BACKOFF_S``.
@@ -50,7 +50,7 @@ async def start(home: Path, endpoint: str) -> None:
 
 
 async def stop() -> None:
-    """Stop the scheduler within a few seconds; jobs under way go on at the next start."""
+    """Stop the scheduler within a few seconds. Unfinished jobs continue at the next start."""
     while _schedulers:
         await asyncio.to_thread(_schedulers.pop().stop)
 
@@ -101,7 +101,7 @@ class _Call:
         return check(operation, member, values[0])
 
     def job(self, action: str, **context: Any) -> Job:
-        """Give the job when the caller may do this to it; who may not does not learn whether there is such a job."""
+        """Return the job if the caller has the right. Without it, the error does not tell whether the job exists."""
         try:
             job = self.scheduler.store.find(self.job_id)
         except Fault:

@@ -38,7 +38,7 @@ def test_the_command_lists_deliveries(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["ask", "by-colour"], 2, "there is no question 'by-colour'; did you mean 'by-owner'"),
+        (["ask", "by-colour"], 2, "there is no question 'by-colour'; there are by-storage-class"),
         (["ask", "by-prefix", "--argument", "depth=two"], 2, "depth=two: it takes a whole number"),
         (["ask", "largest", "--argument", "depth=2"], 2, "largest takes count, not depth"),
         (["rows", "--format", "keys0", "--columns", "key,size"], 2, "keys0 is keys and nothing else"),

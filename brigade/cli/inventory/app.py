@@ -7,7 +7,14 @@ import typer
 
 from brigade.cli.combinations import check_combinations
 from brigade.cli.groups import command_group
-from brigade.cli.inventory.delivery import Bucket, Progress, Where, inventory_location, open_delivery, write_stdout
+from brigade.cli.inventory.delivery import (
+    Bucket,
+    DeliveryProgress,
+    Where,
+    inventory_location,
+    open_delivery,
+    write_stdout,
+)
 from brigade.cli.inventory.enable import disable, enable
 from brigade.cli.inventory.sql import ask, questions, sql
 from brigade.cli.inventory.to_queue import to_queue
@@ -106,7 +113,7 @@ def rows(
         names = [name.strip() for name in columns.split(",")]
     else:
         names = ["key"] if form == "keys0" else list(chosen.manifest.columns)
-    progress = Progress(session, [chosen])
+    progress = DeliveryProgress(session, [chosen])
     with closing(read(chosen, names, where, progress.ended)) as batches, progress.shown():
         wanted = schema(chosen.manifest, names)
         write_stdout(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))

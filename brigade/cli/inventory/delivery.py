@@ -55,7 +55,7 @@ def open_delivery(session: Session, text: str, bucket: str | None = None) -> "De
     return inventory.open_delivery(session.client("s3"), text)
 
 
-class Progress:
+class DeliveryProgress:
     """The progress of reading deliveries. It is shown only on a terminal."""
 
     def __init__(self, session: Session, deliveries: "Iterable[Delivery]") -> None:
@@ -73,11 +73,10 @@ class Progress:
         if not terminal.is_terminal or self._session.quiet:
             yield
             return
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-        with Bars(*columns, console=terminal, transient=True, redirect_stdout=False) as bars:
+        with Progress(*columns, console=terminal, transient=True, redirect_stdout=False) as bars:
             task = bars.add_task("", total=self._size)
             self._bar = lambda text: bars.update(task, description=text, completed=self._bytes)
             self._update()

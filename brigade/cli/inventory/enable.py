@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConfirmOptions:
-    """Whether the command acts, and whether it asks before."""
+    """The options of a command that prints its plan and asks."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes and make none.")] = False
     yes: Yes = False

@@ -1,4 +1,4 @@
-"""Look up what `brigade jobs` needs: functions, the job API, reports, and descriptions of past jobs."""
+"""Find the functions, the job API, the reports and the past jobs that `brigade jobs` works on."""
 
 from collections.abc import Mapping
 from datetime import datetime

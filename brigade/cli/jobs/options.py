@@ -137,7 +137,7 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a job is priced, confirmed and watched."""
+    """Options of pricing, confirming and watching a job."""
 
     priority: Annotated[
         int, typer.Option(min=0, max=2147483647, metavar="NUMBER", help="Job priority. Higher numbers run first.")

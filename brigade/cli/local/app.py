@@ -50,8 +50,8 @@ def up(
         brigade local up
         brigade local up --port 4800
     """
-    status = _local("up", *([] if port is None else ["--port", str(port)]))
-    context.obj.print(status, f"{'started' if status['started'] else 'runs already'}: {status['endpoint']}")
+    answer = _local("up", *([] if port is None else ["--port", str(port)]))
+    context.obj.print(answer, f"{'started' if answer['started'] else 'runs already'}: {answer['endpoint']}")
     context.obj.note('next: eval "$(brigade local env)", or brigade local deploy')
 
 

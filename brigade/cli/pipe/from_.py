@@ -22,7 +22,7 @@ _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 
 @dataclass(frozen=True)
 class RangeOptions:
-    """Which bytes of the object are read."""
+    """The range of bytes to read."""
 
     offset: Annotated[
         Text, typer.Option(metavar="SIZE", show_default="0", help="Start at this byte: 0 is the first, 64MiB.")

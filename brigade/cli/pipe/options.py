@@ -25,7 +25,7 @@ CustomerKey = Annotated[
 
 @dataclass(frozen=True)
 class ConditionOptions:
-    """When the object may be published. S3 itself checks the condition on the write."""
+    """The condition of the write, which S3 itself checks."""
 
     no_overwrite: Annotated[
         bool, typer.Option("--no-overwrite", help="Publish only if the object does not exist; else exit 3.")
@@ -47,7 +47,7 @@ class ConditionOptions:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What the input must be. Nothing is published if it is not."""
+    """Checks of the input. If one fails, nothing is published."""
 
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Publish an empty object if the input is empty, instead of failing.")
@@ -72,7 +72,7 @@ class InputOptions:
 
 @dataclass(frozen=True)
 class ResumeOptions:
-    """Whether a later run may continue this upload."""
+    """Options of an upload that a later run can continue."""
 
     resume: Annotated[
         Text,
@@ -94,7 +94,7 @@ class ResumeOptions:
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """Whether many objects are written, which a reader can follow meanwhile."""
+    """Options of writing many objects, which a reader can follow."""
 
     segments: Annotated[
         bool,
@@ -108,7 +108,7 @@ class SegmentOptions:
 
 @dataclass(frozen=True)
 class CompressionOptions:
-    """How the input is compressed."""
+    """Codec and level of compression."""
 
     gzip: Annotated[bool, typer.Option("--gzip", help="Compress with gzip.")] = False
     zstd: Annotated[bool, typer.Option("--zstd", help="Compress with Zstandard.")] = False
@@ -127,7 +127,7 @@ class CompressionOptions:
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """How much memory, how many connections and how much bandwidth a transfer uses."""
+    """Limits of memory, connections and bandwidth."""
 
     memory: Annotated[
         Text,
@@ -159,7 +159,7 @@ class TransferOptions:
 
 @dataclass(frozen=True)
 class ObjectOptions:
-    """The headers, metadata, encryption and locks that the object gets, as in PutObject."""
+    """Headers, metadata, encryption and locks of the object, as in PutObject."""
 
     content_type: Annotated[
         Text, typer.Option(metavar="TYPE", show_default="guessed from the key", help="Content-Type: text/csv.")
