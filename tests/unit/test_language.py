@@ -186,5 +186,5 @@ def test_a_name_of_its_own_is_no_finding() -> None:
 
 def test_no_more_is_found_than_is_allowed() -> None:
     check({"a": ["x", "y"]}, {"a": 2})
-    with pytest.raises(AssertionError, match="x\ny"):
+    with pytest.raises(AssertionError, match="x"):
         check({"a": ["x", "y"]}, {"a": 1})
