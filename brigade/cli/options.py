@@ -1,11 +1,13 @@
 """Option groups: a dataclass whose fields are options, so that commands share and pass them as one typed value."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from brigade.errors import UsageError
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -46,3 +48,20 @@ def _options(group: Any) -> list[inspect.Parameter]:
         )
         for each in fields(group)
     ]
+
+
+def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the arguments of `--argument NAME=VALUE` by name.
+
+    Raises:
+        UsageError: One has no `=`, or a name is there twice.
+    """
+    values: dict[str, str] = {}
+    for text in arguments:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--argument {text}: it takes NAME=VALUE")
+        if name in values:
+            raise UsageError(f"--argument {name} is there twice")
+        values[name] = value
+    return values

@@ -56,8 +56,8 @@ class FileClient:
     The client of AWS is made when it is first needed.
     """
 
-    def __init__(self, path: Path, values: Mapping[str, str], make: Callable[[], Any], say: Callable[[str], None]):
-        self._path, self._values, self._make, self._say = path, values, make, say
+    def __init__(self, path: Path, values: Mapping[str, str], make: Callable[[], Any], note: Callable[[str], None]):
+        self._path, self._values, self._make, self._note = path, values, make, note
 
     def get_secret_value(self, **asked: Any) -> Any:
         """Return the response of GetSecretValue."""
@@ -73,5 +73,5 @@ class FileClient:
 
     def _value(self, name: str) -> str | None:
         if name in self._values:
-            self._say(f"the secret {name} is read from {self._path}, not from AWS")
+            self._note(f"the secret {name} is read from {self._path}, not from AWS")
         return self._values.get(name)

@@ -5,6 +5,7 @@ change may lower a number or delete a line, and never the other way round.
 """
 
 import ast
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
@@ -67,11 +68,11 @@ SHARED_NAMES = frozenset(
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def files(*folders: str) -> Iterator[tuple[str, ast.Module]]:
-    """Yield the path of each module, from the root of the repository, and its syntax tree."""
-    for folder in folders:
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            yield str(file.relative_to(ROOT)), ast.parse(file.read_text())
+@functools.cache
+def files(*folders: str) -> list[tuple[str, ast.Module]]:
+    """Return the path of each module, from the root of the repository, and its syntax tree."""
+    found = sorted(file for name in folders for file in (ROOT / name).rglob("*.py"))
+    return [(str(file.relative_to(ROOT)), ast.parse(file.read_text())) for file in found]
 
 
 def openings(tree: ast.Module) -> Iterator[str]:

@@ -175,7 +175,7 @@ def confirm_replacement(session: Session, name: str, date: str | None, *, yes: b
     """
     if date is None:
         raise UsageError("--replace needs --date, the date to replace")
-    session.confirm(f"Ingest {name} of {date} anew and replace what is published?", yes=yes)
+    session.confirm(f"Ingest {name} of {date} again and replace the published object?", yes=yes)
 
 
 def print_outcome(session: Session, answer: dict[str, Any]) -> None:

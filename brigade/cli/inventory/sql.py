@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brigade.cli.inventory.delivery import Bucket, DeliveryOption, inventory_location, open_delivery, table_name
+from brigade.cli.options import parse_arguments
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
@@ -93,18 +94,11 @@ def ask(
         brigade inventory ask largest --argument count=20 --engine athena
     """
     from brigade import catalog
-    from brigade.errors import UsageError
 
     session: Session = context.obj
-    given = {}
-    for each in argument or []:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise UsageError(f"--argument {each}: it takes NAME=NUMBER")
-        given[name] = value
     asked = catalog.question(question)
     chosen = open_delivery(session, delivery, bucket)
-    text = asked.text([*chosen.manifest.columns, "dt"], given)
+    text = asked.text([*chosen.manifest.columns, "dt"], parse_arguments(argument or []))
     if engine == "duckdb":
         _here(session, text, delivery, bucket)
     else:

@@ -9,7 +9,7 @@ import typer
 from brigade.cli.combinations import check_combinations
 from brigade.cli.jobs import lookup, selection, view
 from brigade.cli.jobs.options import Arguments, Name, PriceList, Seconds, SelectionOptions
-from brigade.cli.options import Yes, expand_options
+from brigade.cli.options import Yes, expand_options, parse_arguments
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
@@ -62,7 +62,7 @@ def estimate(
     session: Session = context.obj
     declared, arguments, listed = (
         selection.find_job_operation(operation),
-        selection.parse_arguments(argument or []),
+        parse_arguments(argument or []),
         price_list(prices),
     )
     lookup.check_arguments(session, declared, arguments)
@@ -84,8 +84,8 @@ def estimate(
         session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
     trial = measure(session.client("lambda"), lookup.find_function(session, operation), rows, arguments)
     document, text = view.describe_price(replace(quote, seconds=trial.seconds), what, summary)
-    told, lines = view.describe_sample(operation, trial)
-    session.print({**document, "sample": told}, f"{text}\n{lines}")
+    sampled, lines = view.describe_sample(operation, trial)
+    session.print({**document, "sample": sampled}, f"{text}\n{lines}")
     if trial.seconds is None:
         raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
 

@@ -101,13 +101,13 @@ def open_report(session: Session, job: str) -> "Report":
     from brigade.jobs.report import opened
 
     uri, patience_s = _report_place(session, job)
-    told = False
+    noted = False
 
     def pause(seconds: float) -> None:
-        nonlocal told
-        if not told:
+        nonlocal noted
+        if not noted:
             session.note(f"S3 has not written the report of job {job} yet: waiting up to {patience_s:.0f} s")
-            told = True
+            noted = True
         time.sleep(seconds)
 
     return opened(session.client("s3"), uri, patience_s=patience_s, pause=pause)

@@ -6,6 +6,7 @@ import typer
 
 from brigade.cli.jobs import lookup, selection
 from brigade.cli.jobs.options import Arguments, Name
+from brigade.cli.options import parse_arguments
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -31,7 +32,7 @@ def run(
     session: Session = context.obj
     declared, arguments, place = (
         selection.find_operation(operation),
-        selection.parse_arguments(argument or []),
+        parse_arguments(argument or []),
         Location.parse(uri),
     )
     lookup.check_arguments(session, declared, arguments)

@@ -1,7 +1,7 @@
 """The selection and the operation of a job, from the options of the command."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,20 +226,3 @@ def find_job_operation(name: str) -> "Operation | Own":
     from brigade.jobs.own import OWN, find
 
     return find(name) or find_operation(name, OWN)
-
-
-def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the arguments of `--argument NAME=VALUE` by name.
-
-    Raises:
-        UsageError: One has no `=`, or a name is there twice.
-    """
-    given: dict[str, str] = {}
-    for text in arguments:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--argument {text}: it takes NAME=VALUE")
-        if name in given:
-            raise UsageError(f"--argument {name} is there twice")
-        given[name] = value
-    return given

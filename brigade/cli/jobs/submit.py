@@ -18,7 +18,7 @@ from brigade.cli.jobs.options import (
     RunOptions,
     SelectionOptions,
 )
-from brigade.cli.options import expand_options
+from brigade.cli.options import expand_options, parse_arguments
 from brigade.cli.session import Session
 from brigade.errors import UsageError
 
@@ -54,7 +54,7 @@ def submit(
     from brigade.jobs.request import Plan
 
     session: Session = context.obj
-    arguments, declared = selection.parse_arguments(argument or []), selection.find_job_operation(operation)
+    arguments, declared = parse_arguments(argument or []), selection.find_job_operation(operation)
     own = lookup.check_arguments(session, declared, arguments)
     function = "" if own else lookup.find_function(session, operation)
     if own and selection_options.bucket:

@@ -54,8 +54,8 @@ def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequenc
     """Return the question before a sample that writes or deletes: the operation and the keys."""
     from brigade.jobs.row import shown
 
-    given = "".join(f" {name}={value}" for name, value in arguments.items())
-    lines = [f"The sample runs {operation}{given} for real on {len(rows)} objects:"]
+    values = "".join(f" {name}={value}" for name, value in arguments.items())
+    lines = [f"The sample runs {operation}{values} for real on {len(rows)} objects:"]
     lines += [f"  {_one_line(shown(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
     return "\n".join([*lines, *(["  …"] if len(rows) > _ROWS_SHOWN else [])])
 
@@ -102,15 +102,15 @@ def job_document(job: "Job") -> dict[str, Any]:
 
 def job_text(document: Mapping[str, Any]) -> str:
     """Return the document of a job as text, with the next command."""
-    told = [f"{name}: {value}" for name, value in document.items() if name != "reasons" and value is not None]
-    told += [f"failure: {why['code']}: {why['text']}\n  remedy: {why['remedy']}" for why in document["reasons"]]
+    lines = [f"{name}: {value}" for name, value in document.items() if name != "reasons" and value is not None]
+    lines += [f"failure: {why['code']}: {why['text']}\n  remedy: {why['remedy']}" for why in document["reasons"]]
     if document["status"] == "Suspended":
-        told.append(f"next: brigade jobs confirm {document['id']}, or cancel; S3 fails it after 30 days")
+        lines.append(f"next: brigade jobs confirm {document['id']}, or cancel; S3 fails it after 30 days")
     elif document["failed"] and document["ended"]:
-        told.append(
+        lines.append(
             f"next: brigade jobs report {document['id']} --failed, then brigade jobs retry {document['id']} --all"
         )
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
         console=session.terminal,
         disable=session.quiet or not session.terminal.is_terminal,
     )
-    seen, told, stopped = None, "", ""
+    seen, last_line, stopped = None, "", ""
     try:
         with bar:
             line = bar.add_task("")
@@ -153,17 +153,17 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
                 failed = f", {seen.failed} failed" if seen.failed else ""
                 bar.update(line, description=seen.status + failed + pace, completed=seen.done, total=seen.total or None)
                 progress = f"{job} {seen.status}: {seen.done} of {seen.total}, {seen.failed} failed{pace}"
-                if bar.disable and progress != told:
+                if bar.disable and progress != last_line:
                     session.note(progress)
-                told = progress
+                last_line = progress
                 if budget and not seen.over and not stopped and (stopped := budget.exceeded_by(seen) or ""):
                     session.note(f"{job} is cancelled: {stopped}")
                     control.request(job, "Cancelled", stopped[:256])
     except KeyboardInterrupt:
         if not session.quiet:
             # print, because the interrupt may have stopped the console within its own printing
-            told = f"Job {job} continues. Watch it: brigade jobs watch {job}. Cancel it: brigade jobs cancel {job}."
-            print(f"\n{told}", file=sys.stderr)
+            advice = f"Job {job} continues. Watch it: brigade jobs watch {job}. Cancel it: brigade jobs cancel {job}."
+            print(f"\n{advice}", file=sys.stderr)
         raise typer.Exit(130) from None
     assert seen is not None  # noqa: S101 - follow yields the job at least once
     document = job_document(seen)

@@ -237,5 +237,5 @@ def _no_number(name: str) -> object:
 def _exact(text: str) -> float:
     number = float(text)
     if Decimal(repr(number)) != Decimal(text):
-        raise ValueError(f"{text} would be stored as {number!r}: give more digits than 64 bits hold as text")
+        raise ValueError(f"{text} would be stored as {number!r}: 64 bits have fewer digits; put it as text")
     return number
