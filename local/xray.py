@@ -1,4 +1,4 @@
-"""X-Ray: traces of functions and state machines, kept in memory; the newest thousand, until the server ends.
+"""X-Ray: the newest thousand traces of functions and state machines, in memory.
 
 Served: PutTraceSegments, GetTraceSummaries (by time), BatchGetTraces; and the daemon that Lambda runs beside a
 function, on a UDP port of 127.0.0.1. A trace is dropped unless the role of what sends it has every right that its

@@ -15,7 +15,7 @@ from local import identity, keys
 
 
 class Denied(Exception):
-    """The caller may not; the message is the reason that Athena gives."""
+    """The caller lacks a right. The message is Athena's reason."""
 
 
 def caller() -> identity.Caller:

@@ -21,7 +21,7 @@ _JAVA = (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("mm", "%M"),
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition: a value for each key of the table, none for a table without, and where its objects are."""
+    """A partition: a value for each partition key of the table, and the location of its objects."""
 
     values: tuple[str, ...]
     bucket: str
@@ -121,7 +121,7 @@ def _projection(parameters: Mapping[str, str], key: str, bucket: str, prefix: st
 
 
 class _Dates:
-    """The values that a date projection makes: from its start, an interval after the other, to its end."""
+    """The values of a date projection, from its start to its end, by its interval."""
 
     def __init__(self, parameters: Mapping[str, str], key: str, given: Sequence[str], now: datetime) -> None:
         java = parameters.get(f"projection.{key}.format", "yyyy-MM-dd")

@@ -1,4 +1,4 @@
-"""The columns of an inventory report: their names, their order, and how each format spells its schema.
+"""The columns of an inventory report: names, order, and the schema in each format.
 
 Order and names: S3 User Guide, "Amazon S3 Inventory" and "Inventory manifest". The Parquet spelling is that of real
 manifests (``STRING``, ``TIMESTAMP(MILLIS,true)``, two spaces between columns), not the older one of the guide.
@@ -18,7 +18,7 @@ _PARQUET_INSTANT = "int64 {} (TIMESTAMP(MILLIS,true))"
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name in CSV (which is also its optional field's), its name in ORC and Parquet, its kind."""
+    """A column: its name in CSV (and as an optional field), its name in ORC and Parquet, its type."""
 
     field: str
     name: str

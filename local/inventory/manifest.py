@@ -25,7 +25,7 @@ class Place:
 
     @property
     def base(self) -> str:
-        """The folder of the configuration, without a slash at its end."""
+        """The folder of the configuration, without a final slash."""
         return "/".join(part for part in (self.prefix, self.source, self.id) if part)
 
     def folder(self, stamp: datetime) -> str:
@@ -33,7 +33,7 @@ class Place:
         return f"{self.base}/{stamp:%Y-%m-%dT%H-%MZ}"
 
     def symlink(self, stamp: datetime) -> str:
-        """The key of symlink.txt, in a partition folder of the same instant."""
+        """The key of symlink.txt, in the partition folder of the same time."""
         return f"{self.hive}dt={stamp:%Y-%m-%d-%H-%M}/symlink.txt"
 
     @property
@@ -48,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True)
 class File:
-    """A data file as the manifest lists it."""
+    """A data file, as listed in the manifest."""
 
     key: str
     size: int

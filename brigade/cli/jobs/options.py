@@ -107,11 +107,19 @@ class FilterOptions:
     ] = None
     created_after: Annotated[
         datetime | None,
-        typer.Option(show_default="any", help="Only objects created since this time, UTC. S3 lists the objects."),
+        typer.Option(
+            metavar="TIME",
+            show_default="any",
+            help="Only objects created since this time, UTC: 2026-11-01. S3 lists the objects.",
+        ),
     ] = None
     created_before: Annotated[
         datetime | None,
-        typer.Option(show_default="any", help="Only objects created before this time, UTC. S3 lists the objects."),
+        typer.Option(
+            metavar="TIME",
+            show_default="any",
+            help="Only objects created before this time, UTC: 2026-11-01T12:30:00. S3 lists the objects.",
+        ),
     ] = None
     storage_class: Annotated[
         list[str] | None,
