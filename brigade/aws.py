@@ -16,10 +16,10 @@ _ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
 
 
 class Connection(NamedTuple):
-    """Where AWS is and who calls it; ``client`` answers the same client for the same service each time.
+    """The address of AWS and the credentials of the caller. `client` returns one client for each service.
 
-    ``profile``, ``region`` and ``endpoint_url`` left None follow boto3's own chain (environment, files, role).
-    Making a connection reads and contacts nothing; making a client reads the chain; only calls contact AWS.
+    If `profile`, `region` and `endpoint_url` are None, boto3's own chain decides (environment, files, role). The
+    connection reads nothing. The first client reads that chain, and only calls contact AWS.
     """
 
     profile: str | None = None
@@ -27,11 +27,11 @@ class Connection(NamedTuple):
     endpoint_url: str | None = None
 
     def client(self, service: str) -> Any:
-        """Give the low-level client of ``service`` (boto3's name), with timeouts, standard retries and SigV4."""
+        """Return the low-level client of `service` (boto3's name), with timeouts, standard retries and SigV4."""
         return _client(self, service)
 
     def account(self) -> str:
-        """Give the caller's account id, asked once of STS."""
+        """Return the account id of the caller, asked once of STS."""
         return _account(self)
 
 

@@ -1,11 +1,11 @@
-"""What the stacks save and the command runs alike: the typed columns of inventory tables, and the named questions."""
+"""The typed columns of inventory tables and the named questions, for the stacks and for the command."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brigade.errors import NotFound, UsageError
+from brigade.errors import NotFound, UsageError, did_you_mean
 
 Kind = Literal["string", "bigint", "boolean", "timestamp"]
 
@@ -39,20 +39,23 @@ _NUMBER = re.compile(r"\d{1,9}")
 
 
 def table(bucket: str | None = None) -> str:
-    """Give the name of the Glue table over a bucket's inventory; None for the lake's."""
+    """Return the name of the Glue table over the inventory of a bucket; None is the lake."""
     return "inventory" + ("_" + re.sub(r"[^a-z0-9]", "_", bucket) if bucket else "")
 
 
-def view(table: str) -> str:
-    """Give the name of the view over a Glue table; no table has it, for a table's begins with ``inventory``."""
-    return f"typed_{table}"
+def view(glue_table: str) -> str:
+    """Return the name of the view over a Glue table. No table has that name: tables begin with `inventory`."""
+    return f"typed_{glue_table}"
 
 
 def typed(name: str, declared: str, *, encoded: bool) -> str:
-    """Give the expression, in Athena's SQL, that makes of a column of a Glue table the column of ``inventory``.
+    """Return the expression, in Athena's SQL, that turns a column of a Glue table into the column of `inventory`.
 
-    Arguments: ``declared``, its type in Glue; ``encoded``, whether its table is CSV, which has keys encoded.
-    Text becomes what ``KINDS`` says, empty is null, a bigint that is a time counts milliseconds.
+    Text becomes the type of `KINDS`, empty text is null, and a bigint for a time counts milliseconds.
+
+    Args:
+        declared: The type of the column in Glue.
+        encoded: Whether the table is CSV, in which keys are encoded.
     """
     column, text = f'"{name}"', declared.startswith(("string", "varchar"))
     given = f"NULLIF({column}, '')" if text else column
@@ -86,10 +89,11 @@ class Question:
     versions: bool = False
 
     def text(self, columns: Iterable[str], given: Mapping[str, str] | None = None) -> str:
-        """Give the whole query over ``inventory``, a table with ``columns``, each argument as ``given`` or by default.
+        """Return the query over `inventory`, a table with `columns`, with each argument as `given` or its default.
 
-        Fails with NotFound when the table lacks a column that it reads, with UsageError when an argument is not one of
-        its own or no whole number.
+        Raises:
+            NotFound: The table lacks a column that the query reads.
+            UsageError: An argument is unknown or not a whole number.
         """
         there = set(columns)
         needed = (*self.reads, *(_VERSIONS if self.versions else ()))
@@ -243,8 +247,12 @@ FROM objects WHERE NOT is_latest AND NOT is_delete_marker GROUP BY 1 ORDER BY by
 
 
 def question(name: str) -> Question:
-    """Give the question of this name; UsageError, naming those that there are, if there is none."""
+    """Return the question of this name.
+
+    Raises:
+        UsageError: There is no question of this name.
+    """
     for each in QUESTIONS:
         if each.name == name:
             return each
-    raise UsageError(f"there is no question {name!r}; there are {', '.join(each.name for each in QUESTIONS)}")
+    raise UsageError(f"there is no question {name!r}; {did_you_mean(name, [each.name for each in QUESTIONS])}")

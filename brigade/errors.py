@@ -1,58 +1,70 @@
-"""The errors that a person reads: each says on one line what happened, to which object, and what to do.
+"""The errors that a person reads. Each is one line: what happened, to which object, what to do.
 
     BrigadeError          exit 1   the work failed
     ├── UsageError        exit 2   wrong usage of a command
     │   ├── SettingsError exit 2   wrong settings, declarations or environment
-    │   └── NothingSelected        a selection without an object: no mistake of a job that recurs
+    │   └── NothingSelected        a selection without an object; no mistake in a recurring job
     ├── ConditionLost     exit 3   already published, already exists, changed by another writer, held by another run
-    ├── NotFound          exit 1   what was named is not there
-    ├── InvalidData       exit 1   what was read is not in its documented format
-    └── RetryLater        exit 1   would work later: throttled, timed out, out of time
+    ├── NotFound          exit 1   the named thing does not exist
+    ├── InvalidData       exit 1   data is not in its documented format
+    └── RetryLater        exit 1   works later: throttled, timed out, out of time
 
-A new class is made only where somebody handles it differently; the detail goes into the message.
+A new class is made only where a caller handles it differently. The detail is in the message.
 """
+
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown `name`: the nearest of `names`, or all of them if none is near."""
+    import difflib  # only a command that fails needs it
+
+    known = list(names)
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
 
 
 class BrigadeError(Exception):
-    """Work failed for a reason that its message gives in full; the command exits with ``exit_status``."""
+    """The work failed. The message has the whole reason, and the command exits with `exit_status`."""
 
     exit_status = 1
 
 
 class UsageError(BrigadeError):
-    """The command was called wrongly; nothing was started."""
+    """The command has a wrong option or argument. Nothing was started."""
 
     exit_status = 2
 
 
 class SettingsError(UsageError):
-    """A setting, declaration or environment variable is wrong; the message names it and what it takes."""
+    """A setting, declaration or environment variable is wrong. The message names it and its valid values."""
 
 
 class NothingSelected(UsageError):
-    """A selection holds no object, so there is no job to make."""
+    """A selection has no object, so no job is made."""
 
 
 class ConditionLost(BrigadeError):
-    """A write under a condition lost: what it would have made exists, or what it would have changed has changed."""
+    """A conditional write was refused: the object exists already, or another writer changed it."""
 
     exit_status = 3
     certain = False
-    """Whether S3 is known to have refused the write. Else it may have been made, and replaced by another at once."""
+    """True if S3 has certainly refused the write. Otherwise it may have succeeded and been replaced at once."""
 
 
 class NotFound(BrigadeError):
-    """What was named is not there."""
+    """The named thing does not exist."""
 
 
 class InvalidData(BrigadeError):
-    """What was read is not in its documented format; the message names the file or object and the place in it."""
+    """Data is not in its documented format. The message names the file or object and the place in it."""
 
 
 class RetryLater(BrigadeError):
-    """The same call would work later; in an operation it is the result code TemporaryFailure.
+    """The same call works later. In an operation this is the result code TemporaryFailure.
 
-    ``after_s``: in how many seconds, where whoever refused said so.
+    Args:
+        after_s: Seconds to wait, if the server named them.
     """
 
     def __init__(self, message: str, *, after_s: float | None = None) -> None:

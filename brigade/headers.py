@@ -1,4 +1,4 @@
-"""Which values an HTTP header can carry, checked before a request leaves the process."""
+"""Checks of HTTP headers, before a request leaves the process."""
 
 import re
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def check_headers(headers: Mapping[str, Any]) -> None:
-    """Raise UsageError unless HTTP carries every header unchanged. The message never has a value: some are keys.
+    r"""Raise UsageError unless HTTP carries every header unchanged. The message never has a value: some are keys.
 
-    A line break in a value would start another header: `text/plain\\r\\nx-amz-acl: public-read` makes an object public.
+    A line break in a value would start another header: `text/plain\r\nx-amz-acl: public-read` makes an object public.
 
     Source: RFC 9110, sections 5.1 (names are tokens) and 5.5 (no control characters, no blanks at the ends).
     """

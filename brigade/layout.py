@@ -1,6 +1,6 @@
-"""Where keys of the reports and the state bucket begin, but for those of an ingest: ``brigade.ingest.declare.target``.
+"""The prefixes of keys in the reports and the state bucket. Those of an ingest are in `brigade.ingest.declare.target`.
 
-The code that makes the keys and the stacks that grant them take them from here. No prefix has a slash at its end.
+The code that makes the keys and the stacks that grant them import the prefixes from here. None ends with a slash.
 """
 
 MANIFESTS = "manifests"

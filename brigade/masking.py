@@ -1,4 +1,4 @@
-"""Take the values of secrets out of text that leaves the process, in every spelling that a third party may echo.
+"""Mask the values of secrets in text that leaves the process, in every spelling that a third party may echo.
 
 ``register`` is called where a secret is read or made. ``mask`` is called where text leaves: the command's stderr, a
 Lambda function's log, the errors that leave a handler, and free text in documents on S3.

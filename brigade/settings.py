@@ -10,7 +10,7 @@ import msgspec.inspect
 from msgspec import Meta, Struct
 
 from brigade.catalog import table
-from brigade.errors import SettingsError
+from brigade.errors import SettingsError, did_you_mean
 from brigade.urls import BASE_URL, is_base_url
 
 Target = Literal["aws", "local"]
@@ -135,10 +135,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(context: Mapping[str, Any], *, stage: str = "dev", target: str = "aws") -> Settings:
-    """Give the settings of ``stage``, complete and valid, or fail with SettingsError naming the key and what it takes.
+    """Return the complete and valid settings of a stage.
 
-    Arguments: ``context``, the ``context`` object of ``cdk.json``, whose ``stages`` holds an object a stage; ``stage``
-    and ``target``, what ``-c stage=`` and ``-c target=`` said.
+    Args:
+        context: The `context` object of cdk.json. Its `stages` has an object for each stage.
+        stage: The value of `-c stage=`.
+        target: The value of `-c target=`.
+
+    Raises:
+        SettingsError: A setting is wrong. The message names the key and its valid values.
     """
     stages = context.get("stages")
     if not isinstance(stages, Mapping):
@@ -167,7 +172,7 @@ def _place(message: str) -> str:
     path = where.rstrip("`")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
     if unknown:
-        return f"{path}.{unknown[1]}: unknown key; there are {', '.join(_choices(path))}"
+        return f"{path}.{unknown[1]}: unknown key; {did_you_mean(unknown[1], _choices(path))}"
     if what.startswith("Invalid enum value"):
         return f"{path}: {what[:1].lower()}{what[1:]}; it takes {', '.join(_choices(path))}"
     return f"{path}: {what[:1].lower()}{what[1:]}"

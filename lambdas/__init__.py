@@ -1,1 +1,1 @@
-"""What runs on AWS: thin handlers, and the user's own sources and operations, one module each."""
+"""The code that runs on AWS: thin handlers, and a module for each source and operation of the user."""

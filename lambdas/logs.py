@@ -1,4 +1,4 @@
-"""What leaves a function besides its answer: its log and its errors, with no value of a secret in either."""
+"""The log and the errors of a function, with the values of secrets masked."""
 
 import functools
 import logging

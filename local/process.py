@@ -1,4 +1,4 @@
-"""The server as a process: started, found, ended."""
+"""The server process: start it, find it, stop it."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ _END_SECONDS = 15
 
 
 def start(home: Home, port: int) -> bool:
-    """Make sure that the server of ``home`` runs and answers; True when it was started, False when it was found.
+    """Start the server of `home` unless it runs, and return whether it was started.
 
     Fails with LocalError when something else listens on ``port``, and when the server ends or does not answer in a
     minute; then no process is left.
@@ -49,7 +49,7 @@ def start(home: Home, port: int) -> bool:
 
 
 def stop(home: Home) -> bool:
-    """End the server of ``home`` and what it started: it writes its state; killed if it takes over 15 seconds.
+    """Stop the server of `home` and its processes. It writes its state, and is killed after 15 seconds.
 
     Answers False when none ran.
     """
@@ -66,13 +66,13 @@ def stop(home: Home) -> bool:
 
 
 def _end(pid: int) -> None:
-    """Kill the process and, since it leads its session, the function processes that it left."""
+    """Kill the process and the function processes of its session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
 
 
 def refuse_taken(port: int, remedy: str) -> None:
-    """Fail with LocalError, which ends with the remedy, where a server could not listen on 127.0.0.1:``port`` now."""
+    """Raise LocalError, with advice, if a server cannot listen on 127.0.0.1:`port` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

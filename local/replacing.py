@@ -1,4 +1,4 @@
-"""Put a function in the place of one of ministack's, or behind what makes a resource of a template."""
+"""Replace a function of ministack, or extend how it makes a resource of a template."""
 
 import functools
 from collections.abc import Callable
@@ -8,10 +8,15 @@ from ministack.services.cloudformation import provisioners
 
 
 def replacing(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a function that then stands for ``owner.name``; it is called with the one it replaced, then as before.
+    """Decorate a function that replaces `owner.name`. Its first argument is the replaced function.
 
-    ``owner`` is a module, a class or, for a table of functions, a dict. Fails with KeyError or AttributeError, when the
-    server starts, if there is no such function: then ministack has changed and the patch is to be looked at.
+    Args:
+        owner: A module, a class, or a dict for a table of functions.
+        name: The name of the function in it.
+
+    Raises:
+        KeyError, AttributeError: There is no such function when the server starts: ministack has changed, so check the
+            patch.
     """
 
     def place(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,10 +36,12 @@ def replacing(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[
 
 
 def provisioned(kind: str) -> Callable[[Callable[[str, Any], None]], Callable[[str, Any], None]]:
-    """Decorate a function that is called with each resource of ``kind`` that CloudFormation has made or updated.
+    """Decorate a function that is called with each resource of `kind` that CloudFormation has created or updated.
 
-    It gets the resource's physical id and its properties in the template. Fails with KeyError, when the server starts,
-    if ministack makes no such resource.
+    The function receives the physical id of the resource and its properties in the template.
+
+    Raises:
+        KeyError: ministack makes no such resource when the server starts.
     """
     handlers = provisioners._RESOURCE_HANDLERS[kind]
 

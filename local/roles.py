@@ -1,4 +1,4 @@
-"""What a service may do with the role that it was given, as IAM would say."""
+"""The rights of a service with the role that it assumes, as IAM evaluates them."""
 
 from collections.abc import Mapping
 
@@ -12,10 +12,10 @@ from local import identity
 def refusal(
     role_arn: str, service: str, action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> str | None:
-    """Say why ``service`` cannot do ``action`` on ``resource`` with this role, in AWS's words; None if it can.
+    """Return the message of AWS that denies `service` the `action` on `resource` with this role; None if allowed.
 
-    It cannot when there is no such role, when the role does not trust the service under ``context`` (condition keys
-    such as ``aws:SourceArn``), and when its policies do not allow the action.
+    It is denied if the role does not exist, if the role does not trust the service under `context` (condition keys such
+    as `aws:SourceArn`), or if its policies do not allow the action.
     """
     account = role_arn.split(":")[4]
     try:

@@ -1,4 +1,4 @@
-"""The server: ministack's ASGI application, patched, with what this repository adds in front of it.
+"""The server: the patched ASGI application of ministack, behind the services that this repository adds.
 
     /v20180820/jobs…                       S3 Batch Operations (local.jobs)
     /TraceSegments /TraceSummaries /Traces X-Ray, signed for it (local.xray)
@@ -37,7 +37,7 @@ _log = logging.getLogger("local")
 
 
 async def serve(home: Home, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then end the jobs' engine, write the state, and return."""
+    """Serve until SIGTERM or SIGINT, then stop the job scheduler, write the state, and return."""
     lock = home.hold(port)
     patches.apply()
     logging.getLogger("persistence").setLevel(logging.WARNING)
@@ -92,7 +92,7 @@ class _Application:
             await ministack.app({**scope, "headers": headers}, receive, send)
 
     async def save_now_and_then(self) -> None:
-        """Write the state every so often if anything was asked, so that a killed server loses a moment, not all."""
+        """Write the state at intervals after requests, so that a killed server loses little."""
         while True:
             await asyncio.sleep(_SAVE_SECONDS)
             if self._asked:

@@ -1,4 +1,4 @@
-"""X-Ray: traces of functions and state machines, kept in memory; the newest thousand, until the server ends.
+"""X-Ray: the newest thousand traces of functions and state machines, in memory.
 
 Served: PutTraceSegments, GetTraceSummaries (by time), BatchGetTraces; and the daemon that Lambda runs beside a
 function, on a UDP port of 127.0.0.1. A trace is dropped unless the role of what sends it has every right that its
@@ -36,15 +36,15 @@ _roles: OrderedDict[str, str] = OrderedDict()
 
 
 def new(role: str) -> tuple[str, str]:
-    """Give the ids of a trace and of its first segment; what the daemon gets of that trace is sent with ``role``."""
+    """Return the ids of a new trace and of its first segment. The daemon sends segments of that trace with `role`."""
     trace = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
     _roles[trace] = role
     _forget_the_oldest(_roles)
     return trace, secrets.token_hex(8)
 
 
-def send(service: str, role: str, segment: Segment) -> None:
-    """Keep a segment that ``service`` sends with ``role``; without the right it is lost, and the log says why."""
+def store_segment(service: str, role: str, segment: Segment) -> None:
+    """Store a segment that `service` sends with `role`. Without the right it is dropped and logged."""
     for action in _RIGHTS[service]:
         why = refusal(role, service, action, "*")
         if why:
@@ -54,34 +54,34 @@ def send(service: str, role: str, segment: Segment) -> None:
 
 
 class Daemon(asyncio.DatagramProtocol):
-    """Takes what X-Ray's SDK sends from a function: a line of JSON about the format, then the segment."""
+    """Receives segments from the X-Ray SDK of a function: a line of JSON with the format, then the segment."""
 
     @classmethod
     async def start(cls) -> tuple[asyncio.BaseTransport, str]:
-        """Listen; give what is to be closed at the end, and the address for ``AWS_XRAY_DAEMON_ADDRESS``."""
+        """Listen, and return the transport to close and the address for `AWS_XRAY_DAEMON_ADDRESS`."""
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(cls, local_addr=("127.0.0.1", 0))
         host, port = transport.get_extra_info("sockname")
         return transport, f"{host}:{port}"
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Send the segment on with the role of the function whose trace it is of; another is nobody's."""
+        """Forward the segment with the role of the function of its trace; drop a segment of an unknown trace."""
         try:
             segment = json.loads(data.partition(b"\n")[2])
             role = _roles[segment["trace_id"]]
         except (ValueError, KeyError, TypeError):
             _log.warning("the X-Ray daemon got what is no segment of a trace that is known: %.200r", data)
             return
-        send("lambda.amazonaws.com", role, segment)
+        store_segment("lambda.amazonaws.com", role, segment)
 
 
 def serves(scope: Scope) -> bool:
-    """Say whether a request is one of X-Ray's; a bucket may have a name like these paths."""
+    """Return whether a request is for X-Ray: a bucket may have a name like these paths."""
     signed = (value for name, value in scope["headers"] if name.lower() == b"authorization")
     return scope["path"] in _ROUTES and any(b"/xray/aws4_request" in value for value in signed)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request of X-Ray's API."""
+    """Serve one request of the X-Ray API."""
     body, more = b"", True
     while more:
         message = await receive()

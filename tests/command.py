@@ -143,7 +143,7 @@ def _preload() -> None:
     import brigade.cli
 
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    for module in pkgutil.iter_modules(brigade.cli.__path__, "brigade.cli."):
+    for module in pkgutil.walk_packages(brigade.cli.__path__, "brigade.cli."):
         importlib.import_module(module.name)
     for name in ("boto3", "botocore.config", "botocore.session", "botocore.signers", "s3transfer", "sqlglot"):
         importlib.import_module(name)

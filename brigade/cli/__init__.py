@@ -1,1 +1,1 @@
-"""The command: one module a group; each parses, calls one function of the library, and prints."""
+"""The command: a sub-package for each group; a command parses its options, calls the library and prints."""

@@ -12,45 +12,49 @@ from brigade.errors import UsageError
 class Combinations:
     """The rules of one command, by the names of its parameters.
 
-    `needs` maps a parameter to those that it needs one of: `"gzip zstd"`, or `"codec=pickle"` for one value.
-    `excludes` maps a parameter to those that do not go with it: `"resume sha256"`.
+    Args:
+        needs: From a parameter to those of which it needs one: `"gzip zstd"`, or `"codec=pickle"` for one value.
+        excludes: From a parameter to those that it excludes: `"resume sha256"`.
     """
 
     needs: Mapping[str, str]
     excludes: Mapping[str, str]
 
-    def check(self, given: Mapping[str, Any], set_: Callable[[str], bool], spelled: Callable[[str], str]) -> None:
-        """Raise UsageError for a parameter that was set without effect. The message names both.
+    def check(self, values: Mapping[str, Any], is_set: Callable[[str], bool], spelling: Callable[[str], str]) -> None:
+        """Check the values of one call.
 
         Args:
-            given: The values by the parameters' names.
-            set_: Whether the caller set a parameter, rather than its default.
-            spelled: A parameter's name as the caller writes it.
+            values: The value of each parameter, by its name.
+            is_set: Whether the caller set this parameter; False for a default.
+            spelling: The name of this parameter on the command line.
+
+        Raises:
+            UsageError: A parameter is set and has no effect. The message names both parameters.
         """
         for name, others in self.excludes.items():
-            for other in filter(set_, others.split() if set_(name) else []):
-                raise UsageError(f"{spelled(name)} and {spelled(other)} exclude each other: leave one of them out")
+            for other in filter(is_set, others.split() if is_set(name) else []):
+                raise UsageError(f"{spelling(name)} and {spelling(other)} exclude each other: leave one of them out")
         for name, others in self.needs.items():
-            if set_(name) and not any(_holds(other, given) for other in others.split()):
-                wanted = " or ".join(_spelled(other, spelled) for other in others.split())
-                raise UsageError(f"{spelled(name)} has no effect without {wanted}: add it, or leave the option out")
+            if is_set(name) and not any(_holds(other, values) for other in others.split()):
+                needed = " or ".join(_spell_need(other, spelling) for other in others.split())
+                raise UsageError(f"{spelling(name)} has no effect without {needed}: add it, or leave the option out")
 
 
-def combining(
+def check_combinations(
     *, needs: Mapping[str, str] | None = None, excludes: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator of a command that checks its `Combinations` first. The command has a parameter `context`."""
+    """Return a decorator that checks `Combinations` before the command runs. The command has a parameter `context`."""
     rules = Combinations(needs or {}, excludes or {})
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def run(**given: Any) -> None:
-            context = given["context"]
-            names = {each.name: _name(each) for each in context.command.params}
-            rules.check(given, lambda name: _is_set(context, name, given[name]), names.__getitem__)
-            command(**given)
+        def run(**values: Any) -> None:
+            context = values["context"]
+            spellings = {each.name: _spell(each) for each in context.command.params}
+            rules.check(values, lambda name: _is_set(context, name, values[name]), spellings.__getitem__)
+            command(**values)
 
-        run.combinations = rules  # type: ignore[attr-defined]  # what the sweep of all commands reads
+        run.combinations = rules  # type: ignore[attr-defined]  # a test reads it and tries every rule
         return run
 
     return decorate
@@ -61,15 +65,15 @@ def _is_set(context: Any, name: str, value: Any) -> bool:
     return value not in (None, False, []) and source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
 
 
-def _name(parameter: Any) -> str:
+def _spell(parameter: Any) -> str:
     return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.name.upper())
 
 
-def _holds(other: str, given: Mapping[str, Any]) -> bool:
-    name, equals, value = other.partition("=")
-    return str(given[name]) == value if equals else bool(given[name])
+def _holds(need: str, values: Mapping[str, Any]) -> bool:
+    name, equals, value = need.partition("=")
+    return str(values[name]) == value if equals else bool(values[name])
 
 
-def _spelled(other: str, spelled: Callable[[str], str]) -> str:
-    name, equals, value = other.partition("=")
-    return f"{spelled(name)} {value}" if equals else spelled(name)
+def _spell_need(need: str, spelling: Callable[[str], str]) -> str:
+    name, equals, value = need.partition("=")
+    return f"{spelling(name)} {value}" if equals else spelling(name)

@@ -1,4 +1,4 @@
-"""What is deployed in a stage: its CloudFormation outputs, kept for a while, overridden by the environment."""
+"""The CloudFormation outputs of a stage, cached for five minutes; environment variables override them."""
 
 import hashlib
 import json
@@ -16,20 +16,21 @@ from brigade.aws import Connection
 from brigade.errors import NotFound
 
 STACKS = ("storage", "catalog", "ingest", "batch-operations", "operator", "monitoring")
-_KEPT_SECONDS = 300
+_CACHE_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The outputs of a stage's stacks by name, each also settable as ``BRIGADE_<NAME>`` in the environment."""
+    """The outputs of the stacks of a stage by name. The variable `BRIGADE_<NAME>` overrides one."""
 
     stage: str
     connection: Connection
 
     def __getitem__(self, name: str) -> str:
-        """Give the output ``name`` (``LakeBucket``), from ``BRIGADE_LAKE_BUCKET`` if that is set.
+        """Return the output `name` (`LakeBucket`), from `BRIGADE_LAKE_BUCKET` if that variable is set.
 
-        Fails with NotFound when the stage is not deployed or has no such output.
+        Raises:
+            NotFound: The stage is not deployed or has no such output.
         """
         override = os.environ.get("BRIGADE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper())
         if override:
@@ -41,7 +42,7 @@ class Deployment:
         return self.outputs[name]
 
     def named(self, prefix: str) -> Mapping[str, str]:
-        """Give the outputs that start with ``prefix``, by the rest in snake case: ``OperationVerify`` → verify."""
+        """Return the outputs with this prefix, by the rest of the name in snake case: `OperationVerify` is `verify`."""
         found = {
             re.sub(r"(?<!^)(?=[A-Z])", "_", name.removeprefix(prefix)).lower(): value
             for name, value in self.outputs.items()
@@ -52,22 +53,22 @@ class Deployment:
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """All outputs of the stage, at most five minutes old."""
-        kept = self._kept_file()
+        cached = self._cache_file()
         try:
-            if time.time() - kept.stat().st_mtime < _KEPT_SECONDS:
-                loaded: dict[str, str] = json.loads(kept.read_text())
+            if time.time() - cached.stat().st_mtime < _CACHE_SECONDS:
+                loaded: dict[str, str] = json.loads(cached.read_text())
                 return loaded
         except (OSError, ValueError):
-            pass  # none kept, or half a file from a killed run: read them again
+            pass  # no file, or half a file of a killed run: read the outputs again
         outputs = self._read()
         if outputs:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            fresh = kept.with_suffix(f".{os.getpid()}")
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            fresh = cached.with_suffix(f".{os.getpid()}")
             fresh.write_text(json.dumps(outputs))
-            fresh.replace(kept)
+            fresh.replace(cached)
         return outputs
 
-    def _kept_file(self) -> Path:
+    def _cache_file(self) -> Path:
         client = self.connection.client("cloudformation")
         caller = client._request_signer._credentials  # the access key, so that two accounts never share a file
         key = f"{client.meta.endpoint_url} {client.meta.region_name} {caller and caller.access_key} {self.stage}"

@@ -1,4 +1,4 @@
-"""``brigade``: the options that hold for every command, the groups, and how an error ends the process."""
+"""`brigade`: the options of every command, the command groups, and the exit status of an error."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, SettingsError
 from brigade.masking import MaskedStream, mask
 
-# What botocore raises before it has called anybody, by name: a command that needs no AWS must not wait for its import.
+# Errors of botocore, by name and not by class: a command that needs no AWS must not import botocore.
 _REMEDIES = {
     "NoRegionError": "no AWS region is set: give --region, set AWS_REGION, or name one in the profile",
     "NoCredentialsError": "no AWS credentials were found: sign in, give --profile, or (for the AWS on this machine) "
@@ -44,28 +44,36 @@ def _version(asked: bool) -> None:
 def brigade(
     context: typer.Context,
     stage: Annotated[
-        str, typer.Option(envvar="BRIGADE_STAGE", help="Stage of cdk.json that the commands work on.")
+        str, typer.Option(envvar="BRIGADE_STAGE", metavar="STAGE", help="Stage of cdk.json to work on.")
     ] = "dev",
-    profile: Annotated[str | None, typer.Option(help="Profile of the AWS configuration.")] = None,
-    region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="Address of AWS, if it is not the real one.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, JSON Lines for streams.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No talk on stderr but errors.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="A traceback with an error.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", show_default="of the AWS configuration", help="AWS profile.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", show_default="of the AWS configuration", help="AWS region.")
+    ] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(metavar="URL", show_default="AWS", help="URL of another server than AWS.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document to stdout, or JSON Lines for a stream.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors to stderr.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback with an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Set what holds for every command."""
+    """Store the options of every command in the session."""
     _refuse_empty_variables()
     connection = Connection(profile=profile, region=region, endpoint_url=endpoint_url)
     context.obj = Session(stage=stage, connection=connection, json=json, quiet=quiet, debug=debug)
 
 
 def _refuse_empty_variables() -> None:
-    """Raise SettingsError if a variable of this command is set and empty, as an empty option is refused.
+    """Raise SettingsError if a `BRIGADE_…` variable is set and empty. An empty option is refused too.
 
-    `BRIGADE_STAGE="$STAGE"` of a shell variable that is not set would else work on the stage `dev`.
+    `BRIGADE_STAGE="$STAGE"` with an unset shell variable would otherwise work on the stage `dev`.
     """
     for name, value in os.environ.items():
         if name.startswith("BRIGADE_") and not value.strip():
@@ -75,17 +83,16 @@ def _refuse_empty_variables() -> None:
 def main() -> None:
     """Run the command and exit: 0 done, 1 failed, 2 wrong usage, 3 a condition lost, 130 or 143 interrupted.
 
-    An error is one line on stderr; a traceback comes only with ``--debug``. A reader of stdout that has gone
-    (``| head``) is no error; a stdout that cannot be written is one.
-    No value of a secret that was read gets to stderr.
+    An error is one line on stderr; `--debug` adds a traceback. A reader that closes stdout (`| head`) is no error. A
+    stdout that cannot be written is one. The values of secrets are masked on stderr.
     """
     _open_closed_streams()
     signal.signal(signal.SIGTERM, _terminated)
-    if sys.stderr is not None:  # errors, talk, progress, warnings, and the log lines of libraries
+    if sys.stderr is not None:  # errors, notes, progress, warnings, and the log lines of libraries
         sys.stderr = MaskedStream(sys.stderr)
-    # Arrow's own allocator keeps what threads free: 80 MiB of a report's rows. It is no quicker here.
+    # Arrow's own allocator keeps the memory that threads free, 80 MiB for the rows of a report, and is not faster.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    gc.freeze()  # what was loaded stays: no collection, nor the last one, has to walk it
+    gc.freeze()  # imported modules stay, so no garbage collection needs to visit them
     try:
         status = _run()
     except BrigadeError as error:
@@ -93,12 +100,12 @@ def main() -> None:
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        status = 0  # what reads stdout has gone, which typer calls a failure
+        status = 0  # the reader of stdout has closed it, which typer reports as a failure
     except KeyboardInterrupt:
         status = 130
-    except Exception as error:  # noqa: BLE001 - the last line of defence: still one line, never a traceback unasked
+    except Exception as error:  # noqa: BLE001 - any other error is one line too
         status = _failed(error, 1)
-    with suppress(OSError):  # it was reported; python must not find out again when it flushes at its end
+    with suppress(OSError):  # reported above; the flush at exit must not report it again
         sys.stdout.flush()
         sys.exit(status)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -106,7 +113,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command and flush what it printed, so that what cannot be written is an error of this command."""
+    """Run the command and flush stdout, so that a failing write is an error of the command."""
     try:
         status = app(standalone_mode=True)
     except SystemExit as ended:
@@ -129,9 +136,9 @@ def _flush() -> None:
 def _open_closed_streams() -> None:
     """Open /dev/null for each of stdin, stdout and stderr that the caller has closed (`>&-`).
 
-    Else the first connection gets the free descriptor, and what is written to stdout is sent to the server. The first
-    two are opened for the wrong direction, so that to read or write them fails with "Bad file descriptor", as it does
-    where they are closed. What is said on a closed stderr is dropped: print would write it to stdout, among the data.
+    Otherwise the first connection gets the free descriptor, and output is sent to the server. stdin and stdout are
+    opened in the wrong direction, so that reading and writing fail with "Bad file descriptor", as on a closed one.
+    Output to a closed stderr is dropped: print would write it to stdout, into the data.
 
     Source: gnulib, stdopen.
     """

@@ -1,4 +1,4 @@
-"""What a command has in hand: the stage, the connection, what is deployed, and how to talk to the person."""
+"""The session of a command: stage, connection, deployment, and output."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from brigade.aws import Connection
-from brigade.cli import local_secrets
+from brigade.cli import secrets_file
 from brigade.errors import UsageError
 from brigade.masking import mask, masked
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the command. Data goes to stdout by ``give`` and ``table``, talk to stderr by ``say``."""
+    """One run of the command. `print` and `print_table` write data to stdout, `note` writes messages to stderr."""
 
     stage: str
     connection: Connection
@@ -31,45 +31,45 @@ class Session:
 
     @cached_property
     def deployment(self) -> "Deployment":
-        """What is deployed in this stage, read once."""
+        """The outputs of the stacks of this stage, read once."""
         from brigade.cli.deployment import Deployment
 
         return Deployment(stage=self.stage, connection=self.connection)
 
     @cached_property
     def terminal(self) -> "Console":
-        """Where talk goes: stderr; a progress bar shows only if this is a terminal."""
+        """The console on stderr. It shows a progress bar only on a terminal."""
         from rich.console import Console
 
         return Console(stderr=True, quiet=self.quiet, highlight=False)
 
     def client(self, service: str) -> Any:
-        """Return the client of an AWS service; secrets of the file on this machine come before those of AWS."""
-        if service in local_secrets.SERVICES and (found := local_secrets.local_secrets()):
-            return local_secrets.LocalClient(*found, lambda: self.connection.client(service), self.say)
+        """Return the client of an AWS service. Secrets of the local file take precedence over those of AWS."""
+        if service in secrets_file.SERVICES and (found := secrets_file.read()):
+            return secrets_file.FileClient(*found, lambda: self.connection.client(service), self.note)
         return self.connection.client(service)
 
-    def say(self, text: str) -> None:
-        """Tell the person something that is not data, on stderr, unless ``--quiet``."""
+    def note(self, text: str) -> None:
+        """Print a message to stderr, unless `--quiet`."""
         if not self.quiet:
             print(text, file=sys.stderr)
 
-    def give(self, document: Mapping[str, Any], text: str | None = None) -> None:
-        """Print the result: the document under ``--json``, else ``text`` or the document's fields a line each.
+    def print(self, document: Mapping[str, Any], text: str | None = None) -> None:
+        """Print a result: the document with `--json`, else `text`, or one line for each field of the document.
 
-        Values of secrets are masked in both. ``reveal`` shows them.
+        The values of secrets are masked. `print_unmasked` prints them.
         """
-        self.reveal(masked(document), mask(text) if text is not None else None)
+        self.print_unmasked(masked(document), mask(text) if text is not None else None)
 
-    def reveal(self, document: Mapping[str, Any], text: str | None = None) -> None:
-        """Print a result that the person asked to see with its secrets, as ``give`` prints others."""
+    def print_unmasked(self, document: Mapping[str, Any], text: str | None = None) -> None:
+        """Print a result as `print` does, with the secrets that the caller asked for."""
         if self.json:
             print(_json(document))
         else:
             print(text if text is not None else "\n".join(f"{name}: {value}" for name, value in document.items()))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Print rows: a JSON object a line under ``--json``, else a table as wide as it needs to be."""
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print rows: one JSON object a line with `--json`, else a table."""
         from rich.console import Console
         from rich.table import Table
 
@@ -85,16 +85,20 @@ class Session:
         Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000).print(table)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Go on only if the person agrees: ``--yes``, or ``y`` at a terminal; without either, exit 2."""
+        """Ask `question` on the terminal and abort unless the answer is yes. `--yes` answers it.
+
+        Raises:
+            UsageError: Nobody can answer: no `--yes`, and stdin is not a terminal.
+        """
         self.require_answer(question, yes=yes)
         if not yes:
             typer.confirm(question, abort=True, err=True)
 
     def require_answer(self, question: str, *, yes: bool) -> None:
-        """Raise UsageError when nobody can answer `question`: no `--yes`, and stdin is no terminal.
+        """Check that somebody can answer `question`, before work is done for its price and `confirm` asks it.
 
-        A command calls this before its first effect, where `confirm` comes later: the question needs a price, and the
-        price needs work.
+        Raises:
+            UsageError: There is no `--yes`, and stdin is not a terminal.
         """
         if not yes and not sys.stdin.isatty():
             raise UsageError(f"{question} Not asked, since stdin is no terminal: add --yes to go on")
@@ -107,5 +111,5 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 def _visible(text: str) -> str:
-    """Show a key on one line whatever bytes it has: control characters as Python escapes."""
+    """Return a key on one line, with control characters as Python escapes."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

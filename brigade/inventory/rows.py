@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import dataset, fs, parquet
 
 from brigade.catalog import Kind
-from brigade.errors import InvalidData, NotFound
+from brigade.errors import InvalidData, NotFound, did_you_mean
 from brigade.inventory import csvfile
 from brigade.inventory.ahead import ahead, cores, in_turn
 from brigade.inventory.badrow import BadRow
@@ -50,9 +50,8 @@ def schema(manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Schem
     names = list(manifest.columns) if columns is None else list(columns)
     lacking = [name for name in names if name not in manifest.columns]
     if lacking or not names:
-        raise NotFound(
-            f"the delivery has no column {', '.join(lacking) or 'asked for'}; it has {', '.join(manifest.columns)}"
-        )
+        hint = did_you_mean(lacking[0] if lacking else "", manifest.columns)
+        raise NotFound(f"the delivery has no column {', '.join(lacking) or 'asked for'}; {hint}")
     return pa.schema([(name, TYPES[manifest.columns[name]]) for name in names])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from brigade.errors import UsageError
+from brigade.errors import UsageError, did_you_mean
 
 _MOST = 10  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_LambdaInvokeOperation.html
 _KEY_CHARACTERS = 64
@@ -21,7 +21,7 @@ def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     for name, value in given.items():
         if name not in known:
-            raise UsageError(f"no argument {name!r}; it takes {', '.join(known) or 'none'}")
+            raise UsageError(f"no argument {name!r}; {did_you_mean(name, known)}")
         if not 1 <= len(name) <= _KEY_CHARACTERS or len(value) > _VALUE_CHARACTERS:
             raise UsageError(f"argument {name}: S3 carries at most {_VALUE_CHARACTERS} characters of a value")
     if len(given) > _MOST:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from brigade.declarations import Declaration
 from brigade.declarations.schedule import schedule_error
-from brigade.errors import SettingsError, UsageError
+from brigade.errors import SettingsError, UsageError, did_you_mean
 from brigade.operations.arguments import typed
 from brigade.operations.operation import Operation
 
@@ -40,7 +40,8 @@ def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operatio
         if not name.isidentifier() or name != name.lower() or len(name) > 32:
             raise SettingsError(f"{place}: a name is lower-case letters, digits and _, 32 at most, a letter first")
         if recurring.operation not in operations:
-            raise SettingsError(f"{place}: no operation {recurring.operation!r}; there are {', '.join(operations)}")
+            hint = did_you_mean(recurring.operation, operations)
+            raise SettingsError(f"{place}: no operation {recurring.operation!r}; {hint}")
         try:
             typed(operations[recurring.operation].arguments, recurring.arguments)
         except UsageError as error:

@@ -38,7 +38,7 @@ metrics = Metrics()
 
 @dataclass(frozen=True)
 class Setup:
-    """What lasts as long as the process: the operation and the client."""
+    """The operation and the client, which last as long as the process."""
 
     operation: Operation
     s3: S3

@@ -1,1 +1,1 @@
-"""What runs on AWS for inventories: the configuration of buckets that exist, and what a delivery sets off."""
+"""Lambda functions for inventories: configuring existing buckets, and handling a finished delivery."""

@@ -1,1 +1,1 @@
-"""What follows a delivery of the inventory, or the end of a job: each with nobody watching."""
+"""Lambda functions for jobs: submit recurring jobs after a delivery, and report the end of a job."""

@@ -30,7 +30,7 @@ logger = masking_logger()
 
 
 class _Size(msgspec.Struct, frozen=True):
-    """What the price takes of an operation's declaration: the stack gives it, the operation's code is not here."""
+    """The fields of an operation that its price needs. The stack passes them; the code of the operation is not here."""
 
     memory_mib: int
     price: PriceClass

@@ -1,1 +1,1 @@
-"""Athena of the AWS on this machine: Glue's tables and Athena's SQL on DuckDB, with the caller's rights."""
+"""Athena of the local AWS: tables of Glue and SQL of Athena on DuckDB, with the rights of the caller."""

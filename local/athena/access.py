@@ -1,4 +1,4 @@
-"""What Athena asks of Glue and S3 in the caller's name, and refuses a query for.
+"""The rights that Athena needs from the caller in Glue and S3; without one it refuses a query.
 
 User guide: "Fine-grained access to databases and tables in the AWS Glue Data Catalog" (a query reads the database, the
 table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too),
@@ -15,11 +15,15 @@ from local import identity, keys
 
 
 class Denied(Exception):
-    """The caller may not; the message is the reason that Athena gives."""
+    """The caller lacks a right. The message is Athena's reason."""
 
 
 def caller() -> identity.Caller:
-    """Give who asks. Raises Denied when the caller's key or session is no longer valid."""
+    """Return the caller of this request.
+
+    Raises:
+        Denied: The key or the session of the caller is not valid any more.
+    """
     try:
         return identity.current()
     except identity.Refused as refused:

@@ -1,4 +1,4 @@
-"""Athena's SQL on DuckDB: sqlglot translates; here is what it leaves different, and the text of results."""
+"""Athena's SQL on DuckDB: the differences that sqlglot does not translate, and the text of results."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,12 +30,12 @@ _SPECIFIER = re.compile(r"%(?P<flags>[-,0]*)(?P<width>\d*)(?P<precision>\.\d+)?(
 
 
 class Mistake(Exception):
-    """A query that Athena refuses; the message is its reason, beginning with Athena's name for it."""
+    """A query that Athena refuses. The message begins with Athena's name of the error."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A table as one part of a query uses it, and what that part asks of the table's rows, as far as it can be told."""
+    """A table in one part of a query, with the conditions of that part on its rows."""
 
     database: str
     table: str
@@ -43,10 +43,10 @@ class Use:
 
 
 def parse(text: str) -> exp.Expr:
-    """Give the statement's tree.
+    """Return the syntax tree of a statement.
 
     Raises:
-        Mistake: not SQL, or more than one statement.
+        Mistake: It is not SQL, or more than one statement.
     """
     try:
         found = [statement for statement in sqlglot.parse(_with_scale(text), read="athena") if statement]
@@ -81,12 +81,12 @@ def uses(statement: exp.Expr, database: str) -> Iterator[Use]:
 
 
 def asked(scope: Scope, name: str) -> tuple[exp.Expr, ...]:
-    """Give the conditions that a part of a query has for the rows of its source ``name`` alone."""
+    """Return the conditions of a part of a query that concern only the rows of its source `name`."""
     return tuple(each for each in _conditions(scope.expression, name) if _only_of(each, name))
 
 
 def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[str]:
-    """Give, in DuckDB's SQL, those of the conditions that ask only of ``columns``; their names lose the table's."""
+    """Return the conditions that use only `columns`, in DuckDB's SQL, without the table in the names."""
     wanted = {column.lower() for column in columns}
     chosen = []
     for condition in conditions:
@@ -97,7 +97,7 @@ def on_columns(conditions: Sequence[exp.Expr], columns: Sequence[str]) -> list[s
 
 
 def bare(condition: exp.Expr) -> exp.Expr:
-    """Give the condition with the names of its columns alone, without a table's."""
+    """Return the condition with its columns named without their table."""
     return condition.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
 
 
@@ -121,7 +121,7 @@ def to_duckdb(statement: exp.Expr) -> str:
 
 
 def fill(text: str, parameters: Sequence[str]) -> str:
-    """Put the parameters, each a literal as SQL writes it, in the place of the question marks.
+    """Replace the question marks by the parameters, each an SQL literal.
 
     Raises:
         Mistake: there are not as many of one as of the other.
@@ -135,7 +135,7 @@ def fill(text: str, parameters: Sequence[str]) -> str:
 
 
 def written(value: Any) -> str | None:
-    """Give a value as Athena writes it into a result; None stays None."""
+    """Return a value as Athena writes it into a result; None stays None."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -162,7 +162,7 @@ def _inner(value: Any) -> str:
 
 
 def _double(value: float) -> str:
-    """As Java writes a double, which is how Athena's engine does."""
+    """Return a double as Java and so Athena's engine writes it."""
     if value != value or value in (float("inf"), float("-inf")):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
     if value == 0 or 1e-3 <= abs(value) < 1e7:
@@ -174,7 +174,7 @@ def _double(value: float) -> str:
 
 
 def _conditions(select: exp.Expr, name: str) -> list[exp.Expr]:
-    """The conditions without which no row of the source ``name`` counts: of WHERE, and of the ON that joins it.
+    """Return the conditions on every row of the source `name`: of WHERE, and of the ON that joins it.
 
     Not WHERE's if an outer join makes rows of nulls for the source: those it may be asking for.
     """
@@ -227,7 +227,7 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
 
 
 def _template(java: str) -> str:
-    """A template of Java's Formatter as one of DuckDB's ``format``."""
+    """Return a template of Java's Formatter as a template of DuckDB's `format`."""
 
     def specifier(match: "re.Match[str]") -> str:
         if match["kind"] == "%":

@@ -1,4 +1,4 @@
-"""A query from its text to its rows."""
+"""Run a query."""
 
 import asyncio
 import tempfile
@@ -23,20 +23,20 @@ _stopped: set[str] = set()
 
 
 def serves(statement: exp.Expr) -> bool:
-    """Say whether a statement is a query; others (DDL, SHOW, …) are left to ministack."""
+    """Return whether a statement is a query. ministack runs the others (DDL, SHOW, …)."""
     return isinstance(statement, exp.Query | exp.Values)
 
 
 async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
-    """Run a query in the name of the caller of this task; give ministack's result and the bytes it had to read.
+    """Run a query as the caller of this task, and return ministack's result and the bytes read.
 
-    Reads only the partitions that the query's own WHERE on partition keys leaves. The bytes are those of whole
-    objects, which for ORC and Parquet is more than AWS would count.
+    It reads only the partitions that the WHERE of the query on partition keys leaves. The bytes are those of whole
+    objects, which is more than AWS counts for ORC and Parquet.
 
     Raises:
-        Mistake: a table that is not there, or one that is declared wrong.
-        Denied: the caller may not read a table or an object.
-        duckdb.Error: what DuckDB says of the query.
+        Mistake: A table does not exist or is declared wrong.
+        Denied: The caller may not read a table or an object.
+        duckdb.Error: DuckDB cannot run the query.
     """
     statement = views.expanded(statement, database, _looked)
     named: dict[tuple[str, str], list[Use]] = {}
@@ -54,7 +54,7 @@ async def run(statement: exp.Expr, database: str) -> tuple[dict[str, Any], int]:
 
 
 def _looked(database: str, name: str) -> Any:
-    """A table of Glue if it is a view, which the caller has to be allowed to read as well as what it reads."""
+    """Return a table of Glue if it is a view. The caller needs the right to read it and the tables below it."""
     table = glue._tables.get(f"{database}/{name}") or {}
     if table.get("TableType") == "VIRTUAL_VIEW":
         access.require_table(database, name, registered=False)
@@ -73,7 +73,7 @@ def _relation(database: str, name: str, uses: list[Use], folder: Path) -> Relati
 
 
 def _left(use: Use, keys: list[str], known: list[partitions.Partition]) -> list[tuple[str, ...]]:
-    """The values of the partitions that the conditions on partition keys leave."""
+    """Return the values of the partitions that match the conditions on partition keys."""
     conditions = dialect.on_columns(use.conditions, keys)
     values = [partition.values for partition in known]
     if not conditions or not values:
@@ -117,7 +117,7 @@ def _execute(sql: str, database: str, found: Mapping[tuple[str, str], Relation])
 
 
 def stop(query: str) -> None:
-    """End a query, also one that has not started yet: its ``run`` raises ``duckdb.InterruptException``."""
+    """Stop a query, even before it starts: its `run` raises `duckdb.InterruptException`."""
     _stopped.add(query)
     threading.Thread(target=_interrupt, args=(query,), daemon=True).start()
 

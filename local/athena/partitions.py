@@ -21,7 +21,7 @@ _JAVA = (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("mm", "%M"),
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition: a value for each key of the table, none for a table without, and where its objects are."""
+    """A partition: a value for each partition key of the table, and the location of its objects."""
 
     values: tuple[str, ...]
     bucket: str
@@ -29,14 +29,14 @@ class Partition:
 
 
 def of(name: str, table: Table) -> list[Partition]:
-    """Give the partitions of ``name`` (``database/table``).
+    """Return the partitions of `name` (`database/table`).
 
     With projection: the folders ``k=v/`` under the table's location, or those of its ``storage.location.template``
     wherever it lies, whose value lies in the projected range and on its interval; registered partitions are ignored, as
     Athena ignores them. Without: the registered ones, wherever they lie.
 
     Raises:
-        Mistake: projection is on and a key has no usable projection, or the template lacks it.
+        Mistake: Projection is on, and a key has no usable projection or is not in the template.
     """
     keys = [key["Name"] for key in table.get("PartitionKeys") or []]
     bucket, prefix = _place(table)
@@ -54,13 +54,13 @@ def of(name: str, table: Table) -> list[Partition]:
 
 
 def registered(table: Table) -> bool:
-    """Say whether the table's partitions are those that Glue has been told of."""
+    """Return whether the partitions of the table are those registered in Glue."""
     projected = (table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true"
     return bool(table.get("PartitionKeys")) and not projected
 
 
 def keys_under(bucket: str, prefix: str) -> list[str]:
-    """Give the keys of a location that hold data: not those with a part that begins with ``_`` or ``.``."""
+    """Return the keys of a location that hold data: no part of the key begins with `_` or `.`."""
     objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
     return sorted(
         key
@@ -78,7 +78,7 @@ def _place(described: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _template(table: Table, keys: Sequence[str]) -> tuple[str, str, str]:
-    """Give where projected partitions lie: bucket, the folder of them all, and what follows, with ``${k}`` for a value.
+    """Return the location of projected partitions: bucket, common folder, and the rest with `${k}` for each value.
 
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html
     """
@@ -121,7 +121,7 @@ def _projection(parameters: Mapping[str, str], key: str, bucket: str, prefix: st
 
 
 class _Dates:
-    """The values that a date projection makes: from its start, an interval after the other, to its end."""
+    """The values of a date projection, from its start to its end, by its interval."""
 
     def __init__(self, parameters: Mapping[str, str], key: str, given: Sequence[str], now: datetime) -> None:
         java = parameters.get(f"projection.{key}.format", "yyyy-MM-dd")

@@ -1,4 +1,4 @@
-"""The rows of a Glue table as DuckDB reads them: what the table declares over what its objects hold."""
+"""The rows of a Glue table as DuckDB reads them: the declared columns over the contents of its objects."""
 
 # ruff: noqa: S608 - composing SQL is this module's work; names and values are quoted
 import io
@@ -20,7 +20,7 @@ _OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 
 @dataclass
 class Relation:
-    """A table's rows: the files they are read from, by partition, and how many bytes those have."""
+    """The rows of a table: its files by partition, and their size in bytes."""
 
     table: Table
     files: list[tuple[Partition, list[Path]]] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Relation:
 
 
 def fetch(table: Table, chosen: Sequence[Partition], folder: Path) -> Relation:
-    """Copy the objects of the chosen partitions into ``folder``, each asked of S3 in the caller's name.
+    """Copy the objects of the chosen partitions into `folder`, read from S3 as the caller.
 
     A table of symlinks has the objects that its symlink.txt name, wherever they lie.
 
@@ -53,7 +53,7 @@ def fetch(table: Table, chosen: Sequence[Partition], folder: Path) -> Relation:
 
 
 def define(connection: Any, database: str, name: str, relation: Relation) -> None:
-    """Make the view ``database.name`` of the relation's rows, the partition keys after the columns.
+    """Create the view `database.name` over the rows of the relation: columns, then partition keys.
 
     A column that the files do not have is NULL, a value that is not of the declared type is HIVE_BAD_DATA when a query
     reads it. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html

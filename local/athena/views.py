@@ -1,4 +1,4 @@
-"""Views of Glue, put into a query as the queries that they are.
+"""Views of Glue, expanded into a query.
 
 How Athena keeps one is in no page of AWS's; it is Presto's: ``/* Presto View: <base64 of JSON> */`` as the table's
 ``ViewOriginalText``, the JSON with ``originalSql`` and the ``schema`` that its bare names are of.
@@ -20,15 +20,16 @@ _NO_ROWS_TO_DROP = ("group", "distinct", "limit", "offset", "having", "qualify",
 
 
 def expanded(statement: exp.Expr, database: str, look: Look) -> exp.Expr:
-    """Give the statement with each view in it replaced by its query, views of views too.
+    """Return the statement with each view replaced by its query, recursively.
 
-    What the statement asks of a column that the view hands through is asked inside, so that a partition that is not
-    wanted is not read.
+    A condition on a column that the view passes through is moved into the view, so that other partitions are not read.
 
-    Arguments: ``database``, that of names without one; ``look``, gives a table of Glue, or None.
+    Args:
+        database: The database of names without one.
+        look: Returns a table of Glue, or None.
 
     Raises:
-        Mistake: a view whose definition cannot be read.
+        Mistake: The definition of a view cannot be read.
     """
     for scope in traverse_scope(statement):
         for name, source in list(scope.sources.items()):

@@ -1,1 +1,1 @@
-"""The product shown on real input, on the AWS of this machine."""
+"""A demonstration of the product on real input, on the local AWS."""

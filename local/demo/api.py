@@ -1,4 +1,4 @@
-"""The demo's API: Datasette on loopback over a real table, the airports of the United States that vega_datasets ships.
+"""The API of the demo: Datasette on loopback, over the table of US airports in vega_datasets.
 
 ``python -m local.demo.api --port 4701 --folder DIR`` serves until it is interrupted;
 ``GET /data/airports.json?_shape=objects&_size=500`` is its first page, whose ``next`` is the token of the second.
@@ -28,7 +28,7 @@ _READY_S = 30
 
 
 def make(database: Path) -> int:
-    """Make the SQLite file, whole or not at all, and give the number of its rows."""
+    """Write the SQLite file atomically, and return the number of its rows."""
     with _shipped("airports.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -48,10 +48,10 @@ def make(database: Path) -> int:
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int = PORT) -> Iterator[str]:
-    """Give the base URL of an API that answers, and end it with the block, or with this process however that ends.
+    """Start an API and yield its base URL. It ends with the block, or with this process.
 
-    Fails with LocalError, on one line, when the port is taken or the API does not answer within 30 s; its log is
-    ``folder/api.log``.
+    Raises:
+        LocalError: The port is in use, or the API does not answer within 30 s. Its log is `folder/api.log`.
     """
     refuse_taken(port, "the demo's API needs it: end what listens there")
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
 
 
 def _shipped(name: str) -> Path:
-    """Find a data file of the vega_datasets wheel, which is installed for its files only."""
+    """Return the path of a data file of the vega_datasets wheel."""
     found = sorted(_VENV.glob(f"lib/python3*/site-packages/vega_datasets/_data/{name}"))
     if not found:
         raise LocalError(f"{name} of vega_datasets is not in {_VENV}: run scripts/setup demo")
@@ -95,7 +95,7 @@ def _shipped(name: str) -> Path:
 
 
 def main() -> None:
-    """Serve in the foreground, by the interpreter of ``.brigade/demo-venv``, which has Datasette."""
+    """Serve in the foreground, with the interpreter of `.brigade/demo-venv`, which has Datasette."""
     parser = argparse.ArgumentParser(prog="python -m local.demo.api", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--folder", type=Path, default=_REPOSITORY / ".brigade" / "demo-api")

@@ -1,4 +1,4 @@
-"""The command as the demo's person types it."""
+"""Run `brigade` as a person types it."""
 
 import json
 import os
@@ -14,12 +14,12 @@ _EXPECTED = {0, 1, 3}
 
 
 def tell(text: str) -> None:
-    """Say what comes next."""
+    """Print the next step."""
     print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
 
 def shown(*arguments: str, fails: bool = False) -> None:
-    """Run ``brigade`` with its output for the person; ``fails`` says that exit 1 or 3 is an answer, not an accident."""
+    """Run `brigade` and show its output. `fails`: exit 1 or 3 is expected."""
     line = f"$ brigade {' '.join(map(_typed, arguments))}"
     print(f"\033[2m{line}\033[0m" if sys.stdout.isatty() else line, flush=True)
     status = subprocess.run([_COMMAND, *arguments], check=False).returncode
@@ -28,13 +28,13 @@ def shown(*arguments: str, fails: bool = False) -> None:
 
 
 def _typed(argument: str) -> str:
-    """An argument as a person types it into a shell: SQL, which has single quotes, between double ones."""
+    """Return an argument as typed into a shell: SQL, which has single quotes, in double quotes."""
     quoted = f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)
     return " ".join(quoted.split("\n"))
 
 
 def asked(*arguments: str) -> Any:
-    """Run ``brigade --json`` and give the document, or the list of documents where it answers one a line."""
+    """Run `brigade --json` and return the document, or the list of documents of a stream."""
     command: list[Path | str] = [_COMMAND, "--json", "--quiet", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode not in _EXPECTED or not done.stdout.strip():
@@ -44,7 +44,7 @@ def asked(*arguments: str) -> Any:
 
 
 def use_local_account() -> None:
-    """Put what ``brigade local env`` says into this process's environment, for every command that follows."""
+    """Set the variables of `brigade local env` in this process, for every later command."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     os.environ.update(asked("local", "env"))

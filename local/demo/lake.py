@@ -1,4 +1,4 @@
-"""The lake as the demo's photographer sees it: somebody who may add photographs and nothing else."""
+"""The lake for a user who may add photographs and nothing else."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _USER = "photographer"
 
 
 class Lake:
-    """The deployed lake, written under ``photographs/`` by an IAM user who may do just that.
+    """The deployed lake, for an IAM user who may only write below `photographs/`.
 
     Making one makes the user, with the account's root keys from the credentials file of the local AWS; every object is
     then put by the user, under enforced IAM, as it would be by a team of one's own.
@@ -28,7 +28,7 @@ class Lake:
         self._s3 = self._client("s3", self._photographer(self._client("iam", root)))
 
     def put(self, key: str, body: bytes) -> None:
-        """Put one photograph."""
+        """Write one photograph."""
         self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg")
 
     def _photographer(self, iam) -> tuple[str, str]:  # type: ignore[no-untyped-def]  # boto3 makes its clients at run time

@@ -1,4 +1,4 @@
-"""Real photographs cut into tiles, under the keys that break other tools, three of them broken on purpose."""
+"""Tiles of real photographs, under keys that break other tools. Three of them are broken on purpose."""
 
 import io
 import struct
@@ -43,7 +43,7 @@ _NAMES = (
 
 
 class Tile(NamedTuple):
-    """An object to load: its key, its sound bytes, and the broken bytes that it has at first, or None."""
+    """An object to load: its key, its valid bytes, and the broken bytes that it has at first, or None."""
 
     key: str
     sound: bytes
@@ -51,7 +51,7 @@ class Tile(NamedTuple):
 
 
 def tiles(packages: Path) -> Iterator[Tile]:
-    """Give 324 tiles of the photographs that two wheels ship in ``packages``; the same keys and bytes every time."""
+    """Return 324 tiles of the photographs in two wheels of `packages`, with the same keys and bytes every time."""
     made = 0
     for photograph in _PHOTOGRAPHS:
         with Image.open(packages / photograph) as image:
@@ -72,7 +72,7 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _broken(number: int, sound: bytes) -> bytes | None:
-    """Break three: an upload that was cut off, a page saved under the wrong name, an image of four gigapixels."""
+    """Break three tiles: a truncated upload, a page under the name of an image, and an image of four gigapixels."""
     if number == 40:
         return sound[: len(sound) // 3]
     if number == 130:
@@ -83,7 +83,7 @@ def _broken(number: int, sound: bytes) -> bytes | None:
 
 
 def _bomb() -> bytes:
-    """A few hundred bytes whose header claims 65,000 x 65,000 pixels: a decompression bomb."""
+    """Return a decompression bomb: a few hundred bytes whose header claims 65,000 x 65,000 pixels."""
     buffer = io.BytesIO()
     Image.new("1", (8, 8)).save(buffer, "PNG")
     body = bytearray(buffer.getvalue())

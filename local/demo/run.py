@@ -1,4 +1,4 @@
-"""``make demo``: the whole product on an AWS of this machine, from nothing to a finished and retried job.
+"""`make demo`: the whole product on the local AWS, from deployment to a finished and retried job.
 
 Everything is done by the ``brigade`` command, as a person would type it; each command is shown before it runs. What it
 found is also written to ``.brigade/demo.json``. It can be run again and again, and after Ctrl-C.
@@ -39,7 +39,7 @@ def account() -> Lake:
 
 
 def load(lake: Lake) -> list[photographs.Tile]:
-    """Load the photographs, three of them broken."""
+    """Write the photographs to the lake, three of them broken."""
     tiles = list(photographs.tiles(next(Path(".brigade/demo-venv/lib").glob("python3*/site-packages"))))
     broken = [tile for tile in tiles if tile.broken is not None]
     tell(f"{len(tiles)} tiles of real photographs go to the lake, {len(broken)} of them broken")
@@ -52,7 +52,7 @@ def load(lake: Lake) -> list[photographs.Tile]:
 
 
 def ingest() -> dict[str, Any]:
-    """Ingest an API twice: published, then found published."""
+    """Ingest an API twice: the first run publishes, the second finds the date published."""
     tell("A Lambda streams an API to gzip JSON Lines on the lake, through its state machine")
     date = datetime.datetime.now(datetime.UTC).date()
     with serving(_API_FOLDER, _API_PORT):
@@ -73,7 +73,7 @@ def ingest() -> dict[str, Any]:
 
 
 def inventory() -> dict[str, Any]:
-    """Deliver the inventory and ask it questions in SQL, on this machine and on Athena."""
+    """Deliver the inventory and query it, on this machine and on Athena."""
     tell("S3 Inventory delivers what is in the lake, and SQL answers questions about it")
     shown("local", "deliver-inventory")
     shown("inventory", "sql", _BY_FOLDER.strip())
@@ -89,7 +89,7 @@ def inventory() -> dict[str, Any]:
 
 
 def job(lake: Lake, tiles: list[photographs.Tile]) -> dict[str, Any]:
-    """Make a thumbnail of every photograph by a job; mend what was broken; retry what failed."""
+    """Run a job that makes thumbnails, repair the broken photographs, and retry the failed tasks."""
     tell("One function over every object: the price first, then the job, then its report")
     shown("jobs", "estimate", *_PHOTOGRAPHS)
     submitted = asked("jobs", "submit", *_PHOTOGRAPHS, "--argument", "size=64", "--yes")
@@ -110,7 +110,7 @@ def job(lake: Lake, tiles: list[photographs.Tile]) -> dict[str, Any]:
 
 
 def summary(found: dict[str, Any], lake: Lake, *, stay: bool) -> None:
-    """Say in words what happened, where everything lies, and what to try next."""
+    """Print the results, the location of every object, and commands to try next."""
     ingested, jobbed, retried = found["ingest"], found["job"], found["retry"]
     tell(f"Done in {found['seconds']:.0f} s")
     print(
@@ -135,7 +135,7 @@ def summary(found: dict[str, Any], lake: Lake, *, stay: bool) -> None:
 
 
 def main() -> None:
-    """Run every step; ``--stay`` leaves the AWS of this machine running."""
+    """Run every step. `--stay` leaves the local AWS running."""
     arguments = argparse.ArgumentParser(description="The whole product on an AWS of this machine.")
     arguments.add_argument("--stay", action="store_true", help="leave the local AWS running to play with")
     stay: bool = arguments.parse_args().stay

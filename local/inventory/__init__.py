@@ -1,1 +1,1 @@
-"""S3 Inventory of the AWS on this machine: deliveries on demand, byte for byte as S3 writes them."""
+"""S3 Inventory of the local AWS: deliveries on demand, in the exact bytes of S3."""

@@ -1,4 +1,4 @@
-"""The columns of an inventory report: their names, their order, and how each format spells its schema.
+"""The columns of an inventory report: names, order, and the schema in each format.
 
 Order and names: S3 User Guide, "Amazon S3 Inventory" and "Inventory manifest". The Parquet spelling is that of real
 manifests (``STRING``, ``TIMESTAMP(MILLIS,true)``, two spaces between columns), not the older one of the guide.
@@ -18,7 +18,7 @@ _PARQUET_INSTANT = "int64 {} (TIMESTAMP(MILLIS,true))"
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name in CSV (which is also its optional field's), its name in ORC and Parquet, its kind."""
+    """A column: its name in CSV (and as an optional field), its name in ORC and Parquet, its type."""
 
     field: str
     name: str
@@ -57,14 +57,14 @@ ALL = (
 
 
 def chosen(optional_fields: Collection[str], *, versions: bool) -> tuple[Column, ...]:
-    """Give the columns of a report in S3's order: Bucket and Key, the version columns if asked, the optional fields."""
+    """Return the columns of a report in the order of S3: Bucket, Key, version columns, optional fields."""
     return tuple(
         column for column in ALL if column.always or (versions and column.versions) or column.field in optional_fields
     )
 
 
 def schema(columns: Collection[Column], file_format: Format) -> str:
-    """Give the ``fileSchema`` of manifest.json for these columns."""
+    """Return the `fileSchema` of manifest.json for these columns."""
     if file_format == "CSV":
         return ", ".join(column.field for column in columns)
     if file_format == "ORC":

@@ -1,4 +1,4 @@
-"""Inventory configurations of a bucket, read as any client reads them: from S3's own list call."""
+"""Inventory configurations of a bucket, read with the list call of S3."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from local.inventory.manifest import Place
 
 @dataclass(frozen=True)
 class Configuration:
-    """What one inventory configuration asks for."""
+    """One inventory configuration."""
 
     source: str
     id: str
@@ -31,15 +31,15 @@ class Configuration:
 
     @property
     def place(self) -> Place:
-        """Where its deliveries go."""
+        """The destination of its deliveries."""
         return Place(self.prefix, self.source, self.id)
 
 
 def of(bucket: str) -> list[Configuration]:
-    """Give the configurations of a bucket, by their id.
+    """Return the configurations of a bucket, by their id.
 
     Raises:
-        LookupError: there is no such bucket.
+        LookupError: The bucket does not exist.
     """
     found: list[Configuration] = []
     query = {"inventory": [""]}

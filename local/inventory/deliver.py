@@ -1,4 +1,4 @@
-"""A delivery of S3 Inventory, now: what S3 writes within a day or two of a schedule, at once and on demand."""
+"""Write a delivery of S3 Inventory on demand. S3 writes one within two days of its schedule."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ _STAMP = re.compile(r"dt=(\d{4}-\d\d-\d\d-\d\d-\d\d)/")
 
 
 class NotDelivered(Exception):
-    """No delivery was made, and nothing written; the message says for which bucket and what stands in the way."""
+    """No delivery was written. The message names the bucket and the reason."""
 
 
 def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[st
 
 
 def newest_stamp(destination: str, hive: str) -> datetime | None:
-    """Give the newest stamp delivered under a table's location, the folder ``hive/`` of a configuration, or None."""
+    """Return the newest stamp delivered under a table location, the folder `hive/` of a configuration; or None."""
     bucket = s3._buckets.get(destination)
     keys = bucket["objects"] if bucket else ()
     newest = max(

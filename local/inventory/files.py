@@ -1,4 +1,4 @@
-"""Data files of a delivery: rows in, the bytes of CSV, ORC or Parquet files out."""
+"""The data files of a delivery, in CSV, ORC or Parquet."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ Row = Mapping[str, Value]  # column name -> value; a column that is not there is
 
 EXTENSIONS: Mapping[Format, str] = {"CSV": "csv.gz", "ORC": "orc", "Parquet": "parquet"}
 ROWS = 100_000
-"""Rows of one data file, at most. S3 does not say where it cuts; real files of large buckets hold millions."""
+"""Most rows of one data file. S3 does not document its limit; real files of large buckets hold millions."""
 
 
 def encode(

@@ -1,4 +1,4 @@
-"""The rows of a report, from what the emulated S3 knows of each object and version.
+"""The rows of a report, from the objects and versions of the emulated S3.
 
 What S3 would know and the emulator cannot (a tier moved to, an event hold, an expiration date) stays empty, as S3
 leaves a field that does not apply. A delete marker has no size, ETag, storage class, encryption nor access list.
@@ -32,7 +32,7 @@ class _Version:
 
     @property
     def id(self) -> str:
-        """Its version id, empty for the null version."""
+        """The version id; empty for the null version."""
         name = self.record.get("version_id") or ""
         return "" if name == "null" else name
 
@@ -41,7 +41,7 @@ class _Version:
         return bool(self.record.get("is_delete_marker"))
 
     def kept(self, store: Any) -> Any:
-        """What a store of ministack holds for this version."""
+        """The entry of this version in a store of ministack."""
         return store.get((self.bucket, self.key, self.id or None))
 
 

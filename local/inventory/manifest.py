@@ -1,4 +1,4 @@
-"""What tells a delivery's data files: where each object lies, manifest.json as S3 prints it, its checksum, the symlink.
+"""The files that describe a delivery: manifest.json as S3 prints it, its checksum, and symlink.txt.
 
 S3 User Guide, "Inventory manifest" and "Locating your inventory list"; the layout of the JSON is that of real
 manifests, which Jackson prints.
@@ -17,7 +17,7 @@ VERSION = "2016-11-30"
 
 @dataclass(frozen=True)
 class Place:
-    """Where the deliveries of one configuration lie in the destination bucket."""
+    """The location of the deliveries of one configuration in the destination bucket."""
 
     prefix: str
     source: str
@@ -25,7 +25,7 @@ class Place:
 
     @property
     def base(self) -> str:
-        """The folder of the configuration, without a slash at its end."""
+        """The folder of the configuration, without a final slash."""
         return "/".join(part for part in (self.prefix, self.source, self.id) if part)
 
     def folder(self, stamp: datetime) -> str:
@@ -33,7 +33,7 @@ class Place:
         return f"{self.base}/{stamp:%Y-%m-%dT%H-%MZ}"
 
     def symlink(self, stamp: datetime) -> str:
-        """The key of symlink.txt, in a partition folder of the same instant."""
+        """The key of symlink.txt, in the partition folder of the same time."""
         return f"{self.hive}dt={stamp:%Y-%m-%d-%H-%M}/symlink.txt"
 
     @property
@@ -48,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True)
 class File:
-    """A data file as the manifest lists it."""
+    """A data file, as listed in the manifest."""
 
     key: str
     size: int
@@ -58,15 +58,15 @@ class File:
 def render(
     place: Place, destination: str, stamp: datetime, file_format: Format, schema: str, files: Sequence[File]
 ) -> bytes:
-    """Give the bytes of manifest.json: two spaces of indent, a space before each colon, objects of a list joined.
+    """Return the bytes of manifest.json: indented by two, a space before each colon, objects of a list joined.
 
     Args:
-        place: whose source bucket the manifest names.
-        destination: name of the destination bucket.
-        stamp: when the scan started; printed as a string of epoch milliseconds.
-        file_format: of the data files.
-        schema: of the data files, as :func:`local.inventory.columns.schema` gives it.
-        files: the data files.
+        place: Its source bucket is named in the manifest.
+        destination: Name of the destination bucket.
+        stamp: Start of the scan, printed as a string of epoch milliseconds.
+        file_format: Format of the data files.
+        schema: Schema of the data files, from `local.inventory.columns.schema`.
+        files: The data files.
     """
     head = {
         "sourceBucket": place.source,
@@ -86,12 +86,12 @@ def render(
 
 
 def checksum(manifest: bytes) -> bytes:
-    """Give the bytes of manifest.checksum: the manifest's MD5 in hexadecimal, and a newline."""
+    """Return the bytes of manifest.checksum: the MD5 of the manifest in hexadecimal, and a newline."""
     return f"{hashlib.md5(manifest).hexdigest()}\n".encode()  # noqa: S324 - the format's own
 
 
 def symlink(destination: str, files: Sequence[File]) -> bytes:
-    """Give the bytes of symlink.txt: the address of each data file on a line."""
+    """Return the bytes of symlink.txt: the address of each data file on a line."""
     return "".join(f"s3://{destination}/{file.key}\n" for file in files).encode()
 
 

@@ -1,4 +1,4 @@
-"""The job API of S3 Control, an ASGI application for ``/v20180820/jobs…``, and the engine's start and stop.
+"""The job API of S3 Control, an ASGI application for ``/v20180820/jobs…``, and the scheduler's start and stop.
 
 Any host name is accepted, with the account's label or without. API:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html
@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local import identity
-from local.jobs import events, shelf
+from local.jobs import events, job_store
 from local.jobs import request as requests
-from local.jobs.drive import Limits
-from local.jobs.engine import Engine
 from local.jobs.job import Job, arn
 from local.jobs.role import SERVICE
+from local.jobs.scheduler import Scheduler
+from local.jobs.task_runner import Limits
 from local.jobs.wire import Fault, check, error_body, request_body, response_body
 
 Scope = MutableMapping[str, Any]
@@ -28,11 +28,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PATH = re.compile(r"/v20180820/jobs(?:/(?P<id>[a-zA-Z0-9_-]{5,36}))?(?:/(?P<part>status|priority|tagging))?/?")
 _LONGEST_BODY = 1 << 20
-_engines: list[Engine] = []
+_schedulers: list[Scheduler] = []
 
 
 async def start(home: Path, endpoint: str) -> None:
-    """Start the engine over the jobs kept in ``home``; those that were under way go on when the endpoint answers.
+    """Start the scheduler of the jobs in `home`. Unfinished jobs continue when the endpoint answers.
 
     The environment may set what AWS does not document: ``BRIGADE_LOCAL_JOB_WORKERS`` (invocations at once in a job),
     ``BRIGADE_LOCAL_JOB_ATTEMPTS`` (runs of a task that answers TemporaryFailure) and ``BRIGADE_LOCAL_JOB_BACKOFF_S``.
@@ -44,15 +44,15 @@ async def start(home: Path, endpoint: str) -> None:
         attempts=int(os.environ.get("BRIGADE_LOCAL_JOB_ATTEMPTS", usual.attempts)),
         backoff_s=float(os.environ.get("BRIGADE_LOCAL_JOB_BACKOFF_S", usual.backoff_s)),
     )
-    engine = Engine(home, endpoint, limits)
-    _engines[:] = [engine]
-    engine.start()
+    scheduler = Scheduler(home, endpoint, limits)
+    _schedulers[:] = [scheduler]
+    scheduler.start()
 
 
 async def stop() -> None:
-    """Stop the engine within a few seconds; jobs under way go on at the next start."""
-    while _engines:
-        await asyncio.to_thread(_engines.pop().stop)
+    """Stop the scheduler within a few seconds. Unfinished jobs continue at the next start."""
+    while _schedulers:
+        await asyncio.to_thread(_schedulers.pop().stop)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +85,7 @@ class _Call:
     """One authenticated request."""
 
     caller: identity.Caller
-    engine: Engine
+    scheduler: Scheduler
     job_id: str
     query: dict[str, list[str]]
     body: bytes
@@ -101,9 +101,9 @@ class _Call:
         return check(operation, member, values[0])
 
     def job(self, action: str, **context: Any) -> Job:
-        """Give the job when the caller may do this to it; who may not does not learn whether there is such a job."""
+        """Return the job if the caller has the right. Without it, the error does not tell whether the job exists."""
         try:
-            job = self.engine.shelf.find(self.job_id)
+            job = self.scheduler.store.find(self.job_id)
         except Fault:
             identity.require(self.caller, action, self.job_arn, context)
             raise
@@ -128,10 +128,10 @@ def _serve(scope: Scope, body: bytes) -> bytes:
         raise Fault("InvalidRequest", "x-amz-account-id is required")
     if account != caller.account:
         raise Fault("AccessDenied", "Access Denied", 403)
-    if not _engines:
+    if not _schedulers:
         raise Fault("ServiceUnavailable", "The local AWS is going down", 503)
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
-    return _ROUTES[route](_Call(caller, _engines[0], match["id"] or "", query, body))
+    return _ROUTES[route](_Call(caller, _schedulers[0], match["id"] or "", query, body))
 
 
 def _create(call: _Call) -> bytes:
@@ -144,15 +144,15 @@ def _create(call: _Call) -> bytes:
         **_requested(tags),
     }
     identity.require(call.caller, "s3:CreateJob", "*", context)
-    call.job_id = shelf.new_id()
+    call.job_id = job_store.new_id()
     if tags:
         identity.require(call.caller, "s3:PutJobTagging", call.job_arn, context)
     if request["RoleArn"].split(":")[4] != call.caller.account:
         raise Fault("AccessDeniedException", "Cross-account pass role is not allowed", 403)
     identity.require(call.caller, "iam:PassRole", request["RoleArn"], {"iam:PassedToService": SERVICE})
-    job, new = call.engine.shelf.create(call.job_id, request, call.caller.account, call.caller.region)
+    job, new = call.scheduler.store.create(call.job_id, request, call.caller.account, call.caller.region)
     if new:
-        call.engine.wake()
+        call.scheduler.wake()
     return response_body("CreateJob", {"JobId": job.id})
 
 
@@ -170,7 +170,7 @@ def _list(call: _Call) -> bytes:
     except Fault as fault:
         raise Fault("InvalidRequestException", fault.message) from fault
     token = call.query.get("nextToken", [""])[0]
-    jobs, following = call.engine.shelf.page(statuses, limit or 1000, token)
+    jobs, following = call.scheduler.store.page(statuses, limit or 1000, token)
     return response_body("ListJobs", {"Jobs": [job.listed() for job in jobs], "NextToken": following})
 
 
@@ -184,7 +184,7 @@ def _update_status(call: _Call) -> bytes:
         job.move("Cancelling" if wanted == "Cancelled" else "Ready")
         job.record["reason"] = reason
         job.save()
-    call.engine.wake()
+    call.scheduler.wake()
     return response_body("UpdateJobStatus", {"JobId": job.id, "Status": job.status, "StatusUpdateReason": reason})
 
 

@@ -1,4 +1,4 @@
-"""A job's changes of state on EventBridge, in the form of CloudTrail's service events.
+"""Changes of state of a job on EventBridge, in the form of CloudTrail's service events.
 
 Form: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-event-bridge-cloud-trail.html
 """
@@ -18,7 +18,7 @@ _log = logging.getLogger("local.jobs")
 
 
 def tell(record: Mapping[str, Any]) -> None:
-    """Put the event of a job's new state on the default bus; that of a new job has another name, as on AWS.
+    """Put the event of the new state of a job on the default bus. A new job has another event name, as on AWS.
 
     A target that fails is said in the log: it is no affair of the job's.
     """

@@ -1,4 +1,4 @@
-"""Manifests that S3 makes itself: the objects of a bucket that a job's filter takes.
+"""Manifests that S3 generates: the objects of a bucket that match the filter of a job.
 
 Form: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_S3JobManifestGenerator.html
 """
@@ -17,12 +17,12 @@ SERVICE = "batchoperations.s3.amazonaws.com"
 
 
 def rows(generator: Mapping[str, Any], role_arn: str, job_arn: str) -> Iterator[Row]:
-    """Give the current objects of the source bucket that the filter takes, in the order of their keys.
+    """Return the current objects of the source bucket that match the filter, in the order of their keys.
 
     Raises:
-        Refusal: the role may not ``s3:PutInventoryConfiguration`` on the bucket, there is none, or nothing matches.
+        Refusal: The role lacks `s3:PutInventoryConfiguration`, the bucket does not exist, or nothing matches.
     """
-    # ministack, which the engine runs in, is not there where only the rules are tested.
+    # Imported here, because tests of the rules run without ministack.
     from ministack.services import s3 as store
 
     from local import roles
@@ -46,7 +46,7 @@ def rows(generator: Mapping[str, Any], role_arn: str, job_arn: str) -> Iterator[
 
 
 def write(found: Sequence[Row], output: Mapping[str, Any], job_id: str, s3: Any) -> dict[str, Any]:
-    """Write the manifest where the job wants it, and give its location."""
+    """Write the manifest to the place that the job names, and return its location."""
     text = io.StringIO()
     for row in found:
         text.write(",".join(f'"{value}"' for value in (row.bucket, row.key, row.version or "")) + "\n")

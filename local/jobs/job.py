@@ -1,4 +1,4 @@
-"""A job: its record, its states, and which change of state is lawful.
+"""A job: its record, its states, and the allowed changes of state.
 
 States and their meaning: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html
 """
@@ -33,7 +33,7 @@ KEPT_FOR = timedelta(days=90)
 
 
 class Job:
-    """One job: the request as made, the state it is in, its counts and its tags; saved whole at each change.
+    """One job: its request, state, counts and tags. It is saved as a whole at each change.
 
     ``record`` is what is on disk: a dict of plain JSON values. Times are seconds since 1970.
     """
@@ -48,7 +48,7 @@ class Job:
 
     @classmethod
     def create(cls, folder: Path, job_id: str, request: dict[str, Any], account: str, region: str) -> "Job":
-        """Make a job in state New from a CreateJob request, and save it under ``folder``."""
+        """Return a new job in state New from a CreateJob request, saved in `folder`."""
         folder.mkdir(parents=True)
         job = cls(
             folder,
@@ -74,11 +74,11 @@ class Job:
 
     @classmethod
     def load(cls, folder: Path) -> "Job":
-        """Read the job that was saved under ``folder``."""
+        """Return the job that is saved in `folder`."""
         return cls(folder, json.loads((folder / "job.json").read_text()))
 
     def save(self) -> None:
-        """Put the record on disk, whole or not at all."""
+        """Write the record to disk, atomically."""
         with self.lock:
             draft = self.folder / "job.json.new"
             draft.write_text(json.dumps(self.record))
@@ -96,7 +96,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """True if the job has ended."""
         return self.status in TERMINAL
 
     @property
@@ -105,7 +105,11 @@ class Job:
         return str(next(iter(self.record["request"]["Operation"])))
 
     def move(self, status: str) -> None:
-        """Change the state and save; an unlawful change is a ``JobStatusException`` fault and changes nothing."""
+        """Change the state and save.
+
+        Raises:
+            Fault: JobStatusException. The change is not allowed, and nothing has changed.
+        """
         with self.lock:
             if status not in STATES[self.status]:
                 raise Fault("JobStatusException", f"A job in state {self.status} cannot become {status}", 409)
@@ -118,20 +122,20 @@ class Job:
             type(self).tell(self.record)
 
     def advance(self, status: str, *, after: str) -> None:
-        """Move to ``status`` if the job is still in state ``after``: a cancel that came first wins."""
+        """Change to `status` if the job is still in state `after`. An earlier cancellation wins."""
         with self.lock:
             if self.status == after:
                 self.move(status)
 
     def fail(self, code: str, reason: str) -> None:
-        """Move to Failing with a reason that DescribeJob shows, unless a cancel came first."""
+        """Change to Failing with a reason that DescribeJob shows, unless the job is being cancelled."""
         with self.lock:
             if "Failing" in STATES[self.status] and self.status != "Cancelling":
                 self.note(code, reason)
                 self.move("Failing")
 
     def crash(self, reason: str) -> None:
-        """End the job as Failed, whatever state it is in: the engine itself failed."""
+        """Change to Failed from any state, because the scheduler itself failed."""
         with self.lock:
             self.record |= {"status": "Failed", "terminated": _now().timestamp()}
             self.note("InternalError", reason)
@@ -145,14 +149,14 @@ class Job:
         self.save()
 
     def expire(self) -> bool:
-        """Fail a job that nobody confirmed for 30 days; say whether the record's own 90 days are over."""
+        """Fail a job not confirmed within 30 days, and return whether its record is older than 90 days."""
         if self.status == "Suspended" and _now() - _moment(self.record["suspended"]) > SUSPENDED_FOR:
             self.fail("JobExpired", "The job was not confirmed within 30 days")
             self.move("Failed")
         return self.status in TERMINAL and _now() - _moment(self.record["terminated"]) > KEPT_FOR
 
     def describe(self) -> dict[str, Any]:
-        """The job as DescribeJob gives it: no tags, no client token, and ``FailureReasons`` present though empty."""
+        """Return the job as DescribeJob does: without tags and client token, with `FailureReasons` even if empty."""
         request = self.record["request"]
         return self._summary() | {
             "ConfirmationRequired": request.get("ConfirmationRequired", True),
@@ -170,7 +174,7 @@ class Job:
         }
 
     def listed(self) -> dict[str, Any]:
-        """The job as ListJobs gives it."""
+        """Return the job as ListJobs does."""
         return self._summary() | {"Operation": self.operation}
 
     def _summary(self) -> dict[str, Any]:
@@ -191,7 +195,7 @@ class Job:
 
 
 def arn(region: str, account: str, job_id: str) -> str:
-    """The ARN of a job, ``arn:aws:s3:us-east-1:000000000000:job/…``; ``*`` as the id stands for every job."""
+    """Return the ARN of a job, `arn:aws:s3:us-east-1:000000000000:job/…`. The id `*` stands for every job."""
     return f"arn:aws:s3:{region}:{account}:job/{job_id}"
 
 

@@ -1,4 +1,4 @@
-"""A job's tasks and their outcomes on disk, so that a job outlives its process and its memory does not grow with it."""
+"""The tasks of a job and their outcomes, on disk: a job survives its process, in bounded memory."""
 
 import json
 import random
@@ -12,10 +12,10 @@ _BLOCK = 1000
 
 
 class Ledger:
-    """The rows of a manifest, and a log of what became of each, one JSON line at a time.
+    """The rows of a manifest and a log of their outcomes, as JSON lines.
 
-    A row is done when its line in the log is whole: after a kill, a task whose outcome was not written runs again.
-    One bit of memory a task, and a block of 1000 rows.
+    A row is done when its line in the log is complete. After a kill, a task without such a line runs again.
+    Memory: one bit for each task, and a block of 1000 rows.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,11 +24,11 @@ class Ledger:
 
     @property
     def begun(self) -> bool:
-        """Whether any task has an outcome."""
+        """True if any task has an outcome."""
         return self._log.exists() and self._log.stat().st_size > 0
 
     def fill(self, rows: Iterable[Row]) -> int:
-        """Write the rows of a manifest, from the beginning, and give their number."""
+        """Write the rows of a manifest and return their number."""
         total = 0
         with self._rows.open("w", encoding="utf-8") as file:
             for row in rows:
@@ -38,7 +38,7 @@ class Ledger:
         return total
 
     def waiting(self, total: int, seed: str) -> Iterator[tuple[int, Row]]:
-        """Give the rows without an outcome, with their numbers, in no order that a function could rely on."""
+        """Yield the rows without an outcome, with their numbers, in random order."""
         done = bytearray(total // 8 + 1)
         for number, _, _ in self.outcomes():
             done[number // 8] |= 1 << number % 8
@@ -56,14 +56,14 @@ class Ledger:
         yield from block
 
     def open_log(self) -> "Log":
-        """Open the log to append to; a half line that a kill left is cut off."""
+        """Open the log to append to, after removing an incomplete line that a kill left."""
         if self._log.exists():
             with self._log.open("rb+") as file:
                 file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
         return Log(self._log)
 
     def outcomes(self) -> Iterator[tuple[int, Row, Outcome]]:
-        """Stream the outcomes in the order in which they came."""
+        """Yield the outcomes in the order of their log."""
         if not self._log.exists():
             return
         with self._log.open(encoding="utf-8") as file:
@@ -73,7 +73,7 @@ class Ledger:
                     yield number, Row(*row), Outcome(*outcome)
 
     def discard(self) -> None:
-        """Remove the rows and the log: the report holds what mattered."""
+        """Delete the rows and the log; the report has the outcomes."""
         self._rows.unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
 
@@ -91,6 +91,6 @@ class Log:
         self._file.close()
 
     def add(self, number: int, row: Row, outcome: Outcome) -> None:
-        """Append one outcome and hand it to the operating system."""
+        """Append one outcome and flush it to the operating system."""
         self._file.write(json.dumps((number, row, outcome)) + "\n")
         self._file.flush()

@@ -1,4 +1,4 @@
-"""Manifests: what S3 Batch Operations accepts as a list of objects, and in which words it refuses the rest.
+"""Manifests of S3 Batch Operations, and the messages with which S3 refuses others.
 
 Rules: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html (Specifying a manifest).
 """
@@ -22,7 +22,7 @@ _MALFORMED = "Manifest file is not properly formatted"
 
 
 class Refusal(Exception):
-    """The job fails with this code and reason; the reason starts with S3's documented words and says where."""
+    """The job fails with this code and reason: the documented words of S3, and the place."""
 
     def __init__(self, reason: str, code: str = "InvalidManifestContent") -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class Refusal(Exception):
 
 
 class Row(NamedTuple):
-    """One object to work on; ``key`` is the manifest's own text, still encoded. A missing version is None."""
+    """One object to work on. `key` is the text of the manifest, still encoded. A missing version is None."""
 
     bucket: str
     key: str
@@ -39,17 +39,17 @@ class Row(NamedTuple):
 
 
 class Readable(Protocol):
-    """What is read of a body that S3 gives."""
+    """A body of an S3 response."""
 
     def read(self, amount: int = ..., /) -> bytes:
-        """Give up to this many bytes; none at the end."""
+        """Return up to this many bytes; none at the end."""
 
 
 Open = Callable[[str, str], Readable]
 
 
 def csv_rows(body: Readable, fields: Sequence[str]) -> Iterator[Row]:
-    """Stream the rows of a CSV manifest; memory does not grow with it.
+    """Yield the rows of a CSV manifest in bounded memory.
 
     Args:
         body: the manifest's bytes.
@@ -78,7 +78,7 @@ def csv_rows(body: Readable, fields: Sequence[str]) -> Iterator[Row]:
 
 
 def inventory_rows(manifest: bytes, open_data: Open) -> Iterator[Row]:
-    """Stream the rows of an S3 Inventory delivery in CSV, data file after data file.
+    """Yield the rows of an S3 Inventory delivery in CSV, file by file.
 
     Args:
         manifest: the delivery's ``manifest.json``.
@@ -171,7 +171,7 @@ def _decoded(stream: Any) -> Iterator[str]:
 
 
 class _Raw(io.RawIOBase):
-    """A body as a raw stream that keeps the MD5 of what was read."""
+    """A body as a raw stream that computes the MD5 of its bytes."""
 
     def __init__(self, body: Readable) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ _PIECE = 1 << 20
 
 
 def run(row: Row, operation: Mapping[str, Any], s3: Any) -> Outcome:
-    """Run one row's task once, and say what became of it.
+    """Run the task of one row once, and return its outcome.
 
     Args:
         row: from the manifest; an empty version fails without a call, as S3 fails it.
@@ -121,7 +121,7 @@ OPERATIONS: Mapping[str, Callable[[Any, dict[str, str], _Parameters], str | None
     "S3PutObjectCopy": _copy,
     "S3ComputeObjectChecksum": _checksum,
 }
-"""What this machine runs, by the member of the request."""
+"""The operations that run here, by the member of the request."""
 
 CHECKSUMS = frozenset({"CRC32", "SHA1", "SHA256"})
-"""The algorithms that it computes."""
+"""The checksum algorithms that are computed."""

@@ -25,10 +25,10 @@ class Uploader(Protocol):
     """The two S3 calls that a report needs, both allowed by s3:PutObject."""
 
     def upload_file(self, Filename: str, Bucket: str, Key: str) -> None:  # noqa: N803 - boto3's names
-        """Put a file, in parts when it is large."""
+        """Upload a file, in parts if it is large."""
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> Any:  # noqa: N803 - boto3's names
-        """Put a small object."""
+        """Write a small object."""
 
 
 def write(
@@ -40,7 +40,7 @@ def write(
     folder: Path,
     s3: Uploader,
 ) -> None:
-    """Write a job's report to its bucket: the results, then ``manifest.json``, then its MD5.
+    """Write the report of a job to its bucket: results, `manifest.json`, then its MD5.
 
     Args:
         outcomes: of the tasks; streamed, never held.
@@ -84,7 +84,7 @@ def _md5(path: Path) -> str:
 
 
 def row_columns(row: Row, outcome: Outcome) -> tuple[str, ...]:
-    """The columns of one row: the key as the manifest spelled it, the version empty when the manifest had none."""
+    """Return the columns of one row: the key as in the manifest, and an empty version if the manifest has none."""
     status = "succeeded" if outcome.succeeded else "failed"
     return (row.bucket, row.key, row.version or "", status, outcome.http_status, outcome.error_code, outcome.message)
 

@@ -1,4 +1,4 @@
-"""CreateJob requests: what the model cannot say, and what this machine does not run."""
+"""CreateJob requests: rules beyond the service model, and operations that are not supported here."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TAG = re.compile(r"[\w\s.:/=+\-@]*")
 
 
 def read(body: bytes) -> dict[str, Any]:
-    """Read a CreateJob request that this machine can run.
+    """Validate a CreateJob request that this machine can run.
 
     Raises:
         Fault: BadRequestException for what S3 refuses; NotImplemented for operations, filters and checksums that this
@@ -46,7 +46,11 @@ def read(body: bytes) -> dict[str, Any]:
 
 
 def check_tags(tags: Sequence[dict[str, str]]) -> dict[str, str]:
-    """Give tags as a dict; more than 50, a key twice, or a character that tags do not take is a fault."""
+    """Return tags as a dict.
+
+    Raises:
+        Fault: More than 50 tags, a key twice, or a character that tags do not allow.
+    """
     if len(tags) > _MOST_TAGS:
         raise Fault("TooManyTagsException", f"A job takes {_MOST_TAGS} tags at most, not {len(tags)}")
     if len({tag["Key"] for tag in tags}) < len(tags):

@@ -1,4 +1,4 @@
-"""Clients that act as a job's role, taken on as S3 Batch Operations takes it on."""
+"""Clients with the role of a job, assumed as S3 Batch Operations assumes it."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from local.jobs.job import Job
 
 SERVICE = "batchoperations.s3.amazonaws.com"
 _SESSION_S = 12 * 3600
-# A function may run for 15 minutes; an invocation is never repeated behind the engine's back.
+# A function may run for 15 minutes; an invocation is never repeated without the scheduler.
 _PATIENT = {"read_timeout": 920, "retries": {"total_max_attempts": 1}}
 
 
 def client(job: Job, service: str, endpoint: str, connections: int = 10) -> Any:
-    """Give a boto3 client for ``s3`` or ``lambda`` with the job role's credentials, good for 12 hours.
+    """Return a boto3 client for `s3` or `lambda` with the credentials of the job role, valid for 12 hours.
 
     Raises:
-        identity.Refused: the role is not there, or does not trust S3 Batch Operations for this account and job.
+        identity.Refused: The role does not exist, or does not trust S3 Batch Operations for this account and job.
     """
     role_arn = job.record["request"]["RoleArn"]
     region = job.record["arn"].split(":")[3]

@@ -1,4 +1,4 @@
-"""One job from the state it is in to its end: read the manifest, run the tasks, write the report."""
+"""Run one job from its present state to its end: read the manifest, run the tasks, write the report."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,20 +11,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import identity
 from local.jobs import generator, native, report, role, tasks
-from local.jobs.drive import Drive, Limits
 from local.jobs.job import Job
 from local.jobs.ledger import Ledger
 from local.jobs.manifest import Refusal, Row, csv_rows, inventory_rows
+from local.jobs.task_runner import Limits, TaskRunner
 from local.jobs.tasks import Outcome
 
 _UNWRITABLE = "The job report could not be written to your report bucket. Please check your permissions."
 
 
 class Run:
-    """Drives one job; made again for the same job after a restart, it goes on where the ledger ends.
+    """Runs one job. After a restart, a new instance continues where the ledger ends.
 
-    A manifest that was being read is read from its beginning, a report that was being written is written again, and a
-    task whose outcome was not on disk yet runs again.
+    An interrupted manifest is read again from its start, an interrupted report is written again, and a task whose
+    outcome is not on disk runs again.
     """
 
     def __init__(self, job: Job, endpoint: str, limits: Limits, stopping: threading.Event) -> None:
@@ -35,7 +35,7 @@ class Run:
         self._ledger = Ledger(job.folder)
 
     def __call__(self) -> None:
-        """Bring the job to Suspended, to Paused or to its end; return early, with everything on disk, when stopped."""
+        """Run the job to Suspended, to Paused or to its end. Return early, with everything on disk, when stopped."""
         self._job.advance("Active", after="Paused")
         steps: dict[str, Callable[[], None]] = {
             "New": lambda: self._job.advance("Preparing", after="New"),
@@ -115,7 +115,7 @@ class Run:
                 return tasks.run(row, job.id, operation["LambdaInvoke"], client)
             return native.run(row, operation, client)
 
-        Drive(job, self._ledger, self._limits, self._stopping)(work)
+        TaskRunner(job, self._ledger, self._limits, self._stopping).run(work)
         if not self._stopping.is_set():
             job.advance("Completing", after="Active")
 

@@ -1,4 +1,4 @@
-"""A task: one invocation of the job's function for one row, and what its answer means.
+"""A task: one invocation of the function for one row, and the meaning of its response.
 
 Contract: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 """
@@ -26,9 +26,9 @@ _THROTTLED = {"TooManyRequestsException", "ThrottlingException", "EC2ThrottledEx
 
 
 class Outcome(NamedTuple):
-    """What became of a task, as its report row says it.
+    """The outcome of a task, as in its row of the report.
 
-    ``again`` when S3 would run it another time; ``throttled`` when it did not run, for want of concurrency.
+    `again`: S3 runs the task another time. `throttled`: Lambda had no free concurrency, and the task did not run.
     """
 
     succeeded: bool
@@ -40,14 +40,14 @@ class Outcome(NamedTuple):
 
 
 class Invoker(Protocol):
-    """The one call of the Lambda API that a task needs."""
+    """The call of the Lambda API that a task needs."""
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803 - boto3's names
-        """Run a function and wait for its answer."""
+        """Run a function and wait for its response."""
 
 
 def run(row: Row, job_id: str, operation: Mapping[str, Any], functions: Invoker) -> Outcome:
-    """Run one row's task once, through the Lambda API, and say what became of it.
+    """Run the task of one row once, through the Lambda API, and return its outcome.
 
     Args:
         row: from the manifest; an empty version fails without an invocation, as S3 fails it.
@@ -78,7 +78,7 @@ def run(row: Row, job_id: str, operation: Mapping[str, Any], functions: Invoker)
 
 
 def payload(row: Row, job_id: str, schema: str, arguments: Mapping[str, str] | None) -> dict[str, Any]:
-    """Give the event of one invocation. The key is encoded form-style (space is ``+``, ``/`` bare) in both schemas."""
+    """Return the event of one invocation. Both schemas encode the key as a form does (space is `+`, `/` stays)."""
     task = {
         "taskId": _opaque(),
         "s3Key": quote_plus(unquote_plus(row.key), safe="/"),
@@ -94,10 +94,10 @@ def payload(row: Row, job_id: str, schema: str, arguments: Mapping[str, str] | N
 
 
 def outcome(body: bytes, sent: Mapping[str, Any]) -> Outcome:
-    """Read a function's answer to the event that was sent.
+    """Return the outcome that the response of a function means.
 
-    An answer that is not what the contract says is a permanent failure. A task that it leaves out gets
-    ``treatMissingKeysAs``, or TemporaryFailure when that is left out too.
+    A response against the contract is a permanent failure. A task that it lacks gets `treatMissingKeysAs`, by default
+    TemporaryFailure.
     """
     try:
         answer = json.loads(body)

@@ -1,4 +1,4 @@
-"""REST-XML as S3 Control speaks it, read and written by the shapes of botocore's service model."""
+"""REST-XML of S3 Control, read and written by the shapes of botocore's service model."""
 
 import re
 import uuid
@@ -15,7 +15,7 @@ NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 
 
 class Fault(Exception):
-    """A request that is answered with an error; ``code`` and ``status`` are what S3 Control names it."""
+    """An error response with the `code` and the `status` of S3 Control."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ def _model() -> ServiceModel:
 
 
 def request_body(operation: str, body: bytes) -> dict[str, Any]:
-    """Read a request's body into the dict that boto3 was given, checked against the model.
+    """Parse the body of a request into the dict that boto3 received, checked against the model.
 
     Lengths, ranges, patterns, enumerations, required members and unions are the model's own; element order is free.
 
@@ -56,7 +56,7 @@ def request_body(operation: str, body: bytes) -> dict[str, Any]:
 
 
 def response_body(operation: str, value: Mapping[str, Any]) -> bytes:
-    """Write a response body; datetimes are ISO 8601 with milliseconds, and members that are None are left out."""
+    """Return a response body. Datetimes are ISO 8601 with milliseconds; members that are None are left out."""
     shape = _model().operation_model(operation).output_shape
     root = Element(f"{operation}Result", xmlns=NAMESPACE)
     _write(shape, value, root)
@@ -64,7 +64,7 @@ def response_body(operation: str, value: Mapping[str, Any]) -> bytes:
 
 
 def error_body(fault: Fault) -> bytes:
-    """Write the wrapped error envelope: SDKs other than botocore do not see the code in a bare ``<Error>``."""
+    """Return the wrapped error document: SDKs other than botocore do not read the code in a bare `<Error>`."""
     root = Element("ErrorResponse")
     error = SubElement(root, "Error")
     SubElement(error, "Type").text = "Sender" if fault.status < 500 else "Receiver"
@@ -189,5 +189,5 @@ def _write(shape: Shape, value: Any, parent: Element) -> None:
 
 
 def instant(moment: datetime) -> str:
-    """Write a moment as AWS does: UTC, milliseconds, ``Z``."""
+    """Return a time as AWS writes it: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

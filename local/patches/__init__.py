@@ -1,7 +1,7 @@
-"""What ministack 1.5.33 does otherwise than AWS and this application needs: a module a service, a function a symptom.
+"""Patches of ministack 1.5.33 where it differs from AWS: a module for each service, a function for each symptom.
 
-Each module has ``apply()``; a patch is a function whose docstring gives the symptom, the version, and what it mends,
-and which has a test in ``tests/local`` that fails without it.
+Each module has `apply()`. The docstring of a patch names the symptom, the version and the repair. A test in
+`tests/local` fails without the patch.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Athena of ministack 1.5.33: tables, SQL, results, parameters, and what the caller must be allowed."""
+"""Athena of ministack 1.5.33: tables, SQL, results, parameters, and the rights of the caller."""
 
 import json
 import logging

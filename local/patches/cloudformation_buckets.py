@@ -1,4 +1,4 @@
-"""CloudFormation of ministack 1.5.33: the properties of a bucket that it drops, and a bucket that is not empty."""
+"""CloudFormation of ministack 1.5.33: properties of a bucket, and the deletion of one that is not empty."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -158,5 +158,5 @@ def _inventory(given: Properties) -> dict[str, Any]:
 
 
 def _boolean(given: Any) -> bool | None:
-    """CloudFormation takes true and "true" alike."""
+    """Return a boolean property, of true or "true" in the template; None stays None."""
     return None if given is None else bool(provisioners._cfn_bool(given))

@@ -1,4 +1,4 @@
-"""CloudFormation of ministack 1.5.33: types of networks that it does not know, for a network that it does not have."""
+"""CloudFormation of ministack 1.5.33: network resource types, which have no effect here."""
 
 from typing import Any
 

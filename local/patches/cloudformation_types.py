@@ -1,4 +1,4 @@
-"""CloudFormation of ministack 1.5.33: types of resources that it does not know and the stacks use."""
+"""CloudFormation of ministack 1.5.33: resource types of the stacks that it does not know."""
 
 import json
 from collections.abc import Mapping

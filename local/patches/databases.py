@@ -1,4 +1,4 @@
-"""RDS of ministack 1.5.33: an instance of a template is a record without a database behind it."""
+"""RDS of ministack 1.5.33: a database behind each instance of a template."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def apply() -> None:
 
 
 def close() -> None:
-    """End every server that was started for an instance, and remove its folder."""
+    """Stop every server of an instance and delete its folder."""
     while _servers:
         _servers.popitem()[1].close()
 

@@ -1,4 +1,4 @@
-"""Glue of ministack 1.5.33: which resources a call about a table is about."""
+"""Glue of ministack 1.5.33: the resources of a call for a table."""
 
 import json
 from typing import Any

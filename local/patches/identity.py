@@ -1,4 +1,4 @@
-"""IAM of ministack 1.5.33: what a pattern matches, which resource a call is about."""
+"""IAM of ministack 1.5.33: the match of a pattern, and the resource of a call."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lambda of ministack 1.5.33: where a function runs, with what memory, and how its failure is called."""
+"""Lambda of ministack 1.5.33: environment and memory of a function, and the names of its errors."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def name_failures() -> None:
 
 
 class _Failure(str):
-    """The message of an exception, that still knows the exception's class and trace."""
+    """The message of an exception, with its class and traceback."""
 
     def __new__(cls, message: str, kind: str, trace: str) -> "_Failure":
         failure = super().__new__(cls, message)

@@ -1,4 +1,4 @@
-"""What a function writes, in ministack 1.5.33: only with its role's leave, and the metrics that are in it."""
+"""The log of a function in ministack 1.5.33: the rights of its role, and embedded metrics."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a function writes, in ministack 1.5.33: known to be whole, and kept within bounds."""
+"""The output of a function in ministack 1.5.33: read completely, and stored within bounds."""
 
 import queue
 import threading
@@ -12,7 +12,7 @@ from local.patches.lambda_functions import edit_worker
 from local.replacing import replacing
 
 END = "\0end of invocation"
-"""What the worker writes behind the output of each invocation."""
+"""The marker that the worker writes after the output of each invocation."""
 
 _PATIENCE_S = 0.25  # a process that the function started may hold the pipe open, so that no end ever comes
 _KEPT = 1000  # invocations of a function whose output is kept
@@ -85,7 +85,6 @@ def keep_the_newest_points() -> None:
     Mends (1.5.33): a value seen again within a second is the same point seen once more, and of each metric the newest
     10,000 points are kept.
     """
-
     counting = threading.Lock()
 
     @replacing(cloudwatch, "record_metric")

@@ -1,4 +1,4 @@
-"""S3 of ministack 1.5.33: what the key of an object asks for."""
+"""S3 of ministack 1.5.33: the rights on the KMS key of an object."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -34,7 +34,7 @@ def ask_for_the_key() -> None:
 
 
 def _asked(method: str, bucket: str, key: str, headers: Any, query: Any) -> list[tuple[str, str | None]]:
-    """What a request needs of which keys; a key is None where there is none."""
+    """Return the rights that a request needs, with the key of each; None for no key."""
     upload, source = s3._qp(query, "uploadId"), headers.get("x-amz-copy-source")
     plain = not set(query) - {"x-id", "versionId", "partNumber"} and not upload
     asked: list[tuple[str, str | None]] = []

@@ -1,4 +1,4 @@
-"""Secrets Manager of ministack 1.5.33: rotation, which it only pretends, and the schedule that starts it."""
+"""Secrets Manager of ministack 1.5.33: rotation, and the schedule that starts it."""
 
 import contextvars
 import json

@@ -1,4 +1,4 @@
-"""Tracing of ministack 1.5.33, which has no X-Ray: what Lambda and Step Functions tell it of each run."""
+"""Tracing for ministack 1.5.33, which has no X-Ray: the segments of Lambda and Step Functions."""
 
 import time
 from contextvars import ContextVar
@@ -41,7 +41,7 @@ def trace_functions() -> None:
         finally:
             _header.reset(token)
         told = _segment(trace, segment, known["FunctionName"], "AWS::Lambda::Function", started)
-        xray.send("lambda.amazonaws.com", known["Role"], {**told, "fault": bool(result.get("error"))})
+        xray.store_segment("lambda.amazonaws.com", known["Role"], {**told, "fault": bool(result.get("error"))})
         return result
 
 
@@ -67,7 +67,7 @@ def trace_state_machines() -> None:
             trace, segment = xray.new(machine["roleArn"])
             told = _segment(trace, segment, machine["name"], "AWS::StepFunctions::StateMachine", started)
             failed = stepfunctions._executions[execution]["status"] != "SUCCEEDED"
-            xray.send("states.amazonaws.com", machine["roleArn"], {**told, "fault": failed})
+            xray.store_segment("states.amazonaws.com", machine["roleArn"], {**told, "fault": failed})
 
 
 def _segment(trace: str, segment: str, name: str, origin: str, started: float) -> xray.Segment:

@@ -1,4 +1,4 @@
-"""Step Functions and EventBridge Scheduler of ministack 1.5.33: the roles they act with, what a schedule passes on.
+"""Step Functions and EventBridge Scheduler of ministack 1.5.33: their roles, and the input of a schedule.
 
 Not mended: the time zone of a schedule, which ministack reads as UTC.
 """
@@ -105,7 +105,7 @@ def act_with_the_role_of_the_schedule() -> None:
 
 
 def _group(schedule: str) -> str:
-    """The ARN of a schedule's group, which is what the scheduler names to a role as the source.
+    """Return the ARN of the group of a schedule, which is the source ARN that a role sees.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """

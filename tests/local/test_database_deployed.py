@@ -178,7 +178,7 @@ def test_a_table_in_partitions_is_whole_when_its_state_machine_ends(shop: Shop) 
     assert spanned.returncode == 0, spanned.stderr
     assert spanned.stdout.count(f'"records": {COUNT}') + spanned.stdout.count(f'"records":{COUNT}') == 1
     undated = shop.brigade("ingest", "backfill", "orders", "--from", "2026-11-20", "--to", "2026-11-21")
-    assert (undated.returncode, "orders asks the same whatever the date" in undated.stderr) == (2, True)
+    assert (undated.returncode, "orders sends the same request for every date" in undated.stderr) == (2, True)
 
 
 def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: Shop) -> None:

@@ -20,7 +20,7 @@ def test_a_source_that_asks_the_same_for_every_date_is_not_backfilled(deployed: 
     before = executions(states, machine)
     done = deployed.run("ingest", "backfill", "demo", "--from", "2019-03-01", "--to", "2019-03-06")
     assert done.returncode == 2
-    assert "demo asks the same whatever the date" in done.stderr
+    assert "demo sends the same request for every date" in done.stderr
     assert executions(states, machine) == before
 
 

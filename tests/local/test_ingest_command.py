@@ -159,7 +159,7 @@ def test_a_dry_run_writes_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("run", "nowhere"), 2, "no source 'nowhere'; there are: demo"),
+        (("run", "nowhere"), 2, "no source 'nowhere' in lambdas/ingest/sources/; there are demo"),
         (("run", "demo", "--date", "yesterday"), 2, "YYYY-MM-DD"),
         (("run", "demo", "--to", "s3://no"), 2, "it takes s3://bucket/key"),
         (("run", "demo", "--limit-pages", "2"), 2, "never published"),

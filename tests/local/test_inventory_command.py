@@ -42,13 +42,13 @@ def test_the_command_lists_deliveries(lake: Lake) -> None:
         (["ask", "by-prefix", "--argument", "depth=two"], 2, "depth=two: it takes a whole number"),
         (["ask", "largest", "--argument", "depth=2"], 2, "largest takes count, not depth"),
         (["rows", "--format", "keys0", "--columns", "key,size"], 2, "keys0 is keys and nothing else"),
-        (["rows", "s3://b/k/manifest.json", "--bucket", "b"], 2, "an address says already whose delivery it is"),
+        (["rows", "s3://b/k/manifest.json", "--bucket", "b"], 2, "the address already names the bucket"),
         (["sql", "DELETE FROM inventory"], 1, "the query is not just a SELECT"),
         (["sql", "SELECT * FROM read_csv('/etc/passwd')"], 2, "the one table there is, is inventory"),
         (["rows", "--columns", "colour"], 1, "the delivery has no column colour"),
         (["rows", "s3://no-such-bucket-here/x/manifest.json"], 1, "no such bucket"),
         (["rows", "nowhere/manifest.json"], 1, "nowhere/manifest.json is not there"),
-        (["deliveries", "s3://bucket"], 2, "is no folder of an inventory configuration"),
+        (["deliveries", "s3://bucket"], 2, "is not the folder of an inventory configuration"),
     ],
 )
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)

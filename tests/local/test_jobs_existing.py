@@ -113,7 +113,7 @@ def test_one_that_deletes_deletes_what_it_is_granted(old: Old) -> None:
     [
         (["verify", "--inventory", "latest"], "no delivery yet"),
         (["verify", "--where", "true", "--manifest", "s3://b/k"], "in one way"),
-        (["s3:tag", "--keys", "-", "--argument", "tags=a=b"], "on the lake alone"),
+        (["s3:tag", "--keys", "-", "--argument", "tags=a=b"], "only on the lake"),
     ],
 )
 def test_what_cannot_be_done_there_is_said(old: Old, arguments: list[str], said: str) -> None:

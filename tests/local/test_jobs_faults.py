@@ -117,7 +117,7 @@ def test_a_report_that_comes_late_is_waited_for(deployed: Deployment, over: str)
         said = reading.stderr.readline().decode()
         put_in(deployed, over, manifest, body)
         table, rest = reading.communicate(timeout=60)
-    assert said == f"S3 has not written the report of job {over} yet: waiting for it, at most 30 s\n"
+    assert said == f"S3 has not written the report of job {over} yet: waiting up to 30 s\n"
     assert (reading.returncode, b"NoSuchKey" in table, rest) == (1, True, b"1 succeeded, 1 failed\n")
 
 

@@ -1,5 +1,7 @@
 """Every command of `brigade`, and whether it is a question: `tests/local/test_questions.py` runs each question."""
 
+from typing import Any
+
 import typer
 
 from brigade.cli.main import app
@@ -44,11 +46,16 @@ ACTS = {
 """Commands that act when called, without a question of their own, and why that is enough."""
 
 
+ROOT: Any = typer.main.get_command(app)  # click's types are private to typer
+
+
 def every() -> set[str]:
     """Return the name of each command that the application has, as `group command`."""
-    root = typer.main.get_command(app)
-    names = set()
-    for group in root.list_commands(None):  # type: ignore[attr-defined]  # the root is a group; click's types are private
-        commands = root.get_command(None, group).commands  # type: ignore[attr-defined]  # as above
-        names |= {f"{group} {command}" for command in commands}
-    return names
+    groups = ROOT.list_commands(None)
+    return {f"{group} {command}" for group in groups for command in ROOT.get_command(None, group).commands}
+
+
+def command(name: str) -> Any:
+    """Return the command `group command`."""
+    group, _, own = name.partition(" ")
+    return ROOT.get_command(None, group).commands[own]

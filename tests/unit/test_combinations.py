@@ -4,19 +4,13 @@ import itertools
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from brigade.cli import inventory, main
+from brigade.cli import main
 from brigade.cli.combinations import Combinations
+from brigade.cli.inventory import app as inventory
 from brigade.errors import UsageError
-from tests.unit.commands import every
-
-
-def command(name: str) -> Any:
-    group, _, found = name.partition(" ")
-    root: Any = typer.main.get_command(main.app)
-    return root.get_command(None, group).commands[found]
+from tests.unit.commands import command, every
 
 
 def rules() -> list[tuple[str, str, str, str]]:
@@ -82,7 +76,7 @@ def test_a_default_is_not_given_and_a_value_that_is_needed_is_compared() -> None
 
 def test_the_bucket_of_a_difference_is_that_of_each_latest_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str | None]] = []
-    monkeypatch.setattr(inventory, "opened", lambda _, text, bucket: asked.append((text, bucket)))
+    monkeypatch.setattr(inventory, "open_delivery", lambda _, text, bucket: asked.append((text, bucket)))
     for before, after in (("latest", "b.json"), ("a.json", "latest")):
         CliRunner().invoke(main.app, ["inventory", "diff", before, after, "--bucket", "x"])
     assert asked == [("latest", "x"), ("b.json", None), ("a.json", None), ("latest", "x")]

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 
 def commands() -> Iterator[tuple[str, str]]:
     for group in NAMES:
-        app = importlib.import_module(f"brigade.cli.{group}").app
+        app = importlib.import_module(f"brigade.cli.{group}.app").app
         for command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]  # a group has them
             yield group, command
 
@@ -36,7 +36,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_every_command_says_what_it_does() -> None:
     for group in NAMES:
-        app = typer.main.get_command(importlib.import_module(f"brigade.cli.{group}").app)
+        app = typer.main.get_command(importlib.import_module(f"brigade.cli.{group}.app").app)
         for name, command in app.commands.items():  # type: ignore[attr-defined]  # as above
             assert command.help, f"brigade {group} {name} has no help"
 

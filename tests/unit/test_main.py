@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import brigade
 from brigade import errors
+from brigade.cli.groups import NAMES
 from brigade.cli.main import app
 from tests.unit.commands import every
 
@@ -138,3 +139,16 @@ def test_database_exec_of_what_is_no_program_is_one_line(tmp_path: Path) -> None
     program.chmod(0o700)
     done = run("--quiet", "database", "exec", "db", "--", str(program), BRIGADE_SECRETS_FILE=str(secrets), **CALLER)
     assert (done.returncode, done.stderr) == (1, f"brigade: cannot run {program}: Exec format error\n")
+
+
+def test_a_command_loads_its_group_and_nothing_of_the_others() -> None:
+    script = (
+        "import sys; from brigade.cli.main import app\n"
+        "sys.argv = ['brigade', 'pipe', 'to', '--help']\n"
+        "try:\n    app()\nexcept SystemExit:\n    print(*sorted(sys.modules), sep='\\n', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.removeprefix("brigade.cli.").partition(".")[0] for name in done.stderr.split()}
+    assert "Publish stdin" in done.stdout
+    assert loaded & {*NAMES} == {"pipe"}
+    assert loaded.isdisjoint({"boto3", "botocore", "rich", "pyarrow", "duckdb", "sqlglot", "msgspec"})

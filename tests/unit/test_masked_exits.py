@@ -145,8 +145,8 @@ def test_nothing_writes_past_the_stream_that_masks(name: str) -> None:
 
 def test_secrets_are_read_only_where_they_are_registered() -> None:
     readers: dict[str, Callable[[str], bool]] = {
-        "get_secret_value(": lambda text: "register" in text or "LocalClient" in text,
-        ".get_parameter(": lambda text: "register" in text or "LocalClient" in text,
+        "get_secret_value(": lambda text: "register" in text or "FileClient" in text,
+        ".get_parameter(": lambda text: "register" in text or "FileClient" in text,
         "SecretsProvider(": lambda text: "register_fields" in text,
         "access_token": lambda text: "register(" in text,
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.testing import CliRunner
 
-from brigade.cli.options import sharing
+from brigade.cli.options import expand_options
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def show(name: Annotated[str, typer.Argument()], size: Size, times: int = 1) -> 
 
 def run(*arguments: str) -> tuple[int, str]:
     app = typer.Typer()
-    app.command()(sharing(show))
+    app.command()(expand_options(show))
     done = CliRunner().invoke(app, list(arguments))
     return done.exit_code, done.output
 

@@ -55,7 +55,7 @@ def test_what_is_given_is_taken_and_the_rest_is_default() -> None:
         ({"colour": "red"}, ".colour: unknown key; there are account, region, removal, encryption,"),
         ({"buckets": [{"name": "abc", "tags": 1}]}, ".buckets[0].tags: unknown key; there are name, operations, key"),
         ({"own_operations": ["tag", "delete"]}, ".own_operations[1]: invalid enum value 'delete'; it takes acl,"),
-        ({"retention": {"log": 3}}, ".retention.log: unknown key; there are deliveries, job_reports,"),
+        ({"retention": {"log": 3}}, ".retention.log: unknown key; did you mean 'logs'?"),
         ({"removal": "keep"}, ".removal: invalid enum value 'keep'; it takes destroy, retain"),
         ({"inventory": {"format": "csv"}}, ".inventory.format: invalid enum value 'csv'; it takes CSV, ORC, Parquet"),
         ({"retention": {"logs": 31}}, ".retention.logs: invalid enum value 31; it takes 1, 3, 5, 7, 14, 30,"),

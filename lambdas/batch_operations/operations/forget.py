@@ -10,13 +10,13 @@ from brigade.operations.operation import Operation
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether to do it; by default it is only said."""
+    """Arguments of `forget`: `mode=delete` deletes, the default only reports."""
 
     mode: Literal["report", "delete"] = "report"
 
 
 def forget(source: Object, arguments: Arguments) -> str:
-    """Say what would be deleted; with ``mode=delete``, delete it if it is still the object that was looked at.
+    """Report the object to delete; with `mode=delete` delete it, if it has not changed meanwhile.
 
     A versioned lake keeps the version as long as its rule for old ones says. An object that is gone is no failure.
     Fails with InvalidData when the manifest names a version that is not current; with ConditionLost when it changed.

@@ -17,7 +17,7 @@ _TYPES = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How large and in which format."""
+    """Arguments of `thumbnail`: size and format."""
 
     size: Annotated[int, msgspec.Meta(ge=16, le=2048)] = 256
     """The longer side in pixels; a smaller picture keeps its size."""

@@ -24,7 +24,7 @@ _TYPES = {
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which columns."""
+    """Arguments of `to_parquet`: the columns."""
 
     columns: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     """``name:type`` with commas between, of text, integer, number, boolean, time; empty: all, with types as found."""
@@ -118,7 +118,7 @@ def _blocks(source: Object) -> Iterator[bytes]:
 
 
 class _Sink:
-    """What Arrow wants of a file, over a writer that is not one."""
+    """A file for Arrow over a writer."""
 
     closed = False
 
@@ -126,11 +126,11 @@ class _Sink:
         self._out = out
 
     def write(self, block: Any) -> int:
-        """Take a block."""
+        """Write a block."""
         return int(self._out.write(block))
 
     def tell(self) -> int:
-        """Say how much there is."""
+        """Return the number of bytes written."""
         return int(self._out.bytes)
 
     def flush(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brigade.aws import Connection
-from brigade.cli.ingest_source import base_url
+from brigade.cli.ingest.sources import base_url
 from brigade.cli.main import app
 from brigade.cli.session import Session
 from brigade.errors import SettingsError, UsageError

@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from brigade.cli.jobs_view import Budget
+from brigade.cli.jobs.view import Budget
 from brigade.errors import UsageError
 from brigade.jobs.price import Prices, Quote, assumed_seconds, estimate, prices
 from brigade.operations.operation import Operation, PriceClass
@@ -111,10 +111,10 @@ def test_the_budget_counts_sizes_and_measured_time() -> None:
     quote = Quote(verify, 100_000, 100_000 * GIB, prices())
     assert quote.dollars() == pytest.approx(17.64, abs=0.01)
     job = SimpleNamespace(failed=0, done=100_000)
-    assert "it has cost $17.6" in str(Budget(quote, None, 5.0).broken(job))  # type: ignore[arg-type]  # the two fields that are read
-    assert Budget(quote, None, 18.0).broken(job) is None  # type: ignore[arg-type]  # as above
+    assert "it has cost $17.6" in str(Budget(quote, None, 5.0).exceeded_by(job))  # type: ignore[arg-type]  # the two fields that are read
+    assert Budget(quote, None, 18.0).exceeded_by(job) is None  # type: ignore[arg-type]  # as above
     measured = replace(quote, seconds=60.0)
-    assert "more than $18.0" in str(Budget(measured, None, 18.0).broken(job))  # type: ignore[arg-type]  # as above
+    assert "more than $18.0" in str(Budget(measured, None, 18.0).exceeded_by(job))  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from brigade.cli import jobs_calls, jobs_submit
-from brigade.cli.jobs_options import Going
+from brigade.cli.jobs import lookup, submission
+from brigade.cli.jobs import submit as jobs_submit
 from brigade.errors import UsageError
 from brigade.jobs import retry
 from brigade.jobs.ending import told
@@ -34,21 +36,25 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(retry, "plan_again", lambda *_, **__: SimpleNamespace(what="", bucket="", operation="verify"))
     monkeypatch.setattr(retry, "check_not_retried", lambda *_: None)
     monkeypatch.setattr(jobs_submit, "replace", lambda made, **_: made)
-    monkeypatch.setattr(jobs_calls, "submit", lambda *_: None)
+    monkeypatch.setattr(submission, "submit_rows", lambda *_: None)
     return []
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, said: list[str], described: dict[str, Any], rows: list[Row]) -> None:
-    monkeypatch.setattr(jobs_calls, "control", lambda _: SimpleNamespace(describe=lambda _: described))
+    monkeypatch.setattr(lookup, "jobs_client", lambda _: SimpleNamespace(describe=lambda _: described))
     monkeypatch.setattr(retry, "failed_rows", lambda *_, **__: iter(rows))
     session = SimpleNamespace(
         stage="dev",
         client=lambda _: None,
         deployment=Deployed(LakeBucket="lake", ReportsBucket="reports", JobRoleArn="arn"),
-        say=said.append,
-        give=lambda _, text: said.append(text),
+        note=said.append,
+        print=lambda _, text: said.append(text),
     )
-    jobs_submit.retry(SimpleNamespace(obj=session), "job-0", Going())  # type: ignore[arg-type]  # what it reads of it
+    app = typer.Typer()
+    app.command()(jobs_submit.retry)
+    done = CliRunner().invoke(app, ["job-0"], obj=session)
+    if done.exception:
+        raise done.exception
 
 
 def test_tasks_that_never_ran_are_named_by_a_retry_of_the_failed_ones(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from local.jobs import job as job_module
-from local.jobs.drive import Drive, Limits
 from local.jobs.job import STATES, TERMINAL, Job
+from local.jobs.job_store import JobStore
 from local.jobs.ledger import Ledger
 from local.jobs.manifest import Refusal, Row, csv_rows
-from local.jobs.shelf import Shelf
+from local.jobs.task_runner import Limits, TaskRunner
 from local.jobs.tasks import Outcome, outcome, payload
 from local.jobs.wire import Fault, request_body, response_body
 
@@ -67,34 +67,34 @@ def test_a_reason_fits_what_the_api_allows(tmp_path: Path) -> None:
 
 
 def test_time_ends_what_nobody_confirms_and_forgets_what_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf = Shelf(tmp_path)
-    job, _ = shelf.create("waits", REQUEST, "000000000000", "us-east-1")
+    store = JobStore(tmp_path)
+    job, _ = store.create("waits", REQUEST, "000000000000", "us-east-1")
     walk(job, "Preparing", "Suspended")
     start = datetime.now(UTC)
 
     def after(days: int) -> None:
         monkeypatch.setattr(job_module, "_now", lambda: start + timedelta(days=days))
-        shelf.expire()
+        store.expire()
 
     after(29)
     assert job.status == "Suspended"
     after(31)
     assert job.status == "Failed"
     after(31 + 89)
-    assert shelf.find("waits") is job
+    assert store.find("waits") is job
     after(31 + 91)
     with pytest.raises(Fault, match="does not exist"):
-        shelf.find("waits")
+        store.find("waits")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_highest_priority_goes_first_then_the_oldest(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    store = JobStore(tmp_path)
     for name, priority in {"low": 1, "high": 9, "later": 9}.items():
-        shelf.create(name, REQUEST | {"ClientRequestToken": name, "Priority": priority}, "0", "r")
-    assert [job.id for job in shelf.waiting(set())] == ["high", "later", "low"]
-    walk(shelf.find("high"), "Preparing", "Suspended")
-    assert [job.id for job in shelf.waiting({"later"})] == ["low"]
+        store.create(name, REQUEST | {"ClientRequestToken": name, "Priority": priority}, "0", "r")
+    assert [job.id for job in store.waiting(set())] == ["high", "later", "low"]
+    walk(store.find("high"), "Preparing", "Suspended")
+    assert [job.id for job in store.waiting({"later"})] == ["low"]
 
 
 def test_a_ledger_goes_on_after_a_half_written_line(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def driven(folder: Path, answers: dict[str, list[Outcome]], **limits: Any) -> tu
         left = answers[row.key]
         return left.pop(0) if len(left) > 1 else left[0]
 
-    Drive(job, ledger, Limits(backoff_s=0.001, workers=2, **limits), threading.Event())(work)
+    TaskRunner(job, ledger, Limits(backoff_s=0.001, workers=2, **limits), threading.Event()).run(work)
     return job, {row.key: outcome for _, row, outcome in ledger.outcomes()}, calls
 
 

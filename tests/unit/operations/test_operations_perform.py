@@ -86,7 +86,7 @@ def test_arguments_come_typed() -> None:
         ({"size": "x"}, "UsageError: argument size: expected `int`, got `str`, not 'x'"),
         ({"size": "10"}, "UsageError: argument size: expected `int` <= 9, not '10'"),
         ({"size": "1", "format": "gif"}, "UsageError: argument format: invalid enum value 'gif'"),
-        ({"size": "1", "colour": "red"}, "UsageError: no argument 'colour'; it takes size, format, deep"),
+        ({"size": "1", "colour": "red"}, "UsageError: no argument 'colour'; there are size, format, deep"),
     ],
 )
 def test_a_wrong_argument_is_permanent_and_named(arguments: dict[str, str], text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brigade.cli.pipe_from import _separator
+from brigade.cli.pipe.from_ import _separator
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.pipe import open_write
 from brigade.pipe.expectation import Expectation

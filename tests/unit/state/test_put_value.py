@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.cli.state import _parsed
+from brigade.cli.state.app import _parsed
 from brigade.errors import UsageError
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brigade.cli.session import Session
-from brigade.cli.state import app
+from brigade.cli.state.app import app
 from brigade.errors import InvalidData
 from brigade.state import State
 from brigade.state.encode import check_unique_members
@@ -39,8 +39,8 @@ class OneBucket:
     def client(self, _: str) -> Any:
         return self.s3
 
-    give = Session.give
-    reveal = Session.reveal
+    print = Session.print
+    print_unmasked = Session.print_unmasked
 
 
 def get(document: bytes, *options: str) -> Any:
