@@ -22,7 +22,7 @@ from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.request import Request
 from brigade.ingest.source import Source
 from brigade.ingest.unpack import GZIP, unpack_content, unpack_file
-from brigade.masking import mask
+from brigade.masking import mask_start
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
@@ -275,7 +275,4 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _start(body: Any) -> str:
-    """Return how a body starts, masked before it is cut: half a secret could not be recognized any more."""
-    if not isinstance(body, bytes | bytearray):
-        return "''"
-    return repr(mask(bytes(body[:8192]).decode(errors="replace"))[:200])
+    return repr(mask_start(body, 200)) if isinstance(body, bytes | bytearray) else "''"
