@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from brigade.s3.list import following_page, open_uploads
+from brigade.s3.list import following_page, open_uploads, require_prefix
 from brigade.s3.location import Location
 from brigade.s3.refusal import UploadGone, complete, refused
 
@@ -43,6 +43,7 @@ def unfinished(client: Any, bucket: str, prefix: str = "", *, older_than: float 
         older_than: Only those begun at least so many seconds ago.
     """
     for each in open_uploads(client, bucket, prefix):
+        require_prefix(bucket, each["Key"], prefix)
         found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
         if found.age >= older_than:
             yield Unfinished(found.location, found.id, found.begun, *_held(client, found))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from brigade.errors import BrigadeError
 from brigade.s3.refusal import complete, field, refused
 
 
@@ -41,10 +42,20 @@ def listed(client: Lists, bucket: str, prefix: str = "") -> Iterator[Listed]:
             page = client.list_objects_v2(**arguments)
             found = [Listed(item["Key"], item["Size"], item["ETag"]) for item in page.get("Contents", [])]
             following = following_page(page, arguments, ContinuationToken="NextContinuationToken")
+        for item in found:
+            require_prefix(bucket, item.key, prefix)
         yield from found
         if following is None:
             return
         arguments |= following
+
+
+def require_prefix(bucket: str, key: str, prefix: str) -> None:
+    """Raise BrigadeError for a listed key that does not start with `prefix`: it was not asked for."""
+    if not key.startswith(prefix):
+        raise BrigadeError(
+            f"cannot list s3://{bucket}/{prefix}: the server answered with {key!r} too: it passes over the prefix"
+        )
 
 
 def uploads(client: ListsUploads, bucket: str, key: str) -> list[str]:
