@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Literal
@@ -18,6 +19,8 @@ _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _DECIMAL = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _EXACT = 2**53
 """From here on a binary number has not all whole numbers."""
+_KEPT = sys.float_info.dig + len(".")
+"""Characters of a number without an exponent, all of whose digits a binary one keeps."""
 _TRUE, _FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
 
 
@@ -197,7 +200,7 @@ def _number(value: Any) -> int | float | Decimal:
 def exact_number(text: str) -> float | Decimal:
     """Return the number that `text` is: binary if that is the same number, else decimal."""
     binary = float(text)
-    if repr(binary) == text:
+    if len(text) <= _KEPT and "e" not in text and "E" not in text:
         return binary
     exact = Decimal(text)
     return binary if Decimal(repr(binary)) == exact else exact
