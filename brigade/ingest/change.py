@@ -200,7 +200,7 @@ def _number(value: Any) -> int | float | Decimal:
 def exact_number(text: str) -> float | Decimal:
     """Return the number that `text` is: binary if that is the same number, else decimal."""
     binary = float(text)
-    if len(text) <= _KEPT and "e" not in text and "E" not in text:
+    if (len(text) <= _KEPT and "e" not in text and "E" not in text) or repr(binary) == text:
         return binary
     exact = Decimal(text)
     return binary if Decimal(repr(binary)) == exact else exact
