@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr, replace
 
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
+from brigade.errors import SettingsError
 from brigade.ingest.authentication import Authentication, HeaderKey, QueryKey, Secret, secrets_of
 from brigade.ingest.csv_format import Csv
 from brigade.ingest.dated import date_error, has_date, render
@@ -209,6 +210,8 @@ class Source(Feed, frozen=True, kw_only=True):
         from brigade.ingest.credentials import credentials
         from brigade.ingest.fetch import Api
 
+        if url is not None and not is_base_url(url):
+            raise SettingsError(f"the URL that {name} asks takes {BASE_URL}")
         who = credentials(self.authentication, client, state, name)
 
         def reader(remaining: "Callable[[], float]", date: str | None) -> "Reads":
