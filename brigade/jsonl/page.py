@@ -13,6 +13,7 @@ import msgspec
 from brigade.declarations.path import Path, format_path, parse_path
 from brigade.errors import InvalidData
 from brigade.jsonl.members import check_once, without_rows
+from brigade.masking import mask_start
 
 _LISTED = 20
 _UNNAMABLE = re.compile(r'["\\\x00-\x1f]')
@@ -114,7 +115,7 @@ def absence(data: bytes | bytearray, path: str) -> str:
     rest = steps[len(above) :]
     dotted = ".".join(str(step) for step in rest)
     hint = f"; write {format_path((*above, dotted))} for the member {dotted!r}" if rest[1:] and dotted in names else ""
-    listed = ", ".join(repr(name[:60]) for name in names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    listed = ", ".join(repr(mask_start(name, 60)) for name in names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
     return f"{where} has no {format_path(rest[:1])!r}, it has {listed or 'no members'}{hint}"
 
 
@@ -215,4 +216,4 @@ def check_utf8(data: bytes | bytearray | memoryview, place: str) -> None:
 
 
 def _start(data: bytes | bytearray | msgspec.Raw) -> str:
-    return repr(bytes(memoryview(data)[:60]).decode(errors="replace"))
+    return repr(mask_start(memoryview(data), 60))

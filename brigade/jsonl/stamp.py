@@ -9,6 +9,7 @@ import msgspec
 from brigade.errors import InvalidData
 from brigade.jsonl.members import members
 from brigade.jsonl.page import Page
+from brigade.masking import mask_start
 
 FIELDS = ("ingest_date", "ingest_ts")
 
@@ -94,4 +95,4 @@ def _may_be_stamped(data: bytes | bytearray) -> bool:
 
 
 def _start(record: memoryview) -> str:
-    return bytes(record[:40]).decode(errors="replace")
+    return mask_start(record, 40)

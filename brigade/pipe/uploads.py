@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from brigade.s3.errors import UploadGone, require_fields, translate_errors
-from brigade.s3.listing import list_uploads, next_page
+from brigade.s3.listing import list_uploads, next_page, require_prefix
 from brigade.s3.location import Location
 
 DOLLARS_A_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
@@ -43,6 +43,7 @@ def unfinished(client: Any, bucket: str, prefix: str = "", *, older_than: float 
         older_than: Only those begun at least so many seconds ago.
     """
     for each in list_uploads(client, bucket, prefix):
+        require_prefix(bucket, each["Key"], prefix)
         found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
         if found.age >= older_than:
             yield Unfinished(found.location, found.id, found.begun, *_held(client, found))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from brigade.errors import BrigadeError
 from brigade.s3.client_type import S3Client
 from brigade.s3.errors import require_fields, required_field, translate_errors
 
@@ -40,10 +41,18 @@ def list_objects(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Li
             page: Mapping[str, Any] = client.list_objects_v2(**arguments)
             found = [ListedObject(item["Key"], item["Size"], item["ETag"]) for item in page.get("Contents", [])]
             following = next_page(page, arguments, ContinuationToken="NextContinuationToken")
+        for item in found:
+            require_prefix(bucket, item.key, prefix)
         yield from found
         if following is None:
             return
         arguments |= following
+
+
+def require_prefix(bucket: str, key: str, prefix: str) -> None:
+    """Raise BrigadeError for a listed key that does not start with `prefix`: the server ignores the prefix."""
+    if not key.startswith(prefix):
+        raise BrigadeError(f"cannot list s3://{bucket}/{prefix}: the server ignores the prefix, and listed {key!r} too")
 
 
 def list_upload_ids(client: S3Client, bucket: str, key: str) -> list[str]:

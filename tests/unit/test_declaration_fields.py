@@ -165,6 +165,7 @@ def test_what_typeguard_refuses_is_refused(field: tuple[Any, Any], value: Any) -
             lambda: Recurring(operation="o", most_objects=1, most_dollars=1, schedule="rate(1 days)"),
             "Recurring.schedule",
         ),
+        (lambda: Bearer(token="abcdefgh"), "Bearer.token is a str; it takes a Secret"),  # type: ignore[arg-type] # as below
         (lambda: NextFromAnswer(absent="stop"), "NextFromAnswer.absent is 'stop'; it takes 'fail' or 'end'"),  # type: ignore[arg-type] # that is what is wrong
     ],
 )

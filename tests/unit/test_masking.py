@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -13,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade import masking
+from brigade.errors import InvalidData
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.declare.request import Response
+from brigade.ingest.read.decode import decode_page
+from brigade.jsonl import Stamp
 from brigade.masking import MASK, MaskedStream, holds_secret, mask, masked, register, register_fields
+from tests.unit.ingest.api import source
 from tests.unit.leaks import MARK, SECRET, leaks, spellings
 
 
@@ -74,6 +81,29 @@ def test_a_long_value_that_is_cut_is_masked_as_far_as_it_goes() -> None:
     register(token)
     assert mask(f"token {token} refused") == f"token {MASK} refused"
     assert mask(f"token {token[:200]}… refused") == f"token {MASK}… refused"
+
+
+@pytest.mark.parametrize("before", range(60))
+@pytest.mark.parametrize(
+    ("template", "changes"),
+    [
+        (b"%s", {}),
+        (b'{"%s":[]}', {}),
+        (b'{"rows":["%s"]}', {}),
+        (b"%s|b\n", {"format": "csv", "records": ""}),
+        (b"%s,1\n", {"format": "csv", "records": ""}),
+        (b"<%s>\n", {"format": "csv", "records": ""}),
+    ],
+)
+def test_what_an_error_quotes_of_an_answer_is_masked_before_it_is_cut(
+    before: int, template: bytes, changes: dict[str, Any]
+) -> None:
+    register("Zq7xW9vB2kPm4Tn8")
+    declared = source(pagination=Pagination(), **changes)
+    body = template % (b"x" * before + b"Zq7xW9vB2kPm4Tn8")
+    with pytest.raises(InvalidData) as raised:
+        [*Stamp("2026-11-22", "t").lines(decode_page(declared, Response(body, {}, ""), "page 1"))]
+    assert "Zq" not in mask(str(raised.value))
 
 
 def test_the_lines_of_a_key_are_masked_folded_or_not() -> None:

@@ -13,6 +13,7 @@ from brigade.errors import InvalidData
 from brigade.ingest.declare.csv_format import Csv
 from brigade.jsonl import Page
 from brigade.jsonl.array import LARGEST_RECORD
+from brigade.masking import mask_start
 
 _PIECE = 1024 * 1024
 _OTHER_TYPES = re.compile(r"text/html|application/xhtml\+xml|(application|text)/([\w.-]+\+)?(json|xml)")
@@ -102,11 +103,12 @@ def _check_header(declared: Csv, names: tuple[str, ...], place: str) -> None:
     if declared.columns:
         return
     if names[0].lstrip()[:1] in ("<", "{", "["):
-        raise InvalidData(f"{place}: it is no table: it starts with {names[0][:60]!r}")
+        raise InvalidData(f"{place}: it is no table: it starts with {mask_start(names[0], 60)!r}")
     other = [each for each in _DELIMITERS if each in names[0]]
     if len(names) == 1 and other:
         raise InvalidData(
-            f"{place}: the header line is one column, {names[0][:60]!r}; declare the delimiter {other[0]!r}, or columns"
+            f"{place}: the header line is one column, {mask_start(names[0], 60)!r}; declare the delimiter "
+            f"{other[0]!r}, or columns"
         )
     numbers = [name for name in names if _NUMBER.fullmatch(name.strip())]
     if numbers:
@@ -160,4 +162,4 @@ def _text(blocks: Iterator[bytes], encoding: str, place: str) -> Iterator[str]:
 
 
 def _listed(names: "tuple[str, ...] | list[str]") -> str:
-    return ", ".join(repr(name[:60]) for name in names[:20]) + (", …" if len(names) > 20 else "")
+    return ", ".join(repr(mask_start(name, 60)) for name in names[:20]) + (", …" if len(names) > 20 else "")

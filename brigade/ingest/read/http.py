@@ -26,7 +26,7 @@ from brigade.ingest.read.credentials import Credentials, NoCredentials, open_cre
 from brigade.ingest.read.decompress import GZIP, unpack_content, unpack_file
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
 from brigade.ingest.state.position import claim_window
-from brigade.masking import mask
+from brigade.masking import mask_start
 from brigade.state import State
 from brigade.urls import BASE_URL, is_base_url
 
@@ -270,10 +270,7 @@ def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
 
 
 def _start(body: Any) -> str:
-    """Return how a body starts, masked before it is cut: half a secret could not be recognized any more."""
-    if not isinstance(body, bytes | bytearray):
-        return "''"
-    return repr(mask(bytes(body[:8192]).decode(errors="replace"))[:200])
+    return repr(mask_start(body, 200)) if isinstance(body, bytes | bytearray) else "''"
 
 
 def open_reader(

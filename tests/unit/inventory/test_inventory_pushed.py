@@ -23,6 +23,7 @@ PUSHED = [
     "NOT (size < 100)",
     "key LIKE 'photographs/1%'",
     "key LIKE '%.jpg'",
+    "key NOT LIKE 'photographs/1%'",
     "key LIKE '%ü%'",
     "key = 'README'",
     "key <> 'README' AND size < 70",

@@ -126,7 +126,7 @@ def test_a_condition_filters_on_columns_that_are_not_asked_for(tmp_path: Path, f
 
 def test_a_column_that_the_delivery_lacks_is_named(tmp_path: Path) -> None:
     delivery = of_keys(tmp_path, "CSV", ODD)
-    with pytest.raises(NotFound, match=r"no column storage_class; it has bucket, key, version_id"):
+    with pytest.raises(NotFound, match=r"no column storage_class; there are bucket, key, version_id"):
         read(delivery, ["key", "storage_class"])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater, UsageError
+from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
 from brigade.pipe.uploads import Unfinished, abort, unfinished
 from brigade.s3 import Absent, Location, conditions
 from brigade.s3.listing import ListedObject, list_keys, list_objects, list_upload_ids, list_versions
@@ -98,6 +98,18 @@ def test_an_item_that_lacks_anything_is_refused(
         page = {name: [cut], "IsTruncated": False}
         with pytest.raises(RetryLater, match=f"lacks {field}"):
             list(ask(Fake(**{call: page, "list_parts": {"IsTruncated": False}})))
+
+
+def test_a_server_that_passes_over_the_prefix_is_an_error() -> None:
+    """It would give every object of the bucket, and have every upload aborted."""
+    client = Fake(
+        list_objects_v2={"Contents": [{**OBJECT, "Key": "other"}], "IsTruncated": False},
+        list_multipart_uploads={"Uploads": [UPLOAD, {**UPLOAD, "Key": "other"}], "IsTruncated": False},
+        list_parts={"IsTruncated": False},
+    )
+    for ask in (list_objects, unfinished):
+        with pytest.raises(BrigadeError, match="s3://b/k: the server ignores the prefix, and listed 'other' too"):
+            list(ask(client, "b", "k"))
 
 
 def test_all_pages_of_uploads_are_read() -> None:
