@@ -21,8 +21,9 @@ _END_SECONDS = 15
 def start(home: Home, port: int) -> bool:
     """Start the server of `home` unless it runs, and return whether it was started.
 
-    Fails with LocalError when something else listens on ``port``, and when the server ends or does not answer in a
-    minute; then no process is left.
+    Raises:
+        LocalError: Another program listens on `port`, or the server ends or does not respond within a minute. No
+            process is left.
     """
     if home.running():
         return False

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
-from brigade.cli.options import expand_options
+from brigade.cli.options import expand_options, parse_arguments
+from brigade.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,18 @@ def test_what_an_option_takes_is_still_checked() -> None:
     assert run("a")[0] == run("a", "--width", "0")[0] == 2
     code, text = run("--help")
     assert (code, "So wide." in text, "Print them." in text) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["size"], "--argument size: it takes NAME=VALUE"),
+        (["=64"], "--argument =64: it takes NAME=VALUE"),
+        (["size=64", "size=32"], "--argument size is there twice"),
+    ],
+)
+def test_an_argument_that_is_no_pair_or_there_twice_is_refused(arguments: list[str], message: str) -> None:
+    assert parse_arguments(["a=1=2", "b="]) == {"a": "1=2", "b": ""}
+    with pytest.raises(UsageError) as raised:
+        parse_arguments(arguments)
+    assert str(raised.value) == message

@@ -72,7 +72,7 @@ def check_bucket(session: Session, options: SelectionOptions) -> None:
         session.client("s3").head_bucket(Bucket=options.bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
-            raise NotFound(f"--bucket {options.bucket}: the bucket does not exist") from error
+            raise NotFound(f"--bucket {options.bucket}: there is no such bucket") from error
 
 
 def readable_patterns(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
