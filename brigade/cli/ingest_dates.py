@@ -47,7 +47,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     """
     from brigade.ingest.partitions import parts
     from brigade.ingest.state.checkpoint import Checkpoint
-    from brigade.ingest.write.publish import discard
+    from brigade.ingest.write.publish import discard_checkpoint
     from brigade.state import State
     from brigade.state.lease import taken, this_process
 
@@ -61,7 +61,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
     for target, entry in found:
         taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
-        if not discard(s3, target, entry):
+        if not discard_checkpoint(s3, target, entry):
             raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}
         session.give({"source": name, "date": target.date, **which, "forgotten": _brief(entry.value)})

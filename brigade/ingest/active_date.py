@@ -9,7 +9,7 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import discard
+from brigade.ingest.write.publish import discard_checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.s3.settle import new_token
 from brigade.state import State
@@ -62,5 +62,5 @@ def _end(s3: IngestClient, state: State, other: Target, holder: str, patience_s:
         raise ConditionLost(f"{under_way}: run that date to its end first, or `brigade ingest reset` it")
     if entry.value.done:
         raise ConditionLost(f"{under_way}, but all of it was read: run that date again first, or reset it")
-    if not discard(s3, other, entry):
+    if not discard_checkpoint(s3, other, entry):
         raise ConditionLost(f"{under_way}: its run goes on; run {other.date} to its end first")

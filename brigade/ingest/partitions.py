@@ -14,11 +14,12 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.read.reader import PageReader, RangeReader
 from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.counts import add_counts
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.state.receipt import PublishedObject, Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
 from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import differs
+from brigade.ingest.write.publish import compare_with_earlier
 from brigade.s3 import Absent
 from brigade.s3.head import head
 from brigade.state import State
@@ -131,26 +132,17 @@ class Partitions(msgspec.Struct, frozen=True):
             object=f"s3://{self.target.lake}/{self.target.folder}",
             etag=None,
             version_id=None,
-            records=sum(receipt.records for receipt in receipts),
-            pages=sum(receipt.pages for receipt in receipts),
             bytes=sum(receipt.bytes for receipt in receipts),
-            plain_bytes=sum(receipt.plain_bytes for receipt in receipts),
             sha256=None,
             objects=tuple(_object(self.target.part(name), receipt) for name, receipt in done.items()),
             runs=tuple(dict.fromkeys(run for receipt in receipts for run in receipt.runs)),
             times=replace(slowest, total_s=round(sum(receipt.times.total_s for receipt in receipts), 3)),
             ingest_ts=min(receipt.ingest_ts for receipt in receipts),
             published_at=now(),
-            seconds=round(sum(receipt.seconds for receipt in receipts), 3),
-            invocations=sum(receipt.invocations for receipt in receipts),
             profile=profile,
-            drift=differs(state, self.target, profile),
-            broken=sum(receipt.broken for receipt in receipts),
-            requests=sum(receipt.requests for receipt in receipts),
-            retries=sum(receipt.retries for receipt in receipts),
-            waited_s=round(sum(receipt.waited_s for receipt in receipts), 3),
-            bytes_in=sum(receipt.bytes_in for receipt in receipts),
+            drift=compare_with_earlier(state, self.target, profile),
             version=__version__,
+            **add_counts(receipts),
         )
 
 

@@ -11,15 +11,14 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.lines import LineWriter
-from brigade.ingest.write.single_object import content_type, metadata
+from brigade.ingest.write.publish import content_type, metadata
+from brigade.ingest.write.sink import open_sink
 from brigade.ingest.write.staging import DaySplitter
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
 from brigade.s3.get import get
-from brigade.s3.head import head
 from brigade.s3.put import put
 from brigade.s3.settle import new_token
 from brigade.state import Entry, State
@@ -83,12 +82,7 @@ def _acquire(s3: IngestClient, state: State, source: BaseSource, target: Target,
     )
     if entry and (entry.value.pages or entry.value.done or entry.value.former):
         raise ConditionLost(f"{target} has an unfinished run: run it to its end, or reset it, and replay again")
-    if source.objects:
-        receipt = state.get(target.receipt, Receipt)
-        version = receipt.version if receipt else None
-    else:
-        found = head(s3, target.lake, target.key)
-        version = found.etag if found else None
+    version, _ = open_sink(s3, source, target).find_published(())
     held = Checkpoint(write=new_token(), ts=ts, replaces=version, lease=lease)
     return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
 
@@ -100,7 +94,7 @@ def _replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> Re
             f"s3://{target.state}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
         )
     pour = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
-    days = DaySplitter(source.objects.date_field if source.objects else None, target.date)
+    days = DaySplitter(open_sink(s3, source, target).date_field, target.date)
     found: dict[str, list[bytes]] = {}
     for line in gzip.decompress(got.body).splitlines():
         aside = msgspec.json.decode(line, type=QuarantinedRecord)

@@ -17,16 +17,14 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.read.pages import read_pages
 from brigade.ingest.read.reader import PageReader
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import Kind, RunResult, make_result
 from brigade.ingest.timing import Timing
 from brigade.ingest.write.checkpointed_writer import CheckpointedWriter
 from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.partitioned import publish_next
-from brigade.ingest.write.publish import clear, discard, earlier, publish, set_aside
-from brigade.ingest.write.replace import broken_off, refuse_replays, replaced, replacing
+from brigade.ingest.write.publish import delete_unpublished, discard_checkpoint, write_quarantine
+from brigade.ingest.write.replace import partial_replacement_error, prepare_replacement, refuse_replays
+from brigade.ingest.write.sink import Sink, open_sink
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import head
 from brigade.s3.settle import new_token
 from brigade.s3.upload import SMALLEST_PART
 from brigade.state import Entry, State
@@ -87,24 +85,14 @@ class Run(Struct, frozen=True):
             raise
 
     def _already(self) -> RunResult | None:
-        """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
-        state = State(self.s3, self.target.state)
-        # Before what is published: a run that replaces that is then known by the ETag in its checkpoint.
-        entry = state.get(self.target.checkpoint, Checkpoint)
-        if self.source.objects:
-            receipt = state.get(self.target.receipt, Receipt)
-            if receipt is None or (self.replace and not self._replaced()):
-                return None
-            if entry and entry.value.replaces != receipt.version and (entry.value.replaces or not entry.value.former):
-                discard(self.s3, self.target, entry)  # else a run that replaces is under way, or was broken off
-            return make_result("already_published", self.target, receipt.value)
-        found = head(self.s3, self.target.lake, self.target.key)
-        if found is None or (self.replace and not self._replaced()):
-            return None
-        return earlier(self.s3, self.source, self.target, found, entry)
+        """Return the result of a published date, unless it is to be replaced; finish what a killed run left."""
+        # Read before what is published: a run that replaces that is then known by the ETag in its checkpoint.
+        entry = State(self.s3, self.target.state).get(self.target.checkpoint, Checkpoint)
+        return self._sink.already_published(entry, self.holder, replace=self.replace)
 
-    def _replaced(self) -> bool:
-        return replaced(self.s3, self.source, self.target, self.holder)
+    @property
+    def _sink(self) -> Sink:
+        return open_sink(self.s3, self.source, self.target)
 
     def _held(self) -> RunResult:
         """Take the lease, go on, and release it, whatever comes of it."""
@@ -118,7 +106,7 @@ class Run(Struct, frozen=True):
                 f"{self.target}: going on after page {entry.value.pages}, {entry.value.records} records "
                 f"(epoch {entry.value.lease.epoch})"
             )
-        assembly = CheckpointedWriter(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
+        assembly = CheckpointedWriter(self._sink, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
             with assembly:
                 if self.source.incremental and not entry.value.done:
@@ -127,13 +115,13 @@ class Run(Struct, frozen=True):
             if kind == "published":
                 with self.timing.stage("publish"):
                     if (kind := self._publish(assembly)) == "published":
-                        return publish(self.s3, self.source, self.target, assembly.entry, assembly.digests)
+                        return self._sink.publish(assembly.entry, assembly.digests)
         except (InvalidData, ConditionLost) as error:
             if isinstance(error, ConditionLost) and assembly.entry.value.former and assembly.entry.value.published:
-                raise broken_off(self.s3, self.target, assembly.entry, error) from error
+                raise partial_replacement_error(self.s3, self.target, assembly.entry, error) from error
             # Nobody shall go on to replace what is no longer there; a checkpoint that is a rival's stays.
             if isinstance(error, InvalidData) or assembly.entry.value.replaces:
-                discard(self.s3, self.target, assembly.entry)
+                discard_checkpoint(self.s3, self.target, assembly.entry)
             else:
                 self._release(state, assembly.entry)
             raise
@@ -179,17 +167,14 @@ class Run(Struct, frozen=True):
 
     def _publish(self, assembly: CheckpointedWriter) -> Kind:
         """Publish what comes before the receipt: the quarantine, and of several objects all, while there is time."""
-        set_aside(self.s3, self.target, assembly.entry)
-        slowest = 0.0
-        while self.source.objects:
-            began = time.monotonic()
-            entry = publish_next(self.s3, self.source, self.target, assembly.entry)
-            if entry is None:
-                break
+        write_quarantine(self.s3, self.target, assembly.entry)
+        slowest, began = 0.0, time.monotonic()
+        while entry := self._sink.publish_next(assembly.entry):
             assembly.entry = entry
             slowest = max(slowest, time.monotonic() - began)
             if self.remaining() < _RESERVE_S + 2 * slowest:
                 return "more"
+            began = time.monotonic()
         return "published"
 
     def _may_stop(self) -> None:
@@ -214,7 +199,7 @@ class Run(Struct, frozen=True):
         if self.source.single and not begun.done:
             begun = replace(fresh, former=begun.former)
         if self.replace:
-            begun = replacing(self.s3, self.source, self.target, entry, begun)
+            begun = prepare_replacement(self.s3, self._sink, self.target, entry, begun)
         condition = Matches(entry.version) if entry else Absent()
         try:
             stored = state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
@@ -225,9 +210,9 @@ class Run(Struct, frozen=True):
             raise
         try:
             if entry and entry.value.write != stored.value.write:
-                clear(self.s3, self.target, entry.value)
+                delete_unpublished(self.s3, self.target, entry.value)
             if self.replace:
-                refuse_replays(self.s3, self.source, self.target)
+                refuse_replays(self._sink, self.target)
         except BaseException:
             self._release(state, stored)
             raise
@@ -252,7 +237,7 @@ class Run(Struct, frozen=True):
 
     def _begin_again(self, entry: Entry[Checkpoint], error: BrigadeError) -> NoReturn:
         """Drop the checkpoint, since what it names is gone, and have the run begin again, if there was anything."""
-        if not discard(self.s3, self.target, entry):
+        if not discard_checkpoint(self.s3, self.target, entry):
             raise ConditionLost(f"{self.target} was taken over by another run: {error}") from error
         if entry.value.upload or entry.value.stages or isinstance(error, _CursorExpired):
             raise _Again(str(error)) from error

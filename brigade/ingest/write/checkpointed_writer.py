@@ -14,11 +14,9 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.read.deduplicate import open_deduplicator
 from brigade.ingest.read.pages import PageResult
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests
 from brigade.ingest.write.lines import LineWriter
-from brigade.ingest.write.single_object import PartBuffer
-from brigade.ingest.write.staging import StageBuffer
+from brigade.ingest.write.sink import Sink
 from brigade.jsonl import Stamp
 from brigade.s3 import Matches
 from brigade.state import Entry, State
@@ -37,7 +35,7 @@ class CheckpointedWriter:
 
     def __init__(
         self,
-        s3: IngestClient,
+        sink: Sink,
         state: State,
         target: Target,
         entry: Entry[Checkpoint],
@@ -69,8 +67,7 @@ class CheckpointedWriter:
             quarantine=checkpoint.quarantine,
             deduplicator=self._deduplicator,
         )
-        kind = StageBuffer if source.objects else PartBuffer
-        self._body: PartBuffer | StageBuffer = kind(s3, target, source, checkpoint, part_bytes)
+        self._body = sink.open_buffer(checkpoint, part_bytes)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
         self._sending: Future[None] | None = None
 
@@ -156,10 +153,9 @@ class CheckpointedWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=True)
-        if self._body.unnamed:
-            # What went wrong first is what must be read; the bucket's rule clears an upload that stays.
-            with suppress(BrigadeError):
-                self._body.unnamed.abort()
+        # The first error must be read; the lifecycle rule of the bucket removes an upload that stays.
+        with suppress(BrigadeError):
+            self._body.abort()
 
     def _counted(self) -> Checkpoint:
         """Give what was reached with what is known of the records until there."""
@@ -177,7 +173,7 @@ class CheckpointedWriter:
     def _store(self, chunk: Any, reached: Checkpoint, *, last: bool = False) -> None:
         began = time.monotonic()
         self._save(replace(reached, **self._body.store(chunk, self._durable, last=last)))
-        self._body.unnamed = None
+        self._body.commit()
         self.slowest_part = max(self.slowest_part, time.monotonic() - began)
 
     def _save(self, checkpoint: Checkpoint) -> None:

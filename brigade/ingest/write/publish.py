@@ -1,13 +1,10 @@
 """From all pages durable to what is published, its receipt, and nothing left over."""
 
 import gzip
-from collections.abc import Iterator
 from contextlib import suppress
 
-from msgspec.structs import replace
-
 from brigade import __version__
-from brigade.errors import ConditionLost, InvalidData
+from brigade.errors import ConditionLost
 from brigade.ingest.clock import now
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target, receipts
@@ -17,35 +14,19 @@ from brigade.ingest.state.profile import Profile, drift, shrinkage
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
 from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.digests import Digests, PartChain, RunningDigests
-from brigade.ingest.write.partitioned import sweep
-from brigade.ingest.write.single_object import content_type, metadata
+from brigade.ingest.write.digests import Digests
 from brigade.s3 import Absent, Matches
-from brigade.s3.head import Found, head
+from brigade.s3.head import head
 from brigade.s3.list import listed, uploads
 from brigade.s3.put import put
-from brigade.s3.read import stream
-from brigade.s3.settle import TOKEN, Written
+from brigade.s3.settle import Written
 from brigade.s3.upload import Upload
 from brigade.state import Entry, State
 
 _COMPARED = 7
 
 
-def publish(
-    s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint], digests: Digests | None
-) -> RunResult:
-    """Publish a checkpoint that is done, if its key is absent, or holds still what it was told to replace; then write
-    the receipt and drop the checkpoint. Several objects are published before, by ``publish_next``.
-
-    ``digests``: of the object's bytes, where one process saw them all, else None: they are read again, a block in
-    memory. May be repeated by another process wherever this one was killed. Fails with ConditionLost when another run
-    published, with NotFound when S3 has dropped the upload.
-    """
-    return _finish(s3, source, target, entry, _written(s3, source, target, entry.value, digests), digests)
-
-
-def set_aside(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> None:
+def write_quarantine(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> None:
     """Write the quarantine object of a run whose checkpoint is done.
 
     It comes before the data, whose publication ends all: a run that is killed in between writes it again. One that an
@@ -76,68 +57,26 @@ def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> 
         raise ConditionLost(f"{target} was taken over by another run; this one writes nothing more")
 
 
-def _written(
-    s3: IngestClient, source: BaseSource, target: Target, checkpoint: Checkpoint, digests: Digests | None
-) -> Written | None:
-    condition = Matches(checkpoint.replaces) if checkpoint.replaces else Absent()
-    if source.objects:
-        return None
-    if checkpoint.upload:
-        upload = Upload(s3, target.lake, target.key, checkpoint.upload, checkpoint.write)
-        return upload.complete(checkpoint.parts, condition)
-    return put(
-        s3,
-        target.lake,
-        target.key,
-        checkpoint.tail,
-        condition=condition,
-        metadata=metadata(
-            target, checkpoint.lease.holder or "", checkpoint.records, digests.plain if digests else None
-        ),
-        content_type=content_type(source),
-        token=checkpoint.write,
-    )
-
-
-def earlier(
-    s3: IngestClient, source: BaseSource, target: Target, found: Found, entry: Entry[Checkpoint] | None
-) -> RunResult:
-    """Answer for an object that is there already, and finish what a killed run left: its receipt, its checkpoint.
-
-    Args:
-        entry: The checkpoint, read before `found`.
-    """
-    state = State(s3, target.state)
-    if entry and entry.value.done and found.metadata.get(TOKEN) == entry.value.write:
-        return _finish(s3, source, target, entry, Written(found.etag, found.version_id), None)
-    if entry and entry.value.replaces != found.etag:  # else a run that replaces the object is under way
-        discard(s3, target, entry)
-    receipt = state.get(target.receipt, Receipt)
-    if receipt and receipt.value.etag == found.etag:
-        return make_result("already_published", target, receipt.value)
-    return replace(make_result("already_published", target, None), bytes=found.size)
-
-
-def discard(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> bool:
+def discard_checkpoint(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> bool:
     """Drop a checkpoint and its upload, so that the next run starts from the first page; False: it is another by now,
     and stays."""
     try:
         State(s3, target.state).delete(target.checkpoint, entry.version)
     except ConditionLost:  # another run has dropped or taken it, and its upload
         return False
-    clear(s3, target, entry.value)
+    delete_unpublished(s3, target, entry.value)
     return True
 
 
-def clear(s3: IngestClient, target: Target, dropped: Checkpoint) -> None:
+def delete_unpublished(s3: IngestClient, target: Target, dropped: Checkpoint) -> None:
     """Abort the upload and delete the stages of a checkpoint that is no longer stored."""
     if dropped.upload:
         Upload(s3, target.lake, target.key, dropped.upload, dropped.write).abort()
     if dropped.stages or dropped.shares:
-        sweep(s3, target, dropped.write)
+        delete_staged(s3, target, dropped.write)
 
 
-def _finish(
+def finish_publication(
     s3: IngestClient,
     source: BaseSource,
     target: Target,
@@ -145,18 +84,24 @@ def _finish(
     written: Written | None,
     digests: Digests | None,
 ) -> RunResult:
-    checkpoint, state = entry.value, State(s3, target.state)
-    if written and not digests:
-        digests = _read_again(s3, source, target, checkpoint, written)
-    drift = () if target.partition else differs(state, target, checkpoint.profile)
-    receipt = _receipt(target, checkpoint, written, digests, drift)
+    """Write the receipt of a published date, and delete the checkpoint and what killed runs left.
+
+    Args:
+        written: The published object; None: several, which the checkpoint names.
+        digests: The digests of the object.
+    """
+    state = State(s3, target.state)
+    differences = () if target.partition else compare_with_earlier(state, target, entry.value.profile)
+    receipt = _make_receipt(target, entry.value, written, digests, differences)
     with suppress(ConditionLost):  # another run finished it too, and maybe a later one replaces it already
-        _settle(s3, source, target, entry, receipt)
+        _store_receipt(s3, source, target, entry, receipt)
     return make_result("published", target, receipt)
 
 
-def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint], receipt: Receipt) -> None:
-    """Write what follows a publication, and drop the checkpoint; only what was read while that was current changes."""
+def _store_receipt(
+    s3: IngestClient, source: BaseSource, target: Target, entry: Entry[Checkpoint], receipt: Receipt
+) -> None:
+    """Write what follows a publication. Only what was read while the checkpoint was current is changed."""
     state = State(s3, target.state)
 
     def require_current() -> None:
@@ -167,7 +112,7 @@ def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[C
     before = state.get(target.receipt, Receipt)
     # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
     left = list(uploads(s3, target.lake, target.key))
-    staged = list(state.list(target.stages)) if source.objects else []
+    staged = list(state.list(target.stages)) if receipt.etag is None else []  # only several objects are staged
     require_current()
     state.put(target.receipt, receipt, Matches(before.version) if before else Absent())
     for upload in left:
@@ -177,8 +122,12 @@ def _settle(s3: IngestClient, source: BaseSource, target: Target, entry: Entry[C
     state.delete(target.checkpoint, entry.version)
 
 
-def _receipt(
-    target: Target, checkpoint: Checkpoint, written: Written | None, digests: Digests | None, drift: tuple[str, ...]
+def _make_receipt(
+    target: Target,
+    checkpoint: Checkpoint,
+    written: Written | None,
+    digests: Digests | None,
+    differences: tuple[str, ...],
 ) -> Receipt:
     return Receipt(
         source=target.source,
@@ -186,10 +135,7 @@ def _receipt(
         object=str(target) if written else f"s3://{target.lake}/{target.folder}",
         etag=written.etag if written else None,
         version_id=written.version_id if written else None,
-        records=checkpoint.records,
-        pages=checkpoint.pages,
         bytes=checkpoint.bytes,
-        plain_bytes=checkpoint.plain_bytes,
         sha256=digests.packed if digests else None,
         plain_sha256=digests.plain if digests else None,
         objects=checkpoint.published,
@@ -200,23 +146,16 @@ def _receipt(
         times=checkpoint.times,
         ingest_ts=checkpoint.ts,
         published_at=now(),
-        seconds=checkpoint.seconds,
-        invocations=checkpoint.invocations,
         epoch=checkpoint.lease.epoch,
         profile=checkpoint.profile,
-        drift=drift,
-        broken=checkpoint.broken,
-        left_out=checkpoint.left_out,
+        drift=differences,
         newest=checkpoint.newest,
-        requests=checkpoint.requests,
-        retries=checkpoint.retries,
-        waited_s=round(checkpoint.waited_s, 3),
-        bytes_in=checkpoint.bytes_in,
         version=__version__,
+        **checkpoint.counts(),
     )
 
 
-def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
+def compare_with_earlier(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
     """Return how the records of a date differ from those of the dates before that were ingested, a line each.
 
     Fields and widths are compared with the last of those dates, the amount with the median of the last seven.
@@ -226,18 +165,30 @@ def differs(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
     return (*shrinkage(found, profile), *drift(found[-1], profile)) if found else ()
 
 
-def _read_again(
-    s3: IngestClient, source: BaseSource, target: Target, checkpoint: Checkpoint, written: Written
-) -> Digests:
-    """Give the digests of the published object, and see that it is the parts that the checkpoint named."""
-    chain = PartChain(part.size for part in checkpoint.parts)
+def delete_staged(s3: IngestClient, target: Target, write: str = "") -> None:
+    """Delete what the run with this token staged, or all runs of the date; what is published does not need it."""
+    state = State(s3, target.state)
+    for key in list(state.list(target.stages + write)):
+        state.delete(key)
 
-    def blocks() -> Iterator[bytes]:
-        for block in stream(s3, target.lake, target.key, if_match=written.etag):
-            chain.take(block)
-            yield block
 
-    digests = RunningDigests().take(source.compression, blocks()).digests
-    if chain.value != checkpoint.digest:
-        raise InvalidData(f"{target} does not hold the bytes that were sent to it; its receipt was not written")
-    return digests
+_RUN, _RECORDS, _PLAIN, _RECEIPT = "brigade-run", "brigade-records", "brigade-sha256", "brigade-receipt"
+
+
+def metadata(target: Target, run: str, records: int | None = None, plain: str | None = None) -> dict[str, str]:
+    """Give the metadata of an object: who wrote it, where its receipt is, and, where they are known when it is begun,
+    how many records it has and the SHA-256 of its lines.
+
+    S3 takes the metadata of a multipart upload with CreateMultipartUpload, before its first part, and changes it only
+    by a copy of the whole object, which would be a second version of what is published once: there, these two are in
+    the receipt (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+    """
+    known = {_RUN: run, _RECEIPT: f"s3://{target.state}/{target.receipt}"}
+    if records is not None:
+        known[_RECORDS] = str(records)
+    return known if plain is None else {**known, _PLAIN: plain}
+
+
+def content_type(source: BaseSource) -> str:
+    """Give the content type of what the source writes."""
+    return f"application/{source.compression}"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from brigade.errors import InvalidData, SettingsError
+from brigade.errors import InvalidData
 from brigade.ingest.declare.dates import is_date
 from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
@@ -32,18 +32,6 @@ class StoresStages(Puts, Deletes, Protocol):
     """The calls that stages need."""
 
 
-class UnnamedStage(msgspec.Struct, frozen=True):
-    """A stage that is stored and that no checkpoint names: a run that was overtaken takes it away again."""
-
-    s3: Deletes
-    bucket: str
-    key: str
-
-    def abort(self) -> None:
-        """Delete it. No other run has its key, which holds the run's token and epoch."""
-        delete(self.s3, self.bucket, self.key)
-
-
 class StageBuffer:
     """Lines to members to stages; a stage holds what came of every object since the one before.
 
@@ -55,16 +43,19 @@ class StageBuffer:
     """
 
     def __init__(
-        self, s3: StoresStages, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int
+        self,
+        s3: StoresStages,
+        target: Target,
+        source: BaseSource,
+        layout: Objects,
+        begun: Checkpoint,
+        part_bytes: int,
     ) -> None:
-        if source.objects is None:
-            raise SettingsError(f"{target.source} has one object a run: it needs no stages")
-        self.unnamed: UnnamedStage | None = None
-        """A stage that no checkpoint names yet."""
+        self._unnamed: str | None = None
         self._s3, self._target, self._part_bytes = s3, target, part_bytes
-        self._objects: Objects = source.objects
+        self._objects = layout
         self._packer = packer(source.compression, source.level)
-        self._days = DaySplitter(source.objects.date_field, target.date)
+        self._days = DaySplitter(layout.date_field, target.date)
         self._lines: dict[str, list[bytes]] = {}
         self._plain = 0
         self._members: dict[str, bytearray] = {}
@@ -106,9 +97,18 @@ class StageBuffer:
         if not stage.body:
             return {"stages": durable.stages, "shares": stage.shares}
         key = f"{self._prefix}{stage.number:06}"
-        self.unnamed = UnnamedStage(self._s3, self._target.state, key)
+        self._unnamed = key
         written = put(self._s3, self._target.state, key, stage.body)
         return {"stages": (*durable.stages, StagedObject(key, written.etag, stage.lengths)), "shares": stage.shares}
+
+    def commit(self) -> None:
+        """Keep the staged object: a durable checkpoint names it now."""
+        self._unnamed = None
+
+    def abort(self) -> None:
+        """Delete the staged object if no checkpoint names it. Only this run has its key: it holds token and epoch."""
+        if self._unnamed:
+            delete(self._s3, self._target.state, self._unnamed)
 
     @property
     def digests(self) -> None:
