@@ -1,4 +1,4 @@
-"""One writer of an incremental source's position: of its dates only one is under way."""
+"""The active date of an incremental source: only one of its dates runs at a time."""
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from brigade.state.lease import taken
 
 
 class ActiveDate(msgspec.Struct, frozen=True, kw_only=True):
-    """The date of an incremental source that is under way, or was last; ``token`` is new with each taking."""
+    """The active date of an incremental source, or the last one. Each claim has a new `token`."""
 
     date: str
     token: str
@@ -27,13 +27,18 @@ _PATIENCE_S = 900.0
 
 
 def claim_date(s3: IngestClient, target: Target, holder: str, *, patience_s: float = _PATIENCE_S) -> None:
-    """Let the date, whose lease ``holder`` has, be the only one of its source that is read.
+    """Make the date the only active one of its source.
 
-    A date that had its turn before and is published, or that no run has gone on with for ``patience_s`` seconds, gives
-    way: what it did is dropped, so that its run, if it is alive, can publish nothing; this one begins where it began.
+    An active date that is published, or that no run has continued for `patience_s` seconds, is replaced. Its checkpoint
+    is deleted, so that its run can publish nothing if it is alive. This date starts at the same position.
 
-    Fails with ConditionLost, naming the other date, when that is held by a run, is between two of its invocations or
-    waits for its API, or has only to be published yet.
+    Args:
+        holder: The holder of the lease of the date.
+        patience_s: Seconds.
+
+    Raises:
+        ConditionLost: Another date is held by a run, is between two invocations, waits for its API, or has only to be
+            published. The message names it.
     """
     state = State(s3, target.state)
     entry = state.get(target.turn, ActiveDate)

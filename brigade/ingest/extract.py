@@ -1,4 +1,4 @@
-"""The same pages and the same lines as a run's, for somewhere else than the lake: to look at them before it counts."""
+"""Read a source and write its lines to a file, a stream or an object outside of the lake, for a test."""
 
 import itertools
 import os
@@ -22,9 +22,20 @@ from brigade.s3.writer import Writes
 
 @dataclass
 class Extract:
-    """One pass over a source: stamped JSON Lines, counted while they are read. Memory: a page twice.
+    """One pass over a source, with counts of the lines read so far. Memory: two pages.
 
-    ``page_limit`` ends it early, well: with that many pages of what may be more.
+    Attributes:
+        source: The declared source.
+        api: The reader of the source.
+        stamp: The date and the time that each record gets.
+        page_limit: The number of pages after which the pass ends without an error.
+        pages: The number of pages.
+        records: The number of records.
+        broken: The number of records that broke the contract.
+        profile: Widths and fields of the records.
+        more: Whether there are pages after the last one read.
+        plain_bytes: Bytes of the lines.
+        met: The declared paths and headers that some page had.
     """
 
     source: BaseSource
@@ -36,13 +47,11 @@ class Extract:
     broken: int = field(default=0, init=False)
     profile: Profile = field(default_factory=Profile, init=False)
     more: bool = field(default=False, init=False)
-    """Whether there were more pages behind the last."""
     plain_bytes: int = field(default=0, init=False)
     met: tuple[str, ...] = field(default=(), init=False)
-    """The declared paths and headers that some page had."""
 
     def lines(self) -> Iterator[bytes]:
-        """Give the lines in blocks of some 128 KiB; fails as ``read_pages`` does."""
+        """Yield the lines in blocks of about 128 KiB. Raises as `read_pages` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
         pour = LineWriter(self.source, self.stamp, profile=self.profile)
         for step in itertools.islice(read_pages(self.source, self.api, start), self.page_limit):
@@ -57,7 +66,7 @@ class Extract:
 
 
 def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
-    """Write the lines as one gzip object, whole or not at all; fails with ConditionLost if it exists."""
+    """Write the lines as one gzip object, whole or not at all. Raise ConditionLost if it exists."""
     require_conditions(client, location, Absent())
     with Writer(client, location.bucket, location.key, condition=Absent(), content_type="application/gzip") as writer:
         for block in compressed(lines):
@@ -65,15 +74,16 @@ def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> Non
 
 
 def to_file(lines: Iterator[bytes], path: Path) -> None:
-    """Write the lines as one file, gzip if its name ends in ``.gz``, whole or not at all.
+    """Write the lines as one file, whole or not at all; gzip if its name ends in `.gz`.
 
-    Fails with ConditionLost if it exists.
+    Raises:
+        ConditionLost: The file exists.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("xb") as out:
             to_stream(compressed(lines) if path.suffix == ".gz" else lines, out)
-        # A link, unlike a rename, does not replace what is there.
+        # A link, unlike a rename, does not replace an existing file.
         path.hardlink_to(fresh)
     except FileExistsError as error:
         raise ConditionLost(f"{path} exists already; nothing was written") from error
@@ -89,7 +99,7 @@ def to_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
 
 
 def compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the lines as one gzip member, also when there are none."""
+    """Yield the lines as one gzip member, even without lines."""
     gzip = Gzip()
     yield gzip.compress(b"")
     for block in lines:

@@ -1,4 +1,4 @@
-"""Put records that broke the contract through again, once the source or its contract is mended."""
+"""Replay the quarantine: write the records that satisfy the contract now, after the source was corrected."""
 
 import gzip
 from contextlib import suppress
@@ -28,7 +28,7 @@ _LEASE_S = 900.0
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True):
-    """A record in quarantine, as it came, with why it is there and where it was."""
+    """A record in quarantine: its bytes, how it broke the contract, and its place."""
 
     reason: str
     page: str
@@ -37,7 +37,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True):
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay came to: the objects with the mended records, and how many are mended, and still broken."""
+    """The result of a replay: the objects with the valid records, and how many are valid and still broken."""
 
     objects: tuple[str, ...]
     mended: int
@@ -45,32 +45,34 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> ReplayResult:
-    """Write the quarantined records of a date that hold now into an object beside the date's own, exactly once.
+    """Write the quarantined records of a date that are valid now to an object beside the date's own, exactly once.
 
-    Its name has the quarantine's ETag, so a replay that was killed and is repeated finds what it wrote; the quarantine
-    keeps what is still broken, and is changed only from what was read. A source with a ``date_field`` gets an object
-    for each date. Memory: the quarantined records.
+    Its name has the ETag of the quarantine, so that a repeated replay finds its object. The quarantine keeps the
+    records that are still broken. A source with a `date_field` gets an object per date. Memory: the quarantined records.
 
-    It holds the lease of the date meanwhile: no run can replace the date between its reading and its writing.
+    It holds the lease of the date, so that no run replaces the date meanwhile.
+
+    Args:
+        ts: The time of the replay: the `ingest_ts` of its records.
 
     Raises:
         NotFound: Nothing is quarantined.
-        ConditionLost: A run of the date, or another replay, is under way or unfinished; or a replay that was killed
-            wrote other records than hold now.
+        ConditionLost: A run of the date, or another replay, is active or unfinished. Or a killed replay wrote other
+            records than are valid now.
     """
     state = State(s3, target.state)
     entry = _acquire(s3, state, source, target, ts)
     try:
         return _replay(s3, source, target, ts)
     finally:
-        with suppress(BrigadeError):  # the lease runs out by itself
+        with suppress(BrigadeError):  # the lease expires
             state.delete(target.checkpoint, entry.version)
 
 
 def _acquire(s3: IngestClient, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
-    """Store a checkpoint without a page that has the lease, and names what is published as a replacing run's does.
+    """Store a checkpoint that has the lease and no page.
 
-    By that name another run of the published date leaves it alone.
+    It names the published version, as that of a replacing run does, so that another run does not delete it.
     """
     entry = state.get(target.checkpoint, Checkpoint)
     lease = taken(
@@ -137,6 +139,6 @@ def _write(s3: IngestClient, source: BaseSource, target: Target, key: str, lines
 
 
 def _timeless(lines: list[bytes]) -> list[Any]:
-    """Give records without the time of the replay."""
+    """Return the records without the time of the replay."""
     records = [msgspec.json.decode(line) for line in lines]
     return [{name: value for name, value in record.items() if name != "ingest_ts"} for record in records]

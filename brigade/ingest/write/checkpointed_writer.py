@@ -1,4 +1,4 @@
-"""Pages in, durable bytes out: what is stored in S3 is then named in the checkpoint, while the next page is fetched."""
+"""Write pages durably: each stored chunk is named in the checkpoint, while the next page is fetched."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,14 +23,18 @@ from brigade.state import Entry, State
 
 
 class CheckpointedWriter:
-    """Turn pages into parts or stages on page boundaries, and keep the checkpoint at the last that S3 has.
+    """Compresses pages into chunks, stores them, and moves the checkpoint to the last stored page.
 
-    One is sent in the background while one is filled. Memory: those two of ``part_bytes`` and at most a page more, and
-    what a page takes.
+    One chunk is sent in the background while the next is filled. Memory: two chunks of `part_bytes` and one page.
 
-    Leaving by an exception leaves the last durable checkpoint, and no upload that no checkpoint names.
+    An exception leaves the last durable checkpoint, and no upload that it does not name.
 
-    Fails with ConditionLost when another run has changed the checkpoint, with NotFound when S3 has dropped the upload.
+    Attributes:
+        slowest_part: Seconds of the slowest chunk.
+
+    Raises:
+        ConditionLost: Another run has changed the checkpoint.
+        NotFound: S3 has aborted the upload.
     """
 
     def __init__(
@@ -74,9 +78,9 @@ class CheckpointedWriter:
     def add(
         self, step: PageResult, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0
     ) -> None:
-        """Take a page whole; it waits only while the part before the last is still being sent.
+        """Write a page. This waits only while the chunk before the last is being sent.
 
-        The counts are of what this invocation asked of the API until now.
+        The counts are the totals of this invocation.
         """
         plain, began = 0, self._began_with
         for block in self._pour.lines(step.page):
@@ -119,9 +123,10 @@ class CheckpointedWriter:
             self._sending = self._pool.submit(self._store, chunk, reached)
 
     def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
-        """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that.
+        """Store everything written, and return the checkpoint. Bytes that are too few for a part are stored in it.
 
-        ``wake``: until when the API wants not to be asked.
+        Args:
+            wake: The instant before which the source does not accept requests.
         """
         self._reached = replace(self._counted(), wake=wake)
         done = self._reached.done
@@ -133,17 +138,17 @@ class CheckpointedWriter:
 
     @property
     def entry(self) -> Entry[Checkpoint]:
-        """The checkpoint that is stored now."""
+        """The stored checkpoint."""
         return Entry(self._durable, self._version)
 
     @entry.setter
     def entry(self, stored: Entry[Checkpoint]) -> None:
-        """Take what somebody else stored, who had it from here, as the checkpoint that is stored now."""
+        """Set the checkpoint that the caller has stored since."""
         self._durable, self._version = stored.value, stored.version
 
     @property
     def digests(self) -> Digests | None:
-        """The digests of all bytes handed to S3, or None when an earlier process handed over some, or to several."""
+        """The digests of the object; None if an earlier process stored part of it, or for several objects."""
         return self._body.digests
 
     def __enter__(self) -> Self:
@@ -158,7 +163,7 @@ class CheckpointedWriter:
             self._body.abort()
 
     def _counted(self) -> Checkpoint:
-        """Give what was reached with what is known of the records until there."""
+        """Return the reached checkpoint with the profile and the position of its records."""
         reached = replace(self._reached, profile=self._pour.profile.copy())
         if not self._deduplicator:
             return reached

@@ -1,4 +1,4 @@
-"""From all pages durable to what is published, its receipt, and nothing left over."""
+"""What follows a publication: the receipt, and the deletion of everything unfinished."""
 
 import gzip
 from contextlib import suppress
@@ -8,8 +8,8 @@ from brigade.errors import ConditionLost
 from brigade.ingest.clock import now
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target, receipts
-from brigade.ingest.read.deduplicate import save_position
 from brigade.ingest.state.checkpoint import Checkpoint
+from brigade.ingest.state.position import save_position
 from brigade.ingest.state.profile import Profile, drift, shrinkage
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
@@ -27,10 +27,10 @@ _COMPARED = 7
 
 
 def write_quarantine(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> None:
-    """Write the quarantine object of a run whose checkpoint is done.
+    """Write the quarantine of a run whose checkpoint is done.
 
-    It comes before the data, whose publication ends all: a run that is killed in between writes it again. One that an
-    earlier run left gives way, if only to an empty file.
+    It is written before the data is published: a run that is killed in between writes it again. It replaces the
+    quarantine of an earlier run, with an empty file if no record broke the contract.
 
     Raises:
         ConditionLost: Another run took over the date. Its quarantine stays.
@@ -47,10 +47,10 @@ def write_quarantine(s3: IngestClient, target: Target, entry: Entry[Checkpoint])
 
 
 def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> None:
-    """Fail with ConditionLost unless the checkpoint is still `entry`.
+    """Raise ConditionLost unless the stored checkpoint is still `entry`.
 
-    Whoever takes over, or begins anew, changes the checkpoint first. So a write under a condition on what was read
-    before this call loses to all that they write.
+    A run that takes over changes the checkpoint first. So a write whose condition was read before this call loses to
+    every write of that run.
     """
     found = {each.key: each.etag for each in listed(state.client, state.bucket, target.checkpoint)}
     if found.get(target.checkpoint) != entry.version:
@@ -58,18 +58,21 @@ def _require_current(state: State, target: Target, entry: Entry[Checkpoint]) -> 
 
 
 def discard_checkpoint(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> bool:
-    """Drop a checkpoint and its upload, so that the next run starts from the first page; False: it is another by now,
-    and stays."""
+    """Delete a checkpoint and its upload, so that the next run starts from the first page.
+
+    Returns:
+        False if another run has changed the checkpoint. Then everything stays.
+    """
     try:
         State(s3, target.state).delete(target.checkpoint, entry.version)
-    except ConditionLost:  # another run has dropped or taken it, and its upload
+    except ConditionLost:  # another run has deleted it or taken it over, with its upload
         return False
     delete_unpublished(s3, target, entry.value)
     return True
 
 
 def delete_unpublished(s3: IngestClient, target: Target, dropped: Checkpoint) -> None:
-    """Abort the upload and delete the stages of a checkpoint that is no longer stored."""
+    """Abort the upload and delete the staged objects of a deleted checkpoint."""
     if dropped.upload:
         Upload(s3, target.lake, target.key, dropped.upload, dropped.write).abort()
     if dropped.stages or dropped.shares:
@@ -156,9 +159,9 @@ def _make_receipt(
 
 
 def compare_with_earlier(state: State, target: Target, profile: Profile) -> tuple[str, ...]:
-    """Return how the records of a date differ from those of the dates before that were ingested, a line each.
+    """Return how the records of a date differ from those of earlier published dates, one line each.
 
-    Fields and widths are compared with the last of those dates, the amount with the median of the last seven.
+    Fields and widths are compared with the last earlier date, the amount with the median of the last seven.
     """
     earlier = [key for key in state.list(receipts(target.source)) if key < target.receipt][-_COMPARED:]
     found = [entry.value.profile for key in earlier if (entry := state.get(key, Receipt))]
@@ -166,7 +169,7 @@ def compare_with_earlier(state: State, target: Target, profile: Profile) -> tupl
 
 
 def delete_staged(s3: IngestClient, target: Target, write: str = "") -> None:
-    """Delete what the run with this token staged, or all runs of the date; what is published does not need it."""
+    """Delete the staged objects of the run with the token `write`; without one, of all runs of the date."""
     state = State(s3, target.state)
     for key in list(state.list(target.stages + write)):
         state.delete(key)
@@ -176,12 +179,17 @@ _RUN, _RECORDS, _PLAIN, _RECEIPT = "brigade-run", "brigade-records", "brigade-sh
 
 
 def metadata(target: Target, run: str, records: int | None = None, plain: str | None = None) -> dict[str, str]:
-    """Give the metadata of an object: who wrote it, where its receipt is, and, where they are known when it is begun,
-    how many records it has and the SHA-256 of its lines.
+    """Return the metadata of an object: its run and its receipt, and its counts if they are known.
 
-    S3 takes the metadata of a multipart upload with CreateMultipartUpload, before its first part, and changes it only
-    by a copy of the whole object, which would be a second version of what is published once: there, these two are in
-    the receipt (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+    S3 takes the metadata of a multipart upload before its first part, and changes it only by a copy of the object,
+    which would be a second version. There, the number of records and the digest are in the receipt only.
+
+    Args:
+        run: The holder of the lease.
+        records: The number of records.
+        plain: The SHA-256 of the lines.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
     """
     known = {_RUN: run, _RECEIPT: f"s3://{target.state}/{target.receipt}"}
     if records is not None:
@@ -190,5 +198,5 @@ def metadata(target: Target, run: str, records: int | None = None, plain: str | 
 
 
 def content_type(source: BaseSource) -> str:
-    """Give the content type of what the source writes."""
+    """Return the content type of the objects of a source."""
     return f"application/{source.compression}"

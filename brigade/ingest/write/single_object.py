@@ -1,4 +1,4 @@
-"""One object: members that become parts of one upload, or, when they are few, one PutObject."""
+"""A date of one object: a multipart upload, or one PutObject if it is small."""
 
 import hashlib
 from collections.abc import Collection, Iterator
@@ -29,9 +29,9 @@ from brigade.state import Entry, State
 
 
 class PartBuffer:
-    """Lines to members to parts, on page boundaries.
+    """Compresses lines into the parts of one upload. Parts end with a page.
 
-    A part has ``part_bytes`` and at most a page more, compressed. Memory: the part that is being filled.
+    A part has `part_bytes` and at most a page more, compressed. Memory: the part that is being filled.
     """
 
     def __init__(self, s3: Writes, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int) -> None:
@@ -41,13 +41,13 @@ class PartBuffer:
         self._buffer = bytearray(begun.tail)
         self._write, self._run = begun.write, begun.lease.holder or ""
         self._number = len(begun.parts) + 1
-        # No other process can go on with a SHA-256: a tail is hashed again, of parts the published object is.
+        # Another process cannot continue a SHA-256. A tail is hashed again; for parts, the published object is read.
         self._running = None if begun.parts else RunningDigests().take(source.compression, [begun.tail])
         if self._running and not begun.done:
-            self._running.packed = hashlib.sha256()  # the tail is stored again, with what comes behind it
+            self._running.packed = hashlib.sha256()  # the tail is stored again, with the bytes after it
 
     def add(self, lines: bytes, place: str) -> None:
-        """Take lines of a page."""
+        """Compress the lines of a page."""
         if self._running:
             self._running.plain.update(lines)
         self._buffer += self._packer.compress(lines)
@@ -58,18 +58,21 @@ class PartBuffer:
         return len(self._buffer) >= part_size(self._number, self._part_bytes)
 
     def take(self, *, last: bool = False) -> bytearray:
-        """End the member, and give the bytes that ``store`` shall store; ``last``: they are the object's end."""
+        """End the member, and return the bytes to store. `last`: they end the object."""
         if last and not self._buffer and self._number == 1:
-            self._buffer += self._packer.compress(b"")  # no records at all are still a valid file
+            self._buffer += self._packer.compress(b"")  # an object without records is a valid file too
         self._buffer += self._packer.flush()
         body, self._buffer = self._buffer, bytearray()
         self._number += 1
         return body
 
     def store(self, body: bytearray, durable: Checkpoint, *, last: bool = False) -> dict[str, Any]:
-        """Make the bytes durable behind those of ``durable``, and give the members of the checkpoint that say so.
+        """Store the bytes after those of `durable`, and return the fields of the checkpoint that name them.
 
-        Too few for a part are a tail in the checkpoint itself. Fails with NotFound when S3 has dropped the upload.
+        Bytes that are too few for a part become the tail in the checkpoint.
+
+        Raises:
+            NotFound: S3 has aborted the upload.
         """
         parts, digest = durable.parts, durable.digest
         is_part = body and (durable.upload if last else len(body) >= SMALLEST_PART)
@@ -92,7 +95,7 @@ class PartBuffer:
 
     @property
     def digests(self) -> Digests | None:
-        """The digests of all bytes that were stored, or None when an earlier process stored parts of them."""
+        """The digests of all stored bytes; None if an earlier process stored parts of them."""
         return self._running.digests if self._running else None
 
     def _upload(self, durable: Checkpoint) -> Upload:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from brigade.ingest.timing import Timing
+from brigade.ingest.clock import Timing
 
 
 class Item:
