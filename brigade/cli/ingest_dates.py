@@ -14,7 +14,7 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     """Show the receipt and the checkpoint of a date."""
     import msgspec
 
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.state.checkpoint import Checkpoint
     from brigade.ingest.state.receipt import Receipt
     from brigade.state import State
@@ -26,7 +26,7 @@ def show(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
     under_way = {
         each.partition: _brief(entry.value)
-        for each in parts(state, target)
+        for each in partition_targets(state, target)
         if each.partition and (entry := state.get(each.checkpoint, Checkpoint))
     }
     if receipt is None and checkpoint is None and not under_way:
@@ -45,7 +45,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     Exit 1 if there is no checkpoint. A checkpoint that a run holds stays, and the command exits 3: `brigade state
     unlock` it first if that run is dead.
     """
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.state.checkpoint import Checkpoint
     from brigade.ingest.write.publish import discard_checkpoint
     from brigade.state import State
@@ -55,7 +55,9 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     whole = at.target(session, name, at.source(name), date)
     s3 = session.client("s3")
     state = State(s3, whole.state)
-    found = [(each, entry) for each in parts(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))]
+    found = [
+        (each, entry) for each in partition_targets(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))
+    ]
     if not found:
         raise NotFound(f"{name} {whole.date} has no checkpoint in s3://{whole.state}; there is nothing to reset")
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
@@ -72,7 +74,7 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     import msgspec
 
     from brigade.ingest.clock import now
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.replay import replay as again
     from brigade.s3.head import head
     from brigade.state import State
@@ -80,7 +82,9 @@ def replay(context: typer.Context, name: at.Name, date: at.Date = None) -> None:
     session: Session = context.obj
     source, s3 = at.source(name), session.client("s3")
     target = at.target(session, name, source, date)
-    held = [each for each in parts(State(s3, target.state), target) if head(s3, each.state, each.quarantine)]
+    held = [
+        each for each in partition_targets(State(s3, target.state), target) if head(s3, each.state, each.quarantine)
+    ]
     for each in held or [target]:
         session.give(msgspec.to_builtins(again(s3, source, each, now())))
 

@@ -58,7 +58,7 @@ def backfill(
     """
     import msgspec
 
-    from brigade.ingest import backfill as dates
+    from brigade.ingest import backfill as backfills
 
     session: Session = context.obj
     source = at.source(name)
@@ -67,7 +67,7 @@ def backfill(
             f"{name} asks the same whatever the date, so a backfill would publish today's answer as every date; put "
             "{date} into its request, or declare since"
         )
-    span, incremental = dates.dates(first, last), source.incremental
+    span, incremental = backfills.list_dates(first, last), source.incremental
     if incremental and concurrency not in (None, 1):
         raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
     concurrency = concurrency or (1 if incremental else 4)
@@ -81,9 +81,9 @@ def backfill(
     question = f"Ingest {len(wanted)} dates of {name}, {wanted[0]} to {wanted[-1]}, {concurrency} at a time?"
     session.confirm(question, yes=yes)
     states = session.client("stepfunctions")
-    execution = dates.start(states, machine, wanted, concurrency)
+    execution = backfills.start_backfill(states, machine, wanted, concurrency)
     session.say(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")
-    while (ended := dates.outcome(states, execution)) is None:
+    while (ended := backfills.fetch_results(states, execution)) is None:
         time.sleep(_POLL_S)
         fresh = (at.published(session, name) - published) & {*wanted}
         published |= fresh

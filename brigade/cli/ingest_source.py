@@ -31,7 +31,7 @@ _ALREADY = 3
 
 def last(session: Session, name: str) -> str | None:
     """Give the newest date with a receipt, or None: also where nothing is deployed."""
-    from brigade.ingest.declare.target import receipts
+    from brigade.ingest.declare.target import receipt_prefix
     from brigade.state import State
 
     try:
@@ -39,16 +39,16 @@ def last(session: Session, name: str) -> str | None:
     except (NotFound, BotoCoreError) as error:  # not deployed, or no account at hand
         session.say(f"{name}: the last date is not known: {error}")
         return None
-    keys = list(State(session.client("s3"), bucket).list(receipts(name)))
+    keys = list(State(session.client("s3"), bucket).list(receipt_prefix(name)))
     return Path(keys[-1]).stem if keys else None
 
 
 def published(session: Session, name: str) -> set[str]:
     """Give the dates of a source that have a receipt."""
-    from brigade.ingest.declare.target import receipts
+    from brigade.ingest.declare.target import receipt_prefix
     from brigade.state import State
 
-    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipts(name))
+    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipt_prefix(name))
     return {Path(key).stem for key in keys}
 
 

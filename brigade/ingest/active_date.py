@@ -8,8 +8,7 @@ from brigade.ingest.clock import after_seconds
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import discard_checkpoint
+from brigade.ingest.write.publish import IngestClient, discard_checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.s3.settle import new_token
 from brigade.state import State
@@ -41,12 +40,12 @@ def claim_date(s3: IngestClient, target: Target, holder: str, *, patience_s: flo
             published. The message names it.
     """
     state = State(s3, target.state)
-    entry = state.get(target.turn, ActiveDate)
+    entry = state.get(target.active_date, ActiveDate)
     if entry and entry.value.date != target.date:
         _end(s3, state, replace(target, date=entry.value.date), holder, patience_s)
     condition = Matches(entry.version) if entry else Absent()
     try:
-        state.put(target.turn, ActiveDate(date=target.date, token=new_token()), condition)
+        state.put(target.active_date, ActiveDate(date=target.date, token=new_token()), condition)
     except ConditionLost as error:
         raise ConditionLost(
             f"{target.source} is incremental, and another of its dates was begun at the same moment as {target.date}: "

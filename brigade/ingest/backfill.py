@@ -31,7 +31,7 @@ class DateResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str | None = None
 
 
-def dates(first: str, last: str) -> list[str]:
+def list_dates(first: str, last: str) -> list[str]:
     """Return the dates from `first` to `last`, both included. Raise UsageError for invalid dates or order."""
     try:
         start, end = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
@@ -42,7 +42,7 @@ def dates(first: str, last: str) -> list[str]:
     return [(start + datetime.timedelta(days=number)).isoformat() for number in range((end - start).days + 1)]
 
 
-def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
+def start_backfill(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
     """Start one execution over the dates, `concurrency` at a time, and return its ARN.
 
     It may be repeated: no date is published twice.
@@ -58,7 +58,7 @@ def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -
     return str(states.start_execution(stateMachineArn=machine, input=given)["executionArn"])
 
 
-def outcome(states: Executes, execution: str) -> list[DateResult] | None:
+def fetch_results(states: Executes, execution: str) -> list[DateResult] | None:
     """Return the result of each date, or None while the execution runs.
 
     Raises:

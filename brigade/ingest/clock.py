@@ -47,7 +47,7 @@ class Timing:
             stage.seconds += time.monotonic() - clock
             stage.ended = time.time()
 
-    def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
+    def time_items(self, name: str, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, and add the time to produce them to a stage. It holds no item."""
         iterator = iter(items)
         while True:

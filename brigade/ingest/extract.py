@@ -53,27 +53,27 @@ class Extract:
     def lines(self) -> Iterator[bytes]:
         """Yield the lines in blocks of about 128 KiB. Raises as `read_pages` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
-        pour = LineWriter(self.source, self.stamp, profile=self.profile)
+        writer = LineWriter(self.source, self.stamp, profile=self.profile)
         for step in itertools.islice(read_pages(self.source, self.api, start), self.page_limit):
             self.pages += 1 if step.fetched else 0
-            for block in pour.lines(step.page):
+            for block in writer.write_page(step.page):
                 self.plain_bytes += len(block)
                 yield block
-            self.records, self.broken, self.more = pour.records, pour.broken, not step.done
+            self.records, self.broken, self.more = writer.records, writer.broken, not step.done
             self.met = step.met
             if step.done:
-                pour.end(step.page.place)
+                writer.check_end(step.page.place)
 
 
-def to_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
+def write_object(lines: Iterator[bytes], client: Writes, location: Location) -> None:
     """Write the lines as one gzip object, whole or not at all. Raise ConditionLost if it exists."""
     require_conditions(client, location, Absent())
     with Writer(client, location.bucket, location.key, condition=Absent(), content_type="application/gzip") as writer:
-        for block in compressed(lines):
+        for block in compress_lines(lines):
             writer.write(block)
 
 
-def to_file(lines: Iterator[bytes], path: Path) -> None:
+def write_file(lines: Iterator[bytes], path: Path) -> None:
     """Write the lines as one file, whole or not at all; gzip if its name ends in `.gz`.
 
     Raises:
@@ -82,7 +82,7 @@ def to_file(lines: Iterator[bytes], path: Path) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("xb") as out:
-            to_stream(compressed(lines) if path.suffix == ".gz" else lines, out)
+            write_stream(compress_lines(lines) if path.suffix == ".gz" else lines, out)
         # A link, unlike a rename, does not replace an existing file.
         path.hardlink_to(fresh)
     except FileExistsError as error:
@@ -91,14 +91,14 @@ def to_file(lines: Iterator[bytes], path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def to_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
+def write_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
     """Write the blocks to an open stream, and flush it."""
     for block in blocks:
         out.write(block)
     out.flush()
 
 
-def compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
+def compress_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the lines as one gzip member, even without lines."""
     gzip = Gzip()
     yield gzip.compress(b"")

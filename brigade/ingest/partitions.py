@@ -14,12 +14,10 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.read.reader import PageReader, RangeReader
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.state.counts import add_counts
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import PublishedObject, Receipt
+from brigade.ingest.state.receipt import PublishedObject, Receipt, add_counts
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import compare_with_earlier
+from brigade.ingest.write.publish import IngestClient, compare_with_earlier
 from brigade.s3 import Absent
 from brigade.s3.head import head
 from brigade.state import State
@@ -83,7 +81,7 @@ class Partitions(msgspec.Struct, frozen=True):
             return self()
         return make_result("published", self.target, whole)
 
-    def part(self, name: str) -> tuple[Target, PageReader]:
+    def open_partition(self, name: str) -> tuple[Target, PageReader]:
         """Return the target and the reader of a partition. Raise UsageError if there is no such partition."""
         kept = State(self.s3, self.target.state).get(self.target.cuts, PartitionBounds)
         ranges = kept.value.ranges if kept else {}
@@ -92,7 +90,7 @@ class Partitions(msgspec.Struct, frozen=True):
                 f"{self.target.source} {self.target.date} has no partition {name!r}; "
                 + (f"there are {', '.join(ranges)}" if ranges else "run the date first, without one")
             )
-        return self.target.part(name), self._range_reader.for_range(*ranges[name])
+        return self.target.for_partition(name), self._range_reader.for_range(*ranges[name])
 
     @property
     def _range_reader(self) -> RangeReader:
@@ -113,7 +111,7 @@ class Partitions(msgspec.Struct, frozen=True):
         return kept.value
 
     def _published(self, state: State, name: str) -> Receipt | None:
-        target = self.target.part(name)
+        target = self.target.for_partition(name)
         found, receipt = head(self.s3, target.lake, target.key), state.get(target.receipt, Receipt)
         if found is None:
             return None
@@ -125,7 +123,7 @@ class Partitions(msgspec.Struct, frozen=True):
 
     def _whole(self, state: State, done: dict[str, Receipt]) -> Receipt:
         receipts = [*done.values()]
-        profile = merged(receipt.profile for receipt in receipts)
+        profile = merge_profiles(receipt.profile for receipt in receipts)
         slowest = max((receipt.times for receipt in receipts), key=lambda times: times.slowest_s)
         return Receipt(
             source=self.target.source,
@@ -135,7 +133,7 @@ class Partitions(msgspec.Struct, frozen=True):
             version_id=None,
             bytes=sum(receipt.bytes for receipt in receipts),
             sha256=None,
-            objects=tuple(_object(self.target.part(name), receipt) for name, receipt in done.items()),
+            objects=tuple(_object(self.target.for_partition(name), receipt) for name, receipt in done.items()),
             runs=tuple(dict.fromkeys(run for receipt in receipts for run in receipt.runs)),
             times=replace(slowest, total_s=round(sum(receipt.times.total_s for receipt in receipts), 3)),
             ingest_ts=min(receipt.ingest_ts for receipt in receipts),
@@ -147,10 +145,10 @@ class Partitions(msgspec.Struct, frozen=True):
         )
 
 
-def parts(state: State, target: Target) -> tuple[Target, ...]:
+def partition_targets(state: State, target: Target) -> tuple[Target, ...]:
     """Return the targets of the partitions of a date, in order; the target itself if it has none."""
     kept = state.get(target.cuts, PartitionBounds)
-    return tuple(map(target.part, kept.value.ranges)) if kept else (target,)
+    return tuple(map(target.for_partition, kept.value.ranges)) if kept else (target,)
 
 
 def _object(target: Target, receipt: Receipt) -> PublishedObject:
@@ -166,7 +164,7 @@ def _object(target: Target, receipt: Receipt) -> PublishedObject:
     )
 
 
-def merged(profiles: Iterable[Profile]) -> Profile:
+def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     """Return the sum of several profiles."""
     whole = Profile()
     for profile in profiles:

@@ -11,9 +11,8 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.lines import LineWriter
-from brigade.ingest.write.publish import content_type, metadata
+from brigade.ingest.write.publish import IngestClient, content_type, metadata
 from brigade.ingest.write.sink import open_sink
 from brigade.ingest.write.staging import DaySplitter
 from brigade.jsonl import Page, Stamp, packer, unpacked
@@ -48,7 +47,8 @@ def replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> Rep
     """Write the quarantined records of a date that are valid now to an object beside the date's own, exactly once.
 
     Its name has the ETag of the quarantine, so that a repeated replay finds its object. The quarantine keeps the
-    records that are still broken. A source with a `date_field` gets an object per date. Memory: the quarantined records.
+    records that are still broken. A source with a `date_field` gets an object per date. Memory: the quarantined
+    records.
 
     It holds the lease of the date, so that no run replaces the date meanwhile.
 
@@ -95,24 +95,24 @@ def _replay(s3: IngestClient, source: BaseSource, target: Target, ts: str) -> Re
         raise NotFound(
             f"s3://{target.state}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
         )
-    pour = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
+    writer = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
     days = DaySplitter(open_sink(s3, source, target).date_field, target.date)
     found: dict[str, list[bytes]] = {}
     for line in gzip.decompress(got.body).splitlines():
         aside = msgspec.json.decode(line, type=QuarantinedRecord)
         page = Page(bytes(memoryview(aside.record)), [aside.record], f"{aside.page}, record {aside.number}")
-        for block in pour.lines(page):
+        for block in writer.write_page(page):
             for day, mended in days(block, page.place):
                 found.setdefault(day, []).append(mended)
     objects = []
     for day, lines in sorted(found.items()):
-        stem = target.object(day).removesuffix(f".{target.suffix}")
+        stem = target.object_key(day).removesuffix(f".{target.suffix}")
         key = f"{stem}.{got.etag.strip(chr(34))[:12]}.{target.suffix}"
         _write(s3, source, target, key, lines)
         objects.append(f"s3://{target.lake}/{key}")
-    left = pour.quarantine or gzip.compress(b"", mtime=0)
+    left = writer.quarantine or gzip.compress(b"", mtime=0)
     put(s3, target.state, target.quarantine, left, condition=Matches(got.etag), content_type="application/gzip")
-    return ReplayResult(objects=tuple(objects), mended=pour.records, broken=pour.broken)
+    return ReplayResult(objects=tuple(objects), mended=writer.records, broken=writer.broken)
 
 
 def _write(s3: IngestClient, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:

@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
-from brigade.ingest.active_date import claim_date
 from brigade.ingest.clock import Timing, after_seconds, now
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
@@ -19,8 +18,7 @@ from brigade.ingest.read.reader import PageReader
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.run_result import Kind, RunResult, make_result
 from brigade.ingest.write.checkpointed_writer import CheckpointedWriter
-from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import delete_unpublished, discard_checkpoint, write_quarantine
+from brigade.ingest.write.publish import IngestClient, delete_unpublished, discard_checkpoint, write_quarantine
 from brigade.ingest.write.replace import partial_replacement_error, prepare_replacement, refuse_replays
 from brigade.ingest.write.sink import Sink, open_sink
 from brigade.s3 import Absent, Matches
@@ -116,71 +114,73 @@ class Run(Struct, frozen=True):
                 f"{self.target}: going on after page {entry.value.pages}, {entry.value.records} records "
                 f"(epoch {entry.value.lease.epoch})"
             )
-        assembly = CheckpointedWriter(self._sink, state, self.target, entry, self.source, part_bytes=self.part_bytes)
+        writer = CheckpointedWriter(self._sink, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
-            with assembly:
+            with writer:
                 if self.source.incremental and not entry.value.done:
+                    from brigade.ingest.active_date import claim_date  # no other source needs it
+
                     claim_date(self.s3, self.target, entry.value.lease.holder or "")
-                kind = "published" if entry.value.done else self._gather(assembly, entry.value)
+                kind = "published" if entry.value.done else self._gather(writer, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
-                    if (kind := self._publish(assembly)) == "published":
-                        return self._sink.publish(assembly.entry, assembly.digests)
+                    if (kind := self._publish(writer)) == "published":
+                        return self._sink.publish(writer.entry, writer.digests)
         except (InvalidData, ConditionLost) as error:
-            if isinstance(error, ConditionLost) and assembly.entry.value.former and assembly.entry.value.published:
-                raise partial_replacement_error(self.s3, self.target, assembly.entry, error) from error
+            if isinstance(error, ConditionLost) and writer.entry.value.former and writer.entry.value.published:
+                raise partial_replacement_error(self.s3, self.target, writer.entry, error) from error
             # No later run may continue to replace an object that is gone. A rival's checkpoint stays.
-            if isinstance(error, InvalidData) or assembly.entry.value.replaces:
-                discard_checkpoint(self.s3, self.target, assembly.entry)
+            if isinstance(error, InvalidData) or writer.entry.value.replaces:
+                discard_checkpoint(self.s3, self.target, writer.entry)
             else:
-                self._release(state, assembly.entry)
+                self._release(state, writer.entry)
             raise
         except (NotFound, _CursorExpired) as error:
-            self._begin_again(assembly.entry, error)
+            self._begin_again(writer.entry, error)
         except BaseException:  # an interrupt too
-            self._release(state, assembly.entry)
+            self._release(state, writer.entry)
             raise
-        self._release(state, assembly.entry)
-        return make_result(kind, self.target, assembly.entry.value)
+        self._release(state, writer.entry)
+        return make_result(kind, self.target, writer.entry.value)
 
-    def _gather(self, assembly: CheckpointedWriter, begun: Checkpoint) -> Kind:
+    def _gather(self, writer: CheckpointedWriter, begun: Checkpoint) -> Kind:
         """Read and write pages while there is time. Return how far the run came."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
-            for step in self.timing.each("fetch", read_pages(self.source, api, begun)):
+            for step in self.timing.time_items("fetch", read_pages(self.source, api, begun)):
                 with self.timing.stage("write"):
-                    assembly.add(
+                    writer.write_page(
                         step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
                     )
                 done = step.done
                 del step
                 now = time.monotonic()
                 slowest, since = max(slowest, now - since), now
-                if not done and self.remaining() < _RESERVE_S + 2 * (slowest + assembly.slowest_part):
+                if not done and self.remaining() < _RESERVE_S + 2 * (slowest + writer.slowest_part):
                     self._may_stop()
                     break
         except RetryLater as error:
             if self.source.single:
                 raise
             if error.after_s is None or error.after_s > _LONGEST_WAIT_S:
-                assembly.rest()  # a later run does not request these pages again
+                writer.flush()  # a later run does not request these pages again
                 raise
             self.say(f"{self.target}: {error}")
-            assembly.rest(wake=after_seconds(error.after_s))
+            writer.flush(wake=after_seconds(error.after_s))
             return "wait"
         except BrigadeError as error:
-            fresh = assembly.entry.value.pages == begun.pages
+            fresh = writer.entry.value.pages == begun.pages
             if type(error) is BrigadeError and begun.next and fresh and self.source.expired_cursor == "restart":
                 raise _CursorExpired(f"the cursor of page {begun.pages + 1} is refused: {error}") from error
             raise
-        return "published" if assembly.rest().value.done else "more"
+        return "published" if writer.flush().value.done else "more"
 
-    def _publish(self, assembly: CheckpointedWriter) -> Kind:
+    def _publish(self, writer: CheckpointedWriter) -> Kind:
         """Write the quarantine, and publish all but the last object, while there is time."""
-        write_quarantine(self.s3, self.target, assembly.entry)
+        write_quarantine(self.s3, self.target, writer.entry)
         slowest, began = 0.0, time.monotonic()
-        while entry := self._sink.publish_next(assembly.entry):
-            assembly.entry = entry
+        while entry := self._sink.publish_next(writer.entry):
+            writer.entry = entry
             slowest = max(slowest, time.monotonic() - began)
             if self.remaining() < _RESERVE_S + 2 * slowest:
                 return "more"

@@ -125,7 +125,7 @@ class _Setup(msgspec.Struct, frozen=True):
             partitions = Partitions(self.source, target, api, self.s3)
             if partition is None:
                 return partitions()
-            target, api = partitions.part(partition)
+            target, api = partitions.open_partition(partition)
         return Run(
             source=self.source,
             target=target,

@@ -10,12 +10,12 @@ from msgspec.structs import force_setattr, replace
 
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
-from brigade.ingest.declare.authentication import Authentication, HeaderKey, QueryKey, Secret, secrets_of
+from brigade.ingest.declare.authentication import Authentication, HeaderKey, QueryKey, Secret, list_secrets
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.dates import find_date_error, has_date, render_dates
 from brigade.ingest.declare.incremental import Newest, Since
 from brigade.ingest.declare.pagination import Cursor, Offset, PageNumber, Pagination
-from brigade.ingest.declare.request import HeaderText, Parameters, Request, Token, as_text
+from brigade.ingest.declare.request import HeaderText, Parameters, Request, Token, format_parameters
 from brigade.ingest.declare.source import BaseSource, Seconds
 from brigade.urls import BASE_URL, is_base_url
 
@@ -106,7 +106,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
             wrong = find_date_error(getattr(self, name))
             self._check(name, not wrong, wrong or "", shown=False)
         self._check_names()
-        force_setattr(self, "parameters", as_text(self.parameters))
+        force_setattr(self, "parameters", format_parameters(self.parameters))
         self._check(
             "records", self.format == "json" or not self.records, '"" for CSV and JSON Lines, which have no path'
         )
@@ -140,7 +140,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets of its credentials."""
-        return tuple(secrets_of(self.authentication))
+        return tuple(list_secrets(self.authentication))
 
     @property
     def depends_on_date(self) -> bool:

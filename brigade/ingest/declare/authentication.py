@@ -88,7 +88,7 @@ class RefreshToken(Declaration, frozen=True, kw_only=True):
 Authentication: TypeAlias = HeaderKey | QueryKey | Basic | Bearer | ClientCredentials | RefreshToken
 
 
-def secrets_of(authentication: Authentication | None) -> list[Secret]:
+def list_secrets(authentication: Authentication | None) -> list[Secret]:
     """Return the secrets of an authentication."""
     if authentication is None:
         return []

@@ -92,7 +92,7 @@ class Since(Declaration, frozen=True, kw_only=True):
         """Return an instant as microseconds since 1970. Raises ValueError for anything else."""
         return _instant(value)
 
-    def again(self, until: str) -> int:
+    def reread_from(self, until: str) -> int:
         """Return the `order` at which the next run starts if this one ends at `until`."""
         return _instant(until) - round(self.overlap_s * 1e6)
 
@@ -163,7 +163,7 @@ class Newest(Declaration, frozen=True, kw_only=True):
             raise ValueError(value)
         return int(value)
 
-    def again(self, until: str) -> int:
+    def reread_from(self, until: str) -> int:
         """Return the `order` at which the next run starts if this one reaches `until`.
 
         A run starts at a whole millisecond (`parameters`), and without an overlap at `until` itself.

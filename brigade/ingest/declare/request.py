@@ -48,7 +48,7 @@ def is_header_text(text: str) -> bool:
     return re.search(_HEADER_TEXT, text) is not None
 
 
-def as_text(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
+def format_parameters(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
     """Return query parameters with every value as text."""
     return {
         name: str(value) if isinstance(value, str | int) else tuple(map(str, value)) for name, value in declared.items()

@@ -39,7 +39,7 @@ class Target(Struct, frozen=True):
         """Return the target of a date of a declared source."""
         return cls(name, date, lake, state, source.prefix, SUFFIXES[source.compression])
 
-    def part(self, partition: str) -> "Target":
+    def for_partition(self, partition: str) -> "Target":
         """Return the target of a partition of the date, with an object, a checkpoint and a receipt of its own."""
         return replace(self, partition=partition)
 
@@ -51,9 +51,9 @@ class Target(Struct, frozen=True):
     @property
     def key(self) -> str:
         """The key of the published object, in the lake."""
-        return self.object(self.date)
+        return self.object_key(self.date)
 
-    def object(self, day: str, number: int = 1) -> str:
+    def object_key(self, day: str, number: int = 1) -> str:
         """Return the key of an object with the records of a day.
 
         An object with records of another day than the run's has the date of the run in its name, because other runs may
@@ -72,45 +72,45 @@ class Target(Struct, frozen=True):
 
         It is not in the lake, so that no table or crawler of the lake reads broken records.
         """
-        return f"{quarantines(self.source)}date={self.date}/{self._name}.jsonl.gz"
+        return f"{quarantine_prefix(self.source)}date={self.date}/{self._name}.jsonl.gz"
 
     @property
     def checkpoint(self) -> str:
         """The key of the checkpoint, in the state bucket."""
         if self.partition:
-            return f"{under_way(self.source)}partitions/{self.date}/{self.partition}.json"
-        return f"{under_way(self.source)}{self.date}.json"
+            return f"{run_prefix(self.source)}partitions/{self.date}/{self.partition}.json"
+        return f"{run_prefix(self.source)}{self.date}.json"
 
     @property
     def cuts(self) -> str:
         """The key of the bounds of the partitions, in the state bucket."""
-        return f"{under_way(self.source)}partitions/{self.date}/cuts.json"
+        return f"{run_prefix(self.source)}partitions/{self.date}/cuts.json"
 
     @property
-    def stages(self) -> str:
+    def staged_prefix(self) -> str:
         """The prefix of staged objects of unfinished runs, in the state bucket."""
-        return f"{under_way(self.source)}{self.date}/"
+        return f"{run_prefix(self.source)}{self.date}/"
 
     @property
     def receipt(self) -> str:
         """The key of the receipt, in the state bucket. `receipts/` has those of whole dates only."""
         if self.partition:
-            return f"{under_way(self.source)}partitions/{self.date}/{self.partition}.receipt.json"
-        return f"{receipts(self.source)}{self.date}.json"
+            return f"{run_prefix(self.source)}partitions/{self.date}/{self.partition}.receipt.json"
+        return f"{receipt_prefix(self.source)}{self.date}.json"
 
     @property
     def window(self) -> str:
         """The key of the read window of a date of an incremental source, in the state bucket."""
-        return f"{under_way(self.source)}windows/{self.date}.json"
+        return f"{run_prefix(self.source)}windows/{self.date}.json"
 
     @property
-    def turn(self) -> str:
+    def active_date(self) -> str:
         """The key of the active date of an incremental source, in the state bucket."""
-        return f"{under_way(self.source)}turn.json"
+        return f"{run_prefix(self.source)}turn.json"
 
-    def remembered(self, date: str) -> str:
+    def remembered_key(self, date: str) -> str:
         """Return the key, in the state bucket, of the records that the date after `date` leaves out; "": the prefix."""
-        return f"{under_way(self.source)}remembered/{date}"
+        return f"{run_prefix(self.source)}remembered/{date}"
 
     @property
     def _name(self) -> str:
@@ -120,21 +120,21 @@ class Target(Struct, frozen=True):
         return f"s3://{self.lake}/{self.key}"
 
 
-def under_way(source: str) -> str:
+def run_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of all that the runs of a source may delete, such as checkpoints."""
     return f"ingest/{source}/"
 
 
-def receipts(source: str) -> str:
+def receipt_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of the receipts of a source's whole dates."""
     return f"receipts/{source}/"
 
 
-def quarantines(source: str) -> str:
+def quarantine_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of a source's records that broke the contract."""
     return f"quarantine/{source}/"
 
 
-def refresh_token(source: str) -> str:
+def refresh_token_key(source: str) -> str:
     """Return the key, in the state bucket, of the newest refresh token of a source."""
-    return f"{under_way(source)}refresh-token.json"
+    return f"{run_prefix(source)}refresh-token.json"

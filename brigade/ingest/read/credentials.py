@@ -23,8 +23,7 @@ from brigade.ingest.declare.authentication import (
     Secret,
 )
 from brigade.ingest.declare.request import Request, is_header_text
-from brigade.ingest.declare.target import refresh_token
-from brigade.ingest.read.refresh_token import rotate_refresh_token
+from brigade.ingest.declare.target import refresh_token_key
 from brigade.masking import holds_secret, register
 from brigade.state import State
 
@@ -44,10 +43,10 @@ class Credentials(Protocol):
     """The credentials of requests."""
 
     @property
-    def headers(self) -> tuple[str, ...]:
+    def header_names(self) -> tuple[str, ...]:
         """The names of the headers with credentials, which another host must not get."""
 
-    def on(self, request: Request) -> Request:
+    def authorize(self, request: Request) -> Request:
         """Return the request with the credentials."""
 
     def renew(self) -> bool:
@@ -57,9 +56,9 @@ class Credentials(Protocol):
 class NoCredentials:
     """The credentials of a public API: none."""
 
-    headers: tuple[str, ...] = ()
+    header_names: tuple[str, ...] = ()
 
-    def on(self, request: Request) -> Request:
+    def authorize(self, request: Request) -> Request:
         """Return the request unchanged."""
         return request
 
@@ -85,11 +84,11 @@ class SourceCredentials:
         self._until = float("inf")
 
     @property
-    def headers(self) -> tuple[str, ...]:
+    def header_names(self) -> tuple[str, ...]:
         """The names of the headers with credentials."""
         return (self._kind.header,) if isinstance(self._kind, HeaderKey) else ("Authorization",)
 
-    def on(self, request: Request) -> Request:
+    def authorize(self, request: Request) -> Request:
         """Return the request with the credentials. Raise BrigadeError if the secret or the token is not available."""
         if self._made is None or time.monotonic() > self._until:
             self._made = self._make()
@@ -137,6 +136,8 @@ class SourceCredentials:
     def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
         if self._state is None:
             raise SettingsError("a source with a RefreshToken needs a state bucket, which keeps the newest token")
+        from brigade.ingest.read.refresh_token import rotate_refresh_token  # no other source needs it
+
         granted: list[_Granted] = []
 
         def refresh(token: str) -> str | None:
@@ -245,4 +246,4 @@ def open_credentials(
         register(wanted)
         return wanted
 
-    return SourceCredentials(kind, read, state, refresh_token(source))
+    return SourceCredentials(kind, read, state, refresh_token_key(source))

@@ -9,7 +9,6 @@ from brigade.errors import InvalidData
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.source import BaseSource
-from brigade.ingest.read.csv_rows import read_csv
 from brigade.jsonl import Page, split
 from brigade.jsonl.array import LARGEST_RECORD, arrays
 from brigade.jsonl.members import check_once
@@ -81,6 +80,8 @@ def _tables(
     source: BaseSource, blocks: Iterator[bytes], reply: Response, place: str, columns: tuple[str, ...]
 ) -> Iterator[Page]:
     """Yield the rows of a CSV response. It must have the columns that the source transforms."""
+    from brigade.ingest.read.csv_rows import read_csv  # 2 ms, which a cold start without CSV does not need
+
     declared = source.format if isinstance(source.format, Csv) else Csv()
     wanted = source.transform.named if source.transform else ()
     for page in read_csv(declared, blocks, reply.headers, place, columns=columns):

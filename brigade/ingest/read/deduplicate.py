@@ -48,7 +48,7 @@ class Deduplicator:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("_Key", fields, rename=names))
         self._reached = self._position(self.newest) if self.newest and since.field else None
 
-    def fresh(self, page: Page) -> Sequence[msgspec.Raw]:
+    def filter_page(self, page: Page) -> Sequence[msgspec.Raw]:
         """Return the records of a page that no earlier date published.
 
         Raises:
@@ -86,7 +86,7 @@ class Deduplicator:
         self._forget(str(self._target))
         return b"".join(_ENTRY.pack(order, digest) for digest, order in self._recent.items())
 
-    def end(self, place: str) -> None:
+    def check_end(self, place: str) -> None:
         """Raise InvalidData if no response had the declared position."""
         if self._since.at and self.newest is None:
             raise InvalidData(f"{place}: no answer had a value at {self._since.at}, where the next run is to begin")
@@ -118,7 +118,7 @@ class Deduplicator:
         reached = self._window.until if self._since.bounded else self.newest
         if reached is None:
             return
-        start, recent = self._since.again(reached), self._recent
+        start, recent = self._since.reread_from(reached), self._recent
         for digest in [digest for digest, order in recent.items() if order < start]:
             del recent[digest]
         if len(recent) > MOST:
@@ -166,7 +166,7 @@ class BoundaryDeduplicator:
         row = msgspec.defstruct("_Row", [("since", msgspec.Raw)], rename={"since": field})
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
 
-    def fresh(self, page: Page) -> Sequence[msgspec.Raw]:
+    def filter_page(self, page: Page) -> Sequence[msgspec.Raw]:
         """Return the rows of a page that the date before did not publish.
 
         Raises:
@@ -195,7 +195,7 @@ class BoundaryDeduplicator:
         """The rows of the last value, packed."""
         return b"".join(_ENTRY.pack(count, digest) for digest, count in self._recent.items())
 
-    def end(self, place: str) -> None:
+    def check_end(self, place: str) -> None:
         """Do nothing: the end of the date was known before its first page."""
 
     @cached_property
@@ -249,5 +249,5 @@ def _read_window(state: State, target: Target) -> ReadWindow:
 def _read_remembered(state: State, target: Target) -> bytes:
     """Return what the last published date stored for this one to leave out."""
     date = last_published_date(state, target.source, target.date)
-    stored = get(state.client, state.bucket, target.remembered(date)) if date else None
+    stored = get(state.client, state.bucket, target.remembered_key(date)) if date else None
     return stored.body if stored else b""

@@ -103,7 +103,7 @@ class ApiReader:
         url, renewed = self._url(asked), False
         for attempt in range(1, self.source.tries + 1):
             self._keep_the_rate()
-            request = self.credentials.on(asked)
+            request = self.credentials.authorize(asked)
             wait = None
             try:
                 answer = self._send(request)
@@ -226,7 +226,13 @@ class ApiReader:
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
         # Only redirects are followed. To another host they carry no credentials.
-        secret = {"Authorization", "Cookie", "Proxy-Authorization", *self.credentials.headers, *self.source.headers}
+        secret = {
+            "Authorization",
+            "Cookie",
+            "Proxy-Authorization",
+            *self.credentials.header_names,
+            *self.source.headers,
+        }
         retry = Retry(
             total=3,
             redirect=3,

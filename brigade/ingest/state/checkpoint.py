@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from brigade.ingest.state.counts import Counts
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import PageTimes, PublishedObject
+from brigade.ingest.state.receipt import Counts, PageTimes, PublishedObject
 from brigade.s3.upload import Part
 from brigade.state.lease import Lease
 

@@ -9,7 +9,7 @@ import msgspec
 
 from brigade.errors import ConditionLost, UsageError
 from brigade.ingest.declare.dates import load_time_zone
-from brigade.ingest.declare.target import Target, receipts
+from brigade.ingest.declare.target import Target, receipt_prefix
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
@@ -94,7 +94,7 @@ def last_published_date(state: State, source: str, date: str) -> str | None:
 
 
 def _published(state: State, source: str) -> list[str]:
-    return [PurePosixPath(name).stem for name in state.list(receipts(source))]
+    return [PurePosixPath(name).stem for name in state.list(receipt_prefix(source))]
 
 
 def _key(source: str, date: str) -> str:
@@ -113,7 +113,7 @@ def save_position(state: State, target: Target, done: Checkpoint, require_curren
         ConditionLost: Another run took over the date. Its data stays.
     """
     entry = state.get(target.window, ReadWindow)
-    key = target.remembered(target.date)
+    key = target.remembered_key(target.date)
     there = head(state.client, state.bucket, key)
     last = last_published_date(state, target.source, target.date)
     require_current()
@@ -122,6 +122,6 @@ def save_position(state: State, target: Target, done: Checkpoint, require_curren
     if not done.recent:
         return
     put(state.client, state.bucket, key, done.recent, condition=Matches(there.etag) if there else Absent())
-    for key in list(state.list(target.remembered(""))):
-        if key < target.remembered(last or target.date):
+    for key in list(state.list(target.remembered_key(""))):
+        if key < target.remembered_key(last or target.date):
             state.delete(key)

@@ -42,7 +42,7 @@ class Profile(msgspec.Struct, kw_only=True):
         """Return an independent copy."""
         return msgspec.structs.replace(self, fields={name: dict(kinds) for name, kinds in self.fields.items()})
 
-    def see(self, widths: Sequence[int]) -> None:
+    def add_widths(self, widths: Sequence[int]) -> None:
         """Add the widths of the records of a page."""
         if not widths:
             return
@@ -50,7 +50,7 @@ class Profile(msgspec.Struct, kw_only=True):
         self.plain_bytes += sum(widths)
         self.widest = max([self.widest, *widths])
 
-    def sample(self, records: Sequence[msgspec.Raw]) -> None:
+    def add_sample(self, records: Sequence[msgspec.Raw]) -> None:
         """Add the fields of a sample of the records of a page, which must be objects."""
         for raw in records[:: max(1, -(-len(records) // _SAMPLED))]:
             self.sampled += 1
@@ -77,7 +77,7 @@ def _lacks(one: Profile, other: Profile, name: str, kind: str | None = None) -> 
     return (1 - seen / other.sampled) ** one.sampled < _DOUBT
 
 
-def shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
+def find_shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
     """Return a line if a date has less than half of the records, or of the bytes, of the median earlier date."""
     if not before:
         return []
@@ -90,7 +90,7 @@ def shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
     return []
 
 
-def drift(before: Profile, now: Profile) -> list[str]:
+def find_drift(before: Profile, now: Profile) -> list[str]:
     """Return which fields were added or removed, changed their type or grew, one line each.
 
     A field that is in one sample only is reported if the other sample, were the field as frequent there, would miss it

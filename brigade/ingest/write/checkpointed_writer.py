@@ -62,7 +62,7 @@ class CheckpointedWriter:
             tail=b"",
         )
         self._deduplicator = open_deduplicator(source, state, target, checkpoint)
-        self._pour = LineWriter(
+        self._line_writer = LineWriter(
             source,
             Stamp(target.date, checkpoint.ts),
             profile=checkpoint.profile.copy(),
@@ -71,11 +71,11 @@ class CheckpointedWriter:
             quarantine=checkpoint.quarantine,
             deduplicator=self._deduplicator,
         )
-        self._body = sink.open_buffer(checkpoint, part_bytes)
+        self._buffer = sink.open_buffer(checkpoint, part_bytes)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
         self._sending: Future[None] | None = None
 
-    def add(
+    def write_page(
         self, step: PageResult, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0
     ) -> None:
         """Write a page. This waits only while the chunk before the last is being sent.
@@ -83,9 +83,9 @@ class CheckpointedWriter:
         The counts are the totals of this invocation.
         """
         plain, began = 0, self._began_with
-        for block in self._pour.lines(step.page):
+        for block in self._line_writer.write_page(step.page):
             plain += len(block)
-            self._body.add(block, step.page.place)
+            self._buffer.add(block, step.page.place)
         reached, since = self._reached, self._since
         self._since = time.monotonic()
         fresh = 1 if step.fetched else 0
@@ -102,9 +102,9 @@ class CheckpointedWriter:
             met=step.met,
             columns=step.columns,
             pages=reached.pages + fresh,
-            records=self._pour.records,
-            broken=self._pour.broken,
-            quarantine=self._pour.quarantine,
+            records=self._line_writer.records,
+            broken=self._line_writer.broken,
+            quarantine=self._line_writer.quarantine,
             plain_bytes=reached.plain_bytes + plain,
             requests=began.requests + requests,
             retries=began.retries + retries,
@@ -113,16 +113,16 @@ class CheckpointedWriter:
             wake=None,
         )
         if step.done:
-            self._pour.end(step.page.place)
+            self._line_writer.check_end(step.page.place)
             if self._deduplicator:
-                self._deduplicator.end(step.page.place)
-        if self._body.full:
-            chunk: Any = self._body.take()
+                self._deduplicator.check_end(step.page.place)
+        if self._buffer.full:
+            chunk: Any = self._buffer.take_chunk()
             self._wait()
             reached = self._reached = self._counted()
             self._sending = self._pool.submit(self._store, chunk, reached)
 
-    def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
+    def flush(self, *, wake: str | None = None) -> Entry[Checkpoint]:
         """Store everything written, and return the checkpoint. Bytes that are too few for a part are stored in it.
 
         Args:
@@ -130,7 +130,7 @@ class CheckpointedWriter:
         """
         self._reached = replace(self._counted(), wake=wake)
         done = self._reached.done
-        chunk: Any = self._body.take(last=done)
+        chunk: Any = self._buffer.take_chunk(last=done)
         self._wait()
         if self._reached.pages > self._durable.pages or done != self._durable.done or wake:
             self._store(chunk, self._reached, last=done)
@@ -149,7 +149,7 @@ class CheckpointedWriter:
     @property
     def digests(self) -> Digests | None:
         """The digests of the object; None if an earlier process stored part of it, or for several objects."""
-        return self._body.digests
+        return self._buffer.digests
 
     def __enter__(self) -> Self:
         return self
@@ -160,11 +160,11 @@ class CheckpointedWriter:
         self._pool.shutdown(wait=True)
         # The first error must be read; the lifecycle rule of the bucket removes an upload that stays.
         with suppress(BrigadeError):
-            self._body.abort()
+            self._buffer.abort()
 
     def _counted(self) -> Checkpoint:
         """Return the reached checkpoint with the profile and the position of its records."""
-        reached = replace(self._reached, profile=self._pour.profile.copy())
+        reached = replace(self._reached, profile=self._line_writer.profile.copy())
         if not self._deduplicator:
             return reached
         known = self._deduplicator
@@ -177,8 +177,8 @@ class CheckpointedWriter:
 
     def _store(self, chunk: Any, reached: Checkpoint, *, last: bool = False) -> None:
         began = time.monotonic()
-        self._save(replace(reached, **self._body.store(chunk, self._durable, last=last)))
-        self._body.commit()
+        self._save(replace(reached, **self._buffer.store(chunk, self._durable, last=last)))
+        self._buffer.commit()
         self.slowest_part = max(self.slowest_part, time.monotonic() - began)
 
     def _save(self, checkpoint: Checkpoint) -> None:

@@ -25,7 +25,7 @@ class RunningDigests:
         self.packed: Any = hashlib.sha256()
         self.plain: Any = hashlib.sha256()
 
-    def take(self, compression: Compression, blocks: Iterable[bytes]) -> "RunningDigests":
+    def update(self, compression: Compression, blocks: Iterable[bytes]) -> "RunningDigests":
         """Add compressed members, decompressing 64 KiB at a time. Memory: 66 MiB at most, for gzip."""
 
         def seen() -> Iterator[bytes]:
@@ -43,7 +43,7 @@ class RunningDigests:
         return Digests(self.packed.hexdigest(), self.plain.hexdigest())
 
 
-def chained(before: str, part: bytes | bytearray | memoryview) -> str:
+def chain_digest(before: str, part: bytes | bytearray | memoryview) -> str:
     """Return the chained digest of one more part. Another process can continue it, unlike a SHA-256 of all bytes."""
     digest = hashlib.sha256(before.encode())
     digest.update(part)
@@ -59,7 +59,7 @@ class PartChain:
         self._digest: Any = None
         self._left = 0
 
-    def take(self, block: bytes) -> None:
+    def update(self, block: bytes) -> None:
         """Add the next bytes. Those after the last part do not count."""
         view = memoryview(block)
         while len(view):

@@ -69,22 +69,22 @@ class LineWriter:
         )
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
-    def lines(self, page: Page) -> Iterator[bytes]:
+    def write_page(self, page: Page) -> Iterator[bytes]:
         """Yield the lines of a page in blocks.
 
         Raises:
             InvalidData: A record is no object, its transform fails, or more records break the contract than it
                 tolerates. The message names the page and the record.
         """
-        self.profile.see(page.widths)
+        self.profile.add_widths(page.widths)
         if self._deduplicator:
-            page = replace(page, records=self._deduplicator.fresh(page))
+            page = replace(page, records=self._deduplicator.filter_page(page))
         if self._objects:
             yield from self._changed(page)
         else:
             yield from self._stamp.lines(page)
             self.records += len(page.records)
-        self.profile.sample(page.records)
+        self.profile.add_sample(page.records)
 
     def _changed(self, page: Page) -> Iterator[bytes]:
         broken: list[dict[str, Any]] = []
@@ -129,26 +129,26 @@ class LineWriter:
         body = b"".join(map(gzip.compress, lines))
         self.quarantine += body + gzip.flush()
         self.broken += len(broken)
-        self.check(place, _TOLERATED_FROM)
+        self.check_tolerated(place, _TOLERATED_FROM)
         if len(self.quarantine) > _QUARANTINE:
             raise InvalidData(
                 f"{place}: more than {_QUARANTINE} bytes of records break the contract: {broken[0]['reason']}"
             )
 
-    def end(self, place: str) -> None:
+    def check_end(self, place: str) -> None:
         """Check the records of the whole run, after the last page.
 
         Raises:
             InvalidData: More records broke the contract than it tolerates, or fewer were written than `at_least`.
         """
-        self.check(place)
+        self.check_tolerated(place)
         if self.records < self._source.at_least:
             raise InvalidData(
                 f"{place}: it is the last, and {self.records} records came; the source has at least "
                 f"{self._source.at_least} (at_least)"
             )
 
-    def check(self, place: str, least: int = 1) -> None:
+    def check_tolerated(self, place: str, least: int = 1) -> None:
         """Raise InvalidData if more records broke the contract than it tolerates, from `least` records on."""
         records = self.profile.records
         if records >= least and self.broken > self._tolerated * records:

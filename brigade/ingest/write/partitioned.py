@@ -12,9 +12,8 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint, ObjectCounts
 from brigade.ingest.state.receipt import PublishedObject, Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests, RunningDigests
-from brigade.ingest.write.publish import content_type, discard_checkpoint, finish_publication, metadata
+from brigade.ingest.write.publish import IngestClient, content_type, discard_checkpoint, finish_publication, metadata
 from brigade.ingest.write.staging import StageBuffer
 from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
@@ -73,7 +72,7 @@ class PartitionedSink(msgspec.Struct, frozen=True):
         if head(self.s3, target.state, target.quarantine) is None:
             return None
         own, late = (
-            re.escape(target.object(day).rpartition("/")[2].removesuffix(f".{target.suffix}"))
+            re.escape(target.object_key(day).rpartition("/")[2].removesuffix(f".{target.suffix}"))
             for day in (target.date, "another")
         )
         name = re.compile(
@@ -97,7 +96,7 @@ class PartitionedSink(msgspec.Struct, frozen=True):
         done = entry.value
         published = {each.key for each in done.published}
         days = sorted((day, int(number)) for day, number in (name.split("/") for name in done.shares))
-        names = {self.target.object(day, number): f"{day}/{number}" for day, number in days}
+        names = {self.target.object_key(day, number): f"{day}/{number}" for day, number in days}
         for key in dict.fromkeys((*names, *(done.former if done.replaces else ()))):
             if key not in published:
                 made = self._publish_object(done, names.get(key), key)
@@ -124,13 +123,13 @@ class PartitionedSink(msgspec.Struct, frozen=True):
         lake, holder = self.target.lake, done.lease.holder or ""
         if share.bytes <= _SMALL:
             body = b"".join(blocks)
-            plain = running.take(self.source.compression, [body]).digests.plain
+            plain = running.update(self.source.compression, [body]).digests.plain
             known = metadata(self.target, holder, share.records, plain)
             written = put(self.s3, lake, key, body, metadata=known, **options)
         else:
             known = metadata(self.target, holder, share.records)
             with Writer(self.s3, lake, key, metadata=known, threads=1, **options) as writer:
-                running.take(self.source.compression, _write_each(writer, blocks))
+                running.update(self.source.compression, _write_each(writer, blocks))
             written = writer.written
         return PublishedObject(
             key=key,

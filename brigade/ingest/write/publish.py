@@ -2,28 +2,34 @@
 
 import gzip
 from contextlib import suppress
+from typing import Protocol
 
 from brigade import __version__
 from brigade.errors import ConditionLost
 from brigade.ingest.clock import now
 from brigade.ingest.declare.source import BaseSource
-from brigade.ingest.declare.target import Target, receipts
+from brigade.ingest.declare.target import Target, receipt_prefix
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.position import save_position
-from brigade.ingest.state.profile import Profile, drift, shrinkage
+from brigade.ingest.state.profile import Profile, find_drift, find_shrinkage
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import head
-from brigade.s3.list import listed, uploads
+from brigade.s3.list import ListsUploads, listed, uploads
 from brigade.s3.put import put
 from brigade.s3.settle import Written
 from brigade.s3.upload import Upload
+from brigade.s3.writer import Writes
 from brigade.state import Entry, State
+from brigade.state.store import Stores
 
 _COMPARED = 7
+
+
+class IngestClient(Writes, Stores, ListsUploads, Protocol):
+    """A client of Amazon S3 with the calls that an ingest makes."""
 
 
 def write_quarantine(s3: IngestClient, target: Target, entry: Entry[Checkpoint]) -> None:
@@ -115,7 +121,7 @@ def _store_receipt(
     before = state.get(target.receipt, Receipt)
     # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
     left = list(uploads(s3, target.lake, target.key))
-    staged = list(state.list(target.stages)) if receipt.etag is None else []  # only several objects are staged
+    staged = list(state.list(target.staged_prefix)) if receipt.etag is None else []  # only several objects are staged
     require_current()
     state.put(target.receipt, receipt, Matches(before.version) if before else Absent())
     for upload in left:
@@ -163,15 +169,15 @@ def compare_with_earlier(state: State, target: Target, profile: Profile) -> tupl
 
     Fields and widths are compared with the last earlier date, the amount with the median of the last seven.
     """
-    earlier = [key for key in state.list(receipts(target.source)) if key < target.receipt][-_COMPARED:]
+    earlier = [key for key in state.list(receipt_prefix(target.source)) if key < target.receipt][-_COMPARED:]
     found = [entry.value.profile for key in earlier if (entry := state.get(key, Receipt))]
-    return (*shrinkage(found, profile), *drift(found[-1], profile)) if found else ()
+    return (*find_shrinkage(found, profile), *find_drift(found[-1], profile)) if found else ()
 
 
 def delete_staged(s3: IngestClient, target: Target, write: str = "") -> None:
     """Delete the staged objects of the run with the token `write`; without one, of all runs of the date."""
     state = State(s3, target.state)
-    for key in list(state.list(target.stages + write)):
+    for key in list(state.list(target.staged_prefix + write)):
         state.delete(key)
 
 

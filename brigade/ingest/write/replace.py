@@ -4,8 +4,7 @@ from brigade.errors import ConditionLost, UsageError
 from brigade.ingest.clock import now
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.publish import delete_staged, discard_checkpoint
+from brigade.ingest.write.publish import IngestClient, delete_staged, discard_checkpoint
 from brigade.ingest.write.sink import Sink
 from brigade.s3 import Matches
 from brigade.s3.head import head

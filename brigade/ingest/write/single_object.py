@@ -13,9 +13,8 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.client import IngestClient
-from brigade.ingest.write.digests import Digests, PartChain, RunningDigests, chained
-from brigade.ingest.write.publish import content_type, discard_checkpoint, finish_publication, metadata
+from brigade.ingest.write.digests import Digests, PartChain, RunningDigests, chain_digest
+from brigade.ingest.write.publish import IngestClient, content_type, discard_checkpoint, finish_publication, metadata
 from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches
 from brigade.s3.head import Found, head
@@ -42,7 +41,7 @@ class PartBuffer:
         self._write, self._run = begun.write, begun.lease.holder or ""
         self._number = len(begun.parts) + 1
         # Another process cannot continue a SHA-256. A tail is hashed again; for parts, the published object is read.
-        self._running = None if begun.parts else RunningDigests().take(source.compression, [begun.tail])
+        self._running = None if begun.parts else RunningDigests().update(source.compression, [begun.tail])
         if self._running and not begun.done:
             self._running.packed = hashlib.sha256()  # the tail is stored again, with the bytes after it
 
@@ -57,7 +56,7 @@ class PartBuffer:
         """Whether there is enough for a part."""
         return len(self._buffer) >= part_size(self._number, self._part_bytes)
 
-    def take(self, *, last: bool = False) -> bytearray:
+    def take_chunk(self, *, last: bool = False) -> bytearray:
         """End the member, and return the bytes to store. `last`: they end the object."""
         if last and not self._buffer and self._number == 1:
             self._buffer += self._packer.compress(b"")  # an object without records is a valid file too
@@ -82,7 +81,7 @@ class PartBuffer:
             return {"upload": durable.upload, "parts": parts, "digest": digest, "tail": bytes(body)}
         upload = self._upload(durable)
         part = upload.part(len(parts) + 1, body)
-        return {"upload": upload.id, "parts": (*parts, part), "digest": chained(digest, body), "tail": b""}
+        return {"upload": upload.id, "parts": (*parts, part), "digest": chain_digest(digest, body), "tail": b""}
 
     def commit(self) -> None:
         """Keep the upload: a durable checkpoint names it now."""
@@ -194,10 +193,10 @@ class SingleObjectSink(msgspec.Struct, frozen=True):
 
         def blocks() -> Iterator[bytes]:
             for block in stream(self.s3, self.target.lake, self.target.key, if_match=written.etag):
-                chain.take(block)
+                chain.update(block)
                 yield block
 
-        digests = RunningDigests().take(self.source.compression, blocks()).digests
+        digests = RunningDigests().update(self.source.compression, blocks()).digests
         if chain.value != done.digest:
             raise InvalidData(
                 f"{self.target} does not hold the bytes that were sent to it; its receipt was not written"

@@ -7,9 +7,9 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.run_result import RunResult
-from brigade.ingest.write.client import IngestClient
 from brigade.ingest.write.digests import Digests
 from brigade.ingest.write.partitioned import PartitionedSink
+from brigade.ingest.write.publish import IngestClient
 from brigade.ingest.write.single_object import SingleObjectSink
 from brigade.state import Entry
 
@@ -24,7 +24,7 @@ class LineBuffer(Protocol):
     def full(self) -> bool:
         """Whether there is enough for a chunk."""
 
-    def take(self, *, last: bool = False) -> Any:
+    def take_chunk(self, *, last: bool = False) -> Any:
         """End the compressed members, and return the chunk. `last`: nothing follows it."""
 
     def store(self, chunk: Any, durable: Checkpoint, /, *, last: bool = False) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class StageBuffer:
         self._shares = dict(begun.shares)
         self._newest = {day: int(number) for day, number in (name.split("/") for name in begun.shares)}
         # No two runs have the same token and epoch: a run that was taken over cannot change these objects.
-        self._prefix, self._number = f"{target.stages}{begun.write}/{begun.lease.epoch:06}-", 0
+        self._prefix, self._number = f"{target.staged_prefix}{begun.write}/{begun.lease.epoch:06}-", 0
 
     def add(self, lines: bytes, place: str) -> None:
         """Sort the lines of a page by day."""
@@ -83,7 +83,7 @@ class StageBuffer:
         """Whether there is enough for a staged object."""
         return sum(map(len, self._members.values())) >= self._part_bytes
 
-    def take(self, *, last: bool = False) -> StagedMembers:
+    def take_chunk(self, *, last: bool = False) -> StagedMembers:
         """End all members, and return the chunk to store."""
         self._pack()
         lengths = {name: len(members) for name, members in self._members.items()}
