@@ -17,7 +17,7 @@ import psycopg
 
 from brigade.ingest.declare.contract import Contract
 from brigade.ingest.declare.table_source import TableSource
-from brigade.ingest.extract import Extract, compressed
+from brigade.ingest.extract import Extract, compress_lines
 from brigade.ingest.read.postgres import TableReader
 from brigade.jsonl import Stamp
 
@@ -83,7 +83,7 @@ def main() -> None:
             yield block
 
     with (Path(folder) / "rows.jsonl.gz").open("wb") as out:
-        for block in compressed(counted()):
+        for block in compress_lines(counted()):
             size += out.write(block)
     wall = time.monotonic() - began
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -74,7 +74,7 @@ def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     pour, gzip = LineWriter(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), Gzip()
     for body in pages:
         page = split(body, records="rows", values=("next",), place="page")
-        for block in pour.lines(page):
+        for block in pour.write_page(page):
             out += len(gzip.compress(block))
     out += len(gzip.flush())
     return {"cpu_s": time.process_time() - before, "bytes": out, "rows": pour.records}

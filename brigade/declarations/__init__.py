@@ -1,4 +1,4 @@
-"""What a user declares: found by listing a folder, one module a declaration. Nothing else has to be edited."""
+"""Find the declarations of users: each module of a folder has one."""
 
 import importlib
 import pkgutil
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def find(package: str, attribute: str, kind: type[T]) -> Mapping[str, T]:
-    """Return the declarations of `package` by module name, in the order of the names. One mistake fails the call.
+    """Return the declarations of `package` by module name, sorted by name. One invalid declaration raises.
 
     Args:
         package: A dotted name, such as `lambdas.ingest.sources`. Every module in it is imported.
@@ -35,9 +35,9 @@ def find(package: str, attribute: str, kind: type[T]) -> Mapping[str, T]:
 
 
 def find_all(package: str, attribute: str, kind: type[T]) -> tuple[Mapping[str, T], Mapping[str, SettingsError]]:
-    """Return the declarations of `package` that are right, and the errors of those that are not, by module name.
+    """Return the valid declarations of `package`, and the errors of the invalid ones, by module name.
 
-    A broken module so stops only itself. `find` has the arguments and the errors.
+    `find` has the arguments and the errors.
     """
     found: dict[str, T] = {}
     broken: dict[str, SettingsError] = {}

@@ -1,4 +1,4 @@
-"""The base class of what users declare: each field is checked against its own annotation when the value is made."""
+"""The base class of declarations: each field is checked against its annotation when an instance is created."""
 
 import difflib
 import functools
@@ -23,7 +23,7 @@ _NAMES: Mapping[Any, str] = {
 
 
 class _Checked(msgspec.StructMeta):
-    """Turns a wrong keyword into a line that names the class and its fields."""
+    """Raises SettingsError for a wrong keyword, with the names of the class and its fields."""
 
     if not TYPE_CHECKING:  # a type checker must see the arguments of each class, not these
 
@@ -42,7 +42,7 @@ class _Checked(msgspec.StructMeta):
 
 
 class Declaration(msgspec.Struct, metaclass=_Checked, frozen=True):
-    """A frozen struct that holds only what its annotations allow: type, range (`msgspec.Meta`) and choice (`Literal`).
+    """A frozen struct that validates its fields: type, range (`msgspec.Meta`) and choice (`Literal`).
 
     Nothing is coerced: text is no sequence of text, a boolean is no number. Lists become tuples. A subclass that has a
     `__post_init__` of its own calls this one first.
@@ -79,7 +79,7 @@ class Declaration(msgspec.Struct, metaclass=_Checked, frozen=True):
 
 
 class _Wrong(Exception):
-    """`place` in the field (`[0]`), and what is there, as far as it may be shown."""
+    """A wrong value: its `place` in the field (`[0]`), and its text as far as it may be shown."""
 
     def __init__(self, shown: str, place: str = "") -> None:
         self.shown, self.place = shown, place
@@ -91,7 +91,7 @@ def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any, Any], ...]:
 
 
 def _valid(value: Any, kind: Any) -> Any:
-    """Return `value` as `kind` has it, or raise _Wrong."""
+    """Return `value` converted to `kind`, or raise _Wrong."""
     if _is_plain(kind):
         try:
             return msgspec.convert(value, kind)
@@ -136,7 +136,7 @@ def _element(number: int, value: Any, kind: Any) -> Any:
 
 @functools.cache
 def _is_plain(kind: Any) -> bool:
-    """Return whether msgspec knows every part of an annotation. Of unknown classes, a union may have only one."""
+    """Return whether msgspec supports every part of an annotation."""
     if get_origin(kind) is Literal:
         return True
     parts = [part for part in get_args(kind) if part is not Ellipsis and not isinstance(part, msgspec.Meta)]
@@ -155,7 +155,7 @@ def _a(value: Any) -> str:
 
 
 def _shown(value: Any, kind: Any) -> str:
-    """Return a number or a choice as it is, of anything else only the type: it may be a secret."""
+    """Return a number or a choice as text, and of anything else only the type: it may be a secret."""
     is_choice = isinstance(value, str) and any(get_origin(arm) is Literal for arm in (kind, *get_args(kind)))
     return repr(value) if is_choice or isinstance(value, bool | int | float) else _a(value)
 
@@ -166,7 +166,7 @@ def _holds_texts(kind: Any) -> bool:
 
 
 def _takes(kind: Any) -> str:
-    """Return in words what an annotation allows."""
+    """Return the valid values of an annotation in words."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _bounded(_takes(parts[0]), parts[1])

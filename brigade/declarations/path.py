@@ -1,10 +1,10 @@
-"""The path language of declarations: how a place in a JSON document is named.
+r"""The path language of declarations: how a place in a JSON document is named.
 
     path     = "" | first *( "." name | bracket )        "" is the document itself
     first    = name | bracket
     name     = one or more characters other than . [ ] " '
     bracket  = "[" ( integer | quoted ) "]"              an element of an array, from the end if negative; a member
-    quoted   = "..." or '...', in which \\ takes the next character as it is
+    quoted   = "..." or '...', in which \ takes the next character as it is
 
 `data.items` and `["data"]["items"]` are the same place. `["@odata.nextLink"]` is a member whose name has a dot,
 `data[-1].id` the `id` of the last element of `data`.

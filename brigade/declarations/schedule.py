@@ -1,4 +1,4 @@
-"""Schedule expressions of EventBridge Scheduler, checked before anything is deployed."""
+"""Schedule expressions of EventBridge Scheduler, validated before anything is deployed."""
 
 import datetime
 import re
@@ -17,7 +17,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 
 
 def schedule_error(text: str) -> str | None:
-    """Return what is wrong with a schedule expression and what it takes, or None if it is right.
+    """Return the error of a schedule expression, with its valid forms, or None if it is valid.
 
     Source:
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html: six cron fields, one of

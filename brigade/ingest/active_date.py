@@ -1,4 +1,4 @@
-"""One writer of an incremental source's position: of its dates only one is under way."""
+"""The active date of an incremental source: only one of its dates runs at a time."""
 
 import msgspec
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from brigade.ingest.clock import after_seconds
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.write.publish import discard
+from brigade.ingest.write.publish import discard_checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
@@ -17,7 +17,7 @@ from brigade.state.lease import taken
 
 
 class ActiveDate(msgspec.Struct, frozen=True, kw_only=True):
-    """The date of an incremental source that is under way, or was last; ``token`` is new with each taking."""
+    """The active date of an incremental source, or the last one. Each claim has a new `token`."""
 
     date: str
     token: str
@@ -27,21 +27,26 @@ _PATIENCE_S = 900.0
 
 
 def claim_date(s3: S3Client, target: Target, holder: str, *, patience_s: float = _PATIENCE_S) -> None:
-    """Let the date, whose lease ``holder`` has, be the only one of its source that is read.
+    """Make the date the only active one of its source.
 
-    A date that had its turn before and is published, or that no run has gone on with for ``patience_s`` seconds, gives
-    way: what it did is dropped, so that its run, if it is alive, can publish nothing; this one begins where it began.
+    An active date that is published, or that no run has continued for `patience_s` seconds, is replaced. Its checkpoint
+    is deleted, so that its run can publish nothing if it is alive. This date starts at the same position.
 
-    Fails with ConditionLost, naming the other date, when that is held by a run, is between two of its invocations or
-    waits for its API, or has only to be published yet.
+    Args:
+        holder: The holder of the lease of the date.
+        patience_s: Seconds.
+
+    Raises:
+        ConditionLost: Another date is held by a run, is between two invocations, waits for its API, or has only to be
+            published. The message names it.
     """
     state = State(s3, target.state)
-    entry = state.get(target.turn, ActiveDate)
+    entry = state.get(target.active_date, ActiveDate)
     if entry and entry.value.date != target.date:
         _end(s3, state, replace(target, date=entry.value.date), holder, patience_s)
     condition = Matches(entry.version) if entry else Absent()
     try:
-        state.put(target.turn, ActiveDate(date=target.date, token=new_token()), condition)
+        state.put(target.active_date, ActiveDate(date=target.date, token=new_token()), condition)
     except ConditionLost as error:
         raise ConditionLost(
             f"{target.source} is incremental, and another of its dates was begun at the same moment as {target.date}: "
@@ -62,5 +67,5 @@ def _end(s3: S3Client, state: State, other: Target, holder: str, patience_s: flo
         raise ConditionLost(f"{under_way}: run that date to its end first, or `brigade ingest reset` it")
     if entry.value.done:
         raise ConditionLost(f"{under_way}, but all of it was read: run that date again first, or reset it")
-    if not discard(s3, other, entry):
+    if not discard_checkpoint(s3, other, entry):
         raise ConditionLost(f"{under_way}: its run goes on; run {other.date} to its end first")

@@ -1,4 +1,4 @@
-"""Ingest many dates by one execution of the source's state machine, a few dates at a time."""
+"""Ingest many dates in one execution of the state machine of a source, several at a time."""
 
 import datetime
 import json
@@ -9,11 +9,11 @@ import msgspec
 from brigade.errors import BrigadeError, UsageError
 
 MOST = 2000
-"""Dates of one execution: their outcomes are one answer of Step Functions, 256 KiB at most."""
+"""The most dates of one execution. Step Functions limits its output to 256 KiB."""
 
 
 class Executes(Protocol):
-    """The calls that a backfill needs of Step Functions."""
+    """The calls of Step Functions that a backfill makes."""
 
     def start_execution(self, **arguments: Any) -> Any:
         """StartExecution."""
@@ -23,7 +23,7 @@ class Executes(Protocol):
 
 
 class DateResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a date of a backfill ended; ``failure`` is the name of the error of one that failed."""
+    """The result of one date of a backfill. `failure` is the name of its error."""
 
     date: str
     outcome: str
@@ -31,8 +31,8 @@ class DateResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str | None = None
 
 
-def dates(first: str, last: str) -> list[str]:
-    """Give the dates from ``first`` to ``last``, both included; UsageError if they are none or the wrong way round."""
+def list_dates(first: str, last: str) -> list[str]:
+    """Return the dates from `first` to `last`, both included. Raise UsageError for invalid dates or order."""
     try:
         start, end = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
     except ValueError as error:
@@ -42,10 +42,13 @@ def dates(first: str, last: str) -> list[str]:
     return [(start + datetime.timedelta(days=number)).isoformat() for number in range((end - start).days + 1)]
 
 
-def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
-    """Start one execution over the dates, ``concurrency`` at a time, and give its ARN.
+def start_backfill(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
+    """Start one execution over the dates, `concurrency` at a time, and return its ARN.
 
-    To repeat it is safe: no date is published twice. Fails with UsageError for more than 2,000 dates.
+    It may be repeated: no date is published twice.
+
+    Raises:
+        UsageError: There are more than 2,000 dates.
     """
     if len(wanted) > MOST:
         raise UsageError(
@@ -55,10 +58,11 @@ def start(states: Executes, machine: str, wanted: list[str], concurrency: int) -
     return str(states.start_execution(stateMachineArn=machine, input=given)["executionArn"])
 
 
-def outcome(states: Executes, execution: str) -> list[DateResult] | None:
-    """Give how each date ended, or None while the execution runs.
+def fetch_results(states: Executes, execution: str) -> list[DateResult] | None:
+    """Return the result of each date, or None while the execution runs.
 
-    Fails with BrigadeError when the execution itself failed, was stopped or timed out; dates that were published stay.
+    Raises:
+        BrigadeError: The execution itself failed, was stopped or timed out. Published dates stay.
     """
     described = states.describe_execution(executionArn=execution)
     if described["status"] == "RUNNING":

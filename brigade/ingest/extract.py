@@ -1,4 +1,4 @@
-"""The same pages and the same lines as a run's, for somewhere else than the lake: to look at them before it counts."""
+"""Read a source and write its lines to a file, a stream or an object outside of the lake, for a test."""
 
 import itertools
 import os
@@ -22,9 +22,20 @@ from brigade.s3.conditions import require_conditions
 
 @dataclass
 class Extract:
-    """One pass over a source: stamped JSON Lines, counted while they are read. Memory: a page twice.
+    """One pass over a source, with counts of the lines read so far. Memory: two pages.
 
-    ``page_limit`` ends it early, well: with that many pages of what may be more.
+    Attributes:
+        source: The declared source.
+        api: The reader of the source.
+        stamp: The date and the time that each record gets.
+        page_limit: The number of pages after which the pass ends without an error.
+        pages: The number of pages.
+        records: The number of records.
+        broken: The number of records that broke the contract.
+        profile: Widths and fields of the records.
+        more: Whether there are pages after the last one read.
+        plain_bytes: Bytes of the lines.
+        met: The declared paths and headers that some page had.
     """
 
     source: BaseSource
@@ -36,44 +47,43 @@ class Extract:
     broken: int = field(default=0, init=False)
     profile: Profile = field(default_factory=Profile, init=False)
     more: bool = field(default=False, init=False)
-    """Whether there were more pages behind the last."""
     plain_bytes: int = field(default=0, init=False)
     met: tuple[str, ...] = field(default=(), init=False)
-    """The declared paths and headers that some page had."""
 
     def lines(self) -> Iterator[bytes]:
-        """Give the lines in blocks of some 128 KiB; fails as ``read_pages`` does."""
+        """Yield the lines in blocks of about 128 KiB. Raises as `read_pages` does."""
         start = Checkpoint(write="", ts=self.stamp.ts)
-        pour = LineWriter(self.source, self.stamp, profile=self.profile)
+        writer = LineWriter(self.source, self.stamp, profile=self.profile)
         for step in itertools.islice(read_pages(self.source, self.api, start), self.page_limit):
             self.pages += 1 if step.fetched else 0
-            for block in pour.lines(step.page):
+            for block in writer.write_page(step.page):
                 self.plain_bytes += len(block)
                 yield block
-            self.records, self.broken, self.more = pour.records, pour.broken, not step.done
+            self.records, self.broken, self.more = writer.records, writer.broken, not step.done
             self.met = step.met
             if step.done:
-                pour.end(step.page.place)
+                writer.check_end(step.page.place)
 
 
-def to_object(lines: Iterator[bytes], client: S3Client, location: Location) -> None:
-    """Write the lines as one gzip object, whole or not at all; fails with ConditionLost if it exists."""
+def write_object(lines: Iterator[bytes], client: S3Client, location: Location) -> None:
+    """Write the lines as one gzip object, whole or not at all. Raise ConditionLost if it exists."""
     require_conditions(client, location, Absent())
     with Writer(client, location.bucket, location.key, condition=Absent(), content_type="application/gzip") as writer:
-        for block in compressed(lines):
+        for block in compress_lines(lines):
             writer.write(block)
 
 
-def to_file(lines: Iterator[bytes], path: Path) -> None:
-    """Write the lines as one file, gzip if its name ends in ``.gz``, whole or not at all.
+def write_file(lines: Iterator[bytes], path: Path) -> None:
+    """Write the lines as one file, whole or not at all; gzip if its name ends in `.gz`.
 
-    Fails with ConditionLost if it exists.
+    Raises:
+        ConditionLost: The file exists.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("xb") as out:
-            to_stream(compressed(lines) if path.suffix == ".gz" else lines, out)
-        # A link, unlike a rename, does not replace what is there.
+            write_stream(compress_lines(lines) if path.suffix == ".gz" else lines, out)
+        # A link, unlike a rename, does not replace an existing file.
         path.hardlink_to(fresh)
     except FileExistsError as error:
         raise ConditionLost(f"{path} exists already; nothing was written") from error
@@ -81,15 +91,15 @@ def to_file(lines: Iterator[bytes], path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def to_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
+def write_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
     """Write the blocks to an open stream, and flush it."""
     for block in blocks:
         out.write(block)
     out.flush()
 
 
-def compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the lines as one gzip member, also when there are none."""
+def compress_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines as one gzip member, even without lines."""
     gzip = Gzip()
     yield gzip.compress(b"")
     for block in lines:

@@ -1,4 +1,4 @@
-"""A date that is read as ranges of a key: where they are cut, which are left, and the receipt of the whole."""
+"""A date that is split into key ranges: their bounds, the pending ones, and the receipt of the whole date."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,9 +15,9 @@ from brigade.ingest.declare.target import Target
 from brigade.ingest.read.reader import PageReader, RangeReader
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import PublishedObject, Receipt
+from brigade.ingest.state.receipt import PublishedObject, Receipt, add_counts
 from brigade.ingest.state.run_result import RunResult, make_result
-from brigade.ingest.write.publish import differs
+from brigade.ingest.write.publish import compare_with_earlier
 from brigade.s3 import Absent
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import head
@@ -25,15 +25,15 @@ from brigade.state import State
 
 
 class PartitionBounds(msgspec.Struct, frozen=True):
-    """Values of the key as text, ascending; each ends a partition, with it. The last partition has no end."""
+    """Ascending key values as text. Each is the last of a partition. The last partition has no end."""
 
     at: tuple[str, ...]
 
     @property
     def ranges(self) -> dict[str, tuple[str | None, str | None]]:
-        """The ranges by partition, in order: behind the first value, up to the second with it; None: no limit.
+        """The ranges by partition, in order: first value < key <= second value; None is no limit.
 
-        Whatever the values, each key is in exactly one range.
+        Each key is in exactly one range.
         """
         ends = (None, *self.at, None)
         width = len(str(len(self.at) + 1))
@@ -41,7 +41,7 @@ class PartitionBounds(msgspec.Struct, frozen=True):
 
 
 class PendingPartitions(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer for a date some of whose partitions are not published: run each, and then the date again."""
+    """The result of a date with unpublished partitions. Run each of them, then the date again."""
 
     outcome: Literal["partitions"] = "partitions"
     source: str
@@ -51,7 +51,7 @@ class PendingPartitions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partitions(msgspec.Struct, frozen=True):
-    """The partitions of a date, whose ``target`` is the whole."""
+    """The partitions of a date."""
 
     source: BaseSource
     target: Target
@@ -59,12 +59,13 @@ class Partitions(msgspec.Struct, frozen=True):
     s3: S3Client
 
     def __call__(self) -> RunResult | PendingPartitions:
-        """Say which partitions are to be run; when all are published, write the receipt of the whole, once.
+        """Return the pending partitions. If all are published, write the receipt of the whole date, once.
 
-        Where the key is cut is learned once a date and kept before anything else: whoever goes on, or begins again,
-        reads the same ranges. A partition counts as published when its object is the one that its receipt names.
+        The bounds are computed once a date and stored first, so that any later attempt reads the same ranges. A
+        partition is published if its object is the one that its receipt names.
 
-        Fails with ConditionLost when something else wrote the object of a partition; as the reader does at its first.
+        Raises:
+            ConditionLost: Another writer wrote the object of a partition.
         """
         state = State(self.s3, self.target.state)
         if there := state.get(self.target.receipt, Receipt):
@@ -77,12 +78,12 @@ class Partitions(msgspec.Struct, frozen=True):
         whole = self._whole(state, done)
         try:
             state.put(self.target.receipt, whole, Absent())
-        except ConditionLost:  # another run was faster, with the same objects
+        except ConditionLost:  # another run wrote it first, with the same objects
             return self()
         return make_result("published", self.target, whole)
 
-    def part(self, name: str) -> tuple[Target, PageReader]:
-        """Give where a partition is written and what reads it; UsageError if the date has no partition of the name."""
+    def open_partition(self, name: str) -> tuple[Target, PageReader]:
+        """Return the target and the reader of a partition. Raise UsageError if there is no such partition."""
         kept = State(self.s3, self.target.state).get(self.target.cuts, PartitionBounds)
         ranges = kept.value.ranges if kept else {}
         if name not in ranges:
@@ -90,7 +91,7 @@ class Partitions(msgspec.Struct, frozen=True):
                 f"{self.target.source} {self.target.date} has no partition {name!r}; "
                 + (f"there are {', '.join(ranges)}" if ranges else "run the date first, without one")
             )
-        return self.target.part(name), self._range_reader.for_range(*ranges[name])
+        return self.target.for_partition(name), self._range_reader.for_range(*ranges[name])
 
     @property
     def _range_reader(self) -> RangeReader:
@@ -101,7 +102,7 @@ class Partitions(msgspec.Struct, frozen=True):
     def _learned(self, state: State) -> PartitionBounds:
         kept = state.get(self.target.cuts, PartitionBounds)
         if kept is None:
-            with suppress(ConditionLost):  # another run cut it at the same time, maybe elsewhere
+            with suppress(ConditionLost):  # another run stored bounds at the same time
                 return state.put(
                     self.target.cuts, PartitionBounds(self._range_reader.split_points(self.source.partitions)), Absent()
                 ).value
@@ -111,19 +112,19 @@ class Partitions(msgspec.Struct, frozen=True):
         return kept.value
 
     def _published(self, state: State, name: str) -> Receipt | None:
-        target = self.target.part(name)
+        target = self.target.for_partition(name)
         found, receipt = head(self.s3, target.lake, target.key), state.get(target.receipt, Receipt)
         if found is None:
             return None
         if receipt and receipt.value.etag == found.etag:
             return receipt.value
-        if state.get(target.checkpoint, Checkpoint):  # a run of it was killed before its receipt, and is to be repeated
+        if state.get(target.checkpoint, Checkpoint):  # its run was killed before the receipt, and must be repeated
             return None
         raise ConditionLost(f"{target} was written by something else: its rows are not known to be those; delete it")
 
     def _whole(self, state: State, done: dict[str, Receipt]) -> Receipt:
         receipts = [*done.values()]
-        profile = merged(receipt.profile for receipt in receipts)
+        profile = merge_profiles(receipt.profile for receipt in receipts)
         slowest = max((receipt.times for receipt in receipts), key=lambda times: times.slowest_s)
         return Receipt(
             source=self.target.source,
@@ -131,33 +132,24 @@ class Partitions(msgspec.Struct, frozen=True):
             object=f"s3://{self.target.lake}/{self.target.folder}",
             etag=None,
             version_id=None,
-            records=sum(receipt.records for receipt in receipts),
-            pages=sum(receipt.pages for receipt in receipts),
             bytes=sum(receipt.bytes for receipt in receipts),
-            plain_bytes=sum(receipt.plain_bytes for receipt in receipts),
             sha256=None,
-            objects=tuple(_object(self.target.part(name), receipt) for name, receipt in done.items()),
+            objects=tuple(_object(self.target.for_partition(name), receipt) for name, receipt in done.items()),
             runs=tuple(dict.fromkeys(run for receipt in receipts for run in receipt.runs)),
             times=replace(slowest, total_s=round(sum(receipt.times.total_s for receipt in receipts), 3)),
             ingest_ts=min(receipt.ingest_ts for receipt in receipts),
             published_at=now(),
-            seconds=round(sum(receipt.seconds for receipt in receipts), 3),
-            invocations=sum(receipt.invocations for receipt in receipts),
             profile=profile,
-            drift=differs(state, self.target, profile),
-            broken=sum(receipt.broken for receipt in receipts),
-            requests=sum(receipt.requests for receipt in receipts),
-            retries=sum(receipt.retries for receipt in receipts),
-            waited_s=round(sum(receipt.waited_s for receipt in receipts), 3),
-            bytes_in=sum(receipt.bytes_in for receipt in receipts),
+            drift=compare_with_earlier(state, self.target, profile),
             version=__version__,
+            **add_counts(receipts),
         )
 
 
-def parts(state: State, target: Target) -> tuple[Target, ...]:
-    """Give where a date is written: the targets of its partitions, in order, if it was cut, else its own."""
+def partition_targets(state: State, target: Target) -> tuple[Target, ...]:
+    """Return the targets of the partitions of a date, in order; the target itself if it has none."""
     kept = state.get(target.cuts, PartitionBounds)
-    return tuple(map(target.part, kept.value.ranges)) if kept else (target,)
+    return tuple(map(target.for_partition, kept.value.ranges)) if kept else (target,)
 
 
 def _object(target: Target, receipt: Receipt) -> PublishedObject:
@@ -173,8 +165,8 @@ def _object(target: Target, receipt: Receipt) -> PublishedObject:
     )
 
 
-def merged(profiles: Iterable[Profile]) -> Profile:
-    """Give the profile of all records of several; how often a field had a type is the sum."""
+def merge_profiles(profiles: Iterable[Profile]) -> Profile:
+    """Return the sum of several profiles."""
     whole = Profile()
     for profile in profiles:
         whole.records += profile.records

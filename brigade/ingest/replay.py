@@ -1,4 +1,4 @@
-"""Put records that broke the contract through again, once the source or its contract is mended."""
+"""Replay the quarantine: write the records that satisfy the contract now, after the source was corrected."""
 
 import gzip
 from contextlib import suppress
@@ -11,15 +11,15 @@ from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.write.lines import LineWriter
-from brigade.ingest.write.single_object import content_type, metadata
+from brigade.ingest.write.publish import content_type, metadata
+from brigade.ingest.write.sink import open_sink
 from brigade.ingest.write.staging import DaySplitter
 from brigade.jsonl import Page, Stamp, packer, unpacked
 from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
-from brigade.s3.objects import get, head, put
+from brigade.s3.objects import get, put
 from brigade.state import Entry, State
 from brigade.state.lease import Lease, taken, this_process
 
@@ -27,7 +27,7 @@ _LEASE_S = 900.0
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True):
-    """A record in quarantine, as it came, with why it is there and where it was."""
+    """A record in quarantine: its bytes, how it broke the contract, and its place."""
 
     reason: str
     page: str
@@ -36,7 +36,7 @@ class QuarantinedRecord(msgspec.Struct, frozen=True):
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay came to: the objects with the mended records, and how many are mended, and still broken."""
+    """The result of a replay: the objects with the valid records, and how many are valid and still broken."""
 
     objects: tuple[str, ...]
     mended: int
@@ -44,32 +44,35 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> ReplayResult:
-    """Write the quarantined records of a date that hold now into an object beside the date's own, exactly once.
+    """Write the quarantined records of a date that are valid now to an object beside the date's own, exactly once.
 
-    Its name has the quarantine's ETag, so a replay that was killed and is repeated finds what it wrote; the quarantine
-    keeps what is still broken, and is changed only from what was read. A source with a ``date_field`` gets an object
-    for each date. Memory: the quarantined records.
+    Its name has the ETag of the quarantine, so that a repeated replay finds its object. The quarantine keeps the
+    records that are still broken. A source with a `date_field` gets an object per date. Memory: the quarantined
+    records.
 
-    It holds the lease of the date meanwhile: no run can replace the date between its reading and its writing.
+    It holds the lease of the date, so that no run replaces the date meanwhile.
+
+    Args:
+        ts: The time of the replay: the `ingest_ts` of its records.
 
     Raises:
         NotFound: Nothing is quarantined.
-        ConditionLost: A run of the date, or another replay, is under way or unfinished; or a replay that was killed
-            wrote other records than hold now.
+        ConditionLost: A run of the date, or another replay, is active or unfinished. Or a killed replay wrote other
+            records than are valid now.
     """
     state = State(s3, target.state)
     entry = _acquire(s3, state, source, target, ts)
     try:
         return _replay(s3, source, target, ts)
     finally:
-        with suppress(BrigadeError):  # the lease runs out by itself
+        with suppress(BrigadeError):  # the lease expires
             state.delete(target.checkpoint, entry.version)
 
 
 def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
-    """Store a checkpoint without a page that has the lease, and names what is published as a replacing run's does.
+    """Store a checkpoint that has the lease and no page.
 
-    By that name another run of the published date leaves it alone.
+    It names the published version, as that of a replacing run does, so that another run does not delete it.
     """
     entry = state.get(target.checkpoint, Checkpoint)
     lease = taken(
@@ -81,12 +84,7 @@ def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts:
     )
     if entry and (entry.value.pages or entry.value.done or entry.value.former):
         raise ConditionLost(f"{target} has an unfinished run: run it to its end, or reset it, and replay again")
-    if source.objects:
-        receipt = state.get(target.receipt, Receipt)
-        version = receipt.version if receipt else None
-    else:
-        found = head(s3, target.lake, target.key)
-        version = found.etag if found else None
+    version, _ = open_sink(s3, source, target).find_published(())
     held = Checkpoint(write=new_token(), ts=ts, replaces=version, lease=lease)
     return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
 
@@ -97,24 +95,24 @@ def _replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> Replay
         raise NotFound(
             f"s3://{target.state}/{target.quarantine} does not exist: no record of {target.date} is quarantined"
         )
-    pour = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
-    days = DaySplitter(source.objects.date_field if source.objects else None, target.date)
+    writer = LineWriter(source, Stamp(target.date, ts), profile=Profile(), replayed=True)
+    days = DaySplitter(open_sink(s3, source, target).date_field, target.date)
     found: dict[str, list[bytes]] = {}
     for line in gzip.decompress(got.body).splitlines():
         aside = msgspec.json.decode(line, type=QuarantinedRecord)
         page = Page(bytes(memoryview(aside.record)), [aside.record], f"{aside.page}, record {aside.number}")
-        for block in pour.lines(page):
+        for block in writer.write_page(page):
             for day, mended in days(block, page.place):
                 found.setdefault(day, []).append(mended)
     objects = []
     for day, lines in sorted(found.items()):
-        stem = target.object(day).removesuffix(f".{target.suffix}")
+        stem = target.object_key(day).removesuffix(f".{target.suffix}")
         key = f"{stem}.{got.etag.strip(chr(34))[:12]}.{target.suffix}"
         _write(s3, source, target, key, lines)
         objects.append(f"s3://{target.lake}/{key}")
-    left = pour.quarantine or gzip.compress(b"", mtime=0)
+    left = writer.quarantine or gzip.compress(b"", mtime=0)
     put(s3, target.state, target.quarantine, left, condition=Matches(got.etag), content_type="application/gzip")
-    return ReplayResult(objects=tuple(objects), mended=pour.records, broken=pour.broken)
+    return ReplayResult(objects=tuple(objects), mended=writer.records, broken=writer.broken)
 
 
 def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:
@@ -141,6 +139,6 @@ def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: li
 
 
 def _timeless(lines: list[bytes]) -> list[Any]:
-    """Give records without the time of the replay."""
+    """Return the records without the time of the replay."""
     records = [msgspec.json.decode(line) for line in lines]
     return [{name: value for name, value in record.items() if name != "ingest_ts"} for record in records]

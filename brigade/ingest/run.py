@@ -1,4 +1,4 @@
-"""Ingest one date of one source: from its pages to one published object, whole, once, whatever happens between."""
+"""Ingest one date of one source: read its pages and publish it whole, exactly once."""
 
 import contextlib
 import datetime
@@ -10,25 +10,21 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
-from brigade.ingest.active_date import claim_date
-from brigade.ingest.clock import after_seconds, now
+from brigade.ingest.clock import Timing, after_seconds, now
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.read.pages import read_pages
 from brigade.ingest.read.reader import PageReader
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import Kind, RunResult, make_result
-from brigade.ingest.timing import Timing
 from brigade.ingest.write.checkpointed_writer import CheckpointedWriter
-from brigade.ingest.write.partitioned import publish_next
-from brigade.ingest.write.publish import clear, discard, earlier, publish, set_aside
-from brigade.ingest.write.replace import broken_off, refuse_replays, replaced, replacing
+from brigade.ingest.write.publish import delete_unpublished, discard_checkpoint, write_quarantine
+from brigade.ingest.write.replace import partial_replacement_error, prepare_replacement, refuse_replays
+from brigade.ingest.write.sink import Sink, open_sink
 from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
 from brigade.s3.multipart import SMALLEST_PART
-from brigade.s3.objects import head
 from brigade.state import Entry, State
 from brigade.state.lease import released, taken, this_process
 
@@ -39,10 +35,22 @@ _LEASE_MARGIN_S = 30.0
 
 
 class Run(Struct, frozen=True):
-    """One invocation. ``remaining`` gives the seconds it may still take; ``say`` hears what a person should know.
+    """One invocation of a run.
 
-    Memory: two parts of ``part_bytes`` (5 MiB or more), a page (64 MiB at most) twice, and some 30 MiB; and what
-    ``Deduplicator`` remembers of a source that leaves out what was published, 20 MiB at most.
+    Memory: two parts of `part_bytes`, two pages of at most 64 MiB, and about 30 MiB. A deduplicator adds up to 20 MiB.
+
+    Attributes:
+        source: The declared source.
+        target: The date to write.
+        api: The reader of the source.
+        s3: The client of Amazon S3.
+        remaining: Returns the seconds that the invocation may still take.
+        say: Logs a message.
+        part_bytes: Bytes of a part, 5 MiB or more.
+        holder: The holder of the lease: something that never runs twice at the same time, such as an execution. None:
+            this process.
+        timing: Collects the seconds of the stages `fetch`, `write` (with waits for parts) and `publish`.
+        replace: Whether to replace the published objects that the run finds at its start, and no others.
     """
 
     source: BaseSource
@@ -53,23 +61,22 @@ class Run(Struct, frozen=True):
     say: Callable[[str], None]
     part_bytes: int = SMALLEST_PART
     holder: str | None = None
-    """Who holds the lease: what never runs twice at once, such as an execution. None: this process, now."""
     timing: Timing = field(default_factory=Timing)
-    """Counts the seconds of ``fetch``, ``write`` (waits for parts included) and ``publish``."""
     replace: bool = False
-    """Whether what is there shall be replaced: the object, or objects, that the run finds at its start, no others."""
 
     def __call__(self) -> RunResult:
-        """Publish the date's object, or objects, unless published, or go as far towards it as the time allows.
+        """Publish the date unless it is published, or get as far as the time allows.
 
-        Each appears whole and once: the write that publishes it is conditional on its absence, or on the ETag of the
-        object that it replaces. A run that was killed goes on from its last durable part; so does one whose API failed
-        for a while.
+        Each object appears whole and once: its write is conditional on the absence of the key, or on the ETag of the
+        object that it replaces. A killed run continues after its last durable part, and so does a run whose API failed.
 
-        Fails with InvalidData when a guard of ``read_pages`` or a record does not hold: nothing is published and the
-        checkpoint is dropped. With ConditionLost when another run of the date is under way, or has changed what this
-        one replaces; with RetryLater when the API or S3 does not answer now, BrigadeError on anything else that they
-        refuse: nothing is published, the checkpoint stays.
+        Raises:
+            InvalidData: A check of `read_pages`, or a record, fails. Nothing is published, and the checkpoint is
+                deleted.
+            ConditionLost: Another run of the date is active, or has changed what this one replaces. Nothing is
+                published, and the checkpoint stays.
+            RetryLater: The API or S3 does not respond. Nothing is published, and the checkpoint stays.
+            BrigadeError: The API or S3 rejects a request. Nothing is published, and the checkpoint stays.
         """
         if self.replace and self.source.partitions > 1:
             raise UsageError(f"{self.target.source} is read in partitions, which are not replaced; delete them first")
@@ -87,27 +94,17 @@ class Run(Struct, frozen=True):
             raise
 
     def _already(self) -> RunResult | None:
-        """Answer for what is published, unless it shall be replaced; and finish what a killed run left to be done."""
-        state = State(self.s3, self.target.state)
-        # Before what is published: a run that replaces that is then known by the ETag in its checkpoint.
-        entry = state.get(self.target.checkpoint, Checkpoint)
-        if self.source.objects:
-            receipt = state.get(self.target.receipt, Receipt)
-            if receipt is None or (self.replace and not self._replaced()):
-                return None
-            if entry and entry.value.replaces != receipt.version and (entry.value.replaces or not entry.value.former):
-                discard(self.s3, self.target, entry)  # else a run that replaces is under way, or was broken off
-            return make_result("already_published", self.target, receipt.value)
-        found = head(self.s3, self.target.lake, self.target.key)
-        if found is None or (self.replace and not self._replaced()):
-            return None
-        return earlier(self.s3, self.source, self.target, found, entry)
+        """Return the result of a published date, unless it is to be replaced; finish what a killed run left."""
+        # Read before what is published: a run that replaces that is then known by the ETag in its checkpoint.
+        entry = State(self.s3, self.target.state).get(self.target.checkpoint, Checkpoint)
+        return self._sink.already_published(entry, self.holder, replace=self.replace)
 
-    def _replaced(self) -> bool:
-        return replaced(self.s3, self.source, self.target, self.holder)
+    @property
+    def _sink(self) -> Sink:
+        return open_sink(self.s3, self.source, self.target)
 
     def _held(self) -> RunResult:
-        """Take the lease, go on, and release it, whatever comes of it."""
+        """Acquire the lease, continue the run, and release the lease in any case."""
         state = State(self.s3, self.target.state)
         entry = self._take(state)
         if (wake := entry.value.wake) and wake > now() and not self._sleep_until(wake):
@@ -118,78 +115,77 @@ class Run(Struct, frozen=True):
                 f"{self.target}: going on after page {entry.value.pages}, {entry.value.records} records "
                 f"(epoch {entry.value.lease.epoch})"
             )
-        assembly = CheckpointedWriter(self.s3, state, self.target, entry, self.source, part_bytes=self.part_bytes)
+        writer = CheckpointedWriter(self._sink, state, self.target, entry, self.source, part_bytes=self.part_bytes)
         try:
-            with assembly:
+            with writer:
                 if self.source.incremental and not entry.value.done:
+                    from brigade.ingest.active_date import claim_date  # no other source needs it
+
                     claim_date(self.s3, self.target, entry.value.lease.holder or "")
-                kind = "published" if entry.value.done else self._gather(assembly, entry.value)
+                kind = "published" if entry.value.done else self._gather(writer, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
-                    if (kind := self._publish(assembly)) == "published":
-                        return publish(self.s3, self.source, self.target, assembly.entry, assembly.digests)
+                    if (kind := self._publish(writer)) == "published":
+                        return self._sink.publish(writer.entry, writer.digests)
         except (InvalidData, ConditionLost) as error:
-            if isinstance(error, ConditionLost) and assembly.entry.value.former and assembly.entry.value.published:
-                raise broken_off(self.s3, self.target, assembly.entry, error) from error
-            # Nobody shall go on to replace what is no longer there; a checkpoint that is a rival's stays.
-            if isinstance(error, InvalidData) or assembly.entry.value.replaces:
-                discard(self.s3, self.target, assembly.entry)
+            if isinstance(error, ConditionLost) and writer.entry.value.former and writer.entry.value.published:
+                raise partial_replacement_error(self.s3, self.target, writer.entry, error) from error
+            # No later run may continue to replace an object that is gone. A rival's checkpoint stays.
+            if isinstance(error, InvalidData) or writer.entry.value.replaces:
+                discard_checkpoint(self.s3, self.target, writer.entry)
             else:
-                self._release(state, assembly.entry)
+                self._release(state, writer.entry)
             raise
         except (NotFound, _CursorExpired) as error:
-            self._begin_again(assembly.entry, error)
+            self._begin_again(writer.entry, error)
         except BaseException:  # an interrupt too
-            self._release(state, assembly.entry)
+            self._release(state, writer.entry)
             raise
-        self._release(state, assembly.entry)
-        return make_result(kind, self.target, assembly.entry.value)
+        self._release(state, writer.entry)
+        return make_result(kind, self.target, writer.entry.value)
 
-    def _gather(self, assembly: CheckpointedWriter, begun: Checkpoint) -> Kind:
-        """Go from page to page while there is time; give what this comes to."""
+    def _gather(self, writer: CheckpointedWriter, begun: Checkpoint) -> Kind:
+        """Read and write pages while there is time. Return how far the run came."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
-            for step in self.timing.each("fetch", read_pages(self.source, api, begun)):
+            for step in self.timing.time_items("fetch", read_pages(self.source, api, begun)):
                 with self.timing.stage("write"):
-                    assembly.add(
+                    writer.write_page(
                         step, requests=api.requests, retries=api.retries, waited_s=api.waited_s, bytes_in=api.bytes_in
                     )
                 done = step.done
                 del step
                 now = time.monotonic()
                 slowest, since = max(slowest, now - since), now
-                if not done and self.remaining() < _RESERVE_S + 2 * (slowest + assembly.slowest_part):
+                if not done and self.remaining() < _RESERVE_S + 2 * (slowest + writer.slowest_part):
                     self._may_stop()
                     break
         except RetryLater as error:
             if self.source.single:
                 raise
             if error.after_s is None or error.after_s > _LONGEST_WAIT_S:
-                assembly.rest()  # what came is not asked for again by the run that tries later
+                writer.flush()  # a later run does not request these pages again
                 raise
             self.say(f"{self.target}: {error}")
-            assembly.rest(wake=after_seconds(error.after_s))
+            writer.flush(wake=after_seconds(error.after_s))
             return "wait"
         except BrigadeError as error:
-            fresh = assembly.entry.value.pages == begun.pages
+            fresh = writer.entry.value.pages == begun.pages
             if type(error) is BrigadeError and begun.next and fresh and self.source.expired_cursor == "restart":
                 raise _CursorExpired(f"the cursor of page {begun.pages + 1} is refused: {error}") from error
             raise
-        return "published" if assembly.rest().value.done else "more"
+        return "published" if writer.flush().value.done else "more"
 
-    def _publish(self, assembly: CheckpointedWriter) -> Kind:
-        """Publish what comes before the receipt: the quarantine, and of several objects all, while there is time."""
-        set_aside(self.s3, self.target, assembly.entry)
-        slowest = 0.0
-        while self.source.objects:
-            began = time.monotonic()
-            entry = publish_next(self.s3, self.source, self.target, assembly.entry)
-            if entry is None:
-                break
-            assembly.entry = entry
+    def _publish(self, writer: CheckpointedWriter) -> Kind:
+        """Write the quarantine, and publish all but the last object, while there is time."""
+        write_quarantine(self.s3, self.target, writer.entry)
+        slowest, began = 0.0, time.monotonic()
+        while entry := self._sink.publish_next(writer.entry):
+            writer.entry = entry
             slowest = max(slowest, time.monotonic() - began)
             if self.remaining() < _RESERVE_S + 2 * slowest:
                 return "more"
+            began = time.monotonic()
         return "published"
 
     def _may_stop(self) -> None:
@@ -200,10 +196,10 @@ class Run(Struct, frozen=True):
             )
 
     def _take(self, state: State) -> Entry[Checkpoint]:
-        """Acquire the lease of the date: whoever read the checkpoint before cannot write it any more.
+        """Acquire the lease of the date. A run that read the checkpoint before cannot write it any more.
 
-        The conditional write that stores the lease is the first effect. What the checkpoint before it named, and this
-        run does not go on with, is cleared after it.
+        The conditional write that stores the lease is the first effect. After it, everything that the former checkpoint
+        named and this run does not continue is deleted.
         """
         entry = state.get(self.target.checkpoint, Checkpoint)
         fresh = Checkpoint(write=new_token(), ts=now())
@@ -214,27 +210,27 @@ class Run(Struct, frozen=True):
         if self.source.single and not begun.done:
             begun = replace(fresh, former=begun.former)
         if self.replace:
-            begun = replacing(self.s3, self.source, self.target, entry, begun)
+            begun = prepare_replacement(self.s3, self._sink, self.target, entry, begun)
         condition = Matches(entry.version) if entry else Absent()
         try:
             stored = state.put(self.target.checkpoint, replace(begun, lease=lease), condition)
         except ConditionLost:
-            # Another took it since it was read: say who.
+            # Another run acquired it since: name that run.
             if rival := state.get(self.target.checkpoint, Checkpoint):
                 taken(rival.value.lease, holder, seconds, age=rival.age, what=what)
             raise
         try:
             if entry and entry.value.write != stored.value.write:
-                clear(self.s3, self.target, entry.value)
+                delete_unpublished(self.s3, self.target, entry.value)
             if self.replace:
-                refuse_replays(self.s3, self.source, self.target)
+                refuse_replays(self._sink, self.target)
         except BaseException:
             self._release(state, stored)
             raise
         return stored
 
     def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
-        """Let the next run go on at once; a checkpoint of nothing is dropped. What fails here runs out by itself."""
+        """Release the lease, so that the next run continues at once. Errors are ignored, because the lease expires."""
         with contextlib.suppress(BrigadeError):
             if entry.value.pages or entry.value.wake:
                 left = replace(entry.value, lease=released(entry.value.lease))
@@ -243,7 +239,7 @@ class Run(Struct, frozen=True):
                 state.delete(self.target.checkpoint, entry.version)
 
     def _sleep_until(self, wake: str) -> bool:
-        """Wait here if the run can afford it."""
+        """Sleep until an instant. Return False without sleeping if the run has less time."""
         seconds = (datetime.datetime.fromisoformat(wake) - datetime.datetime.now(datetime.UTC)).total_seconds()
         if seconds > self.remaining() - _RESERVE_S:
             return False
@@ -251,8 +247,8 @@ class Run(Struct, frozen=True):
         return True
 
     def _begin_again(self, entry: Entry[Checkpoint], error: BrigadeError) -> NoReturn:
-        """Drop the checkpoint, since what it names is gone, and have the run begin again, if there was anything."""
-        if not discard(self.s3, self.target, entry):
+        """Delete the checkpoint, because it names something that is gone, and raise _Again to restart the run."""
+        if not discard_checkpoint(self.s3, self.target, entry):
             raise ConditionLost(f"{self.target} was taken over by another run: {error}") from error
         if entry.value.upload or entry.value.stages or isinstance(error, _CursorExpired):
             raise _Again(str(error)) from error
@@ -260,8 +256,8 @@ class Run(Struct, frozen=True):
 
 
 class _Again(BrigadeError):
-    """What the checkpoint named is gone; the next run of the date begins at the first page."""
+    """The checkpoint is unusable. The run restarts at the first page."""
 
 
 class _CursorExpired(BrigadeError):
-    """The API does not take the cursor that a resumed run goes on from, and the source says to start again."""
+    """The API rejects the cursor of a resumed run, and the source declares `expired_cursor="restart"`."""

@@ -1,23 +1,23 @@
 """The ingest function: one invocation of one source, named in its environment (`lambdas/ingest/environment.py`).
 
-What its role needs, and the calls that need it. On the lake, keys ``<prefix>/<source>/*``:
+The permissions of its role, and the calls that need them. On the lake, keys `<prefix>/<source>/*`:
 
-- ``s3:PutObject``: PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload
-- ``s3:GetObject``: HeadObject (published already? whose write is there?), GetObject (SHA-256 of what was resumed)
-- ``s3:AbortMultipartUpload``: AbortMultipartUpload
+- `s3:PutObject`: PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload
+- `s3:GetObject`: HeadObject (is the date published, and by which run), GetObject (the SHA-256 of a resumed object)
+- `s3:AbortMultipartUpload`: AbortMultipartUpload
 
-On the state bucket, keys ``ingest/<source>/*`` (checkpoints, what is staged of several objects, partitions, and of an
-incremental source windows, whose turn it is and what is remembered), ``receipts/<source>/*`` and
-``quarantine/<source>/*``: ``s3:GetObject`` and ``s3:PutObject``; ``s3:DeleteObject`` on the first only.
+On the state bucket, keys `ingest/<source>/*` (checkpoints, staged objects, partitions, and of an
+incremental source the read windows, the active date and the records to leave out), `receipts/<source>/*` and
+`quarantine/<source>/*`: `s3:GetObject` and `s3:PutObject`; `s3:DeleteObject` on the first only.
 
-On the buckets themselves: ``s3:ListBucket`` on both, without which S3 answers 403 rather than 404 for a key that is
-absent, so that "not published yet" could not be told from "not allowed"; ``s3:ListBucketMultipartUploads`` on the lake,
-to abort what a killed run left open of a key that is published. No condition on a prefix: HeadObject carries none.
+On the buckets themselves: `s3:ListBucket` on both, without which S3 answers 403 rather than 404 for a key that is
+absent, so that "not published yet" would look like "not allowed"; `s3:ListBucketMultipartUploads` on the lake,
+to abort uploads of killed runs. They have no condition on a prefix, because HeadObject has none.
 
-A source with credentials: ``secretsmanager:GetSecretValue`` or ``ssm:GetParameter`` on what it names.
+A source with credentials: `secretsmanager:GetSecretValue` or `ssm:GetParameter` on what it names.
 
 Lambda's own active tracing records each invocation, and each stage of a run is a subsegment of it, sent by
-``lambdas.trace``: Powertools' Tracer would load X-Ray's SDK into every cold start.
+`lambdas.trace`: Powertools' Tracer would load X-Ray's SDK into every cold start.
 """
 
 import functools
@@ -32,6 +32,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.errors import UsageError
+from brigade.ingest.clock import Timing
 from brigade.ingest.declare.dates import resolve_date
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
@@ -39,7 +40,6 @@ from brigade.ingest.partitions import Partitions, PendingPartitions
 from brigade.ingest.read.reader import ReaderFactory, open_reader
 from brigade.ingest.run import Run
 from brigade.ingest.state.run_result import RunResult
-from brigade.ingest.timing import Timing
 from brigade.state import State
 from lambdas import trace
 from lambdas.ingest.environment import read_environment
@@ -54,19 +54,24 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Ingest the date that the event names, as far as the time allows, and answer with the outcome.
+    """Ingest the date of the event, as far as the time allows, and return the result.
 
-    ``event``: ``{"date": "YYYY-MM-DD"}``, with ``"replace": true`` to replace what is there, or ``{"scheduled": "<ISO
-    8601 instant>"}`` or ``{}`` for that instant's, or this one's, day in the source's time zone; or one of these as
-    ``event`` beside ``execution``, which names who holds the lease of the date: what never has two invocations at once.
-    While the answer's ``outcome`` is ``more``, or ``wait`` and its ``until`` is over, invoke again with its date and
-    its ``replace``. Where it is ``partitions`` invoke with its date and, as ``partition``, each of those that it names,
-    in the same way; and then with its date alone.
-    Fails as ``Run`` does; nothing is published then.
+    If the `outcome` is `more`, or `wait` and its `until` is over, invoke the function again with the returned date and
+    `replace`. If it is `partitions`, invoke it with the date and each returned name as `partition`, then with the date
+    alone.
+
+    Args:
+        event: `{"date": "YYYY-MM-DD"}`, with `"replace": true` to replace a published date. Or `{"scheduled": INSTANT}`
+            (ISO 8601) or `{}` for the day of that instant, or today, in the time zone of the source. Or one of these as
+            `event` beside `execution`, the holder of the lease, which never has two concurrent invocations.
+        context: Lambda's context.
+
+    Raises:
+        BrigadeError: As in `Run`. Nothing is published.
     """
     setup = _setup()
     holder = context.aws_request_id
-    if isinstance(event, dict) and "execution" in event:  # as the state machine says it
+    if isinstance(event, dict) and "execution" in event:  # the state machine sends this form
         holder, event = event["execution"], event.get("event", {})
     if not isinstance(event, dict) or event.keys() - {"date", "scheduled", "replace", "partition"}:
         raise UsageError('the event takes {"date": "YYYY-MM-DD"} or {"scheduled": "<ISO 8601 instant>"} or {}')
@@ -120,7 +125,7 @@ class _Setup(msgspec.Struct, frozen=True):
             partitions = Partitions(self.source, target, api, self.s3)
             if partition is None:
                 return partitions()
-            target, api = partitions.part(partition)
+            target, api = partitions.open_partition(partition)
         return Run(
             source=self.source,
             target=target,
@@ -165,7 +170,7 @@ def _measure_memory(context: LambdaContext) -> None:
 
 
 def _measure(outcome: RunResult, *, whole: bool, read: bool) -> None:
-    """Count a date once it is whole, and what was read where it was read, which may be its partitions."""
+    """Count a date when it is complete, and its records where they are read, which may be in partitions."""
     if whole and outcome.outcome in ("published", "already_published"):
         metrics.add_metric("Published", MetricUnit.Count, 1)
     if whole and outcome.outcome == "published":

@@ -9,7 +9,7 @@ from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
 from brigade.ingest.declare.source import BaseSource
-from brigade.ingest.declare.target import Target, quarantines, receipts, under_way
+from brigade.ingest.declare.target import Target, quarantine_prefix, receipt_prefix, run_prefix
 from brigade.settings import Settings
 from lambdas.ingest.environment import IngestEnvironment
 from stacks import names
@@ -98,10 +98,10 @@ class Ingest(Construct):
     def _allow(self, role: iam.Role, lake: s3.IBucket, state: s3.IBucket, key: kms.IKey | None) -> None:
         """Allow what the function calls. `lambdas/ingest/handler.py` lists which call needs which permission."""
         folder = Target.of(self._source, self._name, "*", "", "").folder
-        kept = [f"{place(self._name)}*" for place in (under_way, receipts, quarantines)]
+        kept = [f"{place(self._name)}*" for place in (run_prefix, receipt_prefix, quarantine_prefix)]
         allow_objects(role, lake, [f"{folder}*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
         allow_objects(role, state, kept, "s3:GetObject", "s3:PutObject")
-        allow_objects(role, state, [f"{under_way(self._name)}*"], "s3:DeleteObject")
+        allow_objects(role, state, [f"{run_prefix(self._name)}*"], "s3:DeleteObject")
         allow_list(role, lake, state)
         allow(role, ["s3:ListBucketMultipartUploads"], [bucket_arn(lake)])
         allow_key(role, key, "Decrypt", "GenerateDataKey")

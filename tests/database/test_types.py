@@ -12,7 +12,7 @@ import pytest
 from brigade.ingest.declare.contract import Contract
 from brigade.ingest.declare.table_source import TableSource
 from brigade.ingest.declare.transform import Transform
-from brigade.ingest.extract import Extract, compressed
+from brigade.ingest.extract import Extract, compress_lines
 from brigade.jsonl import Stamp
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
@@ -39,7 +39,7 @@ def hostile(postgres: Postgres) -> Any:
 
 def extracted(postgres: Postgres, declared: TableSource) -> list[bytes]:
     taken = Extract(declared, reader(postgres, declared), Stamp("2026-11-22", "now"))
-    return gzip.decompress(b"".join(compressed(taken.lines()))).splitlines()
+    return gzip.decompress(b"".join(compress_lines(taken.lines()))).splitlines()
 
 
 def test_the_page_has_the_types_that_matter() -> None:

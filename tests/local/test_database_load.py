@@ -14,7 +14,7 @@ import pytest
 from brigade.database.load import Loaded, load
 from brigade.database.rows import opened
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound
-from brigade.ingest.extract import Extract, compressed
+from brigade.ingest.extract import Extract, compress_lines
 from brigade.jsonl import Stamp
 from brigade.s3.location import Location
 from local.postgres import Postgres
@@ -69,7 +69,7 @@ def test_what_was_ingested_comes_back_as_it_was(postgres: Postgres, lake: Lake, 
     )
     declared = source(table=table, key=("id",))
     taken = Extract(declared, reader(postgres, declared), Stamp("2026-11-22", "now"))
-    place = put(lake, b"".join(compressed(taken.lines())))
+    place = put(lake, b"".join(compress_lines(taken.lines())))
     execute(postgres, f"CREATE TABLE {table}_back (LIKE {table} INCLUDING ALL)")
     receipt = loaded(postgres, lake, place, f"{table}_back")
     assert receipt.records == 2

@@ -12,7 +12,7 @@ import pytest
 from brigade.errors import ConditionLost, InvalidData, UsageError
 from brigade.ingest.declare.contract import Contract
 from brigade.ingest.declare.table_source import TableSource
-from brigade.ingest.partitions import Partitions, PendingPartitions, parts
+from brigade.ingest.partitions import Partitions, PendingPartitions, partition_targets
 from brigade.ingest.replay import replay
 from brigade.ingest.run import Run
 from brigade.ingest.state.checkpoint import Checkpoint
@@ -46,7 +46,7 @@ class Shop:
     def run(self, name: str, **changes: Any) -> RunResult:
         remaining = changes.pop("remaining", lambda: 900.0)
         parted = self.parted(**changes)
-        target, api = parted.part(name)
+        target, api = parted.open_partition(name)
         return Run(
             source=parted.source,
             target=target,
@@ -111,10 +111,10 @@ def test_a_date_is_every_row_once_and_counts_when_all_partitions_are_published(s
 def test_a_partition_that_was_cut_goes_on_while_others_stay_published(shop: Shop) -> None:
     left(shop)
     assert shop.run("1").outcome == "published"
-    before = shop.lake.s3.head_object(Bucket=shop.lake.lake, Key=shop.lake.target.part("1").key)["ETag"]
+    before = shop.lake.s3.head_object(Bucket=shop.lake.lake, Key=shop.lake.target.for_partition("1").key)["ETag"]
     moments = iter([900.0] * 3 + [0.1] * 1000)
     assert shop.run("2", remaining=lambda: next(moments)).outcome == "more"
-    checkpoint = State(shop.lake.s3, shop.lake.state).get(shop.lake.target.part("2").checkpoint, Checkpoint)
+    checkpoint = State(shop.lake.s3, shop.lake.state).get(shop.lake.target.for_partition("2").checkpoint, Checkpoint)
     assert checkpoint
     assert checkpoint.value.next
     assert 0 < checkpoint.value.records < COUNT // 4
@@ -123,8 +123,10 @@ def test_a_partition_that_was_cut_goes_on_while_others_stay_published(shop: Shop
         shop.run(name)
     assert shop.parted()().outcome == "published"
     assert shop.rows() == shop.kept()
-    assert shop.lake.s3.head_object(Bucket=shop.lake.lake, Key=shop.lake.target.part("1").key)["ETag"] == before
-    receipt = State(shop.lake.s3, shop.lake.state).get(shop.lake.target.part("2").receipt, Receipt)
+    assert (
+        shop.lake.s3.head_object(Bucket=shop.lake.lake, Key=shop.lake.target.for_partition("1").key)["ETag"] == before
+    )
+    receipt = State(shop.lake.s3, shop.lake.state).get(shop.lake.target.for_partition("2").receipt, Receipt)
     assert receipt
     assert receipt.value.invocations == 2
 
@@ -229,7 +231,7 @@ def test_what_breaks_the_contract_is_put_aside_by_partition_and_replayed_beside_
     whole = shop.parted()()
     assert isinstance(whole, RunResult)
     assert (whole.records, whole.broken) == (COUNT - 1, 1)
-    targets = parts(State(shop.lake.s3, shop.lake.state), shop.lake.target)
+    targets = partition_targets(State(shop.lake.s3, shop.lake.state), shop.lake.target)
     held = [each for each in targets if each.quarantine in shop.lake.keys(shop.lake.state)]
     assert [each.partition for each in held] == ["2"]  # it ends with the 2000th row
     shop.lake.s3.head_object(Bucket=shop.lake.state, Key="quarantine/numbers/date=2026-11-22/numbers-2.jsonl.gz")
@@ -241,7 +243,7 @@ def test_what_breaks_the_contract_is_put_aside_by_partition_and_replayed_beside_
 
 def test_what_something_else_wrote_is_no_partition(shop: Shop) -> None:
     left(shop)
-    key = shop.lake.target.part("2").key
+    key = shop.lake.target.for_partition("2").key
     shop.lake.s3.put_object(Bucket=shop.lake.lake, Key=key, Body=b"")
     with pytest.raises(ConditionLost, match=r"numbers-2\.jsonl\.gz was written by something else"):
         shop.parted()()

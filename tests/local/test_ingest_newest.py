@@ -209,7 +209,7 @@ def test_what_comes_late_comes_once_and_what_changed_comes_again(dates: Dates) -
     assert (dates.ids("2026-11-03"), dates.ids("2026-11-04")) == ([20, 8], [])
     assert dates.receipt("2026-11-03").left_out == 7
     kept = [key for key in dates.lake.keys(dates.lake.state) if "remembered" in key]
-    assert kept == [dates.target("").remembered(f"2026-11-0{day}") for day in (3, 4)]
+    assert kept == [dates.target("").remembered_key(f"2026-11-0{day}") for day in (3, 4)]
 
 
 def test_a_window_leaves_out_what_the_last_one_had(dates: Dates) -> None:
@@ -337,7 +337,7 @@ def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> No
     state = State(dates.lake.s3, dates.lake.state)
 
     def beside(call: Callable[[], Any]) -> Any:
-        state.put(dates.target("").turn, active_date.ActiveDate(date="2026-11-09", token="theirs"))
+        state.put(dates.target("").active_date, active_date.ActiveDate(date="2026-11-09", token="theirs"))
         return call()
 
     with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="begun at the same moment"):
@@ -408,13 +408,13 @@ def test_what_is_remembered_takes_no_more_memory_than_said(dates: Dates) -> None
     state, target = State(dates.lake.s3, dates.lake.state), dates.target("2026-11-03")
     state.put(dates.target("2026-11-02").receipt, {})
     known = b"".join(number.to_bytes(8) + number.to_bytes(16) for number in range(deduplicate.MOST))
-    put(state.client, state.bucket, target.remembered("2026-11-02"), known)
+    put(state.client, state.bucket, target.remembered_key("2026-11-02"), known)
     rows = [{"id": number, "at": at(number / 3600)} for number in range(deduplicate.MOST // 2)]
     came = split(json.dumps(rows).encode(), records="", place="page 1")
     remembering = deduplicate.Deduplicator(dates.since, state, target, Checkpoint(write="w", ts=at(0)))
     tracemalloc.start()
     try:
-        assert len(remembering.fresh(came)) == len(rows)
+        assert len(remembering.filter_page(came)) == len(rows)
         assert len(remembering.recent) == 24, "of all but the last the next run asks for none again"
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -11,7 +11,7 @@ import pytest
 
 from brigade import layout
 from brigade.ingest.declare.source import Objects
-from brigade.ingest.declare.target import Target, refresh_token
+from brigade.ingest.declare.target import Target, refresh_token_key
 from tests.stacks.conftest import Stage
 from tests.stacks.test_grants import grants
 from tests.unit.ingest.api import source
@@ -23,23 +23,29 @@ def targets(name: str, prefixes: tuple[str, ...]) -> Iterator[Target]:
     for prefix, compression, partition in itertools.product(prefixes, ("gzip", "zstd"), (None, "1", "100")):
         declared = source(prefix=prefix, compression=compression, objects=Objects(date_field="day"))
         whole = Target.of(declared, name, "2026-11-22", "lake", "state")
-        yield whole.part(partition) if partition else whole
+        yield whole.for_partition(partition) if partition else whole
 
 
 def published(target: Target) -> Iterator[str]:
     """The keys in the lake that runs, several objects and replays make."""
     for day, number in itertools.product(("2026-11-22", "2026-01-01"), (1, 2, 99_999)):
-        key = target.object(day, number)
+        key = target.object_key(day, number)
         yield key
         yield f"{key.removesuffix(f'.{target.suffix}')}.0123456789ab.{target.suffix}"
 
 
 def remembered(target: Target) -> Iterator[tuple[str, bool]]:
     """The keys in the state bucket, and whether they are deleted too."""
-    for key in (target.checkpoint, target.cuts, f"{target.stages}token/000001-000001", target.window, target.turn):
+    for key in (
+        target.checkpoint,
+        target.cuts,
+        f"{target.staged_prefix}token/000001-000001",
+        target.window,
+        target.active_date,
+    ):
         yield key, True
-    yield target.remembered("2026-11-22"), True
-    yield refresh_token(target.source), True
+    yield target.remembered_key("2026-11-22"), True
+    yield refresh_token_key(target.source), True
     yield target.receipt, False
     yield target.quarantine, False
 

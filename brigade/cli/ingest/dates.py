@@ -23,7 +23,7 @@ def show(context: typer.Context, name: sources.Name, date: sources.Date = None) 
     """
     import msgspec
 
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.state.checkpoint import Checkpoint
     from brigade.ingest.state.receipt import Receipt
     from brigade.state import State
@@ -35,7 +35,7 @@ def show(context: typer.Context, name: sources.Name, date: sources.Date = None) 
     receipt, checkpoint = state.get(target.receipt, Receipt), state.get(target.checkpoint, Checkpoint)
     under_way = {
         each.partition: _brief(entry.value)
-        for each in parts(state, target)
+        for each in partition_targets(state, target)
         if each.partition and (entry := state.get(each.checkpoint, Checkpoint))
     }
     if receipt is None and checkpoint is None and not under_way:
@@ -58,9 +58,9 @@ def reset(context: typer.Context, name: sources.Name, date: sources.Date = None,
         brigade ingest reset demo --date 2026-11-22
         brigade ingest reset demo --date 2026-11-22 --yes
     """
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.state.checkpoint import Checkpoint
-    from brigade.ingest.write.publish import discard
+    from brigade.ingest.write.publish import discard_checkpoint
     from brigade.state import State
     from brigade.state.lease import taken, this_process
 
@@ -68,13 +68,15 @@ def reset(context: typer.Context, name: sources.Name, date: sources.Date = None,
     whole = sources.find_target(session, name, sources.find_source(name), date)
     s3 = session.client("s3")
     state = State(s3, whole.state)
-    found = [(each, entry) for each in parts(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))]
+    found = [
+        (each, entry) for each in partition_targets(state, whole) if (entry := state.get(each.checkpoint, Checkpoint))
+    ]
     if not found:
         raise NotFound(f"{name} {whole.date} has no checkpoint in s3://{whole.state}; there is nothing to reset")
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
     for target, entry in found:
         taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
-        if not discard(s3, target, entry):
+        if not discard_checkpoint(s3, target, entry):
             raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}
         session.print({"source": name, "date": target.date, **which, "forgotten": _brief(entry.value)})
@@ -93,7 +95,7 @@ def replay(context: typer.Context, name: sources.Name, date: sources.Date = None
     import msgspec
 
     from brigade.ingest.clock import now
-    from brigade.ingest.partitions import parts
+    from brigade.ingest.partitions import partition_targets
     from brigade.ingest.replay import replay as again
     from brigade.s3.objects import head
     from brigade.state import State
@@ -101,7 +103,9 @@ def replay(context: typer.Context, name: sources.Name, date: sources.Date = None
     session: Session = context.obj
     source, s3 = sources.find_source(name), session.client("s3")
     target = sources.find_target(session, name, source, date)
-    held = [each for each in parts(State(s3, target.state), target) if head(s3, each.state, each.quarantine)]
+    held = [
+        each for each in partition_targets(State(s3, target.state), target) if head(s3, each.state, each.quarantine)
+    ]
     for each in held or [target]:
         session.print(msgspec.to_builtins(again(s3, source, each, now())))
 

@@ -79,7 +79,7 @@ def backfill(
     """
     import msgspec
 
-    from brigade.ingest import backfill as dates
+    from brigade.ingest import backfill as backfills
 
     session: Session = context.obj
     source = sources.find_source(name)
@@ -88,7 +88,7 @@ def backfill(
             f"{name} sends the same request for every date, so a backfill would publish the records of today as each "
             "date; put {date} into its request, or declare since"
         )
-    span, incremental = dates.dates(first, last), source.incremental
+    span, incremental = backfills.list_dates(first, last), source.incremental
     if incremental and concurrency not in (None, 1):
         raise UsageError(f"{name} is incremental: its dates go in order; leave --concurrency out")
     concurrency = concurrency or (1 if incremental else 4)
@@ -102,9 +102,9 @@ def backfill(
     question = f"Ingest {len(wanted)} dates of {name}, {wanted[0]} to {wanted[-1]}, {concurrency} at a time?"
     session.confirm(question, yes=yes)
     states = session.client("stepfunctions")
-    execution = dates.start(states, machine, wanted, concurrency)
+    execution = backfills.start_backfill(states, machine, wanted, concurrency)
     session.note(f"{name}: {len(wanted)} dates, {concurrency} at a time: {execution}")
-    while (ended := dates.outcome(states, execution)) is None:
+    while (ended := backfills.fetch_results(states, execution)) is None:
         time.sleep(_POLL_S)
         fresh = (sources.published_dates(session, name) - published) & {*wanted}
         published |= fresh

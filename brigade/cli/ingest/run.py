@@ -97,7 +97,7 @@ def _run_to_lake(session: Session, name: str, source: "BaseSource", date: str | 
         partitions = Partitions(source, target, api, s3)
         while (outcome := partitions()).outcome == "partitions":
             for partition in outcome.partitions:
-                run(*partitions.part(partition))
+                run(*partitions.open_partition(partition))
     sources.print_outcome(session, msgspec.to_builtins(outcome))
 
 
@@ -117,16 +117,16 @@ def _extract(
     taken = sources.open_extract(session, name, source, date, limit_pages)
     day = taken.stamp.date
     if to == "-" and not dry_run:  # no progress: stdout carries the data and may be the terminal
-        extract.to_stream(taken.lines(), sys.stdout.buffer)
+        extract.write_stream(taken.lines(), sys.stdout.buffer)
     else:
         with show_progress(session, name, taken.api) as taken.api:
             if dry_run or not to:
                 for _ in taken.lines():
                     pass
             elif to.startswith("s3://"):
-                extract.to_object(taken.lines(), session.client("s3"), Location.parse(to))
+                extract.write_object(taken.lines(), session.client("s3"), Location.parse(to))
             else:
-                extract.to_file(taken.lines(), Path(to))
+                extract.write_file(taken.lines(), Path(to))
     counts = {"records": taken.records, "pages": taken.pages, "plain_bytes": taken.plain_bytes}
     document = {"source": name, "date": day, "to": None if dry_run else to, **counts}
     if to == "-" and not dry_run:

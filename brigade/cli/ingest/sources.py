@@ -37,7 +37,7 @@ _ALREADY_PUBLISHED = 3
 
 def last_published_date(session: Session, name: str) -> str | None:
     """Return the newest date with a receipt; None without a receipt or without a deployed stage."""
-    from brigade.ingest.declare.target import receipts
+    from brigade.ingest.declare.target import receipt_prefix
     from brigade.state import State
 
     try:
@@ -45,16 +45,16 @@ def last_published_date(session: Session, name: str) -> str | None:
     except (NotFound, BotoCoreError) as error:  # not deployed, or no AWS credentials
         session.note(f"{name}: the last published date is unknown: {error}")
         return None
-    keys = list(State(session.client("s3"), bucket).list(receipts(name)))
+    keys = list(State(session.client("s3"), bucket).list(receipt_prefix(name)))
     return Path(keys[-1]).stem if keys else None
 
 
 def published_dates(session: Session, name: str) -> set[str]:
     """Return the dates of a source that have a receipt."""
-    from brigade.ingest.declare.target import receipts
+    from brigade.ingest.declare.target import receipt_prefix
     from brigade.state import State
 
-    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipts(name))
+    keys = State(session.client("s3"), session.deployment["StateBucket"]).list(receipt_prefix(name))
     return {Path(key).stem for key in keys}
 
 

@@ -1,4 +1,4 @@
-"""The declaration of a source: which API, how it pages, when it runs, what it may use. Importing it does nothing."""
+"""The declaration of a source that is an HTTP API."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from msgspec.structs import force_setattr, replace
 
 from brigade.declarations import Declaration
 from brigade.declarations.path import parse_path
-from brigade.ingest.declare.authentication import Authentication, HeaderKey, QueryKey, Secret, secrets_of
+from brigade.ingest.declare.authentication import Authentication, HeaderKey, QueryKey, Secret, list_secrets
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.dates import find_date_error, has_date, render_dates
 from brigade.ingest.declare.incremental import Newest, Since
 from brigade.ingest.declare.pagination import Cursor, Offset, PageNumber, Pagination
-from brigade.ingest.declare.request import HeaderText, Parameters, Request, Token, as_text
+from brigade.ingest.declare.request import HeaderText, Parameters, Request, Token, format_parameters
 from brigade.ingest.declare.source import BaseSource, Seconds
 from brigade.urls import BASE_URL, is_base_url
 
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 
 _DATED = ("path", "parameters", "headers", "body")
-"""The parts of a request that may hold the date."""
+"""The fields of a request that may contain the date."""
 
 
 class Rule(Declaration, frozen=True, kw_only=True):
-    """What to do with an answer of one of ``statuses``, or for which ``when(status, headers, body)`` is true.
+    """What to do with a response that has one of `statuses`, or for which `when(status, headers, body)` is true.
 
-    ``retry`` waits and asks again, ``refresh`` takes new credentials and asks again, once, ``ignore`` takes the answer
-    for a last page without records, ``fail`` fails.
+    Attributes:
+        act: `retry` waits and sends the request again. `refresh` sends it once more, with new credentials. `ignore`
+            treats the response as an empty last page. `fail` raises.
+        statuses: HTTP statuses, 100 to 599.
+        when: Decides by the whole response.
     """
 
     act: Literal["retry", "refresh", "ignore", "fail"]
@@ -46,34 +49,35 @@ class Rule(Declaration, frozen=True, kw_only=True):
 
 
 class Rate(Declaration, frozen=True, kw_only=True):
-    """At most ``requests`` in any ``seconds`` of an invocation, however fast the API is."""
+    """At most `requests` in any `seconds` of an invocation."""
 
     requests: Annotated[int, Meta(ge=1)]
     seconds: Seconds
 
 
 class ApiSource(BaseSource, frozen=True, kw_only=True):
-    """One API that is ingested once a day: what to ask, where the records and the next token are, when, within what.
+    """An HTTP API that is ingested by date.
 
-    Fails with SettingsError, naming the field and what it takes, when a value is impossible.
+    Raises:
+        SettingsError: A value is impossible. The message names the field and its valid values.
     """
 
     reader_module: ClassVar[str] = "brigade.ingest.read.http"
     base_url: str
-    """`http(s)://host[:port]`, without a slash at the end. A stage overrides it by `source_urls`."""
+    """`http(s)://host[:port]`, without a trailing slash. `source_urls` in cdk.json overrides it in a stage."""
     path: str
-    """The path of the request, from `/` on, already percent-encoded. `{date}` is the date of the run."""
+    """The percent-encoded path of the request, from `/`. `{date}` is the date of the run."""
     parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
-    """Query parameters of every request, not yet encoded. A sequence of values repeats the name."""
+    """Query parameters of every request, not encoded. A sequence of values repeats the name."""
     records: str = ""
-    """The path of the array of records in the answer (`data.items`, `["a.b"][0]`); `""`: all of it."""
+    """The path of the array of records in the response (`data.items`, `["a.b"][0]`); `""`: all of it."""
     pagination: Pagination = Pagination()
-    """How to come to the next page; there is only one unless this says otherwise."""
+    """How to find the next page. The default is a single page."""
     format: Literal["json", "jsonl", "csv"] | Csv = "json"
-    """What the answer is: JSON with an array of records in it or JSON Lines, in UTF-8; or CSV with a header line, or as
-    `Csv(…)` says."""
+    """The format of the response: JSON with an array of records or JSON Lines, in UTF-8, or CSV with a header line.
+    `Csv` declares other CSV."""
     single: bool = False
-    """True: one answer of any size, which is read piece by piece; a run that was killed begins it again."""
+    """True: one response of any size, read as a stream. A killed run starts it again."""
     method: Literal["GET", "POST"] = "GET"
     headers: Mapping[Token, HeaderText] = {}
     """Headers of every request; no secrets."""
@@ -81,12 +85,12 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
     """The JSON body of every request."""
     authentication: Authentication | None = None
     rules: tuple[Rule, ...] = ()
-    """What to do with answers, the first that fits; else 401 refreshes, 429 and 5xx are retried, all but 200 fail."""
+    """The first matching rule decides. Without one, 401 refreshes, 429 and 5xx retry, all but 200 fail."""
     rate: Rate | None = None
     since: Since | Newest | None = None
-    """Which part of the records a run asks for; None: all."""
+    """Requests new records only; None: all."""
     tries: Annotated[int, Meta(ge=1, le=100)] = 6
-    """How often a page is asked for until the run gives up."""
+    """Attempts per page before the run fails."""
     connect_timeout_s: Seconds = 10.0
     read_timeout_s: Seconds = 60.0
 
@@ -102,7 +106,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
             wrong = find_date_error(getattr(self, name))
             self._check(name, not wrong, wrong or "", shown=False)
         self._check_names()
-        force_setattr(self, "parameters", as_text(self.parameters))
+        force_setattr(self, "parameters", format_parameters(self.parameters))
         self._check(
             "records", self.format == "json" or not self.records, '"" for CSV and JSON Lines, which have no path'
         )
@@ -117,10 +121,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
             self._check("since", not self.since or not self.since.at, "no path in an answer that is not one document")
 
     def _check_names(self) -> None:
-        """Refuse a header or a parameter that is declared twice: only one of both would count, or both be sent.
-
-        A declared one may be the first value of a cursor or of `since`.
-        """
+        """Raise SettingsError if a header or a parameter is declared twice."""
         names = [name.lower() for name in self.headers]
         own = {"host", "content-length", "transfer-encoding", "connection"}
         cursor = self.pagination.to_header if isinstance(self.pagination, Cursor) else None
@@ -150,12 +151,12 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The secrets that its credentials are in."""
-        return tuple(secrets_of(self.authentication))
+        """The secrets of its credentials."""
+        return tuple(list_secrets(self.authentication))
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether the request has the date in it, or asks only for what is new."""
+        """Whether the request contains the date, or asks for new records only."""
         in_path = self.pagination.in_path if isinstance(self.pagination, Cursor) else None
         return self.incremental or has_date([*(getattr(self, name) for name in _DATED), in_path])
 
@@ -168,12 +169,12 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def deduplicated_by(self) -> Since | Newest | None:
-        """How the records themselves say what is new; None: they do not."""
+        """`since`, if records can come twice or define the position."""
         return self.since if self.since and (self.since.key or not self.since.bounded) else None
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The paths of an answer, beside its records', that are looked at."""
+        """The paths that are read from a page, besides its records."""
         return tuple(dict.fromkeys((*super().values, *([self.since.at] if self.since and self.since.at else []))))
 
     @property
@@ -182,14 +183,17 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
         return self.base_url
 
     def request(self, cursor: str | None) -> Request:
-        """Give the request for the page at ``cursor``, None for the first. A source may override it."""
+        """Return the request for the page at `cursor`; None is the first page. A source may override it."""
         url = self.path
         first = Request(url=url, parameters=self.parameters, headers=self.headers, body=self.body)
         return self.pagination.apply_cursor(first, cursor)
 
     def page(self, ask: "Callable[[Request], Response]", cursor: str | None) -> "Response":
-        """Give the page at ``cursor``, by ``ask``, which has the patience, the credentials and the limits that are
-        declared. A source may override it, to ask for a page in more than one request, or to mend what comes.
+        """Return the page at `cursor`. A source may override it, to send several requests or to repair the response.
+
+        Args:
+            ask: Sends a request with the declared retries, credentials and limits.
+            cursor: None is the first page.
         """
         return ask(self.request(cursor))
 

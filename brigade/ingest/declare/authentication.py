@@ -1,4 +1,4 @@
-"""Who asks an API: pure declarations that name secrets, never hold them."""
+"""How a source authenticates to an API. The declarations name secrets, and never hold their values."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -20,13 +20,16 @@ SecretName = Annotated[
         description="the name or ARN of a secret, of letters, digits and /_+=.@!:-",
     ),
 ]
-"""A `*` in it would let the source's function read every secret that fits."""
+"""It takes no `*`, which would let the function of the source read every matching secret."""
 
 
 class Secret(Declaration, frozen=True):
-    """A value kept elsewhere: the ``name`` of a secret of Secrets Manager, or of a parameter of Systems Manager.
+    """A reference to a secret of Secrets Manager, or to a parameter of Systems Manager.
 
-    ``key``: which member, if the value is a JSON object.
+    Attributes:
+        name: Its name or ARN.
+        key: The member to read, if the value is a JSON object.
+        store: `secretsmanager` or `ssm`.
     """
 
     name: SecretName
@@ -35,28 +38,28 @@ class Secret(Declaration, frozen=True):
 
 
 class HeaderKey(Declaration, frozen=True, kw_only=True):
-    """A key in a header of this name."""
+    """An API key in a header."""
 
     header: Token
     key: Secret
 
 
 class QueryKey(Declaration, frozen=True, kw_only=True):
-    """A key in a query parameter of this name."""
+    """An API key in a query parameter."""
 
     parameter: Text
     key: Secret
 
 
 class Basic(Declaration, frozen=True, kw_only=True):
-    """A user and a password (https://www.rfc-editor.org/rfc/rfc7617)."""
+    """Basic authentication (https://www.rfc-editor.org/rfc/rfc7617)."""
 
     user: Secret
     password: Secret
 
 
 class Bearer(Declaration, frozen=True, kw_only=True):
-    """A token that somebody else renews (https://www.rfc-editor.org/rfc/rfc6750)."""
+    """A bearer token, which is renewed outside of the source (https://www.rfc-editor.org/rfc/rfc6750)."""
 
     token: Secret
 
@@ -73,7 +76,7 @@ class ClientCredentials(Declaration, frozen=True, kw_only=True):
 class RefreshToken(Declaration, frozen=True, kw_only=True):
     """An OAuth 2 refresh token (https://www.rfc-editor.org/rfc/rfc6749#section-6).
 
-    The first is in the secret; one that the API gives in its place is kept in state, under compare-and-swap.
+    The first token is in the secret. A rotated one is stored in the state bucket, under compare-and-swap.
     """
 
     token_url: _TokenUrl
@@ -85,8 +88,8 @@ class RefreshToken(Declaration, frozen=True, kw_only=True):
 Authentication: TypeAlias = HeaderKey | QueryKey | Basic | Bearer | ClientCredentials | RefreshToken
 
 
-def secrets_of(authentication: Authentication | None) -> list[Secret]:
-    """Give the secrets that are read, for the role that reads them."""
+def list_secrets(authentication: Authentication | None) -> list[Secret]:
+    """Return the secrets of an authentication."""
     if authentication is None:
         return []
     return [value for value in msgspec.structs.astuple(authentication) if isinstance(value, Secret)]

@@ -1,4 +1,4 @@
-"""What a record must be: a pure declaration."""
+"""What each record must satisfy: its fields and their types."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -10,35 +10,39 @@ from brigade.declarations import Declaration
 
 Kind = Literal["text", "integer", "number", "boolean", "object", "array"]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
-"""A part of all records, from 0 to 1."""
+"""A fraction of all records, from 0 to 1."""
 
 
 @runtime_checkable
 class RecordContract(Protocol):
-    """What says whether a record holds: ``Contract``, or ``brigade.ingest.declare.json_schema.JsonSchema``.
+    """A contract of records: `Contract` or `JsonSchema`.
 
-    A record that does not goes to the quarantine object, with the reason and its page; more than ``tolerated`` of all,
-    a share from 0 to 1, fail the run.
+    A record that breaks it goes to the quarantine, with the reason and its page. More than the tolerated fraction of
+    all records fail the run.
     """
 
     @property
     def tolerated(self) -> float:
-        """The share of broken records that a run may have."""
+        """The fraction of broken records that a run may have."""
 
     def find_violation(self, record: Mapping[str, Any]) -> str | None:
-        """Say how the record breaks the contract, without a value of it, or None."""
+        """Return how the record breaks the contract, without its values, or None."""
 
     def without_fields(self, withheld: Callable[[str], bool]) -> "RecordContract":
-        """Return the contract of records that have lost the fields for which ``withheld`` is true.
+        """Return the contract of records without the fields for which `withheld` is true.
 
-        A record in quarantine has lost what its source keeps out of the lake. The rest of it must still hold.
+        A record in quarantine has lost the fields that its source keeps out of the lake. The others must be valid.
         """
 
 
 class Contract(Declaration, frozen=True, kw_only=True):
-    """The ``fields`` that a record may have, with their types; null is allowed where the field is not ``required``.
+    """The fields of a record and their types.
 
-    ``extra``: whether others may come (``evolve``) or break the contract (``freeze``).
+    Attributes:
+        fields: Types by name. Null is valid for a field that is not required.
+        required: Fields that must be present and not null.
+        extra: Whether other fields are valid (`evolve`) or break the contract (`freeze`).
+        tolerated: The fraction of broken records that a run may have, 0 to 1.
     """
 
     fields: Mapping[str, Kind]
@@ -52,7 +56,7 @@ class Contract(Declaration, frozen=True, kw_only=True):
         self._check("required", known, "names of fields: others break the contract where extra is freeze")
 
     def find_violation(self, record: Mapping[str, Any]) -> str | None:
-        """Say how the record breaks the contract, without a value of it, or None."""
+        """Return how the record breaks the contract, without its values, or None."""
         for name in self.required:
             if record.get(name) is None:
                 return f"{name} is missing"
@@ -66,7 +70,7 @@ class Contract(Declaration, frozen=True, kw_only=True):
         return None
 
     def without_fields(self, withheld: Callable[[str], bool]) -> "Contract":
-        """Return the contract of records that have lost some fields: neither required nor checked any more."""
+        """Return the contract of records without some fields, which are neither required nor checked."""
         return _Without(
             fields=self.fields,
             required=tuple(name for name in self.required if not withheld(name)),

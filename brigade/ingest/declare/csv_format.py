@@ -1,4 +1,4 @@
-"""The declaration of what a CSV answer looks like. Importing it does nothing."""
+"""The format of a CSV response."""
 
 import codecs
 from typing import Annotated
@@ -14,12 +14,15 @@ _Name = Annotated[str, Meta(min_length=1)]
 
 
 class Csv(Declaration, frozen=True, kw_only=True):
-    """The format of a CSV answer. `format="csv"` is `Csv()`.
+    """The format of a CSV response. `format="csv"` is `Csv()`.
 
-    `delimiter` stands between fields, `quote` around them (None: nowhere; a quote inside is doubled). `encoding` is a
-    codec of Python; None takes the charset of the Content-Type, else UTF-8. A byte order mark is left out. `skip` is
-    the number of lines before the table. `header`: whether its first line has the names of the columns. `columns`: the
-    names that a header must have; without a header, the names of all columns in order.
+    Attributes:
+        delimiter: The character between fields.
+        quote: The character around fields, doubled inside of one. None: no quoting.
+        encoding: A Python codec; None is the charset of the Content-Type, or UTF-8. A byte order mark is removed.
+        skip: The number of lines before the table.
+        header: Whether the first line of the table has the column names.
+        columns: The names that a header must have. Without a header, the names of all columns in order.
     """
 
     delimiter: _Character = ","

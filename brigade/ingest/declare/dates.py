@@ -1,4 +1,4 @@
-"""The date of a run inside a request: `{date}`, `{date-1}`, `{date:%Y%m%d}`, `{date+1:%d.%m.%Y}`."""
+"""Dates: the date of a run, and `{date}`, `{date-1}`, `{date:%Y%m%d}` in the texts of a declaration."""
 
 import datetime
 import re
@@ -13,7 +13,7 @@ _DIRECTIVES = frozenset("YymdjGVuU%")
 
 
 def render_dates(value: Any, date: str) -> Any:
-    """Return `value` with the date in every text of it, however deep: `YYYY-MM-DD`, or as the format says.
+    """Return `value` with the date inserted in every text, at any depth: `YYYY-MM-DD`, or in the given format.
 
     Args:
         value: Text, or mappings and sequences with text in them. Anything else stays as it is.
@@ -30,12 +30,12 @@ def render_dates(value: Any, date: str) -> Any:
 
 
 def has_date(value: Any) -> bool:
-    """Return whether some text in `value` has the date in it."""
+    """Return whether some text in `value` contains the date."""
     return any(_DATE.search(text) for text in _texts(value))
 
 
 def find_date_error(value: Any) -> str | None:
-    """Return what is wrong with a date in some text of `value`, or None."""
+    """Return the error of an invalid date in some text of `value`, or None."""
     for text in _texts(value):
         for found in _ALMOST.finditer(text):
             exact = _DATE.fullmatch(found[0])
@@ -64,26 +64,31 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def load_time_zone(name: str) -> datetime.tzinfo:
-    """Give the zone of an IANA name. Fails with KeyError, OSError or ValueError, as zoneinfo does, if there is none."""
+    """Return the time zone of an IANA name.
+
+    Raises:
+        KeyError: There is no such zone; so do OSError and ValueError, as in zoneinfo.
+    """
     if name == "UTC":
         return datetime.UTC
-    from zoneinfo import ZoneInfo  # 2 ms, which a cold start that is in UTC does without
+    from zoneinfo import ZoneInfo  # 2 ms, which a cold start in UTC does not need
 
     return ZoneInfo(name)
 
 
 def is_date(text: str) -> bool:
-    """Say whether the text is a date as ``YYYY-MM-DD``."""
+    """Return whether the text is a date of the form `YYYY-MM-DD`."""
     try:
-        return datetime.date.fromisoformat(text).isoformat() == text  # it takes 20261122 too, which no key may hold
+        return datetime.date.fromisoformat(text).isoformat() == text  # fromisoformat also accepts 20261122
     except (TypeError, ValueError):
         return False
 
 
 def resolve_date(*, date: str | None = None, scheduled: str | None = None, time_zone: str) -> str:
-    """Give the date to ingest: ``date`` itself, else the day of the instant ``scheduled``, else today, in the zone.
+    """Return the date to ingest: `date`, or the day of the instant `scheduled`, or today, in the time zone.
 
-    Fails with UsageError when ``date`` is not ``YYYY-MM-DD`` or ``scheduled`` not ISO 8601 with an offset.
+    Raises:
+        UsageError: `date` is not `YYYY-MM-DD`, or `scheduled` is not ISO 8601 with an offset.
     """
     if date is not None:
         if is_date(date):

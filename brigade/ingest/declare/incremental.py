@@ -1,4 +1,4 @@
-"""How an API is asked only for what is new. Importing it does nothing."""
+"""How a run requests only new records: between two instants (`Since`), or after a position (`Newest`)."""
 
 import datetime
 import re
@@ -19,17 +19,23 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class Since(Declaration, frozen=True, kw_only=True):
-    """A run asks for what was written between two instants, where the last published date's ended and its own end.
+    """A run requests the records between two instants: the end of the last published date, and its own end.
 
-    ``parameter`` is the query parameter of the beginning, ``until`` that of the end, both as ISO 8601 in UTC; ``first``
-    is where the first run begins. A run ends ``lag_s`` seconds before now, so that what is written late comes with the
-    next, and at most ``step_s`` seconds behind its beginning; it begins ``overlap_s`` before where the last one ended.
+    With `key` and `field`, records that come twice are left out: because of the overlap, or because the API includes
+    both ends. Records with the same values of `field` and `key` are the same.
 
-    What comes twice by that, or since the API takes both ends as within, is left out where ``key`` names the members of
-    a record that tell it from others, and ``field`` the one with the instant by which the API chooses: records with the
-    same values of all of these are the same.
+    Attributes:
+        parameter: The query parameter of the start, ISO 8601 in UTC.
+        until: The query parameter of the end, ISO 8601 in UTC.
+        first: The start of the first run, ISO 8601 with an offset.
+        step_s: The most seconds between start and end.
+        lag_s: Seconds that the end stays behind the clock, so that late records come with the next run.
+        overlap_s: Seconds by which a run starts before the end of the last one.
+        field: The member of a record with the instant by which the API selects.
+        key: The members that identify a record.
 
-    Fails with SettingsError when ``first`` is no instant, a span is none, or an overlap has no key to be removed by.
+    Raises:
+        SettingsError: `first` is no instant, `step_s` is not above `overlap_s`, or an overlap has no key.
     """
 
     parameter: Text
@@ -57,53 +63,58 @@ class Since(Declaration, frozen=True, kw_only=True):
 
     @property
     def at(self) -> str:
-        """No value of the answer says where the next run begins."""
+        """Empty: the position is not in the response."""
         return ""
 
     @property
     def kind(self) -> Literal["instant"]:
-        """What says where a record is in the order."""
+        """The type of `field`."""
         return "instant"
 
     @property
     def bounded(self) -> bool:
-        """Yes: a date has an end of its own, behind which it asks for nothing."""
+        """True: the end of a run is known before it starts."""
         return True
 
     def end(self, after: str | None, now: datetime.datetime) -> str | None:
-        """Give where a run ends that begins at ``after``, or at ``first``; None where nothing is old enough yet."""
+        """Return the end of a run that starts at `after` (None: at `first`); None if nothing is old enough yet."""
         begin, end = datetime.datetime.fromisoformat(after or self.first), now - datetime.timedelta(seconds=self.lag_s)
         if self.step_s is not None:
             end = min(end, begin + datetime.timedelta(seconds=self.step_s))
         return _text(end) if end > begin else None
 
     def parameters(self, after: str | None, until: str | None) -> Mapping[str, str]:
-        """Give what a run asks with, between ``after`` (None: the first) and ``until``."""
+        """Return the query parameters of a run from `after` (None: from `first`) to `until`."""
         begin = _before(after, self.overlap_s) if after and self.overlap_s else after or self.first
         return {self.parameter: begin, self.until: until or begin}
 
     def order(self, value: Any) -> int:
-        """Give a record's instant as a number that grows with it; ValueError if it is none."""
+        """Return an instant as microseconds since 1970. Raises ValueError for anything else."""
         return _instant(value)
 
-    def again(self, until: str) -> int:
-        """Give the ``order`` from which on the next run asks, when this one ended at ``until``."""
+    def reread_from(self, until: str) -> int:
+        """Return the `order` at which the next run starts if this one ends at `until`."""
         return _instant(until) - round(self.overlap_s * 1e6)
 
 
 class Newest(Declaration, frozen=True, kw_only=True):
-    """A run asks for what is behind the position that the last published date reached.
+    """A run requests the records after the position that the last published date reached.
 
-    That is the greatest value of the member ``field`` of the records that came, an ``instant`` (ISO 8601; UTC where it
-    says no offset) or an ``integer``; or the value ``at`` a dotted path of the last answer that has one, as it is. The
-    query parameter ``parameter`` carries it; the first run asks with ``first``, None: without it.
+    The position is the greatest value of `field`, or the last value `at` a path of a response. With `key`, records that
+    come twice are left out: records with the same values of `field` and `key` are the same.
 
-    A run asks from ``overlap`` (seconds, or a number) before that position on, for what the API shows late. What comes
-    twice is left out where ``key`` names the members of a record that tell it from others: records with the same values
-    of these and of ``field`` are the same.
+    Attributes:
+        parameter: The query parameter of the position.
+        field: The member of a record with the position. Either this or `at`.
+        at: The path of the position in the response.
+        kind: `instant` (ISO 8601; UTC without an offset) or `integer`.
+        first: The position of the first run; None omits the parameter.
+        overlap: Seconds, or a number, by which a run starts before the position, for records that appear late.
+        key: The members that identify a record.
 
-    Fails with SettingsError when there is not exactly one of ``field`` and ``at``, ``first`` is no value of this kind,
-    or an overlap has no key to be removed by.
+    Raises:
+        SettingsError: Not exactly one of `field` and `at` is declared, `first` is not of this kind, or an overlap has
+            no key.
     """
 
     parameter: Text
@@ -128,14 +139,14 @@ class Newest(Declaration, frozen=True, kw_only=True):
 
     @property
     def bounded(self) -> bool:
-        """No: a date asks for all that there is behind where it begins."""
+        """False: the end of a run is known after its last page."""
         return False
 
     def end(self, after: str | None, now: datetime.datetime) -> None:
-        """Give no end: it is known when all records are."""
+        """Return None: the end is known after the last page."""
 
     def parameters(self, after: str | None, until: str | None) -> Mapping[str, str]:
-        """Give what a run asks with, behind ``after``, None for the first."""
+        """Return the query parameters of a run after the position `after`; None is the first run."""
         if after is None:
             return {} if self.first is None else {self.parameter: self.first}
         if not self.overlap:
@@ -144,7 +155,7 @@ class Newest(Declaration, frozen=True, kw_only=True):
         return {self.parameter: str(int(after) - self.overlap) if whole else _before(after, self.overlap)}
 
     def order(self, value: Any) -> int:
-        """Give a record's value as a number that grows with it; ValueError if it is none of its kind."""
+        """Return a value of this kind as a sortable number. Raises ValueError for anything else."""
         if self.kind == "instant":
             return _instant(value)
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -152,10 +163,10 @@ class Newest(Declaration, frozen=True, kw_only=True):
             raise ValueError(value)
         return int(value)
 
-    def again(self, until: str) -> int:
-        """Return the ``order`` from which on the next run asks, when this one reached ``until``.
+    def reread_from(self, until: str) -> int:
+        """Return the `order` at which the next run starts if this one reaches `until`.
 
-        A run asks from a whole millisecond on (``parameters``), and without an overlap from ``until`` itself.
+        A run starts at a whole millisecond (`parameters`), and without an overlap at `until` itself.
         """
         if self.kind == "integer":
             return int(until) - self.overlap
@@ -163,9 +174,9 @@ class Newest(Declaration, frozen=True, kw_only=True):
 
 
 def finer_digits(value: Any) -> str:
-    """Return the digits of an instant beyond its microseconds, which ``order`` does not have; "" for an integer.
+    """Return the digits of an instant after its microseconds, which `order` omits; "" for an integer.
 
-    As text they are in the order of the instants, because they have no zeros at the end.
+    They sort as text, because they have no trailing zeros.
     """
     found = re.search(r"[.,][0-9]{6}([0-9]+)", value) if isinstance(value, str) else None
     return found[1].rstrip("0") if found else ""
@@ -176,7 +187,7 @@ def _number(text: str | None) -> Any:
 
 
 def _instant(value: Any) -> int:
-    """Give the microseconds since 1970 of ISO 8601 text; ValueError if it is none."""
+    """Return the microseconds since 1970 of ISO 8601 text. Raises ValueError for anything else."""
     instant = datetime.datetime.fromisoformat(value if isinstance(value, str) else "")
     aware = instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
     return (aware - _EPOCH) // _MICROSECOND

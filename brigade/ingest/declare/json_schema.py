@@ -1,4 +1,4 @@
-"""A contract that is a JSON Schema. Only a source that imports this has the validator in its package."""
+"""A contract that is a JSON Schema. Only a source that uses it has the validator in its package."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +11,18 @@ from brigade.ingest.declare.contract import Fraction
 
 
 class JsonSchema(Declaration, frozen=True, kw_only=True, dict=True):
-    """Each record holds under ``schema``, every word of it, or is set aside as ``RecordContract`` says.
+    """A contract in JSON Schema, drafts 4 to 2020-12: the draft that `$schema` names, or the newest.
 
-    Drafts 4 to 2020-12, the one that ``$schema`` names, else the newest; ``format`` is checked too. ``$ref`` reaches
-    what is in the schema and the drafts' own; nothing is fetched (https://json-schema.org/draft/2020-12).
+    Every keyword counts, `format` included. `$ref` reaches the schema itself and the drafts. Nothing is fetched.
 
-    Fails with SettingsError where the schema itself is wrong, names a ``format`` that nothing checks, or refers to what
-    it does not hold.
+    Attributes:
+        schema: The schema.
+        tolerated: The fraction of broken records that a run may have, 0 to 1.
+
+    Raises:
+        SettingsError: The schema is invalid, names an unknown `format`, or refers to something outside of it.
+
+    Source: https://json-schema.org/draft/2020-12
     """
 
     schema: Mapping[str, Any] | bool
@@ -25,11 +30,11 @@ class JsonSchema(Declaration, frozen=True, kw_only=True, dict=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # A struct that is frozen still has a dictionary for what is made of its fields once.
+        # A frozen struct can still cache in its dictionary.
         self.__dict__["_validator"] = _validator(self.schema)
 
     def find_violation(self, record: Mapping[str, Any]) -> str | None:
-        """Say where the record breaks which word of the schema, without a value of it, or None."""
+        """Return where the record breaks which keyword of the schema, without its values, or None."""
         validator = self.__dict__["_validator"]
         if validator.is_valid(record):
             return None
@@ -39,9 +44,9 @@ class JsonSchema(Declaration, frozen=True, kw_only=True, dict=True):
         return f"{at.lstrip('.') or 'the record'} breaks {word} of the schema"
 
     def without_fields(self, withheld: Callable[[str], bool]) -> "JsonSchema":
-        """Return the schema of records that have lost some fields of their own: any value, or none, is right there.
+        """Return the schema of records without some top-level fields: any value of these, or none, is valid.
 
-        What other words of the schema say of such fields, ``anyOf`` or ``dependentRequired``, still counts.
+        Other keywords about such fields, such as `anyOf` or `dependentRequired`, still count.
         """
         if isinstance(self.schema, bool):
             return self

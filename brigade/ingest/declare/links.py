@@ -1,4 +1,4 @@
-"""The HTTP header `Link`, read by the grammar of RFC 8288 (https://www.rfc-editor.org/rfc/rfc8288#section-3)."""
+"""The HTTP header `Link`, parsed by the grammar of RFC 8288 (https://www.rfc-editor.org/rfc/rfc8288#section-3)."""
 
 import re
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ _EMPTY = re.compile(r"[ \t,]*")
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A link: its target, a URI reference, and its parameters. Of a parameter that comes twice the first counts."""
+    """A link: its target, a URI reference, and its parameters. The first of repeated parameters counts."""
 
     target: str
     parameters: Mapping[str, str | None]
 
     @property
     def relations(self) -> tuple[str, ...]:
-        """The relation types in lower case. Quotes of `'next'`, which the RFC does not know, are left out."""
+        """The relation types in lower case, without the single quotes of `'next'`, which the RFC does not allow."""
         return tuple((self.parameters.get("rel") or "").strip("' \t").lower().split())
 
 
@@ -64,8 +64,8 @@ def next_target(header: str, url: str, place: str) -> str | None:
     """Return the target of the link with `rel=next`, or None if the header has none.
 
     Args:
-        url: The address that was asked, by which an `anchor` is known to mean this page.
-        place: What errors call the page.
+        url: The requested URL, to compare with an `anchor`.
+        place: The name of the page in errors.
 
     Raises:
         InvalidData: The header names `next` and cannot be read, names two different next pages, or names only the next
@@ -101,7 +101,7 @@ def next_url(url: str, *, base: str, asked: str) -> str:
 
     Args:
         base: The URL that answered, after redirects: what `url` is relative to.
-        asked: The URL that was asked. Only its host may get the credentials.
+        asked: The requested URL. Only its host may get the credentials.
 
     Raises:
         InvalidData: The next page is on another host. The line shows no path, query or user, which may hold a secret.

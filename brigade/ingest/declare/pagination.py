@@ -1,7 +1,7 @@
-"""How an API says where the next page is: pure declarations, each a pair of small methods.
+"""The kinds of pagination: how to find the next page.
 
-A *cursor* is text that says which page to request; None is the first. It is all that a checkpoint keeps of a page, so a
-run goes on from it in another process. Every path is one of `brigade.declarations.path`.
+A *cursor* is text that identifies the page to request; None is the first page. A checkpoint stores only the cursor, so
+that another process can continue. Paths are those of `brigade.declarations.path`.
 """
 
 from collections.abc import Mapping
@@ -17,42 +17,46 @@ from brigade.ingest.declare.request import Request, Text, Token, is_header_text
 
 
 class PageInfo(Protocol):
-    """What pagination may look at of a page that came."""
+    """The part of a fetched page that decides about the next one."""
 
     @property
     def count(self) -> int:
-        """The number of records in it."""
+        """The number of records in the page."""
 
     @property
     def reached(self) -> int:
-        """The number of records up to its end."""
+        """The number of records up to the end of the page."""
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The values at the paths of `Pagination.values`; None where the answer has no value."""
+        """The values at the paths of `Pagination.values`; None where the response has none."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers of the answer."""
+        """The response headers."""
 
     @property
     def url(self) -> str:
-        """The address that was asked."""
+        """The requested URL."""
 
     @property
     def base(self) -> str:
-        """The address that answered, after redirects: a relative URL in the answer is relative to this."""
+        """The URL that responded, after redirects: the base of relative URLs in the response."""
 
 
 class Pagination(Declaration, frozen=True, kw_only=True):
-    """There is one page. The base of all kinds, with what ends the paging of any of them.
+    """A single page; the base class of all kinds.
 
-    `total`: the path of the number of all records. Reaching it ends. A total that changes on the way, or that the
-    records do not make, is an error. `more`: the path of a flag, true while there are more pages. `size`: how many
-    records a full page has. `short_page_ends`: a page of fewer than `size` records ends; only for an API that neither
-    caps nor filters its pages. `until_empty`: a page without records ends.
+    A path that no page of a run has is an error, because a wrong path looks the same.
 
-    A path that no page of a run has is an error: what the API never says is no end.
+    Attributes:
+        total: The path of the number of all records. Reaching it ends. A total that changes, or that is not the number
+            of records, is an error.
+        more: The path of a flag that is true while there are more pages.
+        size: The number of records of a full page.
+        short_page_ends: Whether a page of fewer than `size` records is the last. Only for an API that neither caps nor
+            filters its pages.
+        until_empty: Whether a page without records is the last.
     """
 
     total: str | None = None
@@ -69,34 +73,38 @@ class Pagination(Declaration, frozen=True, kw_only=True):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The paths of the answer that are looked at."""
+        """The paths that are read from a response."""
         return tuple(path for path in (self.total, self.more, self.next_path) if path)
 
     @property
     def next_path(self) -> str | None:
-        """The path at which the answer says where the next page is; None: the body does not say it."""
+        """The path of the next cursor or URL in the body; None: it is not in the body."""
         return None
 
     @property
     def next_header(self) -> str | None:
-        """The header in which the answer says where the next page is; None: no header says it."""
+        """The header with the next cursor or URL; None: no header has it."""
         return None
 
     @property
     def may_be_absent(self) -> bool:
-        """Whether an only page without the next path or header is the last."""
+        """Whether a first page without the next path or header is the last."""
         return False
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Return the request for the page at `cursor`, made from that for the first."""
+        """Return the request for the page at `cursor`.
+
+        Args:
+            request: The request for the first page.
+        """
         return request
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
-        """Return the cursor of the page behind `answer`, which is not known to be the last; None ends."""
+        """Return the cursor of the page after `answer`; None ends."""
         return None
 
     def is_last(self, answer: PageInfo) -> bool:
-        """Return whether the answer itself says that it is the last.
+        """Return whether the response says that it is the last page.
 
         Raises:
             InvalidData: The flag at `more` is neither true, false, 0, 1 nor null. Null says nothing.
@@ -118,49 +126,49 @@ class Pagination(Declaration, frozen=True, kw_only=True):
 
 
 class PageNumber(Pagination, frozen=True, kw_only=True):
-    """Pages have numbers: `parameter` carries them, from `first` on, until an empty page unless told otherwise."""
+    """Numbered pages: the query parameter `parameter`, starting at `first`, until an empty page by default."""
 
     parameter: Text = "page"
     first: Annotated[int, Meta(ge=0)] = 1
     until_empty: bool = True
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Put the number into the query."""
+        """Return the request with the page number in the query."""
         return _with_parameter(request, self.parameter, cursor or str(self.first))
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
-        """Return the next number."""
+        """Return the next page number."""
         return str(int(cursor or self.first) + 1)
 
 
 class Offset(Pagination, frozen=True, kw_only=True):
-    """Pages begin at the number of records that came before: `parameter` carries it, until an empty page."""
+    """Pages at record offsets: the query parameter `parameter`, until an empty page by default."""
 
     parameter: Text = "offset"
     until_empty: bool = True
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Put the offset into the query."""
+        """Return the request with the offset in the query."""
         return _with_parameter(request, self.parameter, cursor or "0")
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
-        """Return the offset behind the records that came."""
+        """Return the offset after the records of this page."""
         return str(int(cursor or 0) + answer.count)
 
 
 class NextFromAnswer(Pagination, frozen=True, kw_only=True):
-    """The base of the kinds whose answer says where the next page is.
+    """The base class of the kinds whose response has the next cursor or URL.
 
-    Where the next page is absent, the paging ends once an earlier page of the run had it. Where no page had it, it is
-    not known whether the declared name is right: that is an error, unless `absent="end"` declares that the API leaves
-    it out on an only page. The object above its path must then be there, or the page must be empty.
+    If it is absent, paging ends, provided that an earlier page of the run had it. If no page had it, the declared name
+    may be wrong: that is an error, unless `absent="end"` declares that the API omits it on an only page. Then the
+    parent object of its path must exist, or the page must be empty.
     """
 
     absent: Literal["fail", "end"] = "fail"
 
     @property
     def may_be_absent(self) -> bool:
-        """Whether an only page without the next path or header is the last."""
+        """Whether a first page without the next path or header is the last."""
         return self.absent == "end"
 
     def _is_total_reached(self, answer: PageInfo) -> bool:
@@ -175,11 +183,18 @@ class NextFromAnswer(Pagination, frozen=True, kw_only=True):
 
 
 class Cursor(NextFromAnswer, frozen=True, kw_only=True):
-    """An answer carries a token, which the next request gives back; null, false or empty ends.
+    """A token in the response, which the next request sends. Null, false or empty ends.
 
-    The token comes from the body, `at` a path, or from the `header` of that name. It goes to one of the query
-    (`parameter`), a header (`to_header`), the JSON body (`to_member`, a path of names) or the path of the URL
-    (`in_path`, a path with `{cursor}` where the token goes, percent-encoded).
+    Exactly one of `at` and `header` names its place in the response, and exactly one of the others its place in the
+    request.
+
+    Attributes:
+        at: The path of the token in the body.
+        header: The response header with the token.
+        parameter: The query parameter that carries the token.
+        to_header: The request header that carries the token.
+        to_member: The path, of names only, in the JSON body.
+        in_path: The URL path, with `{cursor}` in place of the percent-encoded token.
     """
 
     at: Text | None = None
@@ -212,7 +227,7 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
         return self.header
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Give the token back."""
+        """Return the request with the token."""
         if cursor is None:
             return request
         if self.parameter:
@@ -241,18 +256,15 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
 
 
 class NextUrlFromAnswer(NextFromAnswer, frozen=True, kw_only=True):
-    """The base of the kinds whose answer has the URL of the next page."""
+    """The base class of the kinds whose response has the URL of the next page."""
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Ask for the URL as it came, with nothing added."""
+        """Return the request for the URL of the response, without further parameters."""
         return request if cursor is None else replace(request, url=cursor, parameters={})
 
 
 class NextUrl(NextUrlFromAnswer, frozen=True, kw_only=True):
-    """The answer has the URL of the next page `at` a path: absolute, or relative to the page's own.
-
-    Null, false or empty ends.
-    """
+    """The URL of the next page `at` a path of the response, absolute or relative. Null, false or empty ends."""
 
     at: Text
 
@@ -274,9 +286,9 @@ class NextUrl(NextUrlFromAnswer, frozen=True, kw_only=True):
 
 
 class LinkHeader(NextUrlFromAnswer, frozen=True, kw_only=True):
-    """The header `Link` has the URL of the next page, `rel="next"` (https://www.rfc-editor.org/rfc/rfc8288).
+    """The URL of the next page in the header `Link`, `rel="next"`. A header without `next` ends.
 
-    A header without `next` ends.
+    Source: https://www.rfc-editor.org/rfc/rfc8288
     """
 
     @property

@@ -10,14 +10,14 @@ from brigade.declarations import Declaration
 
 Text = Annotated[str, Meta(min_length=1)]
 Parameters: TypeAlias = Mapping[str, str | int | Sequence[str | int]]
-"""Query parameters, not yet encoded. A sequence repeats its name: `{"status": ["a", "b"]}` is `status=a&status=b`."""
+"""Query parameters, not encoded. A sequence repeats its name: `{"status": ["a", "b"]}` is `status=a&status=b`."""
 Token = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", description="the name of a header")]
 _HEADER_TEXT = r"^[\t -~\x80-\xff]*\Z"
 HeaderText = Annotated[str, Meta(pattern=_HEADER_TEXT, description="text of Latin-1 without line ends")]
 
 
 class Request(Declaration, frozen=True, kw_only=True):
-    """A request to an API. `url` is absolute, or a path from `/` on, which may have a query of its own."""
+    """A request to an API. `url` is absolute, or a path from `/` with an optional query."""
 
     url: str
     parameters: Parameters = {}  # noqa: RUF012 - msgspec copies it, as of any Mapping
@@ -48,7 +48,7 @@ def is_header_text(text: str) -> bool:
     return re.search(_HEADER_TEXT, text) is not None
 
 
-def as_text(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
+def format_parameters(declared: Parameters) -> dict[str, str | tuple[str, ...]]:
     """Return query parameters with every value as text."""
     return {
         name: str(value) if isinstance(value, str | int) else tuple(map(str, value)) for name, value in declared.items()

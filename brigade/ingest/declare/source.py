@@ -1,4 +1,4 @@
-"""What every source declares, whatever it reads: what each record becomes, when it runs, within what."""
+"""The fields that every source declares: its schedule, its limits, and what happens to its records."""
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -27,17 +27,19 @@ _PREFIX = Annotated[
 ]
 _Positive = Annotated[int, Meta(ge=1, le=2**62)]
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
-"""Above 0, and a day at most."""
+"""Seconds above 0, one day at most."""
 _LEVELS = {"gzip": (0, 3), "zstd": (1, 19)}
 
 
 class Objects(Declaration, frozen=True, kw_only=True):
-    """Into which objects a run's records go, where one is not right; all are published at the end, each once.
+    """How a run partitions its records into several objects. All are published at the end, each once.
 
-    ``date_field``: the member of a record, as it is written, whose text starts with the date that the record belongs to
-    (``2026-11-21``, ``2026-11-21T10:00:00Z``); without it they belong to the run's date. ``records``: how many an
-    object has at most. ``bytes``: an object of which so many are compressed, and some MiB of lines more, is followed by
-    the next. ``dates``: how many dates a run may bring; more are an error that publishes nothing.
+    Attributes:
+        date_field: The field of a written record whose text starts with the date that the record belongs to
+            (`2026-11-21`, `2026-11-21T10:00:00Z`). None: all records belong to the date of the run.
+        records: The most records of an object.
+        bytes: Compressed bytes after which the next object starts. An object may have a few MiB more.
+        dates: The most dates of a run. More are an error, and nothing is published.
     """
 
     date_field: Annotated[str, Meta(min_length=1)] | None = None
@@ -49,43 +51,44 @@ class Objects(Declaration, frozen=True, kw_only=True):
 class BaseSource(Declaration, frozen=True, kw_only=True):
     """The base class of the kinds of sources: `ApiSource` and `TableSource`.
 
-    A module ``lambdas/ingest/sources/<name>.py`` defines ``SOURCE``; the stacks, the schedule, the alarms and the
-    command find it there, and the module's name is the source's name.
+    A module `lambdas/ingest/sources/<name>.py` defines `SOURCE`. The stacks and the command find it there. The name of
+    the module is the name of the source.
 
-    Fails with SettingsError, naming the field and what it takes, when a value is impossible; and for a Feed by itself.
+    Raises:
+        SettingsError: A value is impossible. The message names the field and its valid values.
     """
 
     reader_module: ClassVar[str] = ""
     """The module of the run time whose `open_reader` reads this kind of source."""
     stall_s: Annotated[float, Meta(ge=0, le=86400)] = 900.0
-    """Pages without a record for this long are an error: an API that gives new tokens and no records goes nowhere."""
+    """Seconds without a record that are an error: an API can return new cursors and no records for ever."""
     expired_cursor: Literal["restart", "fail"] = "fail"
-    """What a resumed run does when the cursor that it goes on from is refused."""
+    """What a resumed run does when the API rejects its cursor."""
     transform: Transform | None = None
-    """What is done to each record; None leaves its bytes as they are, but for the stamp."""
+    """Changes each record. None keeps its bytes, except for the stamp."""
     contract: RecordContract | None = None
-    """What each record must be; None: any object, and fields may come and go."""
+    """What each record must satisfy. None accepts any object."""
     prefix: _PREFIX = ""
-    """What stands before ``<source>/date=…`` in the lake: names with slashes between, none at the end."""
+    """The prefix before `<source>/date=…` in the lake: names separated by slashes."""
     objects: Objects | None = None
-    """None: one object a run. Else several, which are staged in the state bucket until the last page is there."""
+    """None: one object a date. Several objects are staged in the state bucket until the last page is read."""
     compression: Literal["gzip", "zstd"] = "gzip"
     level: Annotated[int, Meta(ge=0, le=19)] | None = None
-    """How hard to compress: gzip 0 to 3, 1 unless said; zstd 1 to 19, 3 unless said."""
+    """Compression level: 0 to 3 for gzip (default 1), 1 to 19 for zstd (default 3)."""
     at_least: Annotated[int, Meta(ge=0)] = 0
-    """How many records a date has at least; fewer are an error that publishes nothing."""
+    """The fewest records of a date. Fewer are an error, and nothing is published."""
     page_limit: _Positive = 450
-    """How many pages a day may have; reaching it with more to come is an error that publishes nothing."""
+    """The most pages of a date. More are an error, and nothing is published."""
     schedule: str
-    """When it runs: an EventBridge Scheduler expression, ``cron(…)`` or ``rate(…)``."""
+    """An EventBridge Scheduler expression: `cron(…)` or `rate(…)`."""
     time_zone: str = "UTC"
-    """IANA name; the schedule and the date of a run without one are of this zone."""
+    """IANA name of the zone of the schedule, and of the date of a scheduled run."""
     memory_mib: Annotated[int, Meta(ge=128, le=10240)] = 256
-    """Memory of the function, 128 to 10240."""
+    """Memory of the function in MiB, 128 to 10240."""
     timeout_s: Annotated[int, Meta(ge=30, le=900)] = 900
-    """Seconds that one invocation may take, 30 to 900; a longer ingest goes on in the next."""
+    """Seconds that one invocation may take, 30 to 900. A longer run continues in the next invocation."""
     local_only: bool = False
-    """True: left out of a deployment to AWS, since what it reads is on this machine."""
+    """True: not deployed to AWS, because the API is on this machine."""
 
     def __post_init__(self) -> None:
         if type(self) is BaseSource:
@@ -102,12 +105,12 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """What is read, as a person names it; no secrets."""
-        raise NotImplementedError  # each kind of feed has its own: nothing is a Feed alone
+        """The name of the API or the table, for people. It holds no secret."""
+        raise NotImplementedError  # each kind of source has its own
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The secrets that are read to read it, and that its function may read."""
+        """The secrets that the function may read."""
         return ()
 
     @property
@@ -122,17 +125,17 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def pagination(self) -> Pagination:
-        """What of a page, beside its records, is looked at."""
+        """How to find the next page."""
         return Pagination()
 
     @property
     def incremental(self) -> bool:
-        """Whether a date's records begin where those of the last published date ended, so that dates go in order."""
+        """Whether a date reads on from the last published date. Then dates run in order."""
         return bool(getattr(self, "since", None))
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether what is read depends on the date, so that several dates can be read after the fact."""
+        """Whether the records depend on the date. Otherwise a backfill would read the same for each date."""
         return self.incremental
 
     def for_date(self, date: str) -> Self:
@@ -141,7 +144,7 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def deduplicated_by(self) -> "Since | Newest | None":
-        """How the records themselves say what is new; None: they do not."""
+        """The declaration by which already published records are recognized; None: no record comes twice."""
         return None
 
     @property
@@ -151,33 +154,33 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The paths of an answer, beside its records', that are looked at."""
+        """The paths that are read from a page, besides its records."""
         return self.pagination.values
 
     @property
     def partitions(self) -> int:
-        """Into how many ranges of a key a date is cut, each of which is read beside the others into its own object."""
+        """Into how many key ranges a date is split. Each is read in parallel into an object of its own."""
         return 1
 
     @property
     def single(self) -> bool:
-        """Whether there is one answer of any size, which a run that was killed begins again."""
+        """Whether there is one response of any size. A killed run starts it again."""
         return False
 
     @property
     def exact_numbers(self) -> bool:
-        """Whether numbers of records that are changed or checked stay decimal, at some cost, rather than binary."""
+        """Whether numbers of transformed or checked records are read as decimals rather than floats."""
         return False
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
-        """Give the cursor of the page behind ``answer``, None at the end. A source may override it."""
+        """Return the cursor of the page after `answer`, or None at the end. A source may override it."""
         return None if self.pagination.is_last(answer) else self.pagination.next_cursor(cursor, answer)
 
     def transform_record(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """Give the record as it shall be written, or None to leave it out. A source may override it."""
+        """Return the record to write, or None to leave it out. A source may override it."""
         return self.transform.apply(record) if self.transform else record
 
     @property
     def changes_records(self) -> bool:
-        """Whether records are made into objects and changed."""
+        """Whether records are decoded and changed."""
         return self.transform is not None or type(self).transform_record is not BaseSource.transform_record

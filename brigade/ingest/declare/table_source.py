@@ -1,4 +1,4 @@
-"""The declaration of a table of PostgreSQL, or of a query, as a source. Importing it does nothing."""
+"""The declaration of a source that is a PostgreSQL table or query."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -19,41 +19,41 @@ _NAME = r'([^\W\d]\w*|"([^"\0]|"")+")'
 
 
 class TableSource(BaseSource, frozen=True, kw_only=True):
-    """A table of PostgreSQL, or what a query gives, read once a day in a read-only transaction at one snapshot.
+    """A PostgreSQL table or query that is ingested by date, in a read-only transaction with one snapshot.
 
-    A record is the row as PostgreSQL's own ``row_to_json`` writes it; what that makes of each type stands in
-    docs/database.md. With a ``key`` the rows come in its order, and a run that was cut goes on behind the last key that
-    is durable, at a new snapshot; without one they come in any order, and such a run begins again.
+    A record is a row as PostgreSQL's `row_to_json` writes it (docs/postgresql.md lists the types). With a `key` the
+    rows are sorted by it, and an interrupted run continues after the last durable key, with a new snapshot. Without a
+    key the order is undefined, and an interrupted run starts again.
 
-    Fails with SettingsError, naming the field and what it takes, when a value is impossible.
+    Raises:
+        SettingsError: A value is impossible. The message names the field and its valid values.
     """
 
     reader_module: ClassVar[str] = "brigade.ingest.read.postgres"
     secret: SecretName
-    """The name of the secret of Secrets Manager with the database's fields, as RDS writes them."""
+    """The name of the secret in Secrets Manager, with the fields that RDS writes."""
     table: str = ""
-    """The table or view as SQL names it: ``events``, ``sales.orders``, ``"Odd name"``; this or ``query``."""
+    """The SQL name of the table or view: `events`, `sales.orders`, `"Odd name"`. Either this or `query`."""
     query: str = ""
-    """A SELECT without a semicolon behind it, whose columns have names of their own. `{date}` in it is the date of the
-    run, with a format and an offset in days as in the request of a `ApiSource`."""
+    """A SELECT without a trailing semicolon, with unique column names. `{date}` is the date of the run, with the
+    formats and offsets of an `ApiSource`."""
     key: tuple[str, ...] = ()
-    """Columns, never null, in whose order the rows are read; an index on them spares the sort. They need not be unique:
-    a page ends only where the key changes."""
+    """Columns by which the rows are sorted, never null. An index on them avoids the sort. They need not be unique: a
+    page ends only where the key changes."""
     since: str = ""
-    """A column, never null and only ever growing (``updated_at``, a date, a sequence), by which only new rows are read.
-    A date begins at the last value that the last published date read: rows of that value that came since are read, and
-    those that were published are left out. Rows are read in this column's order, before that of the key."""
+    """A column that is never null and only grows (`updated_at`, a date, a sequence). Only new rows are read.
+    A date starts at the last value that the last published date read. It leaves out the published rows of that value.
+    Rows are sorted by this column, then by the key."""
     partitions: Annotated[int, Meta(ge=1, le=100)] = 1
-    """Into how many ranges of the key, 1 to 100, a date is cut: each is read by an invocation of its own, at a snapshot
-    of its own, into an object of its own. It takes a key of one column, and neither ``since`` nor ``objects``."""
+    """Into how many key ranges a date is split, 1 to 100. Each has an invocation, a snapshot and an object of its own.
+    It takes a key of one column, and neither `since` nor `objects`."""
     lag_s: Annotated[float, Meta(ge=0, le=366 * 86400)] = 0.0
-    """Seconds by which such a run stays behind the server's clock, where ``since`` is a time: rows that are written
-    now, with the time at which their transaction began, come with the next. Choose more than the longest transaction:
-    with a lag, a value that was read is not read again."""
+    """Seconds that the run stays behind the server's clock, where `since` is a time. A row has the time at which its
+    transaction began, so choose more than the longest transaction. With a lag no value is read twice."""
     page_bytes: Annotated[int, Meta(ge=1024, le=32 * 1024 * 1024)] = 4 * 1024 * 1024
-    """How many bytes of rows make a page, 1 KiB to 32 MiB; rows of one key are on one page."""
+    """Bytes of a page, 1 KiB to 32 MiB. Rows of one key are on one page."""
     tries: Annotated[int, Meta(ge=1, le=100)] = 6
-    """How often a page is asked for, while the server does not answer or ends the connection."""
+    """Attempts per page, while the server does not respond or closes the connection."""
     page_limit: Annotated[int, Meta(ge=1, le=2**62)] = 1_000_000
 
     def __post_init__(self) -> None:
@@ -70,12 +70,12 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def relation(self) -> str:
-        """What stands behind FROM, as it is declared: SQL, which is code."""
+        """The SQL after FROM."""
         return self.table or f"({self.query}\n)"  # its last line may be a comment
 
     @property
     def address(self) -> str:
-        """The table, or that it is a query, and the secret's name."""
+        """The table, or `the query`, and the name of the secret."""
         return f"{self.table or 'the query'} by the secret {self.secret}"
 
     @property
@@ -85,7 +85,7 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether the query has the date in it, or only new rows are read."""
+        """Whether the query contains the date, or only new rows are read."""
         return self.incremental or has_date(self.query)
 
     def for_date(self, date: str) -> Self:
@@ -94,12 +94,12 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The columns in whose order rows are read."""
+        """The columns by which rows are sorted."""
         return (self.since, *(name for name in self.key if name != self.since)) if self.since else self.key
 
     @property
     def rereads_last_value(self) -> bool:
-        """Whether a date reads the last value of ``since`` of the date before again."""
+        """Whether a date reads the last `since` value of the date before again."""
         return bool(self.since) and not self.lag_s
 
     @property
@@ -109,14 +109,14 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def single(self) -> bool:
-        """Whether there is no order to go on in."""
+        """Whether there is no sort order, so that an interrupted run starts again."""
         return not self.order
 
     @property
     def exact_numbers(self) -> bool:
-        """Yes: a numeric stays what it is."""
+        """True: a `numeric` keeps all of its digits."""
         return True
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
-        """Give the key of the page's last row, if rows are behind it."""
+        """Return the key of the last row of the page, if more rows follow."""
         return answer.headers.get(NEXT)

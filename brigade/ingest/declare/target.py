@@ -1,4 +1,4 @@
-"""Where an ingest of a date writes: the object or objects, its checkpoint and its receipt."""
+"""The keys of a date of a source: its objects, checkpoint and receipt. The stacks grant by the same keys."""
 
 from typing import Self
 
@@ -8,13 +8,22 @@ from msgspec.structs import replace
 from brigade.ingest.declare.source import BaseSource
 
 SUFFIXES = {"gzip": "jsonl.gz", "zstd": "jsonl.zst"}
-"""How the name of an object ends, by its compression."""
+"""The suffix of an object by compression."""
 
 
 class Target(Struct, frozen=True):
-    """The date of a source, in a lake and a state bucket: the one place that makes the keys of an ingest.
+    """The target of a date of a source: the only place that makes the keys of an ingest.
 
-    With ``*`` for a name or a date a key is the pattern of all such keys, as IAM takes it: the stacks grant by it.
+    With `*` for a name or a date, a key is an IAM pattern of all such keys.
+
+    Attributes:
+        source: The name of the source.
+        date: The date, `YYYY-MM-DD`.
+        lake: The name of the lake bucket.
+        state: The name of the state bucket.
+        prefix: The prefix before the folder of the source in the lake, without a trailing slash.
+        suffix: The suffix of objects.
+        partition: The partition of the date that is written; None: the whole date.
     """
 
     source: str
@@ -22,84 +31,86 @@ class Target(Struct, frozen=True):
     lake: str
     state: str
     prefix: str = ""
-    """What stands before the source's folder in the lake, without a slash at the end; ``""``: nothing."""
     suffix: str = "jsonl.gz"
     partition: str | None = None
-    """The one partition of the date that is written; None: the whole."""
 
     @classmethod
     def of(cls, source: BaseSource, name: str, date: str, lake: str, state: str) -> Self:
-        """Give where the source writes a date, as it is declared."""
+        """Return the target of a date of a declared source."""
         return cls(name, date, lake, state, source.prefix, SUFFIXES[source.compression])
 
-    def part(self, partition: str) -> "Target":
-        """Give where a partition of the date is written: an object, a checkpoint and a receipt of its own."""
+    def for_partition(self, partition: str) -> "Target":
+        """Return the target of a partition of the date, with an object, a checkpoint and a receipt of its own."""
         return replace(self, partition=partition)
 
     @property
     def folder(self) -> str:
-        """What all keys of the source in the lake start with, with a slash at the end."""
+        """The prefix of all keys of the source in the lake, with a trailing slash."""
         return f"{self.prefix}/{self.source}/" if self.prefix else f"{self.source}/"
 
     @property
     def key(self) -> str:
         """The key of the published object, in the lake."""
-        return self.object(self.date)
+        return self.object_key(self.date)
 
-    def object(self, day: str, number: int = 1) -> str:
-        """Give the key of the ``number``-th object with the records of a day, from 1.
+    def object_key(self, day: str, number: int = 1) -> str:
+        """Return the key of an object with the records of a day.
 
-        Records of another day than the run's own are in an object named for the run too, since other runs may bring
-        records of that day as well.
+        An object with records of another day than the run's has the date of the run in its name, because other runs may
+        have records of that day too.
+
+        Args:
+            day: The day of the records, `YYYY-MM-DD`.
+            number: The number of the object, from 1.
         """
         name = self._name if day == self.date else f"{self._name}.{self.date}"
         return f"{self.folder}date={day}/{name}{f'.{number:05}' if number > 1 else ''}.{self.suffix}"
 
     @property
     def quarantine(self) -> str:
-        """The key of the records that broke the contract, in the state bucket; always gzip.
+        """The key, in the state bucket, of the records that broke the contract; always gzip.
 
-        It is not in the lake: no table, crawler or reader of the lake takes broken records for good ones.
+        It is not in the lake, so that no table or crawler of the lake reads broken records.
         """
-        return f"{quarantines(self.source)}date={self.date}/{self._name}.jsonl.gz"
+        return f"{quarantine_prefix(self.source)}date={self.date}/{self._name}.jsonl.gz"
 
     @property
     def checkpoint(self) -> str:
-        """The key of what an unfinished run has done, in the state bucket."""
+        """The key of the checkpoint, in the state bucket."""
         if self.partition:
-            return f"{under_way(self.source)}partitions/{self.date}/{self.partition}.json"
-        return f"{under_way(self.source)}{self.date}.json"
+            return f"{run_prefix(self.source)}partitions/{self.date}/{self.partition}.json"
+        return f"{run_prefix(self.source)}{self.date}.json"
 
     @property
     def cuts(self) -> str:
-        """The key of where the date is cut into partitions, in the state bucket."""
-        return f"{under_way(self.source)}partitions/{self.date}/cuts.json"
+        """The key of the bounds of the partitions, in the state bucket."""
+        return f"{run_prefix(self.source)}partitions/{self.date}/cuts.json"
 
     @property
-    def stages(self) -> str:
-        """What the keys of an unfinished run's staged bytes start with, in the state bucket."""
-        return f"{under_way(self.source)}{self.date}/"
+    def staged_prefix(self) -> str:
+        """The prefix of staged objects of unfinished runs, in the state bucket."""
+        return f"{run_prefix(self.source)}{self.date}/"
 
     @property
     def receipt(self) -> str:
-        """The key of what a published run did, in the state bucket; ``receipts/`` has those of whole dates only."""
+        """The key of the receipt, in the state bucket. `receipts/` has those of whole dates only."""
         if self.partition:
-            return f"{under_way(self.source)}partitions/{self.date}/{self.partition}.receipt.json"
-        return f"{receipts(self.source)}{self.date}.json"
+            return f"{run_prefix(self.source)}partitions/{self.date}/{self.partition}.receipt.json"
+        return f"{receipt_prefix(self.source)}{self.date}.json"
 
     @property
     def window(self) -> str:
-        """The key of from where to where a date of an incremental source reads, in the state bucket."""
-        return f"{under_way(self.source)}windows/{self.date}.json"
+        """The key of the read window of a date of an incremental source, in the state bucket."""
+        return f"{run_prefix(self.source)}windows/{self.date}.json"
 
     @property
-    def turn(self) -> str:
-        """The key of which date of an incremental source is under way, in the state bucket."""
-        return f"{under_way(self.source)}turn.json"
+    def active_date(self) -> str:
+        """The key of the active date of an incremental source, in the state bucket."""
+        return f"{run_prefix(self.source)}turn.json"
 
-    def remembered(self, date: str) -> str:
-        """The key, in the state bucket, of what the date behind ``date`` leaves out; of ``""`` what all start with."""
-        return f"{under_way(self.source)}remembered/{date}"
+    def remembered_key(self, date: str) -> str:
+        """Return the key, in the state bucket, of the records that the date after `date` leaves out; "": the prefix."""
+        return f"{run_prefix(self.source)}remembered/{date}"
 
     @property
     def _name(self) -> str:
@@ -109,21 +120,21 @@ class Target(Struct, frozen=True):
         return f"s3://{self.lake}/{self.key}"
 
 
-def under_way(source: str) -> str:
-    """Return the prefix, in the state bucket, of what a source's runs remember and delete: checkpoints, stages …"""
+def run_prefix(source: str) -> str:
+    """Return the prefix, in the state bucket, of all that the runs of a source may delete, such as checkpoints."""
     return f"ingest/{source}/"
 
 
-def receipts(source: str) -> str:
+def receipt_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of the receipts of a source's whole dates."""
     return f"receipts/{source}/"
 
 
-def quarantines(source: str) -> str:
+def quarantine_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of a source's records that broke the contract."""
     return f"quarantine/{source}/"
 
 
-def refresh_token(source: str) -> str:
+def refresh_token_key(source: str) -> str:
     """Return the key, in the state bucket, of the newest refresh token of a source."""
-    return f"{under_way(source)}refresh-token.json"
+    return f"{run_prefix(source)}refresh-token.json"

@@ -1,4 +1,4 @@
-"""What is done to each record: a pure declaration, for what most sources need; the rest is ``ApiSource.transform``."""
+"""How each record is changed. What this does not cover is a `transform_record` of the source."""
 
 import math
 import re
@@ -17,22 +17,29 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _DECIMAL = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _EXACT = 2**53
-"""From here on a binary number has not all whole numbers."""
+"""From here on, a float does not represent every whole number."""
 _TRUE, _FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
 
 
 class Transform(Declaration, frozen=True, kw_only=True):
-    """In this order: ``keep`` only records whose field has one of the values, ``flatten`` nested objects with this
-    between the names (``"_"``), ``select`` fields or ``drop`` them, ``redact`` the values of fields, ``cast`` fields to
-    a type, ``rename`` them.
+    """Changes records, in the order of the attributes.
 
-    A field that a record does not have is passed over; null is not cast. A cast never alters a value: a number with
-    decimals is no integer, and text of arrays, objects and booleans is their JSON. A nested object that is dropped or
-    redacted goes whole, also with ``flatten``.
+    Absent fields are skipped, and null is not cast. A cast never alters a value: a number with decimals is no integer,
+    and arrays, objects and booleans become the text of their JSON. A nested object is dropped or redacted as a whole,
+    also with `flatten`.
+
+    Attributes:
+        keep: Keep only records whose field has one of the values.
+        flatten: Move the fields of nested objects to the top, with this text between the names (`"_"`).
+        select: Keep only these fields.
+        drop: Remove these fields.
+        redact: Replace the values of these fields.
+        cast: Convert these fields to a type.
+        rename: Rename these fields.
 
     Raises:
-        SettingsError: Two fields are renamed to one name; or ``select``, ``redact`` or ``cast`` has a name that only
-            ``rename`` makes.
+        SettingsError: Two fields are renamed to one name. Or `select`, `redact` or `cast` has a name that only `rename`
+            makes.
     """
 
     keep: Mapping[str, tuple[str | int | float | bool | None, ...]] = {}
@@ -55,21 +62,21 @@ class Transform(Declaration, frozen=True, kw_only=True):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The fields that a table must have for the change to mean anything; one that is dropped may be gone."""
+        """The fields that a CSV table must have. A dropped field may be absent."""
         return (*self.keep, *self.select, *self.redact, *self.cast, *self.rename)
 
     def withholds(self, name: str) -> bool:
-        """Return whether a field's value never gets into the lake: it is dropped, redacted or not selected."""
+        """Return whether a field never reaches the lake: it is dropped, redacted or not selected."""
         return bool(self.select and name not in self.select) or name in self.drop or name in self.redact
 
     def withhold(self, raw: msgspec.Raw | bytes) -> dict[str, Any]:
-        """Return a record as it came, in its own shape and its values' own bytes, without what never gets to the lake.
+        """Return a record with its own shape and bytes, without the fields that never reach the lake.
 
-        Fields that are dropped or not selected are absent, redacted ones are redacted; a nested field is known by the
-        name that ``flatten`` makes. A field of ``keep`` stays if it has one of the values that are kept.
+        Dropped and not selected fields are absent, redacted ones are redacted. A nested field is known by the name that
+        `flatten` makes. A field of `keep` stays if it has one of the values to keep.
 
         Raises:
-            InvalidData: ``drop`` or ``redact`` has a name with a dot, as in `apply`.
+            InvalidData: `drop` or `redact` has a name with a dot, as in `apply`.
         """
         if any("." in name for name in (*self.drop, *self.redact)):
             self._check_dotted(msgspec.json.decode(raw))
@@ -94,11 +101,11 @@ class Transform(Declaration, frozen=True, kw_only=True):
         return field in self.keep and _is_in(msgspec.json.decode(text), self.keep[field])
 
     def apply(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the record changed, or None if it is left out.
+        """Return the changed record, or None if it is left out.
 
         Raises:
-            InvalidData: A value cannot be cast. Two fields of the record get the same name. ``drop`` or ``redact`` has
-                a name with a dot, and the record has that place only in a nested object.
+            InvalidData: A value cannot be cast. Two fields of the record get the same name. `drop` or `redact` has a
+                name with a dot, and the record has that field only in a nested object.
         """
         if not all(_is_in(record.get(name), values) for name, values in self.keep.items()):
             return None
@@ -120,7 +127,7 @@ class Transform(Declaration, frozen=True, kw_only=True):
         return record
 
     def _check_dotted(self, record: Mapping[str, Any]) -> None:
-        """Refuse `user.email` where it would leave the email of a nested object in clear."""
+        """Raise InvalidData for `user.email` if it would leave the email of a nested object readable."""
         if self.flatten == ".":
             return
         for name in (*self.drop, *self.redact):
@@ -132,7 +139,7 @@ class Transform(Declaration, frozen=True, kw_only=True):
 
 
 def _is_in(value: Any, values: tuple[Any, ...]) -> bool:
-    """Return whether a value is one of these; true is not 1."""
+    """Return whether a value is one of `values`. True is not 1."""
     return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
 
 
@@ -145,7 +152,7 @@ def _has(record: Any, steps: list[str]) -> bool:
 
 
 def _flat(record: dict[str, Any], between: str, whole: set[str], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a record without nesting, but for those in `whole`."""
+    """Yield the fields of a record without nesting, except for those in `whole`."""
     for field, value in record.items():
         name = above + field
         if isinstance(value, dict) and name not in whole:
@@ -182,7 +189,7 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> int | float | Decimal:
-    """Return a number as it is; text as the number that it is, exact where a binary one is not."""
+    """Return a number unchanged, and text as a number: a Decimal where a float is not exact."""
     if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Put on a request who asks; take new credentials when the API says that the old ones are over."""
+"""Add credentials to requests, and refresh them when the API rejects them."""
 
 import base64
 import json
@@ -23,8 +23,7 @@ from brigade.ingest.declare.authentication import (
     Secret,
 )
 from brigade.ingest.declare.request import Request, is_header_text
-from brigade.ingest.declare.target import refresh_token
-from brigade.ingest.read.refresh_token import rotate_refresh_token
+from brigade.ingest.declare.target import refresh_token_key
 from brigade.masking import holds_secret, register
 from brigade.state import State
 
@@ -33,7 +32,7 @@ _LASTS_S = 3600.0
 
 
 class _Granted(msgspec.Struct):
-    """What a token endpoint answers (https://www.rfc-editor.org/rfc/rfc6749#section-5.1)."""
+    """The response of a token endpoint (https://www.rfc-editor.org/rfc/rfc6749#section-5.1)."""
 
     access_token: str
     expires_in: float | None = None
@@ -41,51 +40,56 @@ class _Granted(msgspec.Struct):
 
 
 class Credentials(Protocol):
-    """What asking needs of credentials."""
+    """The credentials of requests."""
 
     @property
-    def headers(self) -> tuple[str, ...]:
-        """The headers that say who asks, which another host must not get."""
+    def header_names(self) -> tuple[str, ...]:
+        """The names of the headers with credentials, which another host must not get."""
 
-    def on(self, request: Request) -> Request:
-        """Give the request with who asks."""
+    def authorize(self, request: Request) -> Request:
+        """Return the request with the credentials."""
 
     def renew(self) -> bool:
-        """Take new credentials; False if there can be none."""
+        """Discard the credentials, so that the next request reads new ones. Return False if there are none."""
 
 
 class NoCredentials:
-    """Nobody in particular asks."""
+    """The credentials of a public API: none."""
 
-    headers: tuple[str, ...] = ()
+    header_names: tuple[str, ...] = ()
 
-    def on(self, request: Request) -> Request:
-        """Give the request as it is."""
+    def authorize(self, request: Request) -> Request:
+        """Return the request unchanged."""
         return request
 
     def renew(self) -> bool:
-        """There are none."""
+        """Return False: there are none."""
         return False
 
 
 class SourceCredentials:
-    """The credentials of a source. Secrets are read when they are first needed, and again after ``renew``.
-
-    ``read`` returns the value of a secret; ``state`` and ``key`` say where a rotated refresh token is kept.
-    """
+    """The credentials of a source. Secrets are read when they are first needed, and again after `renew`."""
 
     def __init__(self, kind: Authentication, read: Callable[[Secret], str], state: State | None, key: str) -> None:
+        """Create the credentials.
+
+        Args:
+            kind: The declared authentication.
+            read: Returns the value of a secret.
+            state: Stores a rotated refresh token.
+            key: The key of that token.
+        """
         self._kind, self._read, self._state, self._key = kind, read, state, key
         self._made: Request | None = None
         self._until = float("inf")
 
     @property
-    def headers(self) -> tuple[str, ...]:
-        """The headers that say who asks."""
+    def header_names(self) -> tuple[str, ...]:
+        """The names of the headers with credentials."""
         return (self._kind.header,) if isinstance(self._kind, HeaderKey) else ("Authorization",)
 
-    def on(self, request: Request) -> Request:
-        """Give the request with who asks; fails with BrigadeError when the secret or the token is not to be had."""
+    def authorize(self, request: Request) -> Request:
+        """Return the request with the credentials. Raise BrigadeError if the secret or the token is not available."""
         if self._made is None or time.monotonic() > self._until:
             self._made = self._make()
         made = self._made
@@ -96,7 +100,7 @@ class SourceCredentials:
         )
 
     def renew(self) -> bool:
-        """Forget what was read, so that the next request reads it anew."""
+        """Discard the secrets, so that the next request reads them again."""
         self._made = None
         return True
 
@@ -132,6 +136,8 @@ class SourceCredentials:
     def _refreshed(self, kind: RefreshToken, form: dict[str, str]) -> "_Granted":
         if self._state is None:
             raise SettingsError("a source with a RefreshToken needs a state bucket, which keeps the newest token")
+        from brigade.ingest.read.refresh_token import rotate_refresh_token  # no other source needs it
+
         granted: list[_Granted] = []
 
         def refresh(token: str) -> str | None:
@@ -169,7 +175,7 @@ class SourceCredentials:
 
 
 def _header(value: str, what: str) -> str:
-    """Return a value for a header, or raise BrigadeError, which does not show it: most often it ends with a newline."""
+    """Return a header value. Raise BrigadeError, without showing it, if it is invalid: often it ends with a newline."""
     if value != value.strip() or not is_header_text(value):
         raise BrigadeError(
             f"the {what} has a line end, a space at an end, or another character that no header can have: store it anew"
@@ -180,14 +186,14 @@ def _header(value: str, what: str) -> str:
 def remove_credentials(cursor: str, kind: Authentication | None, place: str) -> str:
     """Return the cursor of the next page without the credentials that an API echoes in it.
 
-    Checkpoints and receipts keep cursors. Of a URL, the query parameter of a ``QueryKey`` is removed, and any other
-    whose value holds a secret; all else stays byte for byte. Each request gets the credentials again, once.
+    Checkpoints and receipts store cursors. From a URL, the query parameter of a `QueryKey` is removed, and any other
+    parameter whose value contains a secret. The rest stays byte for byte. Each request adds the credentials again.
 
     Args:
-        place: The page that the cursor came with, for the error.
+        place: The name of the page in the error.
 
     Raises:
-        InvalidData: The cursor holds a secret of 8 or more characters elsewhere. It is neither stored nor printed.
+        InvalidData: The cursor contains a secret of 8 or more characters elsewhere. It is neither stored nor printed.
     """
     if kind is None:
         return cursor
@@ -213,7 +219,7 @@ def _says_who_asks(member: str, parameter: str | None) -> bool:
 def open_credentials(
     kind: Authentication | None, client: Callable[[str], Any], state: State | None, source: str
 ) -> Credentials:
-    """Give the credentials of a source; ``client`` makes a client of AWS, by service."""
+    """Return the credentials of a source. `client` returns the AWS client of a service."""
     if kind is None:
         return NoCredentials()
 
@@ -240,4 +246,4 @@ def open_credentials(
         register(wanted)
         return wanted
 
-    return SourceCredentials(kind, read, state, refresh_token(source))
+    return SourceCredentials(kind, read, state, refresh_token_key(source))

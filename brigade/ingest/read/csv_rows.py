@@ -1,4 +1,4 @@
-"""CSV answers to records: a table that is not the declared one is refused, never read as if it were."""
+"""Read records from CSV responses. A table that is not the declared one is an error."""
 
 import csv
 import io
@@ -25,19 +25,18 @@ _ENCODER = msgspec.json.Encoder()
 def read_csv(
     declared: Csv, blocks: Iterator[bytes], headers: Mapping[str, str], place: str, *, columns: tuple[str, ...] = ()
 ) -> Iterator[Page]:
-    """Yield the rows of an answer as records, each field as text, in pages of about 1 MiB; at least one page.
+    """Yield the rows of a response as records with text fields, in pages of about 1 MiB; at least one page.
 
-    Lines without any character are no rows, and an error in a table of one column.
-    Memory: two blocks, a page, and the widest row, 64 MiB at most.
+    Empty lines are no rows. Memory: two blocks, a page, and the widest row, 64 MiB at most.
 
     Args:
-        headers: Those of the answer. Their Content-Type must not say HTML, JSON or XML.
-        columns: Those of the first page of the run, if this is a later one; an empty later page has no rows.
+        headers: The response headers. The Content-Type must not be HTML, JSON or XML.
+        columns: The columns of the first page of the run, if this is a later page. An empty later page has no rows.
 
     Raises:
-        InvalidData: The answer is not the declared table: another content type, no header, a column that is absent,
-            without a name or twice, a row with more or fewer fields, bytes that are not in the encoding. The line
-            names the place and the line number.
+        InvalidData: The response is not the declared table: another content type, no header, a column that is absent,
+            unnamed or repeated, a row with more or fewer fields, bytes that are not in the encoding. The message names
+            the place and the line.
     """
     charset = _check_type(headers, place)
     csv.field_size_limit(LARGEST_RECORD)
@@ -138,7 +137,7 @@ def _pages(reader: Any, columns: tuple[str, ...], skipped: int, place: str) -> I
 
 
 def _text(blocks: Iterator[bytes], encoding: str, place: str) -> Iterator[str]:
-    """Yield the lines of an answer, each with its end, as the csv module wants them."""
+    """Yield the lines of a response with their line ends, as the csv module expects them."""
 
     class Raw(io.RawIOBase):
         rest = b""
@@ -152,7 +151,7 @@ def _text(blocks: Iterator[bytes], encoding: str, place: str) -> Iterator[str]:
             self.rest = block[len(buffer) :]
             return min(len(block), len(buffer))
 
-    # A byte order mark is no part of the first field's name; the codecs of 16 and 32 bits leave it out themselves.
+    # Without this, a byte order mark is part of the first name. Codecs of 16 and 32 bits remove it themselves.
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "us-ascii", "ascii"):
         encoding = "utf-8-sig"
     for line in io.TextIOWrapper(io.BufferedReader(Raw()), encoding=encoding, newline=""):

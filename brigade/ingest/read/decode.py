@@ -1,4 +1,4 @@
-"""From the bytes of an answer to records: JSON, JSON Lines or CSV; whole, or piece by piece when it is of any size."""
+"""Decode records from a response in JSON, JSON Lines or CSV, as a whole or as a stream."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from brigade.errors import InvalidData
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.source import BaseSource
-from brigade.ingest.read.csv_rows import read_csv
 from brigade.jsonl import Page, split
 from brigade.jsonl.array import LARGEST_RECORD, arrays
 from brigade.jsonl.members import check_once
@@ -17,17 +16,17 @@ from brigade.jsonl.page import check_utf8
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _ERRORS = ("error", "errors", "fault")
-"""Members that an API's error has, as a rule."""
+"""Members that errors of APIs usually have."""
 
 
 def decode_page(source: BaseSource, reply: Response, place: str, *, columns: tuple[str, ...] = ()) -> Page:
-    """Return the records of a whole answer.
+    """Return the records of a whole response.
 
     Args:
         columns: Those of the first page of the run, if the source is CSV and this is a later page.
 
     Raises:
-        InvalidData: The answer is not what the source declares. The line names the place.
+        InvalidData: The response is not in the declared format. The message names the place.
     """
     body = reply.body
     if source.format == "json":
@@ -43,15 +42,15 @@ def decode_page(source: BaseSource, reply: Response, place: str, *, columns: tup
 
 
 def decode_stream(source: BaseSource, blocks: Iterator[bytes], reply: Response, place: str) -> Iterator[Page]:
-    """Yield the records of an answer of any size in pages of about 1 MiB, as its blocks come.
+    """Yield the records of a response of any size in pages of about 1 MiB, as its blocks arrive.
 
     Memory: two blocks, and the widest record, 64 MiB at most.
 
     Args:
-        reply: What came with the answer; its body is in `blocks`.
+        reply: The response without its body, which is in `blocks`.
 
     Raises:
-        InvalidData: As `decode_page`, once the place is reached.
+        InvalidData: As in `decode_page`, when the place is reached.
     """
     if source.format == "jsonl":
         rest, is_first = bytearray(), True
@@ -80,7 +79,9 @@ def decode_stream(source: BaseSource, blocks: Iterator[bytes], reply: Response, 
 def _tables(
     source: BaseSource, blocks: Iterator[bytes], reply: Response, place: str, columns: tuple[str, ...]
 ) -> Iterator[Page]:
-    """Yield the rows of a CSV answer, which must have the columns that the source changes."""
+    """Yield the rows of a CSV response. It must have the columns that the source transforms."""
+    from brigade.ingest.read.csv_rows import read_csv  # 2 ms, which a cold start without CSV does not need
+
     declared = source.format if isinstance(source.format, Csv) else Csv()
     wanted = source.transform.named if source.transform else ()
     for page in read_csv(declared, blocks, reply.headers, place, columns=columns):
@@ -99,12 +100,12 @@ def _of_lines(body: bytes | bytearray, place: str) -> Page:
 
 
 def _check_lines(source: BaseSource, reply: Response, page: Page) -> None:
-    """Refuse an error in JSON with status 200: it looks like one record of JSON Lines.
+    """Raise InvalidData for an error in JSON with status 200: it looks like one record of JSON Lines.
 
-    A source with a contract says itself what a record is.
+    A source with a contract is not checked: its contract decides.
 
     Args:
-        page: The first records of the answer.
+        page: The first records of the response.
 
     Source: https://www.rfc-editor.org/rfc/rfc9457 for application/problem+json.
     """
@@ -121,7 +122,7 @@ def _check_lines(source: BaseSource, reply: Response, page: Page) -> None:
 
 
 def _check_graphql(source: BaseSource, body: bytes | bytearray, place: str) -> None:
-    """Refuse an answer to a GraphQL query with errors: the data beside the errors is incomplete.
+    """Raise InvalidData for a GraphQL response with errors: its data is incomplete.
 
     Source: https://spec.graphql.org/October2021/#sec-Errors
     """
@@ -131,7 +132,7 @@ def _check_graphql(source: BaseSource, body: bytes | bytearray, place: str) -> N
 
 
 def _has_value(text: bytes | bytearray, name: str, place: str) -> bool:
-    """Return whether an object has a member, once, that is neither null, false nor empty."""
+    """Return whether an object has a member that is neither null, false nor empty. Raise if it has it twice."""
     check_once(text, [(name,)], place)
     try:
         value = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get(name)

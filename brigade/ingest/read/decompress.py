@@ -1,4 +1,4 @@
-"""The bodies of answers, unpacked: a body that ends before its gzip does is refused, never taken for a whole one."""
+"""Decompress response bodies. A body that ends before its gzip data does is an error."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -8,20 +8,20 @@ from urllib3.exceptions import ProtocolError
 from brigade.errors import InvalidData
 
 GZIP = b"\x1f\x8b"
-"""How a gzip file begins."""
+"""The first bytes of a gzip file."""
 _BLOCK = 1024 * 1024
 
 
 def unpack_content(pieces: Iterator[bytes], headers: Mapping[str, str], url: str) -> Iterator[bytes]:
-    """Return the body as its Content-Encoding says: as it is, or gzip. Memory: a block, and 1 MiB of what it becomes.
+    """Return the body, decompressed as its Content-Encoding says. Memory: a block, and 1 MiB of its content.
 
     Args:
         pieces: The body as it was sent.
-        url: What errors call the answer.
+        url: The name of the response in errors.
 
     Raises:
-        InvalidData: The body is no gzip, or has an encoding that was not asked for.
-        ProtocolError: The body ends before its gzip does, as where what compressed it broke off: ask again.
+        InvalidData: The body is no gzip data, or has an encoding that was not requested.
+        ProtocolError: The body ends before its gzip data does. The request can be retried.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.4
     """
@@ -35,10 +35,10 @@ def unpack_content(pieces: Iterator[bytes], headers: Mapping[str, str], url: str
 
 
 def unpack_file(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
-    """Yield a body, unpacked where it is a gzip file that nobody declared to be one, of one member or more.
+    """Yield a body. An undeclared gzip file, of one or more members, is decompressed.
 
     Raises:
-        InvalidData: The gzip file is broken or ends before its end.
+        InvalidData: The gzip file is broken or truncated.
     """
     first = next(pieces, b"")
     rest = _again(first, pieces)

@@ -1,4 +1,4 @@
-"""Ask an API for a page: with timeouts, rules, patience that is never shortened, and a limit on what is taken."""
+"""Read pages from an HTTP API, with timeouts, retry rules, rate limits and a limit on the page size."""
 
 import collections
 import contextlib
@@ -32,18 +32,26 @@ from brigade.urls import BASE_URL, is_base_url
 
 _BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 60.0
-_LONGEST_SLEEP_S, _SPARE_S = 86400.0, 5.0  # a command has no limit of time, and time.sleep refuses centuries
+_LONGEST_SLEEP_S, _SPARE_S = 86400.0, 5.0  # a command has no time limit, and time.sleep rejects centuries
 _BLOCK = 1024 * 1024
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
-_MILLISECONDS = 1e11  # a reset above this is in milliseconds: as seconds it would be in the year 5138
+_MILLISECONDS = 1e11  # a reset above this is in milliseconds; in seconds it would be in the year 5138
 
 
 @dataclass
 class ApiReader:
-    """The API of a source; nothing is contacted before ``page``. ``remaining`` gives the seconds that may be waited.
+    """Reads the pages of an API. Nothing is contacted before the first page.
 
-    Memory: one page of at most 64 MiB, unpacked.
+    Memory: one decompressed page of at most 64 MiB.
+
+    Attributes:
+        source: The declared API.
+        base_url: The base URL in this stage.
+        remaining: Returns the seconds that the reader may still wait.
+        credentials: The credentials of the requests.
+        narrowed: Returns the source with the parameters of its read window, when it is first needed; None: everything
+            is requested.
     """
 
     source: ApiSource
@@ -51,50 +59,51 @@ class ApiReader:
     remaining: Callable[[], float]
     credentials: Credentials = field(default_factory=NoCredentials)
     narrowed: Callable[[], ApiSource] | None = None
-    """Gives, when it is first asked, the source with the part of the records that this run is to ask for; None: all."""
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     waited_s: float = field(default=0.0, init=False)
     bytes_in: int = field(default=0, init=False)
 
     def address(self, cursor: str | None) -> str:
-        """Give the URL of the page at the cursor, without credentials."""
+        """Return the URL of the page at the cursor, without credentials."""
         return self._url(self._declared.request(cursor))
 
     def page(self, cursor: str | None) -> Response:
-        """Give the page, as the source asks for it."""
+        """Return the page at the cursor; None is the first page."""
         return self._declared.page(self.ask, cursor)
 
     def ask(self, request: Request) -> Response:
-        """Give the answer, whole: a shorter one than its Content-Length says is asked for again.
+        """Send a request and return the whole response. A response shorter than its Content-Length is requested again.
 
-        What becomes of an answer is said by the rules of the source. Connections that fail, 429 and 5xx are tried
-        again as often as the source says, after Retry-After or the reset header if the API says it, else with doubling
-        waits and jitter. 401 takes new credentials, once.
+        The rules of the source decide about a response. Without a rule, broken connections, 429 and 5xx are retried
+        `tries` times: after Retry-After or a reset header, or with exponential backoff and jitter. 401 refreshes the
+        credentials once.
 
-        Fails with RetryLater when that does not help, or when the wait is longer than the run can afford; then
-        ``after_s`` says how long. With InvalidData when the page is larger than allowed, with BrigadeError (the status,
-        the start of the body) on any other answer.
+        Raises:
+            RetryLater: No attempt succeeded, or the wait is longer than the run has left; then `after_s` is the wait in
+                seconds.
+            InvalidData: The page is larger than 64 MiB.
+            BrigadeError: The API returned any other response. The message has its status and the start of its body.
         """
         return self._ask(request, self._whole)
 
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
-        """Give an answer of any size, in blocks of some MiB, unpacked; what came with it has no body.
+        """Return a response of any size as decompressed blocks of about 1 MiB, and the response without a body.
 
-        Tried again as ``ask`` does, until the first block. Behind it, fails with RetryLater when the answer breaks off.
+        Requests are retried as in `ask` until the first block. After it, a broken connection raises RetryLater.
         """
         reply = self._ask(self._declared.request(cursor), self._blocks)
         return _unbroken(iter(reply.body), reply.url), reply
 
     def close(self) -> None:
-        """Give back the connections; the next request makes new ones."""
+        """Close the connections. The next request opens new ones."""
         self._pool.clear()
 
     def _ask(self, asked: Request, take: "Callable[[urllib3.BaseHTTPResponse, str], Any]") -> Response:
         url, renewed = self._url(asked), False
         for attempt in range(1, self.source.tries + 1):
             self._keep_the_rate()
-            request = self.credentials.on(asked)
+            request = self.credentials.authorize(asked)
             wait = None
             try:
                 answer = self._send(request)
@@ -149,7 +158,7 @@ class ApiReader:
         url = urljoin(self.base_url.rstrip("/") + "/", request.url)
         if request.url.startswith("/"):  # also below a base URL that has a path
             url = self.base_url.rstrip("/") + request.url
-        url = url.partition("#")[0]  # a fragment is not sent, and nor would be what stands behind it
+        url = url.partition("#")[0]  # a fragment is not sent
         query = urlencode(request.parameters, doseq=True)
         return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
@@ -157,7 +166,7 @@ class ApiReader:
         size = answer.length_remaining
         if size and size <= PAGE_LIMIT and "Content-Encoding" not in answer.headers:
             with answer:
-                block = answer.read(decode_content=False)  # at once: a third of the time that pieces take
+                block = answer.read(decode_content=False)  # one read takes a third of the time of many
             self.bytes_in += len(block)
             if not block.startswith(GZIP):
                 return block
@@ -216,8 +225,14 @@ class ApiReader:
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
-        # Followed are redirects only. To another host they carry none of what says who asks.
-        secret = {"Authorization", "Cookie", "Proxy-Authorization", *self.credentials.headers, *self.source.headers}
+        # Only redirects are followed. To another host they carry no credentials.
+        secret = {
+            "Authorization",
+            "Cookie",
+            "Proxy-Authorization",
+            *self.credentials.header_names,
+            *self.source.headers,
+        }
         retry = Retry(
             total=3,
             redirect=3,
@@ -234,7 +249,7 @@ class ApiReader:
 
 
 def _unbroken(blocks: Iterator[bytes], url: str) -> Iterator[bytes]:
-    """Yield the blocks of an answer, or raise RetryLater when it breaks off."""
+    """Yield the blocks of a response. Raise RetryLater if the connection breaks."""
     try:
         yield from blocks
     except HTTPError as error:
@@ -242,16 +257,16 @@ def _unbroken(blocks: Iterator[bytes], url: str) -> Iterator[bytes]:
 
 
 def _answered(url: str, answer: urllib3.BaseHTTPResponse) -> str:
-    """Return the URL that answered: the asked one, or where its redirects lead."""
+    """Return the URL that responded, after redirects."""
     for step in answer.retries.history if answer.retries else ():
         url = urljoin(url, step.redirect_location or "")
     return url
 
 
 def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
-    """Give the seconds that an answer asks to wait: by Retry-After, seconds or a date, or by when a quota is reset.
+    """Return the seconds to wait by Retry-After (seconds or a date), or until the quota is reset; None: not specified.
 
-    Many APIs tell with every answer when the quota is reset; it is waited for only where it is used up.
+    Many APIs send the reset with every response. It counts only if the quota is used up.
     """
     if said := headers.get("Retry-After"):
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""From page to page as the API leads, with guards that fail loudly rather than end early."""
+"""Iterate over the pages of a source, with checks that raise rather than end early."""
 
 import hashlib
 import time
@@ -21,7 +21,19 @@ from brigade.jsonl.page import absence, level
 
 
 class PageResult(Struct, frozen=True):
-    """A page, and what a checkpoint must know to go on behind it."""
+    """A page, and the state with which a checkpoint continues after it.
+
+    Attributes:
+        page: The page.
+        next: The cursor of the next page; None at the end.
+        done: Whether the page is the last.
+        seen: Digests of all cursors so far.
+        mark: The checksum of the page.
+        total: The number of records that the API reported.
+        met: The declared paths and headers that some page had so far.
+        columns: The columns of the first CSV page.
+        fetched: False if there is no page, only the end.
+    """
 
     page: Page
     next: str | None
@@ -30,11 +42,8 @@ class PageResult(Struct, frozen=True):
     mark: int = 0
     total: int | None = None
     met: tuple[str, ...] = ()
-    """The declared paths and headers that some page had so far."""
     columns: tuple[str, ...] = ()
-    """Those of the header line of the first page."""
     fetched: bool = True
-    """False: there is no page here, only the end."""
 
 
 _NO_PAGE = Page(b"", [], "")
@@ -50,12 +59,13 @@ class _Answer(Struct, frozen=True):
 
 
 def read_pages(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[PageResult]:
-    """Give the pages behind ``start`` in order.
+    """Yield the pages after the checkpoint `start` in order. Memory: one page.
 
-    Memory: one page. Fails with InvalidData, naming the page: more than ``source.page_limit`` pages, a cursor met
-    before (A → A as well as A → B → A), the same page twice running, a total that changes or that the records do not
-    make, no record for ``source.stall_s``, a page that is not what the source declares, an end that is only the absence
-    of a path or header that no page of the run had.
+    Raises:
+        InvalidData: The message names the page. There are more than `page_limit` pages, a cursor repeats (A → A, or
+            A → B → A), a page is equal to the one before, the total changes or is not the number of records, no record
+            came for `stall_s` seconds, a page is not in the declared format, or the end is only the absence of a path
+            or header that no page of the run had.
     """
     try:
         yield from _single(source, api) if source.single else _paged(source, api, start)
@@ -82,7 +92,7 @@ def _paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[P
             raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
         answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
         last = _step(source, last, page, answer, number)
-        del reply, answer, page  # the next is fetched only when this one's bytes are free
+        del reply, answer, page  # frees the bytes of this page before the next is fetched
         yield last
         if last.done:
             return
@@ -90,7 +100,7 @@ def _paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[P
 
 
 def _begun(start: Checkpoint) -> PageResult:
-    """Return where a checkpoint is, as the step before the first page."""
+    """Return the state of a checkpoint, without a page."""
     return PageResult(
         page=_NO_PAGE,
         next=start.next,
@@ -104,7 +114,7 @@ def _begun(start: Checkpoint) -> PageResult:
 
 
 def _step(source: BaseSource, last: PageResult, page: Page, answer: _Answer, number: int) -> PageResult:
-    """Return the step of a page behind the `last`, with every guard passed."""
+    """Check a page, and return it with the state after it."""
     mark = isal_zlib.crc32(page.data)
     if mark == last.mark and page.records:
         raise InvalidData(f"{page.place}: it is the same as the page before, byte for byte")
@@ -131,7 +141,7 @@ def _met(source: BaseSource, page: Page, answer: _Answer, before: tuple[str, ...
 
 
 def _said(source: BaseSource, page: Page, answer: _Answer, met: tuple[str, ...]) -> None:
-    """Fail if the end is only the absence of what no page of the run had: a wrong name has the same effect."""
+    """Raise InvalidData if the end is only the absence of a name that no page had: a wrong name looks the same."""
     pagination = source.pagination
     at, header = pagination.next_path, pagination.next_header
     over = pagination.is_last(answer)

@@ -1,4 +1,4 @@
-"""Read a table of PostgreSQL, or a query, as pages of JSON Lines: by its key, and on behind it after a break."""
+"""Read a PostgreSQL table or query as pages of JSON Lines, sorted by its key, and resume after a broken connection."""
 
 import dataclasses
 import functools
@@ -31,7 +31,7 @@ _LONGEST_BACKOFF_S = 30.0
 
 
 class Opens(Protocol):
-    """What is needed of a database's secret."""
+    """The secret of a database."""
 
     def connect(
         self,
@@ -40,25 +40,31 @@ class Opens(Protocol):
         *,
         engine: str | None = None,
     ) -> "psycopg.Connection[Any]":
-        """Return what ``connect(uri)`` returns; where that is ``refused`` and the secret has changed, of a new try."""
+        """Return `connect(uri)`. If that raises `refused` and the secret has changed, connect once more."""
 
 
 @dataclass
 class TableReader:
-    """The rows of a source; nothing is contacted before ``page``. ``remaining`` gives the seconds that it may take.
+    """Reads the rows of a table. Nothing is contacted before the first page.
 
-    Pages that are asked for one behind the other are of one snapshot, of one query, on one connection. Where that
-    breaks, or the page is another, a new connection reads on behind the page's key, with the secret as it is then, at
-    a new snapshot. Memory: one page, and the widest row; 64 MiB at most.
+    Consecutive pages come from one snapshot, query and connection. If the connection breaks, or another page is
+    requested, a new connection continues after the key of that page, with the current secret and a new snapshot.
+    Memory: one page and the widest row, 64 MiB at most.
+
+    Attributes:
+        source: The declared table.
+        secret: The secret of the database.
+        remaining: Returns the seconds that the reader may still take.
+        windows: Claims the read window, given a function that returns the newest value; None: all rows are read.
+        after: Only rows whose first key column is after this value are read; None is no limit.
+        until: Only rows whose first key column is not after this value are read; None is no limit.
     """
 
     source: TableSource
     secret: Opens
     remaining: Callable[[], float]
     windows: "Callable[[Callable[[str | None], str | None]], ReadWindow] | None" = None
-    """Takes the run's window, of what says which is the newest row; None: all rows are read."""
     after: str | None = None
-    """Of the key's first column: only rows behind this value are read, and up to ``until`` with it; None: no limit."""
     until: str | None = None
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
@@ -67,21 +73,23 @@ class TableReader:
     _connection: "psycopg.Connection[Any] | None" = field(default=None, init=False)
     _rows: Iterator[tuple[bytes, bytes]] | None = field(default=None, init=False)
     _ahead: tuple[bytes, bytes] = field(default=(b"", b""), init=False)
-    """The key and the line of the row behind the last page: it has another key, so it is on the next page."""
+    """The key and the line of the row after the last page. Its key differs, so it is on the next page."""
     _at: str | None = field(default=None, init=False)
 
     def address(self, cursor: str | None) -> str:
-        """Give what is read, without the key: that is data."""
+        """Return the name of the table, without the key, because that is data."""
         return self.source.address
 
     def page(self, cursor: str | None) -> Response:
-        """Give the page behind the key ``cursor``, None for the first; its header ``next`` is its last row's key.
+        """Return the page after the key `cursor`; None is the first page. Its header `next` is the key of its last row.
 
-        A connection that breaks is made anew, as often as the source says, with doubling waits and jitter.
+        A broken connection is opened again, `tries` times, with exponential backoff and jitter.
 
-        Fails with RetryLater when that does not help or the query is cancelled, BrigadeError when PostgreSQL refuses,
-        SettingsError when the key names no column, InvalidData when a key is null, a column's name is there twice, or a
-        row, or the rows of one key, are more than 64 MiB.
+        Raises:
+            RetryLater: The server does not respond, or cancels the query.
+            BrigadeError: PostgreSQL rejects the query or the login.
+            SettingsError: The key names no column.
+            InvalidData: A key is null, two columns have one name, or a row, or the rows of one key, exceed 64 MiB.
         """
         for attempt in range(1, self.source.tries + 1):
             try:
@@ -103,11 +111,12 @@ class TableReader:
         return Response(body, {NEXT: last} if last is not None else {}, self.source.address)
 
     def split_points(self, number: int) -> tuple[str, ...]:
-        """Give values of the key that cut the rows of one snapshot into up to ``number`` ranges of about equal count.
+        """Return key values that split one snapshot into up to `number` ranges with about the same number of rows.
 
-        They are ascending, as text; fewer where keys are few, none of no rows. The server reads and sorts the key.
+        The values are ascending text. They are fewer if there are few keys. The server reads and sorts the key.
 
-        Fails as ``page`` does, with RetryLater at the first break, and when a key is null.
+        Raises:
+            BrigadeError: As in `page`, with RetryLater at the first broken connection.
         """
         shares = [share / number for share in range(1, number)]
         query = sql.SQL(
@@ -124,23 +133,23 @@ class TableReader:
         return tuple(dict.fromkeys(value for value in (found[0] if found else None) or () if value is not None))
 
     def for_range(self, after: str | None, until: str | None) -> "TableReader":
-        """Give a reader of the rows whose key is behind ``after`` and up to ``until`` with it; None: no limit."""
+        """Return a reader of the rows with `after` < key <= `until`; None is no limit."""
         return dataclasses.replace(self, after=after, until=until)
 
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
-        """Give all rows in blocks of some MiB. Fails as ``page`` does, with RetryLater at the first break."""
+        """Return all rows in blocks of about 1 MiB. A broken connection raises RetryLater, without a retry."""
         return self._blocks(), Response(None, {}, self.source.address)
 
     def close(self) -> None:
-        """End the query and the connection; what goes wrong is of no interest any more."""
+        """Close the query and the connection. Errors are ignored."""
         stream, connection = self._rows, self._connection
         self._rows, self._connection, self._ahead, self._at = None, None, (b"", b""), None
         with suppress(psycopg.Error):
             if connection is not None:
-                connection.close()  # first: a stream that is left would otherwise be read to its end
+                connection.close()  # first, because closing the stream would read it to its end
         with suppress(psycopg.Error):
             if stream is not None:
-                stream.close()  # type: ignore[attr-defined]  # it is a generator, which the caller need not know
+                stream.close()  # type: ignore[attr-defined]  # it is a generator
 
     def _blocks(self) -> Iterator[bytes]:
         block = bytearray()
@@ -160,9 +169,9 @@ class TableReader:
         yield bytes(block)
 
     def _open(self, cursor: str | None) -> Iterator[tuple[bytes, bytes]]:
-        """Begin the query for the rows behind the key."""
+        """Start the query for the rows after the key."""
         connection, relation, order = self._begin()
-        # No condition holds for null. Of several ranges, the reader of the last one sees to it.
+        # No condition is true for null. Of several ranges, the reader of the last one checks it.
         hidden = self.until is None and (cursor is not None or self.windows is not None or self.after is not None)
         if order and (self.source.table or hidden):
             self._check_nulls(connection, relation, order)
@@ -173,10 +182,10 @@ class TableReader:
         return rows(connection, select_rows(relation, order, cursor, taken, span, again=self.source.rereads_last_value))
 
     def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL, tuple[KeyColumn, ...]]":
-        """Connect and begin a transaction; return the connection, what stands behind FROM, and the columns to sort by.
+        """Connect and begin a transaction. Return the connection, the SQL after FROM, and the columns to sort by.
 
         Raises:
-            SettingsError: The key names no column, or no page can begin behind a value of a column of the key.
+            SettingsError: The key names no column, or no page can start after a value of a key column.
         """
         self.close()
         self.requests += 1
@@ -205,7 +214,7 @@ class TableReader:
     def _check_nulls(
         self, connection: "psycopg.Connection[Any]", relation: sql.Composable, order: tuple[KeyColumn, ...]
     ) -> None:
-        """Fail if a row has no key: no page could begin behind it. Of columns that are NOT NULL nothing is read."""
+        """Raise InvalidData if a key is null: no page could start after it. NOT NULL columns are not read."""
         for key in order:
             query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS brigade WHERE {} IS NULL)")
             if connection.execute(query.format(relation, key.column)).fetchone() == (True,):
@@ -215,7 +224,7 @@ class TableReader:
         return InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out by a query")
 
     def _fill(self, stream: Iterator[tuple[bytes, bytes]]) -> tuple[bytearray, str | None]:
-        """Read rows until the page is full and the key changes; return them, and the last key if there are more.
+        """Read rows until the page is full and the key changes. Return them, and the last key if more follow.
 
         The server writes the key with the first row of each key. Whether two keys are the same is for it to say: their
         text does not (1 and 1.0, or letters that a collation does not tell apart).
@@ -243,7 +252,7 @@ class TableReader:
                 raise self._null(name)
 
     def _checked(self, line: bytes) -> bytes:
-        """Return the line of a row; fail if the server wrote the row's size instead, since that is too much."""
+        """Return the line of a row. Raise InvalidData if the server wrote the size of a row that is too large."""
         if line.startswith(b"{"):
             return line
         raise InvalidData(

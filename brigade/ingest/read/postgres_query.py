@@ -1,4 +1,4 @@
-"""The queries by which a table is read: its rows behind a key, and how far a column has grown."""
+"""The SQL of the table reader: the rows after a key, and the last value of a growing column."""
 
 import logging
 
@@ -9,7 +9,7 @@ from psycopg import sql
 from brigade.database.order import KeyColumn, behind
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.declare.table_source import TableSource
-from brigade.ingest.read.boundary import MOST, too_many
+from brigade.ingest.read.deduplicate import MOST, too_many
 from brigade.ingest.read.reader import PAGE_LIMIT
 from brigade.ingest.state.position import ReadWindow
 
@@ -19,8 +19,8 @@ _MICROSECONDS = 6
 _DIGITS = range(_MICROSECONDS)
 # The zone of the session before this transaction set its own: the role's, the database's or the server's.
 _ZONE = sql.SQL("(SELECT reset_val FROM pg_settings WHERE name = 'TimeZone')")
-# Local time goes back when daylight saving time ends. Its least value of the next three hours is one that is not
-# followed by a lesser one.
+# Local time goes back when daylight saving time ends. The least value of the next three hours is not followed by a
+# lesser one.
 _LOCAL = sql.SQL("(SELECT min(({} + i * interval '1 minute') AT TIME ZONE {}) FROM generate_series(0, 180) AS i)")
 logger = logging.getLogger(__name__)
 
@@ -34,15 +34,15 @@ def select_rows(
     *,
     again: bool = False,
 ) -> sql.Composed:
-    """Return the query for the rows of the window, and of the span, behind the key, in its order.
+    """Return the query for the rows of the window and of the span after the key, sorted by it.
 
-    A row is two columns of JSON: the key's values as text, for the first row of each key, else null; and the row, or
-    only its size in bytes where that is more than a page may have.
+    A row has two columns of JSON. The first has the values of the key as text in the first row of each key, and null in
+    the others. The second has the row, or only its size in bytes if it is larger than a page may be.
 
     Args:
-        cursor: The key that the rows are behind, as the query wrote it; None: from the first.
-        span: The first column is behind the first value, and at or before the second. None: no limit.
-        again: Whether the rows that are at the beginning of the window are read too.
+        cursor: The key after which the rows start, as the query wrote it; None: at the first row.
+        span: The first column is after the first value, and not after the second. None is no limit.
+        again: Whether the rows at the start of the window are included.
     """
     wanted: list[sql.Composable] = []
     if window and window.until is None:
@@ -67,7 +67,7 @@ def select_rows(
 
 
 def probe_key(relation: sql.Composable, key: KeyColumn) -> sql.Composed:
-    """Return a statement that asks of a key's type what reading on behind it asks, and reads no row."""
+    """Return a statement that fails if no page can start after a value of the key. It reads no row."""
     query = sql.SQL("SELECT CAST({0} AS text) FROM {1} AS brigade WHERE {2} ORDER BY {0} LIMIT 0")
     return query.format(key.column, relation, key.behind(key.literal(None)))
 
@@ -79,18 +79,17 @@ def newest_value(
     since: KeyColumn,
     after: str | None,
 ) -> str | None:
-    """Return the last value of ``since`` in the snapshot, as JSON has its text: where a date of the source ends.
+    """Return the last value of `since` in the snapshot, as its JSON text: the end of a date.
 
-    A value that is later than the server's clock, less ``lag_s``, does not count; where it is later than the clock
-    itself, a warning is logged.
+    Values later than the server's clock less `lag_s` do not count. A value later than the clock itself logs a warning.
 
     Args:
-        after: Where the date begins.
+        after: The start of the date.
 
     Raises:
-        SettingsError: The column is no number, time or text, or ``lag_s`` is set and it is no time.
-        InvalidData: The position is later than the server's clock, the last value is NaN or infinite, or the next date
-            would have to know too many rows of the last value.
+        SettingsError: The column is no number, time or text. Or `lag_s` is set and the column is no time.
+        InvalidData: The start is later than the server's clock, the last value is NaN or infinite, or too many rows
+            have the last value.
     """
     clock, ceiling = _ceiling(source, since, 0.0), _ceiling(source, since, source.lag_s)
     if source.lag_s and ceiling is None:
@@ -121,13 +120,13 @@ def newest_value(
 
 
 def from_position(since: KeyColumn, after: str, *, again: bool) -> sql.Composed:
-    """Return the condition of the rows behind ``after``, or at it too where they are read ``again``."""
+    """Return the condition of the rows after `after`, or also at it if they are read `again`."""
     literal = since.literal(after)
     return since.at_least(literal) if again else since.behind(literal)
 
 
 def conditions(*wanted: sql.Composable) -> sql.Composable:
-    """Return the WHERE of all conditions, nothing where there are none."""
+    """Return the WHERE clause of the conditions; empty without any."""
     return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(wanted) if wanted else sql.SQL("")
 
 
@@ -169,9 +168,9 @@ def _last(
 
 
 def _ceiling(source: TableSource, since: KeyColumn, lag_s: float) -> sql.Composable | None:
-    """Return the last value that is at least ``lag_s`` seconds old by the server's clock; None: it is no time.
+    """Return the last value that is at least `lag_s` seconds old by the server's clock; None: the column is no time.
 
-    With a lag a value counts from the end of what it stands for: a day, or the last digit of a rounded second.
+    With a lag, a value counts from the end of its unit: a day, or the last digit of a rounded second.
     """
     unit = 10.0**-since.modifier if lag_s and since.modifier in _DIGITS else 0.0
     instant = sql.SQL("(transaction_timestamp() - {} * interval '1 second')").format(lag_s + unit)
@@ -186,7 +185,7 @@ def _ceiling(source: TableSource, since: KeyColumn, lag_s: float) -> sql.Composa
 
 
 def _key(order: tuple[KeyColumn, ...]) -> sql.Composable:
-    """Make the key of the first row of each key: rank() is the same for all rows of one key, row_number() is not."""
+    """Return the SQL of the key in its first row. There, rank() equals row_number(); in later rows it does not."""
     if not order:
         return sql.SQL("NULL::json")
     texts = sql.SQL(", ").join(sql.SQL("CAST({} AS text)").format(each.column) for each in order)

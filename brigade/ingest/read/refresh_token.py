@@ -1,4 +1,4 @@
-"""The newest refresh token of a source, in the state bucket: used by one process at a time, so that none is lost."""
+"""The newest refresh token of a source, in the state bucket. One process at a time uses it, so that none is lost."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ from brigade.state import Entry, State
 from brigade.state.lease import Lease, released, taken, this_process
 
 _LEASE_S = 60.0
-"""Longer than the timeouts of a request for a token."""
+"""Seconds; longer than the timeouts of a token request."""
 _TRIES = 60
 _LONGEST_PAUSE = 4
 
@@ -25,24 +25,23 @@ class StoredRefreshToken(msgspec.Struct, frozen=True, omit_defaults=True):
     refresh_token: str | None = None
     """None: the token in the secret is the newest."""
     secret_sha256: str | None = None
-    """The SHA-256 of the secret's token that `refresh_token` descends from. None: not known, of an earlier version."""
+    """The SHA-256 of the token in the secret from which `refresh_token` descends. None: unknown."""
     lease: Lease = Lease()
 
 
 def rotate_refresh_token(state: State, key: str, secret_token: str, refresh: Callable[[str], str | None]) -> None:
-    """Call `refresh` with the newest refresh token, and store the token that it returns in its place.
+    """Call `refresh` with the newest refresh token, and store the token that it returns.
 
-    The newest token is the stored one, unless the secret has another token than the one that the stored one descends
-    from: an operator has replaced that. The document is written before the token is used, because a token that the
-    server rotates to would be lost where it cannot be stored. Of two callers at once the second waits, and uses the
-    token that the first stored.
+    The newest token is the stored one, unless an operator has replaced the token in the secret. The document is written
+    before the token is used, because a rotated token that cannot be stored would be lost. Of two concurrent callers the
+    second waits, and uses the token that the first stored.
 
     Args:
-        secret_token: The token in the secret, as it is now.
-        refresh: Returns the token that the server rotates to; None if it does not.
+        secret_token: The current token in the secret.
+        refresh: Returns the rotated token; None if the server does not rotate.
 
     Raises:
-        RetryLater: Another process has used the token for a minute and has not ended.
+        RetryLater: Another process has used the token for a minute and has not finished.
         ConditionLost: Another process took over because this one took longer than a minute; its token is stored.
     """
     digest = hashlib.sha256(secret_token.encode()).hexdigest()

@@ -1,103 +1,105 @@
-"""What a run has done so far, all of it durable, and what it did once it is published."""
+"""The checkpoint of a date that is not published yet: all of it is durable."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from brigade.ingest.state.profile import Profile
-from brigade.ingest.state.receipt import PageTimes, PublishedObject
+from brigade.ingest.state.receipt import Counts, PageTimes, PublishedObject
 from brigade.s3.multipart import Part
 from brigade.state.lease import Lease
 
 
 class StagedObject(msgspec.Struct, frozen=True):
-    """An object of the state bucket, with members of several objects to be, one behind the other, in this order."""
+    """An object of the state bucket with compressed members of several future objects, one after the other.
+
+    Attributes:
+        key: Its key in the state bucket.
+        etag: Its ETag.
+        lengths: Bytes of each future object in it, by name (`<day>/<number>`), in the order of the bytes.
+    """
 
     key: str
     etag: str
     lengths: Mapping[str, int]
-    """The bytes of each object, by its name: ``<day>/<number>``."""
 
 
 class ObjectCounts(msgspec.Struct, frozen=True):
-    """What one of several objects has."""
+    """The counts of one of several objects. `bytes` are compressed."""
 
     records: int = 0
     plain_bytes: int = 0
     bytes: int = 0
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Pages that are durable, and where to go on; the next invocation needs nothing else.
+class Checkpoint(Counts, frozen=True, kw_only=True, omit_defaults=True):
+    """The durable pages of a run, and where to continue. The next invocation needs nothing else.
 
-    It is stored after each part that S3 has, so it never names a page that would be lost. ``tail`` holds the gzip
-    members that are too short for a part, at a planned stop; they are durable by being in here.
+    It is stored after each part that S3 has, so it never names a page that could be lost.
+
+    Attributes:
+        write: The token in the metadata of the published object, which identifies the run.
+        ts: When the run started: the `ingest_ts` of all its records, so that a resumed run writes the same bytes.
+        replaces: The ETag of the object that the run replaces, and no other; of several objects, of their receipt.
+        former: Keys and ETags of several objects to replace. Without `replaces`: those of a replacement that stopped
+            halfway.
+        runs: The holders of the lease, in order: executions, or processes.
+        upload: The multipart upload.
+        parts: The uploaded parts.
+        tail: Compressed members that are too short for a part, at a planned stop. They are durable here.
+        digest: The chained digest of the parts (`brigade.ingest.write.digests.chain_digest`).
+        stages: The staged objects, where a run makes several objects.
+        shares: The counts of each of several objects, by name.
+        published: Those of several objects that are published.
+        next: The cursor of the next page; None before the first page and after the last.
+        first: The first cursor that the source returned.
+        last: The cursor of the last page.
+        times: How long pages took.
+        seen: Digests of all cursors, to find a circle in any invocation.
+        done: Every page is durable. Only the publication is left.
+        lease: Which run may continue from here. Only one of two concurrent runs does.
+        mark: The checksum of the last page, to find the same page twice in a row.
+        total: The number of records that the source reported.
+        met: The declared paths and headers that some page had. The absence of one that no page had is not an end.
+        columns: The columns of the first CSV page. Every later page has the same.
+        wake: The instant before which the source does not accept requests.
+        profile: Widths and fields of the records.
+        newest: The greatest value of an incremental source so far.
+        recent: The records that the next date leaves out, packed.
+        quarantine: The records that broke the contract, as gzip JSON Lines.
     """
 
     write: str
-    """The token in the published object's metadata that says that it is of this run."""
     ts: str
-    """When the run started: the ``ingest_ts`` of all its records, so that a resumed run writes the same bytes."""
     replaces: str | None = None
-    """The ETag of the object that this run was told to replace, and nothing else than that; of several, of their
-    receipt."""
     former: Mapping[str, str] = {}
-    """Where several are replaced, their keys and the ETags that were read; without ``replaces`` beside it: keys of a
-    replacement that was broken off in their midst."""
     runs: tuple[str, ...] = ()
-    """Who held the lease, in order: executions, or processes."""
     upload: str | None = None
     parts: tuple[Part, ...] = ()
     tail: bytes = b""
     digest: str = ""
-    """Of all parts so far: the SHA-256 of that of the parts before, in hexadecimal, and the next part's bytes."""
     stages: tuple[StagedObject, ...] = ()
-    """Instead of parts, where a run makes several objects; ``shares`` says what each has, ``published`` which are."""
     shares: Mapping[str, ObjectCounts] = {}
     published: tuple[PublishedObject, ...] = ()
     next: str | None = None
-    """The token of the next page; None before the first page and after the last."""
     first: str | None = None
-    """The first token that the API gave, and the one that the last page was asked with: what the run spans."""
     last: str | None = None
     times: PageTimes = PageTimes()
     seen: tuple[str, ...] = ()
-    """Digests of all tokens so far, so that a circle is found whichever invocation closes it."""
-    pages: int = 0
-    records: int = 0
-    plain_bytes: int = 0
-    """The JSON Lines before gzip."""
-    invocations: int = 0
-    seconds: float = 0.0
     done: bool = False
-    """Every page is in parts and tail, or staged: what is left is to publish."""
     lease: Lease = Lease()
-    """Which run may go on from here, so that of two at once only one does."""
     mark: int = 0
-    """The checksum of the last page, so that the same page twice running is found."""
     total: int | None = None
-    """How many records the API says there are."""
     met: tuple[str, ...] = ()
-    """The declared paths and headers that some page had: the absence of one that none had is no end."""
     columns: tuple[str, ...] = ()
-    """The columns of the first page, where pages are CSV: those of every other page are the same."""
     wake: str | None = None
-    """The instant before which the API does not want to be asked."""
     profile: Profile = msgspec.field(default_factory=Profile)
-    broken: int = 0
-    """The records in ``quarantine``, which is gzip JSON Lines."""
-    left_out: int = 0
     newest: str | None = None
-    """How far the records of an incremental source reach, and, packed, those that the next date shall leave out."""
     recent: bytes = b""
     quarantine: bytes = b""
-    requests: int = 0
-    retries: int = 0
-    waited_s: float = 0.0
-    bytes_in: int = 0
 
     @property
     def bytes(self) -> int:
-        """The compressed bytes that are durable."""
+        """The durable compressed bytes."""
         staged = sum(share.bytes for share in self.shares.values())
         return sum(part.size for part in self.parts) + len(self.tail) + staged

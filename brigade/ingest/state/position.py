@@ -1,4 +1,4 @@
-"""From where to where an incremental run of a date reads: taken once, moved on only by what is published."""
+"""The position of an incremental source: the read window of each date, and the records to leave out of the next."""
 
 import datetime
 from collections.abc import Callable
@@ -9,15 +9,20 @@ import msgspec
 
 from brigade.errors import ConditionLost, UsageError
 from brigade.ingest.declare.dates import load_time_zone
-from brigade.ingest.declare.target import Target, receipts
+from brigade.ingest.declare.target import Target, receipt_prefix
+from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.s3 import Absent, Matches
+from brigade.s3.objects import head, put
 from brigade.state import State
 
 
 class ReadWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """Values of what grows, as text: behind ``after``, up to ``until`` with it; None before the first record.
+    """The range of a growing column that a date reads, as text: `after` < value <= `until`.
 
-    Where no end is known before all records are, ``until`` is ``after`` until they are published.
+    Attributes:
+        after: None before the first record.
+        until: None before the first record. If the end is known only after the last page, it is `after` until the date
+            is published.
     """
 
     after: str | None
@@ -34,17 +39,23 @@ def claim_window(
     bounded: bool = True,
     keep: bool = True,
 ) -> ReadWindow:
-    """Give the window of a date: what an earlier run of it took, else from the end of the last published date to the
-    ``newest(after)`` there is now, which is then kept: whoever goes on, or begins again, reads the same rows.
+    """Return the read window of a date, and store it, so that any later attempt reads the same rows.
 
-    ``keep``: False only computes the window, for what asks as a run would and writes nothing.
+    A stored window is returned. Otherwise the window starts at the end of the last published date, and ends at
+    `newest(after)`. A window whose date is not published moves nothing: the next date starts at the same position. A
+    stored window that starts at a position where no published date ends any more is replaced. Two concurrent dates are
+    prevented by `brigade.ingest.active_date`.
 
-    A window that is not published moves nothing: the next date begins where it began. One that began where, meanwhile,
-    no date ends any more is taken anew. Two dates at once are for ``turn`` to prevent.
+    Args:
+        newest: Returns the last position of the source after a given one.
+        time_zone: The time zone of the source.
+        bounded: Whether the end is known before the first page. Then a published date may be read again.
+        keep: False computes the window without storing it.
 
-    Fails with UsageError when a later date was published, since its rows would come twice; but a published date whose
-    window is ``bounded`` may be read again. And when the date is later than tomorrow in ``time_zone``: once it is
-    published, every date before it would be refused.
+    Raises:
+        UsageError: A later date is published, whose rows would come twice. Or the date is later than tomorrow: once
+            published, every earlier date would be refused.
+        ConditionLost: The window was deleted by another run.
     """
     tomorrow = (datetime.datetime.now(load_time_zone(time_zone)).date() + datetime.timedelta(days=1)).isoformat()
     if date > tomorrow:
@@ -77,13 +88,39 @@ def claim_window(
 
 
 def last_published_date(state: State, source: str, date: str) -> str | None:
-    """Give the last date before this one that is published."""
+    """Return the last published date before this one."""
     return next((each for each in reversed(_published(state, source)) if each < date), None)
 
 
 def _published(state: State, source: str) -> list[str]:
-    return [PurePosixPath(name).stem for name in state.list(receipts(source))]
+    return [PurePosixPath(name).stem for name in state.list(receipt_prefix(source))]
 
 
 def _key(source: str, date: str) -> str:
     return Target(source, date, "", "").window
+
+
+def save_position(state: State, target: Target, done: Checkpoint, require_current: Callable[[], None]) -> None:
+    """Store where the next date starts and which records it leaves out. Both take effect with the receipt of the date.
+
+    It may be repeated. Records that only earlier dates needed are deleted.
+
+    Args:
+        require_current: Raises ConditionLost if another run took over the date.
+
+    Raises:
+        ConditionLost: Another run took over the date. Its data stays.
+    """
+    entry = state.get(target.window, ReadWindow)
+    key = target.remembered_key(target.date)
+    there = head(state.client, state.bucket, key)
+    last = last_published_date(state, target.source, target.date)
+    require_current()
+    if done.newest is not None and entry:
+        state.put(target.window, ReadWindow(after=entry.value.after, until=done.newest), Matches(entry.version))
+    if not done.recent:
+        return
+    put(state.client, state.bucket, key, done.recent, condition=Matches(there.etag) if there else Absent())
+    for key in list(state.list(target.remembered_key(""))):
+        if key < target.remembered_key(last or target.date):
+            state.delete(key)

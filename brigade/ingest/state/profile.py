@@ -1,4 +1,4 @@
-"""What the records of a date are like, and how that differs from the date before: the warning that comes in time."""
+"""The profile of the records of a date, and how it differs from earlier dates."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,12 +14,17 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Profile(msgspec.Struct, kw_only=True):
-    """Widths of all records, in bytes of JSON as they came, and the fields of a sample, with how often each had a type.
+    """The widths of all records, and the fields of a sample of them.
 
-    The sample is spread over each page, all of 16 records, 9 to 16 of more; a thousand fields at most are told apart.
-    The counts of ``fields`` are of ``sampled`` of the ``records``, and exact where these are the same number. To look
-    at all would take a third of the time that wide records take, and as much again as narrow ones do
-    (docs/decisions/0009-drift.md).
+    The sample is spread over each page: all of 16 records, 9 to 16 of more, and at most 1000 fields. To sample every
+    record would cost a third more CPU for wide records, and double it for narrow ones (docs/decisions/0009-drift.md).
+
+    Attributes:
+        records: The number of records.
+        plain_bytes: Bytes of the received JSON.
+        widest: Bytes of the widest record.
+        sampled: The number of sampled records.
+        fields: How often each field of the sample had each type.
     """
 
     records: int = 0
@@ -30,23 +35,23 @@ class Profile(msgspec.Struct, kw_only=True):
 
     @property
     def mean(self) -> float:
-        """The mean width of a record."""
+        """The mean width of a record in bytes."""
         return self.plain_bytes / self.records if self.records else 0.0
 
     def copy(self) -> "Profile":
-        """Give one that does not change with this."""
+        """Return an independent copy."""
         return msgspec.structs.replace(self, fields={name: dict(kinds) for name, kinds in self.fields.items()})
 
-    def see(self, widths: Sequence[int]) -> None:
-        """Count the records of a page, of which these are the widths."""
+    def add_widths(self, widths: Sequence[int]) -> None:
+        """Add the widths of the records of a page."""
         if not widths:
             return
         self.records += len(widths)
         self.plain_bytes += sum(widths)
         self.widest = max([self.widest, *widths])
 
-    def sample(self, records: Sequence[msgspec.Raw]) -> None:
-        """Look at the fields of some records of a page, which are known to be objects."""
+    def add_sample(self, records: Sequence[msgspec.Raw]) -> None:
+        """Add the fields of a sample of the records of a page, which must be objects."""
         for raw in records[:: max(1, -(-len(records) // _SAMPLED))]:
             self.sampled += 1
             for name, value in _MEMBERS.decode(raw).items():
@@ -64,7 +69,7 @@ def _kind(value: msgspec.Raw) -> str:
 
 
 def _lacks(one: Profile, other: Profile, name: str, kind: str | None = None) -> bool:
-    """Say whether ``one`` surely lacks a field, or a type of it, which ``other`` has."""
+    """Return whether `one` very probably lacks a field, or a type of it, that `other` has."""
     if one.sampled == one.records and len(one.fields) < _FIELDS:
         return True
     counts = other.fields[name]
@@ -72,8 +77,8 @@ def _lacks(one: Profile, other: Profile, name: str, kind: str | None = None) -> 
     return (1 - seen / other.sampled) ** one.sampled < _DOUBT
 
 
-def shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
-    """Return a line if a date has less than half of the records, or else of the bytes, of the median date before."""
+def find_shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
+    """Return a line if a date has less than half of the records, or of the bytes, of the median earlier date."""
     if not before:
         return []
     records = statistics.median(each.records for each in before)
@@ -85,12 +90,11 @@ def shrinkage(before: Sequence[Profile], now: Profile) -> list[str]:
     return []
 
 
-def drift(before: Profile, now: Profile) -> list[str]:
-    """Say what came, what went, what changed its type, and what grew, a line each; nothing if one has no records.
+def find_drift(before: Profile, now: Profile) -> list[str]:
+    """Return which fields were added or removed, changed their type or grew, one line each.
 
-    A field, or a type, that the sample of one date has and that of the other has not is said where the other, if it
-    were as frequent there, would have missed it in one of a hundred cases at most: a rare one comes and goes with the
-    sample. Where the other sample is of all records it is always said.
+    A field that is in one sample only is reported if the other sample, were the field as frequent there, would miss it
+    in at most 1 of 100 cases. If the other sample has all records, it is always reported.
     """
     if not before.sampled or not now.sampled:
         return []

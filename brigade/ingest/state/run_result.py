@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of a run."""
 
 from typing import Literal
 
@@ -12,19 +12,25 @@ Kind = Literal["published", "already_published", "more", "wait"]
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to. ``more``: it stopped in time, all that it did is durable, and the next goes on there; so does
-    ``wait``, but not before ``until``.
+    """The result of a run.
 
-    ``sha256`` is of the object's bytes; where a run makes several, ``object`` is the folder of all, ``objects`` how
-    many there are, and the receipt has their digests. It is None before there is an object; it and the counts are None
-    for an object that has no receipt, since something else than this wrote it.
+    The counts and `sha256` are None for an object without a receipt: something else wrote it.
+
+    Attributes:
+        outcome: `more`: the run stopped in time; the next one continues. `wait`: the same, but not before `until`.
+        replace: Whether the run replaces a published date. The next invocation gets the same.
+        object: The URI of the object, or of the folder of several.
+        objects: How many objects, where there are several. The receipt has their digests.
+        sha256: SHA-256 of the object. None until it is published.
+        until: For `wait`, the instant before which the source does not accept requests.
+        widest: Bytes of the widest record.
+        drift: How the records differ from those of the date before, one line each.
     """
 
     outcome: Kind
     source: str
     date: str
     replace: bool = False
-    """Whether it replaces, or replaced, what was there; the next invocation is told so too."""
     object: str
     objects: int | None = None
     records: int | None = None
@@ -34,7 +40,6 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     seconds: float | None = None
     until: str | None = None
-    """Of ``wait``: the instant before which the API does not want to be asked."""
     broken: int | None = None
     widest: int | None = None
     drift: tuple[str, ...] = ()
@@ -45,28 +50,29 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_result(kind: Kind, target: Target, done: Checkpoint | Receipt | None) -> RunResult:
-    """Make the outcome from what was done until now."""
+    """Return the result of a run that has done what its checkpoint or its receipt says."""
     if done is None:
         return RunResult(outcome=kind, source=target.source, date=target.date, object=str(target))
+    counts = {name: value for name, value in done.counts().items() if name in RunResult.__struct_fields__}
+    known = {"bytes": done.bytes, "widest": done.profile.widest, **counts}
+    if isinstance(done, Checkpoint):
+        return RunResult(
+            outcome=kind,
+            source=target.source,
+            date=target.date,
+            replace=bool(done.replaces),
+            object=str(target),
+            until=done.wake,
+            **known,
+        )
     return RunResult(
         outcome=kind,
         source=target.source,
         date=target.date,
-        replace=bool(done.replaced if isinstance(done, Receipt) else done.replaces),
-        object=done.object if isinstance(done, Receipt) else str(target),
-        objects=len(done.objects) or None if isinstance(done, Receipt) else None,
-        records=done.records,
-        pages=done.pages,
-        bytes=done.bytes,
-        plain_bytes=done.plain_bytes,
-        sha256=done.sha256 if isinstance(done, Receipt) else None,
-        seconds=done.seconds,
-        until=done.wake if isinstance(done, Checkpoint) else None,
-        broken=done.broken,
-        widest=done.profile.widest,
-        drift=done.drift if isinstance(done, Receipt) else (),
-        requests=done.requests,
-        retries=done.retries,
-        waited_s=round(done.waited_s, 3),
-        bytes_in=done.bytes_in,
+        replace=bool(done.replaced),
+        object=done.object,
+        objects=len(done.objects) or None,
+        sha256=done.sha256,
+        drift=done.drift,
+        **known,
     )

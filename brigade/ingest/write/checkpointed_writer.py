@@ -1,4 +1,4 @@
-"""Pages in, durable bytes out: what is stored in S3 is then named in the checkpoint, while the next page is fetched."""
+"""Write pages durably: each stored chunk is named in the checkpoint, while the next page is fetched."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,28 +16,30 @@ from brigade.ingest.read.pages import PageResult
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.write.digests import Digests
 from brigade.ingest.write.lines import LineWriter
-from brigade.ingest.write.single_object import PartBuffer
-from brigade.ingest.write.staging import StageBuffer
+from brigade.ingest.write.sink import Sink
 from brigade.jsonl import Stamp
 from brigade.s3 import Matches
-from brigade.s3.client_type import S3Client
 from brigade.state import Entry, State
 
 
 class CheckpointedWriter:
-    """Turn pages into parts or stages on page boundaries, and keep the checkpoint at the last that S3 has.
+    """Compresses pages into chunks, stores them, and moves the checkpoint to the last stored page.
 
-    One is sent in the background while one is filled. Memory: those two of ``part_bytes`` and at most a page more, and
-    what a page takes.
+    One chunk is sent in the background while the next is filled. Memory: two chunks of `part_bytes` and one page.
 
-    Leaving by an exception leaves the last durable checkpoint, and no upload that no checkpoint names.
+    An exception leaves the last durable checkpoint, and no upload that it does not name.
 
-    Fails with ConditionLost when another run has changed the checkpoint, with NotFound when S3 has dropped the upload.
+    Attributes:
+        slowest_part: Seconds of the slowest chunk.
+
+    Raises:
+        ConditionLost: Another run has changed the checkpoint.
+        NotFound: S3 has aborted the upload.
     """
 
     def __init__(
         self,
-        s3: S3Client,
+        sink: Sink,
         state: State,
         target: Target,
         entry: Entry[Checkpoint],
@@ -60,7 +62,7 @@ class CheckpointedWriter:
             tail=b"",
         )
         self._deduplicator = open_deduplicator(source, state, target, checkpoint)
-        self._pour = LineWriter(
+        self._line_writer = LineWriter(
             source,
             Stamp(target.date, checkpoint.ts),
             profile=checkpoint.profile.copy(),
@@ -69,22 +71,21 @@ class CheckpointedWriter:
             quarantine=checkpoint.quarantine,
             deduplicator=self._deduplicator,
         )
-        kind = StageBuffer if source.objects else PartBuffer
-        self._body: PartBuffer | StageBuffer = kind(s3, target, source, checkpoint, part_bytes)
+        self._buffer = sink.open_buffer(checkpoint, part_bytes)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="brigade-part")
         self._sending: Future[None] | None = None
 
-    def add(
+    def write_page(
         self, step: PageResult, *, requests: int = 0, retries: int = 0, waited_s: float = 0.0, bytes_in: int = 0
     ) -> None:
-        """Take a page whole; it waits only while the part before the last is still being sent.
+        """Write a page. This waits only while the chunk before the last is being sent.
 
-        The counts are of what this invocation asked of the API until now.
+        The counts are the totals of this invocation.
         """
         plain, began = 0, self._began_with
-        for block in self._pour.lines(step.page):
+        for block in self._line_writer.write_page(step.page):
             plain += len(block)
-            self._body.add(block, step.page.place)
+            self._buffer.add(block, step.page.place)
         reached, since = self._reached, self._since
         self._since = time.monotonic()
         fresh = 1 if step.fetched else 0
@@ -101,9 +102,9 @@ class CheckpointedWriter:
             met=step.met,
             columns=step.columns,
             pages=reached.pages + fresh,
-            records=self._pour.records,
-            broken=self._pour.broken,
-            quarantine=self._pour.quarantine,
+            records=self._line_writer.records,
+            broken=self._line_writer.broken,
+            quarantine=self._line_writer.quarantine,
             plain_bytes=reached.plain_bytes + plain,
             requests=began.requests + requests,
             retries=began.retries + retries,
@@ -112,23 +113,24 @@ class CheckpointedWriter:
             wake=None,
         )
         if step.done:
-            self._pour.end(step.page.place)
+            self._line_writer.check_end(step.page.place)
             if self._deduplicator:
-                self._deduplicator.end(step.page.place)
-        if self._body.full:
-            chunk: Any = self._body.take()
+                self._deduplicator.check_end(step.page.place)
+        if self._buffer.full:
+            chunk: Any = self._buffer.take_chunk()
             self._wait()
             reached = self._reached = self._counted()
             self._sending = self._pool.submit(self._store, chunk, reached)
 
-    def rest(self, *, wake: str | None = None) -> Entry[Checkpoint]:
-        """Make all that was added durable, a tail too short for a part in the checkpoint itself, and give that.
+    def flush(self, *, wake: str | None = None) -> Entry[Checkpoint]:
+        """Store everything written, and return the checkpoint. Bytes that are too few for a part are stored in it.
 
-        ``wake``: until when the API wants not to be asked.
+        Args:
+            wake: The instant before which the source does not accept requests.
         """
         self._reached = replace(self._counted(), wake=wake)
         done = self._reached.done
-        chunk: Any = self._body.take(last=done)
+        chunk: Any = self._buffer.take_chunk(last=done)
         self._wait()
         if self._reached.pages > self._durable.pages or done != self._durable.done or wake:
             self._store(chunk, self._reached, last=done)
@@ -136,18 +138,18 @@ class CheckpointedWriter:
 
     @property
     def entry(self) -> Entry[Checkpoint]:
-        """The checkpoint that is stored now."""
+        """The stored checkpoint."""
         return Entry(self._durable, self._version)
 
     @entry.setter
     def entry(self, stored: Entry[Checkpoint]) -> None:
-        """Take what somebody else stored, who had it from here, as the checkpoint that is stored now."""
+        """Set the checkpoint that the caller has stored since."""
         self._durable, self._version = stored.value, stored.version
 
     @property
     def digests(self) -> Digests | None:
-        """The digests of all bytes handed to S3, or None when an earlier process handed over some, or to several."""
-        return self._body.digests
+        """The digests of the object; None if an earlier process stored part of it, or for several objects."""
+        return self._buffer.digests
 
     def __enter__(self) -> Self:
         return self
@@ -156,14 +158,13 @@ class CheckpointedWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=True)
-        if self._body.unnamed:
-            # What went wrong first is what must be read; the bucket's rule clears an upload that stays.
-            with suppress(BrigadeError):
-                self._body.unnamed.abort()
+        # The first error must be read; the lifecycle rule of the bucket removes an upload that stays.
+        with suppress(BrigadeError):
+            self._buffer.abort()
 
     def _counted(self) -> Checkpoint:
-        """Give what was reached with what is known of the records until there."""
-        reached = replace(self._reached, profile=self._pour.profile.copy())
+        """Return the reached checkpoint with the profile and the position of its records."""
+        reached = replace(self._reached, profile=self._line_writer.profile.copy())
         if not self._deduplicator:
             return reached
         known = self._deduplicator
@@ -176,8 +177,8 @@ class CheckpointedWriter:
 
     def _store(self, chunk: Any, reached: Checkpoint, *, last: bool = False) -> None:
         began = time.monotonic()
-        self._save(replace(reached, **self._body.store(chunk, self._durable, last=last)))
-        self._body.unnamed = None
+        self._save(replace(reached, **self._buffer.store(chunk, self._durable, last=last)))
+        self._buffer.commit()
         self.slowest_part = max(self.slowest_part, time.monotonic() - began)
 
     def _save(self, checkpoint: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""What was published, proved by digests: of the object's bytes, of the lines in them, and of its parts in order."""
+"""Digests of published objects: of their bytes, of their lines, and of their parts in order."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -12,21 +12,21 @@ _PIECE = 64 * 1024
 
 
 class Digests(Struct, frozen=True):
-    """SHA-256 in hexadecimal: of an object's ``packed`` bytes, and of the ``plain`` lines in it."""
+    """SHA-256 in hexadecimal: of the compressed (`packed`) bytes of an object, and of its `plain` lines."""
 
     packed: str
     plain: str
 
 
 class RunningDigests:
-    """Both digests, of bytes as they come; no other process can take them up."""
+    """Both digests of bytes as they arrive. Another process cannot continue them."""
 
     def __init__(self) -> None:
         self.packed: Any = hashlib.sha256()
         self.plain: Any = hashlib.sha256()
 
-    def take(self, compression: Compression, blocks: Iterable[bytes]) -> "RunningDigests":
-        """Take whole members, unpacking them a piece at a time. Memory: what 64 KiB become, of gzip 66 MiB at most."""
+    def update(self, compression: Compression, blocks: Iterable[bytes]) -> "RunningDigests":
+        """Add compressed members, decompressing 64 KiB at a time. Memory: 66 MiB at most, for gzip."""
 
         def seen() -> Iterator[bytes]:
             for block in blocks:
@@ -39,19 +39,19 @@ class RunningDigests:
 
     @property
     def digests(self) -> Digests:
-        """Give what they are now."""
+        """The digests so far."""
         return Digests(self.packed.hexdigest(), self.plain.hexdigest())
 
 
-def chained(before: str, part: bytes | bytearray | memoryview) -> str:
-    """Give the digest of parts with one more: it goes on in another process, unlike a SHA-256 of all bytes."""
+def chain_digest(before: str, part: bytes | bytearray | memoryview) -> str:
+    """Return the chained digest of one more part. Another process can continue it, unlike a SHA-256 of all bytes."""
     digest = hashlib.sha256(before.encode())
     digest.update(part)
     return digest.hexdigest()
 
 
 class PartChain:
-    """The digest of parts, of an object's bytes as they come, in blocks that need not end where a part does."""
+    """The chained digest of an object, computed from blocks of any size."""
 
     def __init__(self, sizes: Iterable[int]) -> None:
         self.value = ""
@@ -59,8 +59,8 @@ class PartChain:
         self._digest: Any = None
         self._left = 0
 
-    def take(self, block: bytes) -> None:
-        """Take the next bytes; those behind the last part are not counted."""
+    def update(self, block: bytes) -> None:
+        """Add the next bytes. Those after the last part do not count."""
         view = memoryview(block)
         while len(view):
             if self._digest is None:

@@ -1,4 +1,4 @@
-"""Records to lines: stamped as bytes, or made into objects where a source changes or checks them."""
+"""Write records as stamped lines. They are decoded only if the source transforms or checks them."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from brigade.errors import InvalidData
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.transform import json_number
-from brigade.ingest.read.boundary import BoundaryDeduplicator
-from brigade.ingest.read.deduplicate import Deduplicator
+from brigade.ingest.read.deduplicate import BoundaryDeduplicator, Deduplicator
 from brigade.ingest.state.profile import Profile
 from brigade.jsonl import Gzip, Page, Stamp
 from brigade.masking import mask
@@ -22,12 +21,15 @@ _TOLERATED_FROM = 100
 
 
 class LineWriter:
-    """Give the lines of pages, and count: ``records`` written, ``broken`` in ``quarantine``, ``profile`` of what came.
+    """Writes the records of pages as lines, and counts them.
 
-    ``replayed``: they come from the quarantine, without what the source keeps out of the lake; any share of them may
-    break the contract. ``deduplicator``: says which records to leave out.
+    Memory: a decoded block of 64 KiB, or a wider record, and the quarantine, 4 MiB of gzip at most.
 
-    Memory: a block of 64 KiB, or a wider record, as objects, and the quarantine, 4 MiB of gzip at most.
+    Attributes:
+        records: The number of written records.
+        broken: The number of records in the quarantine.
+        quarantine: The records that broke the contract, as gzip JSON Lines.
+        profile: Widths and fields of all records.
     """
 
     def __init__(
@@ -42,6 +44,19 @@ class LineWriter:
         replayed: bool = False,
         deduplicator: Deduplicator | BoundaryDeduplicator | None = None,
     ) -> None:
+        """Create a writer.
+
+        Args:
+            source: The declared source.
+            stamp: The date and the time that each record gets.
+            profile: The profile to continue.
+            records: The number of records written before.
+            broken: The number of records in the quarantine before.
+            quarantine: The quarantine to continue.
+            replayed: Whether the records come from the quarantine. They lack what the source keeps out of the lake, and
+                any fraction may break the contract.
+            deduplicator: Leaves records out.
+        """
         self.records, self.broken, self.quarantine = records, broken, quarantine
         self.profile = profile
         self._source, self._stamp, self._deduplicator = source, stamp, deduplicator
@@ -55,21 +70,22 @@ class LineWriter:
         )
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
-    def lines(self, page: Page) -> Iterator[bytes]:
-        """Give a page's lines in blocks.
+    def write_page(self, page: Page) -> Iterator[bytes]:
+        """Yield the lines of a page in blocks.
 
-        Fails with InvalidData, naming the page and the record: one that is no object, one whose change fails; and when
-        more records than the contract tolerates break it.
+        Raises:
+            InvalidData: A record is no object, its transform fails, or more records break the contract than it
+                tolerates. The message names the page and the record.
         """
-        self.profile.see(page.widths)
+        self.profile.add_widths(page.widths)
         if self._deduplicator:
-            page = replace(page, records=self._deduplicator.fresh(page))
+            page = replace(page, records=self._deduplicator.filter_page(page))
         if self._objects:
             yield from self._changed(page)
         else:
             yield from self._stamp.lines(page)
             self.records += len(page.records)
-        self.profile.sample(page.records)
+        self.profile.add_sample(page.records)
 
     def _changed(self, page: Page) -> Iterator[bytes]:
         broken: list[dict[str, Any]] = []
@@ -78,7 +94,7 @@ class LineWriter:
             ready = [*self._ready(page.place, start, records, broken)]
             written += len(ready)
             lines = self._encoder.encode_lines(ready)
-            del ready  # before the objects of the next block come
+            del ready  # before the next block is decoded
             if lines:
                 yield lines
         self.records += written
@@ -88,7 +104,7 @@ class LineWriter:
     def _ready(
         self, place: str, start: int, records: Sequence[msgspec.Raw], broken: list[dict[str, Any]]
     ) -> Iterator[dict[str, Any]]:
-        """Give records as they shall be written; those that break the contract are told to ``broken``."""
+        """Yield the transformed records, and append those that break the contract to `broken`."""
         contract, transform_record, transform = self._contract, self._source.transform_record, self._source.transform
         date, ts = self._stamp.date, self._stamp.ts
         for number, record in enumerate(map(self._decoder.decode, records), start + 1):
@@ -109,33 +125,32 @@ class LineWriter:
 
     def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
         gzip = Gzip()
-        # A record keeps its own bytes, and an indented one has line ends between its tokens; in text they are escaped.
+        # A record keeps its bytes, and an indented one has line ends between its tokens. In text they are escaped.
         lines = (self._encoder.encode(each).translate(None, b"\r\n") + b"\n" for each in broken)
         body = b"".join(map(gzip.compress, lines))
         self.quarantine += body + gzip.flush()
         self.broken += len(broken)
-        self.check(place, _TOLERATED_FROM)
+        self.check_tolerated(place, _TOLERATED_FROM)
         if len(self.quarantine) > _QUARANTINE:
             raise InvalidData(
                 f"{place}: more than {_QUARANTINE} bytes of records break the contract: {broken[0]['reason']}"
             )
 
-    def end(self, place: str) -> None:
-        """Check what holds of all records of a run, once the last page is written.
+    def check_end(self, place: str) -> None:
+        """Check the records of the whole run, after the last page.
 
         Raises:
-            InvalidData: More records broke the contract than are tolerated, or fewer were written than the source has
-                at least.
+            InvalidData: More records broke the contract than it tolerates, or fewer were written than `at_least`.
         """
-        self.check(place)
+        self.check_tolerated(place)
         if self.records < self._source.at_least:
             raise InvalidData(
                 f"{place}: it is the last, and {self.records} records came; the source has at least "
                 f"{self._source.at_least} (at_least)"
             )
 
-    def check(self, place: str, least: int = 1) -> None:
-        """Fail with InvalidData if more than the tolerated share of ``least`` or more records broke the contract."""
+    def check_tolerated(self, place: str, least: int = 1) -> None:
+        """Raise InvalidData if more records broke the contract than it tolerates, from `least` records on."""
         records = self.profile.records
         if records >= least and self.broken > self._tolerated * records:
             raise InvalidData(

@@ -1,13 +1,13 @@
-"""Several objects of one run: lines sorted by day, their members staged in S3 until the last page is there."""
+"""Staged objects: the compressed members of several future objects, stored in S3 until the last page is read."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
-from brigade.errors import InvalidData, SettingsError
+from brigade.errors import InvalidData
 from brigade.ingest.declare.dates import is_date
 from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
@@ -20,7 +20,7 @@ _PLAIN = 8 * 1024 * 1024
 
 
 class StagedMembers(msgspec.Struct, frozen=True):
-    """Members of several objects, to be stored as one."""
+    """The members of several future objects, to be stored as one object."""
 
     number: int
     body: bytearray
@@ -28,52 +28,41 @@ class StagedMembers(msgspec.Struct, frozen=True):
     shares: dict[str, ObjectCounts]
 
 
-StoresStages: TypeAlias = S3Client
-
-
-class UnnamedStage(msgspec.Struct, frozen=True):
-    """A stage that is stored and that no checkpoint names: a run that was overtaken takes it away again."""
-
-    s3: S3Client
-    bucket: str
-    key: str
-
-    def abort(self) -> None:
-        """Delete it. No other run has its key, which holds the run's token and epoch."""
-        delete(self.s3, self.bucket, self.key)
-
-
 class StageBuffer:
-    """Lines to members to stages; a stage holds what came of every object since the one before.
+    """Compresses lines into members by day, and stores the members of all objects together in staged objects.
 
-    So a checkpoint behind it names nothing that could be lost, however many objects are open. Nothing is published
-    here. Memory: 8 MiB of lines, and a stage of ``part_bytes`` and a page twice, however many objects there are.
+    So every checkpoint names durable bytes only, however many objects are open. Nothing is published here. Memory:
+    8 MiB of lines, and two chunks of `part_bytes` and a page, for any number of objects.
 
-    Fails with InvalidData, naming the page, where a record has no date in the field, or there are more dates than the
-    source allows.
+    Raises:
+        InvalidData: A record has no date in the field, or there are more dates than the source allows. The message
+            names the page.
     """
 
     def __init__(
-        self, s3: StoresStages, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int
+        self,
+        s3: S3Client,
+        target: Target,
+        source: BaseSource,
+        layout: Objects,
+        begun: Checkpoint,
+        part_bytes: int,
     ) -> None:
-        if source.objects is None:
-            raise SettingsError(f"{target.source} has one object a run: it needs no stages")
-        self.unnamed: UnnamedStage | None = None
-        """A stage that no checkpoint names yet."""
+        self._unnamed: str | None = None
         self._s3, self._target, self._part_bytes = s3, target, part_bytes
-        self._objects: Objects = source.objects
+        self._objects = layout
         self._packer = packer(source.compression, source.level)
-        self._days = DaySplitter(source.objects.date_field, target.date)
+        self._days = DaySplitter(layout.date_field, target.date)
         self._lines: dict[str, list[bytes]] = {}
         self._plain = 0
         self._members: dict[str, bytearray] = {}
         self._shares = dict(begun.shares)
         self._newest = {day: int(number) for day, number in (name.split("/") for name in begun.shares)}
-        # No two runs have the same token and epoch: one that was overtaken changes nothing of what this one staged.
-        self._prefix, self._number = f"{target.stages}{begun.write}/{begun.lease.epoch:06}-", 0
+        # No two runs have the same token and epoch: a run that was taken over cannot change these objects.
+        self._prefix, self._number = f"{target.staged_prefix}{begun.write}/{begun.lease.epoch:06}-", 0
 
     def add(self, lines: bytes, place: str) -> None:
-        """Take lines of a page."""
+        """Sort the lines of a page by day."""
         for day, line in self._days(lines, place):
             self._lines.setdefault(day, []).append(line)
         if len(self._lines.keys() | self._newest.keys()) > self._objects.dates:
@@ -87,11 +76,11 @@ class StageBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether there is enough for a stage."""
+        """Whether there is enough for a staged object."""
         return sum(map(len, self._members.values())) >= self._part_bytes
 
-    def take(self, *, last: bool = False) -> StagedMembers:
-        """End all members, and give what ``store`` shall store."""
+    def take_chunk(self, *, last: bool = False) -> StagedMembers:
+        """End all members, and return the chunk to store."""
         self._pack()
         lengths = {name: len(members) for name, members in self._members.items()}
         body = bytearray()
@@ -101,17 +90,26 @@ class StageBuffer:
         return StagedMembers(self._number, body, lengths, dict(self._shares))
 
     def store(self, stage: StagedMembers, durable: Checkpoint, *, last: bool = False) -> dict[str, Any]:
-        """Make a stage durable behind those of ``durable``, and give the members of the checkpoint that say so."""
+        """Store a chunk after those of `durable`, and return the fields of the checkpoint that name it."""
         if not stage.body:
             return {"stages": durable.stages, "shares": stage.shares}
         key = f"{self._prefix}{stage.number:06}"
-        self.unnamed = UnnamedStage(self._s3, self._target.state, key)
+        self._unnamed = key
         written = put(self._s3, self._target.state, key, stage.body)
         return {"stages": (*durable.stages, StagedObject(key, written.etag, stage.lengths)), "shares": stage.shares}
 
+    def commit(self) -> None:
+        """Keep the staged object: a durable checkpoint names it now."""
+        self._unnamed = None
+
+    def abort(self) -> None:
+        """Delete the staged object if no checkpoint names it. Only this run has its key: it holds token and epoch."""
+        if self._unnamed:
+            delete(self._s3, self._target.state, self._unnamed)
+
     @property
     def digests(self) -> None:
-        """Each object has its own, once it is published."""
+        """None: each object gets its own when it is published."""
 
     def _pack(self) -> None:
         for day in sorted(self._lines):
@@ -123,7 +121,7 @@ class StageBuffer:
         self._plain = 0
 
     def _open(self, day: str) -> tuple[str, int]:
-        """Give the name of the object that the day's next records go to, and how many more it may have."""
+        """Return the name of the object for the next records of a day, and how many more it may have."""
         number = self._newest.get(day, 1)
         share, limits = self._shares.get(f"{day}/{number}", ObjectCounts()), self._objects
         if (limits.records and share.records >= limits.records) or (limits.bytes and share.bytes >= limits.bytes):
@@ -141,9 +139,10 @@ class StageBuffer:
 
 
 class DaySplitter:
-    """Say which date each line is for: the one in ``field``, or ``date`` where there is no such field.
+    """Splits lines by the date in a field, or assigns all to one date.
 
-    Fails with InvalidData, naming the place, where the field of a record is absent or no text that starts with a date.
+    Raises:
+        InvalidData: The field of a record is absent, or no text that starts with a date. The message names the place.
     """
 
     def __init__(self, field: str | None, date: str) -> None:
@@ -153,7 +152,7 @@ class DaySplitter:
         self._known: set[str] = set()
 
     def __call__(self, lines: bytes, place: str) -> Iterator[tuple[str, bytes]]:
-        """Give each line with its date."""
+        """Yield each line with its date."""
         for line in lines.splitlines(keepends=True):
             yield (self._day(line, place) if self._field else self._date), line
 

@@ -1,1 +1,1 @@
-"""The sources: each module defines ``SOURCE``, and nothing else has to be edited."""
+"""The sources: each module defines `SOURCE`, and nothing else has to be edited."""

@@ -1,4 +1,4 @@
-"""The airports of the United States, from the API that ``make demo`` starts on this machine (local/demo/api.py)."""
+"""The airports of the United States, from the API that `make demo` starts on this machine (local/demo/api.py)."""
 
 from brigade.ingest import ApiSource, Cursor
 

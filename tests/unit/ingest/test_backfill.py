@@ -27,18 +27,18 @@ class States:
 
 def test_a_span_is_one_execution() -> None:
     states = States()
-    wanted = backfill.dates("2024-02-28", "2024-03-01")
+    wanted = backfill.list_dates("2024-02-28", "2024-03-01")
     assert wanted == ["2024-02-28", "2024-02-29", "2024-03-01"]
-    assert backfill.start(states, "machine", wanted, 2) == "arn"
+    assert backfill.start_backfill(states, "machine", wanted, 2) == "arn"
     (started,) = states.started
     assert started["stateMachineArn"] == "machine"
     assert json.loads(started["input"]) == {"dates": wanted, "concurrency": 2}
 
 
 def test_an_execution_tells_of_each_date_once_it_has_ended() -> None:
-    assert backfill.outcome(States(status="RUNNING"), "arn") is None
+    assert backfill.fetch_results(States(status="RUNNING"), "arn") is None
     told = [{"date": "2024-02-28", "outcome": "published", "records": 3}, {"date": "2024-02-29", "outcome": "failed"}]
-    ended = backfill.outcome(States(status="SUCCEEDED", output=json.dumps(told)), "arn")
+    ended = backfill.fetch_results(States(status="SUCCEEDED", output=json.dumps(told)), "arn")
     assert [(each.date, each.outcome, each.records) for each in ended or []] == [
         ("2024-02-28", "published", 3),
         ("2024-02-29", "failed", None),
@@ -47,12 +47,12 @@ def test_an_execution_tells_of_each_date_once_it_has_ended() -> None:
 
 def test_an_execution_that_was_ended_says_how_and_what_to_do() -> None:
     with pytest.raises(BrigadeError, match=r"ended TIMED_OUT: no error given \(arn\); start it again for the rest"):
-        backfill.outcome(States(status="TIMED_OUT"), "arn")
+        backfill.fetch_results(States(status="TIMED_OUT"), "arn")
 
 
 def test_more_dates_than_one_answer_holds_are_refused() -> None:
     with pytest.raises(UsageError, match="3653 dates are more than the 2000"):
-        backfill.start(States(), "machine", backfill.dates("2010-01-01", "2020-01-01"), 2)
+        backfill.start_backfill(States(), "machine", backfill.list_dates("2010-01-01", "2020-01-01"), 2)
 
 
 def test_the_outcomes_of_the_most_dates_fit_into_one_answer() -> None:
@@ -63,4 +63,4 @@ def test_the_outcomes_of_the_most_dates_fit_into_one_answer() -> None:
 @pytest.mark.parametrize(("first", "last"), [("2024-02-30", "2024-03-01"), ("2024-03-02", "2024-03-01")])
 def test_what_is_no_span_is_refused(first: str, last: str) -> None:
     with pytest.raises(UsageError):
-        backfill.dates(first, last)
+        backfill.list_dates(first, last)

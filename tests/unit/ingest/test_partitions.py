@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.ingest.declare.target import Target
-from brigade.ingest.partitions import PartitionBounds, merged
+from brigade.ingest.partitions import PartitionBounds, merge_profiles
 from brigade.ingest.state.profile import Profile
 
 WHOLE = Target("orders", "2026-11-22", "lake", "state", prefix="raw")
@@ -31,20 +31,20 @@ def test_names_are_in_the_order_of_their_keys() -> None:
 
 
 def test_a_partition_writes_nothing_where_another_or_the_whole_does() -> None:
-    targets = [WHOLE, WHOLE.part("01"), WHOLE.part("02")]
+    targets = [WHOLE, WHOLE.for_partition("01"), WHOLE.for_partition("02")]
     for places in ([t.key, t.quarantine, t.checkpoint, t.receipt] for t in targets):
         assert len({*places}) == 4
     for name in ("key", "quarantine", "checkpoint", "receipt"):
         assert len({getattr(target, name) for target in targets}) == 3
-    assert WHOLE.part("01").key == "raw/orders/date=2026-11-22/orders-01.jsonl.gz"
+    assert WHOLE.for_partition("01").key == "raw/orders/date=2026-11-22/orders-01.jsonl.gz"
     # What is in receipts/ is a date, to who lists it: the command, and the next date's drift.
-    assert not WHOLE.part("01").receipt.startswith("receipts/")
+    assert not WHOLE.for_partition("01").receipt.startswith("receipts/")
 
 
 def test_the_profile_of_the_whole_is_that_of_all_records() -> None:
     some = Profile(records=2, plain_bytes=20, widest=12, sampled=2, fields={"id": {"number": 2}, "a": {"text": 1}})
     more = Profile(records=1, plain_bytes=30, widest=30, sampled=1, fields={"id": {"number": 1}, "a": {"null": 1}})
-    whole = merged([some, more])
+    whole = merge_profiles([some, more])
     assert (whole.records, whole.plain_bytes, whole.widest, whole.sampled) == (3, 50, 30, 3)
     assert whole.fields == {"id": {"number": 3}, "a": {"text": 1, "null": 1}}
     assert some.fields["id"] == {"number": 2}

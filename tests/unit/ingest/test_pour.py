@@ -17,7 +17,7 @@ from brigade.ingest.declare.pagination import Pagination
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.transform import Transform
 from brigade.ingest.read.decode import decode_page, decode_stream
-from brigade.ingest.state.profile import Profile, drift, shrinkage
+from brigade.ingest.state.profile import Profile, find_drift, find_shrinkage
 from brigade.ingest.write.lines import LineWriter
 from brigade.jsonl import Stamp
 from tests.unit.ingest.api import source
@@ -34,7 +34,7 @@ def poured(rows: list[Any], **changes: Any) -> tuple[list[dict[str, Any]], LineW
     declared: ApiSource = source(pagination=Pagination(), **changes)
     pour = LineWriter(declared, STAMP, profile=Profile())
     page = decode_page(declared, reply(json.dumps({"rows": rows}).encode()), "page 1")
-    lines = b"".join(pour.lines(page)).splitlines()
+    lines = b"".join(pour.write_page(page)).splitlines()
     found = [json.loads(line) for line in lines]
     for row in found:
         assert (row.pop("ingest_date"), row.pop("ingest_ts")) == (STAMP.date, STAMP.ts)
@@ -83,7 +83,7 @@ def test_numbers_survive_a_change() -> None:
 def test_digits_that_no_binary_number_has_survive(number: str, changes: dict[str, Any]) -> None:
     declared: ApiSource = source(pagination=Pagination(), **changes)
     page = decode_page(declared, reply(b'{"rows":[{"a":%s}]}' % number.encode()), "page 1")
-    (line,) = b"".join(LineWriter(declared, STAMP, profile=Profile()).lines(page)).splitlines()
+    (line,) = b"".join(LineWriter(declared, STAMP, profile=Profile()).write_page(page)).splitlines()
     assert json.loads(line, parse_float=Decimal)["a"] == Decimal(number)
 
 
@@ -103,13 +103,13 @@ def test_what_breaks_the_contract_is_set_aside_with_reason_and_page() -> None:
         ("new is not in the contract", "page 1", 4),
     ]
     assert aside[2]["record"] == {"n": 2, "new": 1}
-    pour.check("the end")
+    pour.check_tolerated("the end")
 
 
 def test_more_than_is_tolerated_fails() -> None:
     _, pour = poured([{"n": 1}, {}, {}], contract=FROZEN)
     with pytest.raises(InvalidData, match=r"page 9: 2 of 3 records break the contract, more than the tolerated 50"):
-        pour.check("page 9")
+        pour.check_tolerated("page 9")
     with pytest.raises(InvalidData, match="120 of 120 records break"):
         poured([{}] * 120, contract=FROZEN)
 
@@ -121,35 +121,35 @@ def profile(rows: list[dict[str, Any]]) -> Profile:
 def test_drift_tells_what_came_went_changed_and_grew() -> None:
     before = profile([{"a": 1, "b": "x", "c": None}] * 20)
     now = profile([{"a": "1", "c": 5, "d": "y" * 100}] * 20)
-    assert drift(before, before) == []
-    assert drift(before, now) == [
+    assert find_drift(before, before) == []
+    assert find_drift(before, now) == [
         "field a is text, it was number",
         "field b went",
         "field d came",
         f"records grew from {before.mean:.0f} to {now.mean:.0f} bytes on average",
         f"the widest record grew from {before.widest} to {now.widest} bytes",
     ]
-    assert drift(Profile(), now) == []
+    assert find_drift(Profile(), now) == []
     assert before.fields == {"a": {"number": 10}, "b": {"text": 10}, "c": {"null": 10}}
 
 
 def test_a_date_with_far_fewer_records_or_bytes_than_those_before_is_told() -> None:
     before = [Profile(records=count, plain_bytes=count * 100) for count in (1000, 0, 1200, 900)]
-    assert shrinkage(before, Profile(records=480, plain_bytes=48_000)) == []
-    (line,) = shrinkage(before, Profile(records=470, plain_bytes=47_000))
+    assert find_shrinkage(before, Profile(records=480, plain_bytes=48_000)) == []
+    (line,) = find_shrinkage(before, Profile(records=470, plain_bytes=47_000))
     assert line == "records fell to 470; the 4 dates before had 950 (median)"
-    assert shrinkage(before, Profile()) == ["records fell to 0; the 4 dates before had 950 (median)"]
-    (line,) = shrinkage(before, Profile(records=1000, plain_bytes=40_000))
+    assert find_shrinkage(before, Profile()) == ["records fell to 0; the 4 dates before had 950 (median)"]
+    (line,) = find_shrinkage(before, Profile(records=1000, plain_bytes=40_000))
     assert line == "bytes fell to 40000; the 4 dates before had 95000 (median)"
-    assert shrinkage([], Profile()) == []
+    assert find_shrinkage([], Profile()) == []
 
 
 def test_fewer_records_than_the_source_has_at_least_fail() -> None:
     _, pour = poured([{"a": 1}, {"a": 2}], at_least=2, transform=Transform(keep={"a": (1,)}))
     with pytest.raises(InvalidData, match=r"page 1: it is the last, and 1 records came; the source has at least 2"):
-        pour.end("page 1")
+        pour.check_end("page 1")
     _, pour = poured([{"a": 1}, {"a": 2}], at_least=2)
-    pour.end("page 1")
+    pour.check_end("page 1")
 
 
 def test_counts_of_fields_are_exact_where_all_records_were_looked_at() -> None:
@@ -175,10 +175,10 @@ def test_a_rare_field_that_a_sample_may_miss_neither_comes_nor_goes(
 ) -> None:
     has = Profile(records=5000, sampled=of, fields={"a": {"number": of}, "rare": {"text": seen}})
     lacks = Profile(records=records, sampled=looked, fields={"a": {"number": looked}})
-    assert drift(lacks, has) == (["field rare came"] if said else [])
-    assert drift(has, lacks) == (["field rare went"] if said else [])
+    assert find_drift(lacks, has) == (["field rare came"] if said else [])
+    assert find_drift(has, lacks) == (["field rare went"] if said else [])
     typed = Profile(records=5000, sampled=of, fields={"a": {"number": of, "text": seen}})
-    assert drift(lacks, typed) == (["field a is text, it was number"] if said else [])
+    assert find_drift(lacks, typed) == (["field a is text, it was number"] if said else [])
 
 
 ROWS = [{"n": 1, "t": "a,b"}, {"n": 2, "t": 'é"\n'}, {"n": 3, "t": ""}]

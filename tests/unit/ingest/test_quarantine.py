@@ -44,7 +44,7 @@ def test_what_a_source_keeps_out_of_the_lake_is_not_in_its_quarantine(change: Tr
     contract = Contract(fields={"n": "integer"}, extra="evolve", tolerated=1.0)
     pour = LineWriter(source(transform=change, contract=contract), STAMP, profile=Profile())
     record = {"name": "Ada", "deep": {"name": "Ada", "age": 1}, "n": "x"}
-    assert [*pour.lines(page_of([record]))] == []
+    assert [*pour.write_page(page_of([record]))] == []
     (aside,) = [json.loads(line) for line in gzip.decompress(pour.quarantine).splitlines()]
     assert aside["record"] == kept
 
@@ -56,7 +56,7 @@ def test_a_record_of_an_indented_answer_is_one_line(change: Transform | None, en
     pour = LineWriter(source(transform=change, contract=contract), STAMP, profile=Profile())
     record = {"n": "a\nb", "deep": {"list": [1, {"c": "\r\n"}]}}
     text = json.dumps({"rows": [record, record], "next": None}, indent=2).replace("\n", end)
-    assert [*pour.lines(decode_page(source(), Response(text.encode(), {}, ""), "page 1"))] == []
+    assert [*pour.write_page(decode_page(source(), Response(text.encode(), {}, ""), "page 1"))] == []
     found = [json.loads(line)["record"] for line in gzip.decompress(pour.quarantine).splitlines()]
     assert found == [record, record]
 
@@ -71,7 +71,7 @@ def test_a_replayed_record_becomes_what_it_had_become_at_first(change: Transform
     for contract in (mended, schema):
         first = LineWriter(source(transform=change, contract=contract), STAMP, profile=Profile())
         again = LineWriter(source(transform=change, contract=contract), STAMP, profile=Profile(), replayed=True)
-        assert [*again.lines(page_of([kept]))] == [*first.lines(page_of([record]))]
+        assert [*again.write_page(page_of([kept]))] == [*first.write_page(page_of([record]))]
         assert again.broken == 0
 
 

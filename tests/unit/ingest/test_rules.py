@@ -17,7 +17,7 @@ from brigade.ingest.declare.authentication import (
     HeaderKey,
     QueryKey,
     Secret,
-    secrets_of,
+    list_secrets,
 )
 from brigade.ingest.read import http
 from brigade.ingest.read.credentials import SourceCredentials
@@ -187,8 +187,8 @@ def test_an_answer_that_is_no_token_names_the_host_and_none_of_it(body: bytes) -
 
 
 def test_the_secrets_of_a_source_are_known_before_it_runs() -> None:
-    assert secrets_of(None) == []
-    assert secrets_of(Basic(user=Secret("u"), password=Secret("p", store="ssm"))) == [
+    assert list_secrets(None) == []
+    assert list_secrets(Basic(user=Secret("u"), password=Secret("p", store="ssm"))) == [
         Secret("u"),
         Secret("p", store="ssm"),
     ]

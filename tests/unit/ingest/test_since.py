@@ -109,4 +109,4 @@ def test_a_position_where_no_run_can_begin_is_refused(value: Any) -> None:
     known = Deduplicator(declared, State(None, "state"), Target("s", "2026-11-22", "lake", "state"), START)  # type: ignore[arg-type] # nothing is read
     page = Page(b"", [], "page 1", values={"next": value})
     with pytest.raises(InvalidData, match="page 1: the position at next is"):
-        known.fresh(page)
+        known.filter_page(page)

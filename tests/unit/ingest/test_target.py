@@ -48,12 +48,12 @@ def test_what_is_no_instant_is_refused(instant: str) -> None:
 
 def test_keys_of_several_objects() -> None:
     target = Target.of(source(prefix="raw/apis", compression="zstd"), "my_api", "2026-11-22", "lake", "state")
-    assert target.object("2026-11-22") == target.key == "raw/apis/my_api/date=2026-11-22/my_api.jsonl.zst"
-    assert target.object("2026-11-22", 2) == "raw/apis/my_api/date=2026-11-22/my_api.00002.jsonl.zst"
-    assert target.object("2026-11-20") == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.jsonl.zst"
-    assert target.object("2026-11-20", 12) == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.00012.jsonl.zst"
+    assert target.object_key("2026-11-22") == target.key == "raw/apis/my_api/date=2026-11-22/my_api.jsonl.zst"
+    assert target.object_key("2026-11-22", 2) == "raw/apis/my_api/date=2026-11-22/my_api.00002.jsonl.zst"
+    assert target.object_key("2026-11-20") == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.jsonl.zst"
+    assert target.object_key("2026-11-20", 12) == "raw/apis/my_api/date=2026-11-20/my_api.2026-11-22.00012.jsonl.zst"
     assert target.quarantine == "quarantine/my_api/date=2026-11-22/my_api.jsonl.gz"
-    assert target.stages == "ingest/my_api/2026-11-22/"
+    assert target.staged_prefix == "ingest/my_api/2026-11-22/"
 
 
 def test_keys() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from brigade.ingest.timing import Timing
+from brigade.ingest.clock import Timing
 
 
 class Item:
@@ -49,7 +49,7 @@ def test_items_are_timed_as_they_come_and_are_not_held_while_the_next_is_made() 
 
     timing, between = Timing(), 0.0
     begun = time.monotonic()
-    for item in timing.each("fetch", items()):
+    for item in timing.time_items("fetch", items()):
         left = time.monotonic()
         time.sleep(0.05)
         del item

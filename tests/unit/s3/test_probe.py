@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.ingest.extract import to_object
+from brigade.ingest.extract import write_object
 from brigade.pipe import open_write
 from brigade.pipe.resume import resumed
 from brigade.pipe.segments.write import split
@@ -111,7 +111,7 @@ WRITERS: list[Any] = [
     write_open,
     lambda client, condition: run(job(client, condition)),
     lambda client, condition: resumed(job(client, condition), "n", "bucket", ""),
-    lambda client, condition: to_object(iter([b"{}\n"]), client, WHERE),
+    lambda client, condition: write_object(iter([b"{}\n"]), client, WHERE),
 ]
 
 
