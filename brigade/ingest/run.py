@@ -80,20 +80,20 @@ class Run(Struct, frozen=True):
         """
         if self.replace and self.source.partitions > 1:
             raise UsageError(f"{self.target.source} is read in partitions, which are not replaced; delete them first")
-        if done := self._already():
+        if done := self._find_published():
             return done
         try:
             try:
-                return self._held()
-            except _Again as error:
+                return self._run_with_lease()
+            except _RestartNeeded as error:
                 self.say(f"{self.target}: {error}; starting again from the first page")
-                return self._held()
+                return self._run_with_lease()
         except ConditionLost:
-            if not self.replace and (done := self._already()):  # a rival was faster
+            if not self.replace and (done := self._find_published()):  # a rival was faster
                 return done
             raise
 
-    def _already(self) -> RunResult | None:
+    def _find_published(self) -> RunResult | None:
         """Return the result of a published date, unless it is to be replaced; finish what a killed run left."""
         # Read before what is published: a run that replaces that is then known by the ETag in its checkpoint.
         entry = State(self.s3, self.target.state).get(self.target.checkpoint, Checkpoint)
@@ -103,12 +103,12 @@ class Run(Struct, frozen=True):
     def _sink(self) -> Sink:
         return open_sink(self.s3, self.source, self.target)
 
-    def _held(self) -> RunResult:
+    def _run_with_lease(self) -> RunResult:
         """Acquire the lease, continue the run, and release the lease in any case."""
         state = State(self.s3, self.target.state)
-        entry = self._take(state)
+        entry = self._acquire_lease(state)
         if (wake := entry.value.wake) and wake > now() and not self._sleep_until(wake):
-            self._release(state, entry)
+            self._release_lease(state, entry)
             return make_result("wait", self.target, entry.value)
         if entry.value.pages:
             self.say(
@@ -122,7 +122,7 @@ class Run(Struct, frozen=True):
                     from brigade.ingest.active_date import claim_date  # no other source needs it
 
                     claim_date(self.s3, self.target, entry.value.lease.holder or "")
-                kind = "published" if entry.value.done else self._gather(writer, entry.value)
+                kind = "published" if entry.value.done else self._write_pages(writer, entry.value)
             if kind == "published":
                 with self.timing.stage("publish"):
                     if (kind := self._publish(writer)) == "published":
@@ -134,17 +134,17 @@ class Run(Struct, frozen=True):
             if isinstance(error, InvalidData) or writer.entry.value.replaces:
                 discard_checkpoint(self.s3, self.target, writer.entry)
             else:
-                self._release(state, writer.entry)
+                self._release_lease(state, writer.entry)
             raise
         except (NotFound, _CursorExpired) as error:
-            self._begin_again(writer.entry, error)
+            self._restart(writer.entry, error)
         except BaseException:  # an interrupt too
-            self._release(state, writer.entry)
+            self._release_lease(state, writer.entry)
             raise
-        self._release(state, writer.entry)
+        self._release_lease(state, writer.entry)
         return make_result(kind, self.target, writer.entry.value)
 
-    def _gather(self, writer: CheckpointedWriter, begun: Checkpoint) -> Kind:
+    def _write_pages(self, writer: CheckpointedWriter, begun: Checkpoint) -> Kind:
         """Read and write pages while there is time. Return how far the run came."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
@@ -158,7 +158,7 @@ class Run(Struct, frozen=True):
                 now = time.monotonic()
                 slowest, since = max(slowest, now - since), now
                 if not done and self.remaining() < _RESERVE_S + 2 * (slowest + writer.slowest_part):
-                    self._may_stop()
+                    self._check_may_stop()
                     break
         except RetryLater as error:
             if self.source.single:
@@ -188,14 +188,14 @@ class Run(Struct, frozen=True):
             began = time.monotonic()
         return "published"
 
-    def _may_stop(self) -> None:
+    def _check_may_stop(self) -> None:
         if self.source.single:
             raise BrigadeError(
                 f"{self.api.address(None)}: the one answer takes longer than one run has; raise timeout_s, or let the "
                 "API page"
             )
 
-    def _take(self, state: State) -> Entry[Checkpoint]:
+    def _acquire_lease(self, state: State) -> Entry[Checkpoint]:
         """Acquire the lease of the date. A run that read the checkpoint before cannot write it any more.
 
         The conditional write that stores the lease is the first effect. After it, everything that the former checkpoint
@@ -225,11 +225,11 @@ class Run(Struct, frozen=True):
             if self.replace:
                 refuse_replays(self._sink, self.target)
         except BaseException:
-            self._release(state, stored)
+            self._release_lease(state, stored)
             raise
         return stored
 
-    def _release(self, state: State, entry: Entry[Checkpoint]) -> None:
+    def _release_lease(self, state: State, entry: Entry[Checkpoint]) -> None:
         """Release the lease, so that the next run continues at once. Errors are ignored, because the lease expires."""
         with contextlib.suppress(BrigadeError):
             if entry.value.pages or entry.value.wake:
@@ -246,16 +246,16 @@ class Run(Struct, frozen=True):
         time.sleep(max(0.0, seconds))
         return True
 
-    def _begin_again(self, entry: Entry[Checkpoint], error: BrigadeError) -> NoReturn:
-        """Delete the checkpoint, because it names something that is gone, and raise _Again to restart the run."""
+    def _restart(self, entry: Entry[Checkpoint], error: BrigadeError) -> NoReturn:
+        """Delete the checkpoint, because it names something that is gone, and raise _RestartNeeded."""
         if not discard_checkpoint(self.s3, self.target, entry):
             raise ConditionLost(f"{self.target} was taken over by another run: {error}") from error
         if entry.value.upload or entry.value.stages or isinstance(error, _CursorExpired):
-            raise _Again(str(error)) from error
+            raise _RestartNeeded(str(error)) from error
         raise error
 
 
-class _Again(BrigadeError):
+class _RestartNeeded(BrigadeError):
     """The checkpoint is unusable. The run restarts at the first page."""
 
 

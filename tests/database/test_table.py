@@ -107,6 +107,7 @@ def test_the_driver_is_in_the_packages_of_such_sources_only(repository: Path) ->
         "brigade/ingest/state/position.py",
     } <= files
     assert not any("database" in file.as_posix() for file in api.files())
+    assert "brigade/ingest/read/http.py" in {file.as_posix() for file in api.files()}
 
 
 def test_records_keep_their_numbers() -> None:

@@ -1,6 +1,7 @@
 """No modules import each other in a circle, and no packages do, not even inside functions or for types only."""
 
 import ast
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_no_packages_import_each_other_in_a_circle() -> None:
     assert circles(packages(ROOT)) == []
+
+
+def test_the_stacks_are_forbidden_all_of_ingest_but_its_declarations() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = (each for each in contracts if "brigade.ingest.read" in each.get("forbidden_modules", ()))
+    inside = {name for name in files(ROOT) if name.startswith("brigade.ingest.") and name.count(".") == 2}
+    assert set(contract["forbidden_modules"]) == inside - {"brigade.ingest.declare"}
+    assert not contract.get("allow_indirect_imports", False)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
     A path that no page of a run has is an error, because a wrong path looks the same.
 
     Attributes:
-        total: The path of the number of all records. Reaching it ends. A total that changes, or that is not the number
-            of records, is an error.
+        total: The path of the number of all records. Reaching it ends. A change or another number is an error.
         more: The path of a flag that is true while there are more pages.
         size: The number of records of a full page.
         short_page_ends: Whether a page of fewer than `size` records is the last. Only for an API that neither caps nor
@@ -92,11 +91,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
         return False
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
-        """Return the request for the page at `cursor`.
-
-        Args:
-            request: The request for the first page.
-        """
+        """Return the request for the page at `cursor`, made from the `request` for the first page."""
         return request
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
@@ -159,9 +154,8 @@ class Offset(Pagination, frozen=True, kw_only=True):
 class NextFromAnswer(Pagination, frozen=True, kw_only=True):
     """The base class of the kinds whose response has the next cursor or URL.
 
-    If it is absent, paging ends, provided that an earlier page of the run had it. If no page had it, the declared name
-    may be wrong: that is an error, unless `absent="end"` declares that the API omits it on an only page. Then the
-    parent object of its path must exist, or the page must be empty.
+    Its absence ends the paging if an earlier page had it. If no page had it, its name may be wrong: that is an error,
+    unless `absent="end"` declares that an only page has none. Then its parent object must exist, or the page is empty.
     """
 
     absent: Literal["fail", "end"] = "fail"
@@ -185,8 +179,7 @@ class NextFromAnswer(Pagination, frozen=True, kw_only=True):
 class Cursor(NextFromAnswer, frozen=True, kw_only=True):
     """A token in the response, which the next request sends. Null, false or empty ends.
 
-    Exactly one of `at` and `header` names its place in the response, and exactly one of the others its place in the
-    request.
+    It takes one of `at` and `header`, its place in the response, and one of the others, its place in the request.
 
     Attributes:
         at: The path of the token in the body.

@@ -1,12 +1,8 @@
 """Read pages from an HTTP API, with timeouts, retry rules, rate limits and a limit on the page size."""
 
 import collections
-import contextlib
-import datetime
-import email.utils
 import functools
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import urllib3
-from msgspec.structs import replace
 from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
@@ -25,8 +20,9 @@ from brigade.ingest.declare.request import Request, Response
 from brigade.ingest.read.credentials import Credentials, NoCredentials, open_credentials
 from brigade.ingest.read.decompress import GZIP, unpack_content, unpack_file
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
-from brigade.ingest.state.position import claim_window
-from brigade.masking import mask_start
+from brigade.ingest.read.retry import backoff_seconds, requested_wait
+from brigade.ingest.state.position import narrow_to_window
+from brigade.masking import mask
 from brigade.state import State
 from brigade.urls import BASE_URL, is_base_url
 
@@ -34,9 +30,6 @@ _BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 60.0
 _LONGEST_SLEEP_S, _SPARE_S = 86400.0, 5.0  # a command has no time limit, and time.sleep rejects centuries
 _BLOCK = 1024 * 1024
-_RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
-_LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
-_MILLISECONDS = 1e11  # a reset above this is in milliseconds; in seconds it would be in the year 5138
 
 
 @dataclass
@@ -111,7 +104,7 @@ class ApiReader:
                 body = take(answer, url) if good else answer.read(_BLOCK, decode_content=True)
                 act = self._act(answer.status, answer.headers, body)
                 said = "" if good and act == "take" else f"status {answer.status}: {_start(body)}"
-                wait = _asked_wait(answer.status, answer.headers)
+                wait = requested_wait(answer.status, answer.headers)
             except DecodeError as error:
                 raise InvalidData(f"{url}: the answer is not the gzip that it says it is: {error}") from error
             except HTTPError as error:
@@ -206,8 +199,7 @@ class ApiReader:
         if asked is not None:
             self._sleep(asked, "the API (Retry-After)")
         else:
-            longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
-            self._sleep(random.uniform(longest / 2, longest), "the pause between tries")  # noqa: S311 - no secret
+            self._sleep(backoff_seconds(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S), "the pause between tries")
 
     def _sleep(self, seconds: float, who: str) -> None:
         if seconds > min(self.remaining() - _SPARE_S, _LONGEST_SLEEP_S):
@@ -263,27 +255,6 @@ def _answered(url: str, answer: urllib3.BaseHTTPResponse) -> str:
     return url
 
 
-def _asked_wait(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait by Retry-After (seconds or a date), or until the quota is reset; None: not specified.
-
-    Many APIs send the reset with every response. It counts only if the quota is used up.
-    """
-    if said := headers.get("Retry-After"):
-        with contextlib.suppress(ValueError):
-            return float(said) if float(said) >= 0 else None
-        with contextlib.suppress(TypeError, ValueError):
-            return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
-    if status != 429 and not any(headers.get(name) == "0" for name in _LEFT):
-        return None
-    for name in _RESETS:
-        with contextlib.suppress(TypeError, ValueError):
-            reset = float(headers[name]) if name in headers else None
-            if reset is not None and reset >= 0:  # seconds from now, or (milli)seconds since 1970
-                since_1970 = reset / 1000 if reset > _MILLISECONDS else reset
-                return max(0.0, since_1970 - time.time() if reset > 1e9 else reset)
-    return None
-
-
 def _start(body: Any) -> str:
     return repr(mask_start(body, 200)) if isinstance(body, bytes | bytearray) else "''"
 
@@ -310,28 +281,7 @@ def open_reader(
         dated = source.for_date(date) if date else source
         narrow = None
         if source.since and date:
-            narrow = functools.partial(_narrow, dated, state, name, date, keep_window=keep_window)
+            narrow = functools.partial(narrow_to_window, dated, state, name, date, keep_window=keep_window)
         return ApiReader(dated, url or source.base_url, remaining, credentials, narrow)
 
     return open_page_reader
-
-
-def _narrow(source: ApiSource, state: State | None, name: str, date: str, *, keep_window: bool) -> ApiSource:
-    """Return the source with the request parameters that ask only for what is new at the date."""
-    since = source.since
-    if since is None:
-        return source
-    now = datetime.datetime.now(datetime.UTC)
-    if state is None:  # no published date is known: ask as the first run does
-        return replace(source, parameters={**source.parameters, **since.parameters(None, since.end(None, now))})
-    window = claim_window(
-        state,
-        name,
-        date,
-        lambda after: since.end(after, now),
-        time_zone=source.time_zone,
-        # Which records a date left out is known for the last date only.
-        bounded=since.bounded and not since.key,
-        keep=keep_window,
-    )
-    return replace(source, parameters={**source.parameters, **since.parameters(window.after, window.until)})

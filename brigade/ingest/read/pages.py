@@ -68,13 +68,13 @@ def read_pages(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterat
             or header that no page of the run had.
     """
     try:
-        yield from _single(source, api) if source.single else _paged(source, api, start)
+        yield from _read_single(source, api) if source.single else _read_paged(source, api, start)
     finally:
         api.close()
 
 
-def _paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[PageResult]:
-    last, progress = _begun(start), time.monotonic()
+def _read_paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[PageResult]:
+    last, progress = _resume(start), time.monotonic()
     number, reached = start.pages, start.profile.records
     while True:
         number += 1
@@ -91,7 +91,7 @@ def _paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[P
         elif time.monotonic() - progress > source.stall_s:
             raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
         answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
-        last = _step(source, last, page, answer, number)
+        last = _check_page(source, last, page, answer, number)
         del reply, answer, page  # frees the bytes of this page before the next is fetched
         yield last
         if last.done:
@@ -99,7 +99,7 @@ def _paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Iterator[P
         last = replace(last, page=_NO_PAGE)
 
 
-def _begun(start: Checkpoint) -> PageResult:
+def _resume(start: Checkpoint) -> PageResult:
     """Return the state of a checkpoint, without a page."""
     return PageResult(
         page=_NO_PAGE,
@@ -113,34 +113,34 @@ def _begun(start: Checkpoint) -> PageResult:
     )
 
 
-def _step(source: BaseSource, last: PageResult, page: Page, answer: _Answer, number: int) -> PageResult:
+def _check_page(source: BaseSource, last: PageResult, page: Page, answer: _Answer, number: int) -> PageResult:
     """Check a page, and return it with the state after it."""
     mark = isal_zlib.crc32(page.data)
     if mark == last.mark and page.records:
         raise InvalidData(f"{page.place}: it is the same as the page before, byte for byte")
-    total, met = _total(source, page, last.total), _met(source, page, answer, last.met)
+    total, met = _check_total(source, page, last.total), _merge_met(source, page, answer, last.met)
     try:
-        following = source.next_cursor(last.next, answer)
-        if following is None:
-            _complete(source, page, total, answer.reached)
-            _said(source, page, answer, met)
+        next_cursor = source.next_cursor(last.next, answer)
+        if next_cursor is None:
+            _check_complete(source, page, total, answer.reached)
+            _check_end(source, page, answer, met)
     except InvalidData as error:
         raise error if str(error).startswith(page.place) else InvalidData(f"{page.place}: {error}") from None
     seen = last.seen
-    if following is not None:
-        following = remove_credentials(following, getattr(source, "authentication", None), page.place)
-        seen = _guarded(source, following, seen, number, page.place)
+    if next_cursor is not None:
+        next_cursor = remove_credentials(next_cursor, getattr(source, "authentication", None), page.place)
+        seen = _check_cursor(source, next_cursor, seen, number, page.place)
     columns = last.columns or page.columns
-    return PageResult(page, following, following is None, seen, mark, total, met, columns)
+    return PageResult(page, next_cursor, next_cursor is None, seen, mark, total, met, columns)
 
 
-def _met(source: BaseSource, page: Page, answer: _Answer, before: tuple[str, ...]) -> tuple[str, ...]:
+def _merge_met(source: BaseSource, page: Page, answer: _Answer, before: tuple[str, ...]) -> tuple[str, ...]:
     header = source.pagination.next_header
     met = {*before, *page.found, *([f"header {header}"] if header and header in answer.headers else [])}
     return tuple(sorted(met))
 
 
-def _said(source: BaseSource, page: Page, answer: _Answer, met: tuple[str, ...]) -> None:
+def _check_end(source: BaseSource, page: Page, answer: _Answer, met: tuple[str, ...]) -> None:
     """Raise InvalidData if the end is only the absence of a name that no page had: a wrong name looks the same."""
     pagination = source.pagination
     at, header = pagination.next_path, pagination.next_header
@@ -163,7 +163,7 @@ def _may_end(page: Page, path: str) -> bool:
     return not page.records or len(level(page.data, steps)[0]) == len(steps) - 1
 
 
-def _single(source: BaseSource, api: PageReader) -> Iterator[PageResult]:
+def _read_single(source: BaseSource, api: PageReader) -> Iterator[PageResult]:
     blocks, reply = api.stream(None)
     if not reply.ignored:
         for page in decode_stream(source, blocks, reply, f"the answer ({api.address(None)})"):
@@ -171,8 +171,10 @@ def _single(source: BaseSource, api: PageReader) -> Iterator[PageResult]:
     yield PageResult(Page(b"", [], "the end"), None, True, fetched=False)
 
 
-def _guarded(source: BaseSource, following: str, seen: tuple[str, ...], number: int, place: str) -> tuple[str, ...]:
-    digest = hashlib.sha256(following.encode()).hexdigest()[:16]
+def _check_cursor(
+    source: BaseSource, next_cursor: str, seen: tuple[str, ...], number: int, place: str
+) -> tuple[str, ...]:
+    digest = hashlib.sha256(next_cursor.encode()).hexdigest()[:16]
     if digest in seen:
         raise InvalidData(f"{place}: the token of the next page was met before: the API goes in a circle")
     if number >= source.page_limit:
@@ -183,7 +185,7 @@ def _guarded(source: BaseSource, following: str, seen: tuple[str, ...], number: 
     return (*seen, digest)
 
 
-def _total(source: BaseSource, page: Page, before: int | None) -> int | None:
+def _check_total(source: BaseSource, page: Page, before: int | None) -> int | None:
     path = source.pagination.total
     said = page.values[path] if path else None
     if said is None:
@@ -200,7 +202,7 @@ def _check_reached(place: str, total: int | None, reached: int) -> None:
         raise InvalidData(f"{place}: it is the last, and {reached} records came of the {total} that the API says")
 
 
-def _complete(source: BaseSource, page: Page, total: int | None, reached: int) -> None:
+def _check_complete(source: BaseSource, page: Page, total: int | None, reached: int) -> None:
     _check_reached(page.place, total, reached)
     more = source.pagination.more
     if more and page.values[more]:

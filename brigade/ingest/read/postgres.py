@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.table_source import NEXT, TableSource
 from brigade.ingest.read.postgres_query import newest_value, probe_key, select_rows
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
+from brigade.ingest.read.retry import backoff_seconds
 from brigade.ingest.state.position import ReadWindow, claim_window
 from brigade.state import State
 
@@ -158,14 +158,14 @@ class TableReader:
                 block += self._checked(line)
                 self._check_size(block)
                 if len(block) >= _BLOCK:
-                    self._count(block)
+                    self.bytes_in += len(block)
                     yield bytes(block)
                     block.clear()
         except psycopg.Error as error:
             raise said(error, self.source.address) from error
         finally:
             self.close()
-        self._count(block)
+        self.bytes_in += len(block)
         yield bytes(block)
 
     def _open(self, cursor: str | None) -> Iterator[tuple[bytes, bytes]]:
@@ -203,11 +203,9 @@ class TableReader:
         return connection, relation, order
 
     def _check(self, names: list[str]) -> None:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidData(f"{self.source.address}: two columns are named {twice[0]}; give one another name (AS)")
-        missing = [name for name in self.source.order if name not in names]
-        if missing:
+        if missing := [name for name in self.source.order if name not in names]:
             known = ", ".join(names)
             raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
 
@@ -226,24 +224,23 @@ class TableReader:
     def _fill(self, stream: Iterator[tuple[bytes, bytes]]) -> tuple[bytearray, str | None]:
         """Read rows until the page is full and the key changes. Return them, and the last key if more follow.
 
-        The server writes the key with the first row of each key. Whether two keys are the same is for it to say: their
-        text does not (1 and 1.0, or letters that a collation does not tell apart).
+        The server writes the key with the first row of each key, because only it knows whether two keys are equal
+        (1 and 1.0, or letters that are equal in a collation).
         """
         size, (key, line) = self.source.page_bytes, self._ahead
-        body = bytearray(line)
-        self._ahead = (b"", b"")
+        body, self._ahead = bytearray(line), (b"", b"")
         for found, line in stream:
             if found:
                 if b"null" in found:
                     self._refuse_null(found)
                 if len(body) >= size:
                     self._ahead = (found, self._checked(line))
-                    self._count(body)
+                    self.bytes_in += len(body)
                     return body, key.decode()
                 key = found
             body += self._checked(line)
             self._check_size(body)
-        self._count(body)
+        self.bytes_in += len(body)
         return body, None
 
     def _refuse_null(self, key: bytes) -> None:
@@ -264,12 +261,8 @@ class TableReader:
         if len(body) > PAGE_LIMIT:
             raise InvalidData(f"{self.source.address}: a row, or the rows of one key, are more than {PAGE_LIMIT} bytes")
 
-    def _count(self, body: bytes | bytearray) -> None:
-        self.bytes_in += len(body)
-
     def _wait(self, attempt: int, error: psycopg.Error) -> None:
-        longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
-        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
+        seconds = backoff_seconds(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S)
         if seconds > self.remaining() - _SPARE_S:
             raise RetryLater(str(said(error, self.source.address)), after_s=seconds) from error
         self.retries += 1
@@ -296,14 +289,9 @@ def open_reader(
         dated = source.for_date(date) if date else source
         windows = None
         if source.since and state and date:
+            zone, bounded = source.time_zone, not source.rereads_last_value
             windows = functools.partial(
-                claim_window,
-                state,
-                name,
-                date,
-                time_zone=source.time_zone,
-                bounded=not source.rereads_last_value,
-                keep=keep_window,
+                claim_window, state, name, date, time_zone=zone, bounded=bounded, keep=keep_window
             )
         return TableReader(dated, secret, remaining, windows)
 

@@ -4,8 +4,10 @@ import datetime
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from brigade.errors import ConditionLost, UsageError
 from brigade.ingest.declare.dates import load_time_zone
@@ -14,6 +16,9 @@ from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.s3.objects import head, put
 from brigade.state import State
+
+if TYPE_CHECKING:
+    from brigade.ingest.declare.api_source import ApiSource
 
 
 class ReadWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +90,33 @@ def claim_window(
     if taken is None:
         raise ConditionLost(f"the window of {source} {date} was dropped while it was read; run it again")
     return taken.value
+
+
+def narrow_to_window(
+    source: "ApiSource", state: State | None, name: str, date: str, *, keep_window: bool
+) -> "ApiSource":
+    """Return the source with the query parameters that request only what is new at the date.
+
+    The read window is claimed as in `claim_window`. Without `state` no published date is known, and the source requests
+    what its first run does.
+    """
+    since = source.since
+    if since is None:
+        return source
+    now = datetime.datetime.now(datetime.UTC)
+    if state is None:
+        return replace(source, parameters={**source.parameters, **since.parameters(None, since.end(None, now))})
+    window = claim_window(
+        state,
+        name,
+        date,
+        lambda after: since.end(after, now),
+        time_zone=source.time_zone,
+        # Which records a date left out is known for the last date only.
+        bounded=since.bounded and not since.key,
+        keep=keep_window,
+    )
+    return replace(source, parameters={**source.parameters, **since.parameters(window.after, window.until)})
 
 
 def last_published_date(state: State, source: str, date: str) -> str | None:
