@@ -73,8 +73,8 @@ class Run(Struct, frozen=True):
         Raises:
             InvalidData: A check of `read_pages`, or a record, fails. Nothing is published, and the checkpoint is
                 deleted.
-            ConditionLost: Another run of the date is active, or has changed what this one replaces. Nothing is
-                published, and the checkpoint stays.
+            ConditionLost: Another run of the date is active, or has changed what this one replaces. Nothing more is
+                published.
             RetryLater: The API or S3 does not respond. Nothing is published, and the checkpoint stays.
             BrigadeError: The API or S3 rejects a request. Nothing is published, and the checkpoint stays.
         """
@@ -155,8 +155,8 @@ class Run(Struct, frozen=True):
                     )
                 done = step.done
                 del step
-                now = time.monotonic()
-                slowest, since = max(slowest, now - since), now
+                reached = time.monotonic()
+                slowest, since = max(slowest, reached - since), reached
                 if not done and self.remaining() < _RESERVE_S + 2 * (slowest + writer.slowest_part):
                     self._check_may_stop()
                     break
@@ -177,7 +177,7 @@ class Run(Struct, frozen=True):
         return "published" if writer.flush().value.done else "more"
 
     def _publish(self, writer: CheckpointedWriter) -> Kind:
-        """Write the quarantine, and publish all but the last object, while there is time."""
+        """Write the quarantine, and publish each of several objects, while there is time."""
         write_quarantine(self.s3, self.target, writer.entry)
         slowest, began = 0.0, time.monotonic()
         while entry := self._sink.publish_next(writer.entry):

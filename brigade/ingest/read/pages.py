@@ -49,7 +49,7 @@ class PageResult(Struct, frozen=True):
 _NO_PAGE = Page(b"", [], "")
 
 
-class _Answer(Struct, frozen=True):
+class _PageInfo(Struct, frozen=True):
     count: int
     reached: int
     values: Mapping[str, Any]
@@ -90,7 +90,7 @@ def _read_paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Itera
             progress = time.monotonic()
         elif time.monotonic() - progress > source.stall_s:
             raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
-        answer = _Answer(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
+        answer = _PageInfo(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
         last = _check_page(source, last, page, answer, number)
         del reply, answer, page  # frees the bytes of this page before the next is fetched
         yield last
@@ -113,7 +113,7 @@ def _resume(start: Checkpoint) -> PageResult:
     )
 
 
-def _check_page(source: BaseSource, last: PageResult, page: Page, answer: _Answer, number: int) -> PageResult:
+def _check_page(source: BaseSource, last: PageResult, page: Page, answer: _PageInfo, number: int) -> PageResult:
     """Check a page, and return it with the state after it."""
     mark = isal_zlib.crc32(page.data)
     if mark == last.mark and page.records:
@@ -134,13 +134,13 @@ def _check_page(source: BaseSource, last: PageResult, page: Page, answer: _Answe
     return PageResult(page, next_cursor, next_cursor is None, seen, mark, total, met, columns)
 
 
-def _merge_met(source: BaseSource, page: Page, answer: _Answer, before: tuple[str, ...]) -> tuple[str, ...]:
+def _merge_met(source: BaseSource, page: Page, answer: _PageInfo, before: tuple[str, ...]) -> tuple[str, ...]:
     header = source.pagination.next_header
     met = {*before, *page.found, *([f"header {header}"] if header and header in answer.headers else [])}
     return tuple(sorted(met))
 
 
-def _check_end(source: BaseSource, page: Page, answer: _Answer, met: tuple[str, ...]) -> None:
+def _check_end(source: BaseSource, page: Page, answer: _PageInfo, met: tuple[str, ...]) -> None:
     """Raise InvalidData if the end is only the absence of a name that no page had: a wrong name looks the same."""
     pagination = source.pagination
     at, header = pagination.next_path, pagination.next_header

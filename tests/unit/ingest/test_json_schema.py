@@ -10,7 +10,7 @@ import pytest
 
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.declare.json_schema import JsonSchema
-from tests.unit.ingest.test_pour import poured
+from tests.unit.ingest.test_lines import poured
 
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
