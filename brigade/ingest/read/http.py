@@ -22,7 +22,7 @@ from brigade.ingest.read.decompress import GZIP, unpack_content, unpack_file
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
 from brigade.ingest.read.retry import backoff_seconds, requested_wait
 from brigade.ingest.state.position import narrow_to_window
-from brigade.masking import mask
+from brigade.masking import mask_start
 from brigade.state import State
 from brigade.urls import BASE_URL, is_base_url
 
