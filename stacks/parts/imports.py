@@ -12,8 +12,7 @@ def find_imported_files(root: Path, modules: Iterable[str], *, packages: Iterabl
 
     That includes the `__init__` of each package that contains a module, imports inside functions, and modules that are
     imported by name: a string that is the dotted name of a module counts as an import. Imports under
-    `if TYPE_CHECKING:` count only where a package imports names lazily, and only for the names that are imported from
-    that package.
+    `if TYPE_CHECKING:` count only in a package with a `__getattr__`, and only for the names that are imported from it.
 
     Args:
         root: The root folder of the repository.
@@ -55,7 +54,9 @@ def _find_file(root: Path, name: str) -> Path | None:
 def _imported_names(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
     for node in _run_time_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from (item.name for item in node.names)
+            for item in node.names:
+                yield item.name
+                yield from _lazy_modules(root, item.name)
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
@@ -64,6 +65,7 @@ def _imported_names(root: Path, tree: ast.AST, package: str) -> Iterator[str]:
                 # `from brigade import errors` imports a module, `from brigade.errors import NotFound` a name of one.
                 if _find_file(root, f"{base}.{item.name}"):
                     yield f"{base}.{item.name}"
+                    yield from _lazy_modules(root, f"{base}.{item.name}")
                 else:
                     yield from _lazy_modules(root, base, item.name)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_module(root, node.value):
@@ -74,17 +76,27 @@ def _is_module(root: Path, text: str) -> bool:
     return "." in text and all(part.isidentifier() for part in text.split(".")) and _find_file(root, text) is not None
 
 
-def _lazy_modules(root: Path, package: str, name: str) -> Iterator[str]:
-    """Yield the module from which a package imports a name under `if TYPE_CHECKING:`, for its `__getattr__`."""
+def _lazy_modules(root: Path, package: str, name: str = "*") -> Iterator[str]:
+    """Yield the modules from which the `__getattr__` of a package imports a name.
+
+    They are those that its `__init__` imports under `if TYPE_CHECKING:`.
+
+    Args:
+        root: The root folder of the repository.
+        package: The dotted name of the package.
+        name: The imported name. `*`, or the import of the package itself, can use all of its names.
+    """
     file = _find_file(root, package)
     if file is None or file.name != "__init__.py":
         return
-    for node in ast.parse((root / file).read_bytes(), str(file)).body:
-        if isinstance(node, ast.If) and _is_typing_only(node):
-            imports = [each for each in node.body if isinstance(each, ast.ImportFrom) and each.module]
-            yield from (
-                str(each.module) for each in imports if name in {item.asname or item.name for item in each.names}
-            )
+    body = ast.parse((root / file).read_bytes(), str(file)).body
+    if not any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in body):
+        return
+    for block in body:
+        for node in block.body if isinstance(block, ast.If) and _is_typing_only(block) else ():
+            names = {item.asname or item.name for item in node.names} if isinstance(node, ast.ImportFrom) else set()
+            if isinstance(node, ast.ImportFrom) and node.module and (name == "*" or name in names):
+                yield node.module
 
 
 def _is_typing_only(node: ast.If) -> bool:

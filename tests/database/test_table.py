@@ -110,6 +110,14 @@ def test_the_driver_is_in_the_packages_of_such_sources_only(repository: Path) ->
     assert "brigade/ingest/read/http.py" in {file.as_posix() for file in api.files()}
 
 
+def test_the_validator_is_in_the_packages_of_such_sources_only(repository: Path) -> None:
+    (repository / "lambdas/ingest/sources/checked.py").write_text("from brigade.ingest import JsonSchema, Source\n")
+    checked, api = (Package.of_source(repository, "local", name) for name in ("checked", "demo"))
+    assert "json_schema.requirements.txt" in {lock.name for lock in checked.locks()}
+    assert "json_schema.requirements.txt" not in {lock.name for lock in api.locks()}
+    assert "brigade/ingest/read/http.py" in {file.as_posix() for file in checked.files()}
+
+
 def test_records_keep_their_numbers() -> None:
     assert source(table="t").exact_numbers
     assert type(source(table="t")) is TableSource

@@ -7,6 +7,9 @@ import pytest
 from brigade.errors import SettingsError
 from stacks.parts.imports import find_imported_files
 
+WHOLE = {"lazy/__init__", "lazy/one", "lazy/two", "leaf", "entry", "deep/__init__", "deep/er", "deep/side"}
+"""The files of a package of lazy names, all of which may be used."""
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
@@ -35,6 +38,9 @@ def tree(tmp_path: Path) -> Path:
         "ours/lazy/one.py": "import ours.leaf\n",
         "ours/lazy/two.py": "import ours.entry\n",
         "ours/user.py": "from ours.lazy import first\n",
+        "ours/star.py": "from ours.lazy import *\n",
+        "ours/whole.py": "import ours.lazy\n",
+        "ours/inner.py": "from ours import lazy\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
@@ -52,6 +58,7 @@ def tree(tmp_path: Path) -> Path:
         ("ours.name", {"name", "leaf"}),
         ("ours.named", {"named", "leaf"}),
         ("ours.user", {"user", "lazy/__init__", "lazy/one", "leaf"}),
+        *((f"ours.{name}", {name, *WHOLE}) for name in ("star", "whole", "inner")),
     ],
 )
 def test_it_follows_what_is_imported_at_run_time(tree: Path, module: str, expected: set[str]) -> None:
