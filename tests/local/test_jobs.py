@@ -192,7 +192,7 @@ def test_a_job_past_its_budget_is_cancelled(deployed: Deployment, folder: str, b
     assert "is cancelled: " in done.stderr
     assert deployed.ask("jobs", "show", done.stdout.splitlines()[0])["status"] == "Cancelled"
     alone = deployed.run(*asked, *budget, given=lines)
-    assert (alone.returncode, "add --watch" in alone.stderr) == (2, True)
+    assert (alone.returncode, "has no effect without --watch" in alone.stderr) == (2, True)
 
 
 def test_a_job_that_s3_has_forgotten_is_still_described_and_reported(deployed: Deployment, folder: str) -> None:
