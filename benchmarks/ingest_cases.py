@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ingest_data
+from brigade.codec import MemberCompressor
 from brigade.ingest.fetch import Api, Reply
 from brigade.ingest.pagination import Cursor
 from brigade.ingest.pour import Pour
@@ -16,7 +17,7 @@ from brigade.ingest.profile import Profile
 from brigade.ingest.run import Run
 from brigade.ingest.source import Source
 from brigade.ingest.target import Target
-from brigade.jsonl import Gzip, Stamp, split
+from brigade.jsonl import Stamp, split
 from lambdas.memory import peak_mib
 
 _DECLARED: dict[str, Any] = {
@@ -70,7 +71,7 @@ def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     pages = list(ingest_data.pages(kind, count))
     source = (Labelled if function else Source)(**_DECLARED)
     before, out = time.process_time(), 0
-    pour, gzip = Pour(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), Gzip()
+    pour, gzip = Pour(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), MemberCompressor()
     for body in pages:
         page = split(body, records="rows", values=("next",), place="page")
         for block in pour.lines(page):

@@ -46,7 +46,10 @@ class NotFound(BrigadeError):
 
 
 class InvalidData(BrigadeError):
-    """What was read is not in its documented format; the message names the file or object and the place in it."""
+    """Data is not in its documented format. The message names the file or object and the place in it."""
+
+    truncated = False
+    """Whether compressed data ends too early: the sender broke off, so a retry may work."""
 
 
 class RetryLater(BrigadeError):

@@ -110,6 +110,6 @@ def _client(session: Session, key: str | None) -> Any:
 
 
 def _plain(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":
-    from brigade.pipe.decompress import decompressed
+    from brigade.codec import decompress_detected
 
-    return decompressed(blocks, name)
+    return decompress_detected(blocks, name)

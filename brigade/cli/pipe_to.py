@@ -12,7 +12,7 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.compress import Kind
+    from brigade.codec import Compression
     from brigade.pipe.write import Job, Sent
     from brigade.s3.conditions import Condition
     from brigade.s3.location import Location
@@ -101,7 +101,7 @@ def _job(session: Session, uri: str, condition: "Condition", options: Mapping[st
     from brigade.s3.location import Location
 
     target = location(Location.parse(uri))
-    kind: Kind | None = "gzip" if options["gzip"] else "zstd" if options["zstd"] else None
+    kind: Compression | None = "gzip" if options["gzip"] else "zstd" if options["zstd"] else None
     trailer = options["expect_trailer"]
     return Job(
         client=client(session.connection),
@@ -135,7 +135,7 @@ _AS_GIVEN = {
 }
 
 
-def _attributes(key: str, kind: "Kind | None", options: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(key: str, kind: "Compression | None", options: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the object shall carry, by boto3's names."""
     from brigade.pipe.attributes import content, moment, pairs, tagging
 

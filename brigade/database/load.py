@@ -1,21 +1,21 @@
 """The other way: an object of JSON Lines into a table, all of it once, or nothing."""
 
 import re
-import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, LiteralString
 
 import msgspec
 import psycopg
 from psycopg import sql
 
+from brigade.codec import GZIP_MAGIC, gunzip
 from brigade.database.rows import said
 from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.s3.location import Location
 from brigade.s3.objects import head
 from brigade.s3.read import stream_object
 
-_BLOCK = 1024 * 1024
 _STAMP = ("ingest_date", "ingest_ts")
 # Functions and operators are named with their schema: one that another user makes in a schema of the search path, and
 # that fits better, would run with this role's rights (CVE-2018-1058). The search path stays the role's, for the
@@ -148,23 +148,10 @@ def _copy(connection: "psycopg.Connection[Any]", blocks: Iterator[bytes], locati
 
 
 def _lines(blocks: Iterator[bytes], place: str) -> Iterator[bytes]:
-    """Unpack gzip of any number of members; bytes that are none come as they are."""
-    unpack: Any = None
-    for number, block in enumerate(blocks):
-        if number == 0 and not block.startswith(b"\x1f\x8b"):
-            yield block
-            yield from blocks
-            return
-        rest, out = block, b""
-        while rest or len(out) == _BLOCK:  # what is full may have left some inside
-            if unpack is None or unpack.eof:
-                unpack = zlib.decompressobj(31)
-            try:
-                out = unpack.decompress(rest, _BLOCK)
-            except zlib.error as error:
-                raise InvalidData(f"{place}: the gzip is broken: {error}") from error
-            yield out
-            rest = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-            out = b"" if unpack.eof else out
-    if unpack is not None and not unpack.eof:
-        raise InvalidData(f"{place}: the gzip ends before its end")
+    """Yield the content of gzip. Bytes that are not gzip are yielded as they are."""
+    first = next(blocks, b"")
+    whole = chain([first], blocks)
+    if not first.startswith(GZIP_MAGIC):
+        yield from whole
+        return
+    yield from gunzip(whole, place)

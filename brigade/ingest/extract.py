@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from brigade.codec import MemberCompressor
 from brigade.errors import ConditionLost
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.feed import Feed
 from brigade.ingest.pour import Pour
 from brigade.ingest.profile import Profile
 from brigade.ingest.walk import Reads, walk
-from brigade.jsonl import Gzip, Stamp
+from brigade.jsonl import Stamp
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import require_conditions
@@ -89,7 +90,7 @@ def to_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
 
 def compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
     """Give the lines as one gzip member, also when there are none."""
-    gzip = Gzip()
+    gzip = MemberCompressor()
     yield gzip.compress(b"")
     for block in lines:
         yield gzip.compress(block)

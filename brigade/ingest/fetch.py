@@ -17,11 +17,12 @@ from msgspec import Struct
 from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
+from brigade.codec import GZIP_MAGIC
 from brigade.errors import BrigadeError, InvalidData, RetryLater
 from brigade.ingest.credentials import Anonymous, Credentials
 from brigade.ingest.request import Request
 from brigade.ingest.source import Source
-from brigade.ingest.unpack import GZIP, unpack_content, unpack_file
+from brigade.ingest.unpack import unpack_content, unpack_file
 from brigade.masking import mask
 
 PAGE_LIMIT = 64 * 1024 * 1024
@@ -164,7 +165,7 @@ class Api:
             with answer:
                 block = answer.read(decode_content=False)  # at once: a third of the time that pieces take
             self.bytes_in += len(block)
-            if not block.startswith(GZIP):
+            if not block.startswith(GZIP_MAGIC):
                 return block
             blocks = unpack_file(iter([block]), url)
         else:

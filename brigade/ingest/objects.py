@@ -5,12 +5,12 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
+from brigade.codec import open_compressor
 from brigade.ingest.checkpoint import Checkpoint, Published, Share
 from brigade.ingest.digests import Running
 from brigade.ingest.feed import Feed
 from brigade.ingest.parts import content_type, metadata
 from brigade.ingest.target import Target
-from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import put
@@ -47,7 +47,7 @@ def publish_next(s3: Puts, source: Feed, target: Target, entry: Entry[Checkpoint
 
 
 def _publish(s3: Puts, source: Feed, target: Target, done: Checkpoint, name: str | None, key: str) -> Published:
-    nothing = packer(source.compression, source.level)
+    nothing = open_compressor(source.compression, source.level)
     empty = nothing.compress(b"") + nothing.flush()
     share = done.shares[name] if name else Share(bytes=len(empty))
     blocks, running = _members(s3, target, done, name) if name else iter([empty]), Running()

@@ -3,11 +3,11 @@
 import hashlib
 from typing import Any
 
+from brigade.codec import open_compressor
 from brigade.ingest.checkpoint import Checkpoint
 from brigade.ingest.digests import Digests, Running, chained
 from brigade.ingest.feed import Feed
 from brigade.ingest.target import Target
-from brigade.jsonl import packer
 from brigade.s3.client_type import S3Client
 from brigade.s3.multipart import SMALLEST_PART, Upload, part_size
 
@@ -22,7 +22,7 @@ class Parts:
         self.unnamed: Upload | None = None
         """An upload that no checkpoint names yet."""
         self._s3, self._target, self._source, self._part_bytes = s3, target, source, part_bytes
-        self._packer = packer(source.compression, source.level)
+        self._packer = open_compressor(source.compression, source.level)
         self._buffer = bytearray(begun.tail)
         self._write, self._run = begun.write, begun.lease.holder or ""
         self._number = len(begun.parts) + 1

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from brigade.codec import MemberCompressor
 from brigade.errors import InvalidData
 from brigade.ingest.boundary import Boundary
 from brigade.ingest.feed import Feed
 from brigade.ingest.overlap import Overlap
 from brigade.ingest.profile import Profile
-from brigade.jsonl import Gzip, Page, Stamp
+from brigade.jsonl import Page, Stamp
 from brigade.masking import mask
 
 _BLOCK = 64 * 1024
@@ -105,7 +106,7 @@ class Pour:
                 yield changed
 
     def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
-        gzip = Gzip()
+        gzip = MemberCompressor()
         # A record keeps its own bytes, and an indented one has line ends between its tokens; in text they are escaped.
         lines = (self._encoder.encode(each).translate(None, b"\r\n") + b"\n" for each in broken)
         body = b"".join(map(gzip.compress, lines))

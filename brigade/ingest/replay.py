@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from brigade.codec import decompress_members, open_compressor
 from brigade.errors import BrigadeError, ConditionLost, NotFound
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.feed import Feed
@@ -15,7 +16,7 @@ from brigade.ingest.profile import Profile
 from brigade.ingest.publish import Publishes
 from brigade.ingest.stages import Days
 from brigade.ingest.target import Target
-from brigade.jsonl import Page, Stamp, packer, unpacked
+from brigade.jsonl import Page, Stamp
 from brigade.s3 import Absent, Matches
 from brigade.s3.conditions import new_token
 from brigade.s3.objects import get, head, put
@@ -117,7 +118,7 @@ def _replay(s3: Publishes, source: Feed, target: Target, ts: str) -> Replayed:
 
 
 def _write(s3: Publishes, source: Feed, target: Target, key: str, lines: list[bytes]) -> None:
-    pack = packer(source.compression, source.level)
+    pack = open_compressor(source.compression, source.level)
     body = pack.compress(b"".join(lines)) + pack.flush()
     try:
         put(
@@ -131,7 +132,7 @@ def _write(s3: Publishes, source: Feed, target: Target, key: str, lines: list[by
         )
     except ConditionLost:
         there = get(s3, target.lake, key)
-        earlier = b"".join(unpacked(source.compression, [there.body])) if there else b""
+        earlier = b"".join(decompress_members(source.compression, [there.body])) if there else b""
         if _timeless(earlier.splitlines()) != _timeless(lines):
             raise ConditionLost(
                 f"s3://{target.lake}/{key} has other records than hold now: a replay by another version of the source "

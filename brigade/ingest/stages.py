@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from brigade.codec import open_compressor
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.checkpoint import Checkpoint, Share, Staged
 from brigade.ingest.feed import Feed, Objects
 from brigade.ingest.target import Target, is_date
-from brigade.jsonl import packer
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import delete, put
 
@@ -59,7 +59,7 @@ class Stages:
         """A stage that no checkpoint names yet."""
         self._s3, self._target, self._part_bytes = s3, target, part_bytes
         self._objects: Objects = source.objects
-        self._packer = packer(source.compression, source.level)
+        self._packer = open_compressor(source.compression, source.level)
         self._days = Days(source.objects.date_field, target.date)
         self._lines: dict[str, list[bytes]] = {}
         self._plain = 0

@@ -7,21 +7,21 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from brigade.codec import SUFFIXES, Compression
 from brigade.errors import UsageError
 from brigade.headers import check_headers, check_metadata
-from brigade.pipe.compress import SUFFIXES, Kind
 from brigade.s3.conditions import TOKEN
 
 _PACKED = {"gzip": "application/gzip", "zstd": "application/zstd"}
 
 
-def content(key: str, given: str | None, compression: Kind | None) -> dict[str, str]:
+def content(key: str, given: str | None, compression: Compression | None) -> dict[str, str]:
     """Give ContentType and ContentEncoding: as given, else guessed from the key.
 
     What is compressed here is a file of that kind if the key says so (``.gz``), else an encoding of what the key says.
     """
     guessed, encoding = mimetypes.guess_type(key.rpartition("/")[2], strict=False)
-    named: Kind | None = next((kind for kind, ends in SUFFIXES.items() if key.endswith(ends)), None)
+    named: Compression | None = next((kind for kind, ends in SUFFIXES.items() if key.endswith(ends)), None)
     if named or encoding:
         kind = _PACKED.get(named or "", f"application/x-{encoding}")
         return {"ContentType": given or kind} | (

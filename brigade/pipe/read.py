@@ -8,12 +8,12 @@ from typing import Any, Self
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.pipe.proof import Proof, proof
 from brigade.pipe.quantity import MIB
-from brigade.pipe.window import ordered
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.errors import require_fields, translate_errors
 from brigade.s3.location import Location
 from brigade.s3.objects import ObjectHead, head
 from brigade.s3.read import read_range
+from brigade.streams import fetch_in_order
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
@@ -154,7 +154,7 @@ class Reading:
             position += len(block)
 
     def _ordered(self, fetch: Callable[[int, memoryview], None], start: int, end: int) -> Iterator[memoryview]:
-        return ordered(fetch, start, end, block=self.block, threads=self.threads)
+        return fetch_in_order(fetch, start, end, block=self.block, threads=self.threads)
 
     def _fill(self, position: int, buffer: memoryview) -> None:
         read_range(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)

@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from brigade.codec import BLOCK, Compression, open_sink
 from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.pipe.attributes import Keyed, check_attributes
-from brigade.pipe.compress import BLOCK, Kind, compressor
 from brigade.pipe.descriptor import Watch, fill_from, widen
 from brigade.pipe.expectation import Expectation
 from brigade.pipe.growing import MEMORY, THREADS, writer
@@ -76,7 +76,7 @@ class Job:
     sha256: bool = False
     allow_empty: bool = False
     retries: int = 0
-    compression: Kind | None = None
+    compression: Compression | None = None
     level: int | None = None
     memory: int = MEMORY
     threads: int = THREADS
@@ -165,7 +165,7 @@ def sent(job: Job, file: Writer, expectation: Expectation, begun: float) -> Sent
 
 
 def pump(
-    fd: int, file: Writer, watches: Iterable[Watch], compression: Kind | None = None, level: int | None = None
+    fd: int, file: Writer, watches: Iterable[Watch], compression: Compression | None = None, level: int | None = None
 ) -> None:
     """Move all bytes of ``fd`` into the writer, past the watches; without compression straight into its buffer."""
     watches = list(watches)
@@ -180,7 +180,7 @@ def pump(
             if not count:
                 return
             file.advance(count)
-    packed, buffer = compressor(compression, file, level), memoryview(bytearray(BLOCK))
+    packed, buffer = open_sink(compression, file, level), memoryview(bytearray(BLOCK))
     try:
         while count := fill_from(fd, buffer):
             for watch in watches:

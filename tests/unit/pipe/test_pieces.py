@@ -15,7 +15,7 @@ from brigade.pipe.growing import MEMORY, part_plan
 from brigade.pipe.pace import size as shown
 from brigade.pipe.quantity import age, size
 from brigade.pipe.read import Span
-from brigade.pipe.window import ordered
+from brigade.streams import fetch_in_order
 
 MIB = 2**20
 
@@ -32,7 +32,7 @@ def test_ranges_come_in_order_and_never_more_than_a_window(end: int, block: int,
         buffer[:] = bytes((position + offset) % 251 for offset in range(len(buffer)))
 
     got = bytearray()
-    for part in ordered(fetch, 0, end, block=block, threads=threads):
+    for part in fetch_in_order(fetch, 0, end, block=block, threads=threads):
         got += part
         with lock:
             held -= 1
@@ -48,7 +48,7 @@ def test_an_error_in_a_range_comes_in_its_place() -> None:
 
     given_: list[int] = []
     with pytest.raises(InvalidData, match="here"):
-        given_.extend(len(block) for block in ordered(fetch, 0, 100, block=10, threads=4))
+        given_.extend(len(block) for block in fetch_in_order(fetch, 0, 100, block=10, threads=4))
     assert given_ == [10, 10, 10]
 
 
