@@ -17,7 +17,7 @@ from brigade.ingest.profile import Profile
 from brigade.ingest.run import Run
 from brigade.ingest.source import Source
 from brigade.ingest.target import Target
-from brigade.jsonl import Stamp, split
+from brigade.jsonl import Stamp, split_page
 from lambdas.memory import peak_mib
 
 _DECLARED: dict[str, Any] = {
@@ -73,7 +73,7 @@ def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     before, out = time.process_time(), 0
     pour, gzip = Pour(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), MemberCompressor()
     for body in pages:
-        page = split(body, records="rows", values=("next",), place="page")
+        page = split_page(body, records="rows", values=("next",), place="page")
         for block in pour.lines(page):
             out += len(gzip.compress(block))
     out += len(gzip.flush())

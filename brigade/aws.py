@@ -1,4 +1,4 @@
-"""Clients of AWS: made at the edge, passed in, and the same for AWS and for the AWS on this machine."""
+"""AWS clients. Commands and handlers create them and pass them in; they work with AWS and with the local AWS."""
 
 import functools
 import os
@@ -10,16 +10,15 @@ from brigade.headers import check_headers
 if TYPE_CHECKING:
     import boto3
 
-# The S3 Control endpoint rules put the account in front of any host, also of one given as endpoint; such a name
-# resolves nowhere, so the label is taken off before the request is signed (s3-control endpoint rule set, botocore).
+# The S3 Control endpoint rules put the account in front of any host, also of a given endpoint. Such a name does not
+# resolve, so the label is removed before the request is signed (s3-control endpoint rule set, botocore).
 _ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
 
 
 class Connection(NamedTuple):
-    """Where AWS is and who calls it; ``client`` answers the same client for the same service each time.
+    """The profile, region and endpoint of clients. None follows boto3's own chain (environment, files, role).
 
-    ``profile``, ``region`` and ``endpoint_url`` left None follow boto3's own chain (environment, files, role).
-    Making a connection reads and contacts nothing; making a client reads the chain; only calls contact AWS.
+    A connection reads and contacts nothing. A client reads the chain. Only calls contact AWS.
     """
 
     profile: str | None = None
@@ -27,19 +26,19 @@ class Connection(NamedTuple):
     endpoint_url: str | None = None
 
     def client(self, service: str) -> Any:
-        """Give the low-level client of ``service`` (boto3's name), with timeouts, standard retries and SigV4."""
+        """Return the client of a service, by boto3's name, with timeouts, standard retries and SigV4. It is cached."""
         return _client(self, service)
 
     def account(self) -> str:
-        """Give the caller's account id, asked once of STS."""
+        """Return the caller's account id. STS is called once."""
         return _account(self)
 
 
 @functools.lru_cache(maxsize=8)
 def _session(profile: str | None, region: str | None) -> "boto3.Session":
-    import boto3  # takes longer to load than all else that a small command does
+    import boto3  # takes longer to load than a small command takes
 
-    # boto3 reads AWS_DEFAULT_REGION only; AWS's other tools and its run times say AWS_REGION.
+    # boto3 reads only AWS_DEFAULT_REGION. AWS's other tools and Lambda set AWS_REGION.
     return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
 
 

@@ -10,8 +10,8 @@ import typer
 from brigade.cli.combinations import combining
 from brigade.cli.database_load import load
 from brigade.cli.session import Session
-from brigade.database.secret import Secret
-from brigade.database.uri import masked
+from brigade.database.secret import DatabaseSecret
+from brigade.database.uri import mask_uri
 from brigade.errors import NotFound
 
 app = typer.Typer(
@@ -39,9 +39,9 @@ def uri(
     A secret that is not there, or lacks a field, exits 1 with a line that names the field and no value.
     """
     session: Session = context.obj
-    made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
+    made = DatabaseSecret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     hidden = mask or (sys.stdout.isatty() and not show)
-    shown = masked(made) if hidden else made
+    shown = mask_uri(made) if hidden else made
     session.reveal({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
     if hidden and not mask:
         session.say("The password is masked on a terminal; --show shows it.")
@@ -59,7 +59,7 @@ def exec_(
     The program's exit status and signals are its own. A program that is not there exits 1, and nothing is run.
     """
     session: Session = context.obj
-    made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
+    made = DatabaseSecret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     # Python ignores SIGPIPE, and what is ignored stays so in the program: `| head` would no longer end it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

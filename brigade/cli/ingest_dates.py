@@ -48,7 +48,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
     from brigade.ingest.partitions import parts
     from brigade.ingest.publish import discard
     from brigade.state import State
-    from brigade.state.lease import taken, this_process
+    from brigade.state.lease import acquire, this_process
 
     session: Session = context.obj
     whole = at.target(session, name, at.source(name), date)
@@ -59,7 +59,7 @@ def reset(context: typer.Context, name: at.Name, date: at.Date = None, yes: at.Y
         raise NotFound(f"{name} {whole.date} has no checkpoint in s3://{whole.state}; there is nothing to reset")
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
     for target, entry in found:
-        taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
+        acquire(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
         if not discard(s3, target, entry):
             raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}

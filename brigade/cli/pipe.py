@@ -27,17 +27,17 @@ def uploads(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Abort nothing; show what would be.")] = False,
 ) -> None:
     """List unfinished uploads: their parts are stored, and billed, until they are completed or aborted."""
-    from brigade.pipe.client import client
-    from brigade.pipe.pace import size
-    from brigade.pipe.quantity import age
-    from brigade.pipe.uploads import abort as drop
-    from brigade.pipe.uploads import unfinished
+    from brigade.pipe.client import open_client
+    from brigade.pipe.throttle import format_size
+    from brigade.pipe.unfinished_uploads import abort_upload as drop
+    from brigade.pipe.unfinished_uploads import list_unfinished
+    from brigade.pipe.units import parse_age
     from brigade.s3.location import Location
 
     session: Session = context.obj
     bucket, prefix = Location.parse(uri)
-    s3 = client(session.connection)
-    found = list(unfinished(s3, bucket, prefix, older_than=age(older_than)))
+    s3 = open_client(session.connection)
+    found = list(list_unfinished(s3, bucket, prefix, older_than=parse_age(older_than)))
     session.table(
         ("object", "upload", "begun", "hours", "parts", "bytes", "dollars_a_month"),
         (
@@ -58,7 +58,7 @@ def uploads(
     if dry_run:
         session.say(f"Would abort {len(found)} uploads.")
         return
-    total = size(sum(each.bytes for each in found))
+    total = format_size(sum(each.bytes for each in found))
     session.confirm(f"Abort {len(found)} uploads ({total})? What they hold is lost.", yes=yes)
     aborted = sum(drop(s3, each) for each in found)
     ended = f"; {len(found) - aborted} had ended already" if aborted < len(found) else ""
@@ -76,19 +76,19 @@ def join(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Copy nothing; say what would be done.")] = False,
 ) -> None:
     """Make one object of segments, by copies on the side of S3."""
-    from brigade.pipe.client import client
+    from brigade.pipe.client import open_client
     from brigade.pipe.segments import join as joining
     from brigade.s3.location import Location
 
     session: Session = context.obj
     source, target = Location.parse(path), location(Location.parse(uri))
-    s3 = client(session.connection)
+    s3 = open_client(session.connection)
     wanted = condition(no_overwrite, if_match)
     if dry_run:
-        segments = joining.plan(s3, source, target, condition=wanted)
+        segments = joining.plan_join(s3, source, target, condition=wanted)
         size = sum(found.size for _, found in segments)
         session.give({"object": str(target), "segments": len(segments), "bytes": size})
         return
-    written, size, proved = joining.join(s3, source, target, condition=wanted)
+    written, size, proved = joining.join_segments(s3, source, target, condition=wanted)
     document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
     session.give(document, f"{target}: {size} bytes, ETag {written.etag}")

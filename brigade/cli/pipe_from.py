@@ -12,7 +12,7 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.stream import Wish
+    from brigade.pipe.open_streams import ReadOptions
 
 Text = str | None
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
@@ -48,20 +48,20 @@ def from_(
     sse_c_key: Annotated[Text, typer.Option(metavar="KEY", help="Your own key: base64, or @FILE.")] = None,
 ) -> None:
     """Give an object to stdout; the exit status is 0 only if every byte is what S3 was given."""
-    from brigade.pipe.descriptor import write_out
-    from brigade.pipe.pace import watched
-    from brigade.pipe.quantity import size
-    from brigade.pipe.stream import streams
+    from brigade.pipe.file_descriptor import write_blocks
+    from brigade.pipe.open_streams import open_streams
+    from brigade.pipe.throttle import open_watches
+    from brigade.pipe.units import parse_size
 
     session: Session = context.obj
     wish, s3 = _wish(context.params), _client(session, sse_c_key)
     shown = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
     between = _separator(separator) if separator else b""
-    with watched(size(throttle) if throttle else None, shown, uris[0]) as watches:
-        for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
+    with open_watches(parse_size(throttle) if throttle else None, shown, uris[0]) as watches:
+        for number, (name, blocks) in enumerate(open_streams(s3, uris, wish, prefix=prefix)):
             if number and between:
-                write_out(1, [memoryview(between)], [])
-            write_out(1, _plain(blocks, name) if decompress else blocks, watches)
+                write_blocks(1, [memoryview(between)], [])
+            write_blocks(1, _plain(blocks, name) if decompress else blocks, watches)
 
 
 def _separator(text: str) -> bytes:
@@ -78,35 +78,39 @@ def _separator(text: str) -> bytes:
     return re.sub(rb"\\(x[0-9A-Fa-f]{2}|.?)", byte, text.encode(), flags=re.DOTALL)
 
 
-def _wish(options: Mapping[str, Any]) -> "Wish":
+def _wish(options: Mapping[str, Any]) -> "ReadOptions":
     """Read what is wanted from the command's options, by the names that its parameters have."""
-    from brigade.pipe.quantity import age, size
-    from brigade.pipe.read import Span
-    from brigade.pipe.stream import Wish
+    from brigade.pipe.open_streams import ReadOptions
+    from brigade.pipe.read import ByteRange
+    from brigade.pipe.units import parse_age, parse_size
 
-    offset, length, tail = (size(options[name]) if options[name] else None for name in ("offset", "length", "tail"))
+    offset, length, tail = (
+        parse_size(options[name]) if options[name] else None for name in ("offset", "length", "tail")
+    )
     if options["version_id"] and len(options["uris"]) > 1:
         raise UsageError("--version-id is of one object")
-    return Wish(
-        span=Span(offset or 0, length, tail) if options["offset"] or options["length"] or options["tail"] else None,
+    return ReadOptions(
+        span=ByteRange(offset or 0, length, tail)
+        if options["offset"] or options["length"] or options["tail"]
+        else None,
         version_id=options["version_id"],
         first=options["verify_first"],
         unproved=options["unproved"],
-        memory=size(options["memory"]) if options["memory"] else None,
+        memory=parse_size(options["memory"]) if options["memory"] else None,
         threads=options["parallel"],
         follow=options["follow"],
-        dead_after=age(options["dead_after"]),
+        dead_after=parse_age(options["dead_after"]),
     )
 
 
 def _client(session: Session, key: str | None) -> Any:
-    from brigade.pipe.client import client
+    from brigade.pipe.client import open_client
 
     if not key:
-        return client(session.connection)
-    from brigade.pipe.attributes import Keyed, customer_key
+        return open_client(session.connection)
+    from brigade.pipe.attributes import SseCustomerClient, read_customer_key
 
-    return Keyed(client(session.connection), customer_key(key))
+    return SseCustomerClient(open_client(session.connection), read_customer_key(key))
 
 
 def _plain(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":

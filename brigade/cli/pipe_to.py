@@ -13,7 +13,7 @@ from brigade.errors import UsageError
 
 if TYPE_CHECKING:
     from brigade.codec import Compression
-    from brigade.pipe.write import Job, Sent
+    from brigade.pipe.write import UploadJob, UploadResult
     from brigade.s3.conditions import Condition
     from brigade.s3.location import Location
 
@@ -91,26 +91,26 @@ def _do(session: Session, options: Mapping[str, Any]) -> None:
         _publish(session, job, options["resume"], options["state"])
 
 
-def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "Job":
+def _job(session: Session, uri: str, condition: "Condition", options: Mapping[str, Any]) -> "UploadJob":
     """Make the job of the command's options, by the names that its parameters have."""
-    from brigade.pipe.attributes import customer_key
-    from brigade.pipe.client import client
-    from brigade.pipe.growing import MEMORY
-    from brigade.pipe.quantity import size
-    from brigade.pipe.write import Job
+    from brigade.pipe.attributes import read_customer_key
+    from brigade.pipe.client import open_client
+    from brigade.pipe.units import parse_size
+    from brigade.pipe.write import UploadJob
+    from brigade.pipe.writer import MEMORY
     from brigade.s3.location import Location
 
     target = location(Location.parse(uri))
     kind: Compression | None = "gzip" if options["gzip"] else "zstd" if options["zstd"] else None
     trailer = options["expect_trailer"]
-    return Job(
-        client=client(session.connection),
+    return UploadJob(
+        client=open_client(session.connection),
         location=target,
         command=options["command"] or [],
         condition=condition,
         attributes=_attributes(target.key, kind, options),
-        customer_key=customer_key(options["sse_c_key"]) if options["sse_c_key"] else {},
-        expect_bytes=size(options["expect_bytes"]) if options["expect_bytes"] else None,
+        customer_key=read_customer_key(options["sse_c_key"]) if options["sse_c_key"] else {},
+        expect_bytes=parse_size(options["expect_bytes"]) if options["expect_bytes"] else None,
         expect_sha256=options["expect_sha256"],
         expect_trailer=trailer.encode() if trailer else None,
         sha256=options["sha256"],
@@ -118,9 +118,9 @@ def _job(session: Session, uri: str, condition: "Condition", options: Mapping[st
         retries=options["exec_retries"],
         compression=kind,
         level=options["level"],
-        memory=size(options["memory"]) if options["memory"] else MEMORY,
+        memory=parse_size(options["memory"]) if options["memory"] else MEMORY,
         threads=options["parallel"],
-        throttle=size(options["throttle"]) if options["throttle"] else None,
+        throttle=parse_size(options["throttle"]) if options["throttle"] else None,
     )
 
 
@@ -137,18 +137,18 @@ _AS_GIVEN = {
 
 def _attributes(key: str, kind: "Compression | None", options: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the object shall carry, by boto3's names."""
-    from brigade.pipe.attributes import content, moment, pairs, tagging
+    from brigade.pipe.attributes import content_headers, parse_pairs, parse_tags, parse_time
 
     encryption = options["sse"] or ("aws:kms" if options["sse_kms_key"] else None)
     given = {name: options[option] for option, name in _AS_GIVEN.items()} | {
-        "Expires": moment(options["expires"]) if options["expires"] else None,
-        "Metadata": pairs(options["metadata"] or [], "--metadata"),
+        "Expires": parse_time(options["expires"]) if options["expires"] else None,
+        "Metadata": parse_pairs(options["metadata"] or [], "--metadata"),
         "ObjectLockLegalHoldStatus": "ON" if options["legal_hold"] else None,
-        "ObjectLockRetainUntilDate": moment(options["lock_until"]) if options["lock_until"] else None,
+        "ObjectLockRetainUntilDate": parse_time(options["lock_until"]) if options["lock_until"] else None,
         "ServerSideEncryption": encryption,
-        "Tagging": tagging(options["tag"] or []),
+        "Tagging": parse_tags(options["tag"] or []),
     }
-    described = content(key, options["content_type"], kind)
+    described = content_headers(key, options["content_type"], kind)
     if options["content_encoding"]:
         described["ContentEncoding"] = ",".join(
             filter(None, (options["content_encoding"], described.get("ContentEncoding")))
@@ -156,36 +156,36 @@ def _attributes(key: str, kind: "Compression | None", options: Mapping[str, Any]
     return {name: value for name, value in given.items() if value} | described
 
 
-def _publish(session: Session, job: "Job", resume: str | None, state: str | None) -> None:
-    from brigade.pipe.write import run
+def _publish(session: Session, job: "UploadJob", resume: str | None, state: str | None) -> None:
+    from brigade.pipe.write import upload_stream
 
     with _watched(session, job) as watches:
         if resume is None:
-            sent = run(job, watches)
+            sent = upload_stream(job, watches)
         else:
-            from brigade.pipe.resume import resumed
+            from brigade.pipe.resume import upload_resumable
 
-            sent = resumed(job, resume, *_state(session, state), watches)
+            sent = upload_resumable(job, resume, *_state(session, state), watches)
     _told(session, sent)
 
 
-def _segments(session: Session, job: "Job", given: str, *, explicit: bool) -> None:
-    from brigade.pipe import quantity
-    from brigade.pipe.segments.write import split
+def _segments(session: Session, job: "UploadJob", given: str, *, explicit: bool) -> None:
+    from brigade.pipe import units
+    from brigade.pipe.segments.write import write_segments
     from brigade.s3.multipart import SMALLEST_PART
 
-    size = quantity.size(given)
+    size = units.parse_size(given)
     if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
         raise UsageError(f"--segment-size {given} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
     with _watched(session, job) as watches:
-        done = split(job, size, watches, memory=job.memory if explicit else None)
+        done = write_segments(job, size, watches, memory=job.memory if explicit else None)
     session.give(
         {"path": str(done.path), "segments": done.segments, "bytes": done.bytes, "seconds": done.seconds},
         f"{done.path}/: {done.segments} segments, {done.bytes} bytes",
     )
 
 
-def _told(session: Session, sent: "Sent") -> None:
+def _told(session: Session, sent: "UploadResult") -> None:
     document = {**asdict(sent), "location": None, "object": str(sent.location)}
     document.pop("location")
     if session.json:
@@ -195,12 +195,12 @@ def _told(session: Session, sent: "Sent") -> None:
         session.say(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
 
 
-def _would(session: Session, job: "Job") -> None:
-    from brigade.pipe.growing import part_plan
-    from brigade.pipe.write import check_first
+def _would(session: Session, job: "UploadJob") -> None:
+    from brigade.pipe.write import check_condition_first
+    from brigade.pipe.writer import plan_parts
 
-    check_first(job.keyed, job.location, job.condition)
-    _, first = part_plan(job.memory)
+    check_condition_first(job.keyed, job.location, job.condition)
+    _, first = plan_parts(job.memory)
     document = {
         "object": str(job.location),
         "from": " ".join(job.command) or "stdin",
@@ -212,13 +212,13 @@ def _would(session: Session, job: "Job") -> None:
     session.give(document)
 
 
-def _watched(session: Session, job: "Job") -> Any:
-    from brigade.pipe.pace import watched
+def _watched(session: Session, job: "UploadJob") -> Any:
+    from brigade.pipe.throttle import open_watches
 
     shown = sys.stderr.isatty() and not session.quiet
     if not job.command and sys.stdin.isatty():
         raise UsageError("stdin is a terminal: pipe something in, or name a program after --")
-    return watched(job.throttle, sys.stderr if shown else None, job.location.key)
+    return open_watches(job.throttle, sys.stderr if shown else None, job.location.key)
 
 
 def _state(session: Session, given: str | None) -> tuple[str, str]:

@@ -10,8 +10,8 @@ from brigade.ingest.csv_format import Csv
 from brigade.ingest.csv_rows import read_csv
 from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
-from brigade.jsonl import Page, split
-from brigade.jsonl.array import LARGEST_RECORD, arrays
+from brigade.jsonl import Page, split_page
+from brigade.jsonl.array import LARGEST_RECORD, split_array
 from brigade.jsonl.members import check_once
 from brigade.jsonl.page import check_utf8
 
@@ -31,7 +31,7 @@ def decode(source: Feed, reply: Reply, place: str, *, columns: tuple[str, ...] =
     """
     body = reply.body
     if source.format == "json":
-        page = split(body, records=source.records, values=source.values, place=place)
+        page = split_page(body, records=source.records, values=source.values, place=place)
         _check_graphql(source, body, place)
         return page
     if source.format == "jsonl":
@@ -71,8 +71,8 @@ def pieces(source: Feed, blocks: Iterator[bytes], reply: Reply, place: str) -> I
             _check_lines(source, reply, page)
         yield page
     elif source.format == "json":
-        for array in arrays(blocks, source.records, place):
-            yield split(array, records="", place=place)
+        for array in split_array(blocks, source.records, place):
+            yield split_page(array, records="", place=place)
     else:
         yield from _tables(source, blocks, reply, place, ())
 

@@ -14,7 +14,7 @@ from brigade.s3.conditions import TOKEN, new_token
 from brigade.s3.listing import list_keys
 from brigade.s3.objects import head
 from brigade.state import Entry, State
-from brigade.state.lease import released
+from brigade.state.lease import release
 
 
 def replaced(s3: Publishes, source: Feed, target: Target, holder: str | None) -> bool:
@@ -84,7 +84,7 @@ def broken_off(s3: Publishes, target: Target, entry: Entry[Checkpoint], error: C
     it came."""
     done = entry.value
     known = {**done.former, **{each.key: each.etag for each in done.published}}
-    left = Checkpoint(write=new_token(), ts=now(), lease=released(done.lease), former=known)
+    left = Checkpoint(write=new_token(), ts=now(), lease=release(done.lease), former=known)
     State(s3, target.state).put(target.checkpoint, left, Matches(entry.version))
     sweep(s3, target, done.write)
     return ConditionLost(

@@ -21,7 +21,7 @@ from brigade.s3 import Absent, Matches
 from brigade.s3.conditions import new_token
 from brigade.s3.objects import get, head, put
 from brigade.state import Entry, State
-from brigade.state.lease import Lease, taken, this_process
+from brigade.state.lease import Lease, acquire, this_process
 
 _LEASE_S = 900.0
 
@@ -72,7 +72,7 @@ def _acquire(s3: Publishes, state: State, source: Feed, target: Target, ts: str)
     By that name another run of the published date leaves it alone.
     """
     entry = state.get(target.checkpoint, Checkpoint)
-    lease = taken(
+    lease = acquire(
         entry.value.lease if entry else Lease(),
         this_process(),
         _LEASE_S,

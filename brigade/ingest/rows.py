@@ -14,7 +14,14 @@ import psycopg
 from psycopg import sql
 
 from brigade.database.order import KeyColumn, key_columns
-from brigade.database.rows import begin, columns, opened, passes, rows, said
+from brigade.database.rows import (
+    begin_snapshot,
+    connect,
+    is_transient,
+    list_columns,
+    stream_rows,
+    translate_postgres_error,
+)
 from brigade.errors import InvalidData, RetryLater, SettingsError
 from brigade.ingest.fetch import PAGE_LIMIT, Reply
 from brigade.ingest.table import NEXT, TableSource
@@ -88,8 +95,8 @@ class Rows:
                 break
             except psycopg.Error as error:
                 self.close()
-                if not passes(error) or attempt == self.source.tries:
-                    raise said(error, self.source.address) from error
+                if not is_transient(error) or attempt == self.source.tries:
+                    raise translate_postgres_error(error, self.source.address) from error
                 self._wait(attempt, error)
             except BaseException:
                 self.close()
@@ -115,7 +122,7 @@ class Rows:
             self._check_nulls(connection, relation, (key,))
             found = connection.execute(query.format(sql.Literal(shares), key.column, relation)).fetchone()
         except psycopg.Error as error:
-            raise said(error, self.source.address) from error
+            raise translate_postgres_error(error, self.source.address) from error
         finally:
             self.close()
         return tuple(dict.fromkeys(value for value in (found[0] if found else None) or () if value is not None))
@@ -150,7 +157,7 @@ class Rows:
                     yield bytes(block)
                     block.clear()
         except psycopg.Error as error:
-            raise said(error, self.source.address) from error
+            raise translate_postgres_error(error, self.source.address) from error
         finally:
             self.close()
         self._count(block)
@@ -167,7 +174,7 @@ class Rows:
         if self.windows:
             taken = self.windows(functools.partial(newest_value, connection, relation, self.source, order[0]))
         span = (self.after, self.until)
-        return rows(connection, select_rows(relation, order, cursor, taken, span, again=self.source.again))
+        return stream_rows(connection, select_rows(relation, order, cursor, taken, span, again=self.source.again))
 
     def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL, tuple[KeyColumn, ...]]":
         """Connect and begin a transaction; return the connection, what stands behind FROM, and the columns to sort by.
@@ -177,11 +184,11 @@ class Rows:
         """
         self.close()
         self.requests += 1
-        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError, engine="postgresql")
+        self._connection = connection = self.secret.connect(connect, psycopg.OperationalError, engine="postgresql")
         remaining, source = self.remaining(), self.source
-        name = begin(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
+        name = begin_snapshot(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
         relation = sql.SQL(name or source.relation)
-        description = columns(connection, relation)
+        description = list_columns(connection, relation)
         self._check([name for name, _, _ in description])
         check = functools.partial(probe_key, relation)
         try:
@@ -259,7 +266,7 @@ class Rows:
         longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
         seconds = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
         if seconds > self.remaining() - _SPARE_S:
-            raise RetryLater(str(said(error, self.source.address)), after_s=seconds) from error
+            raise RetryLater(str(translate_postgres_error(error, self.source.address)), after_s=seconds) from error
         self.retries += 1
         self.waited_s += seconds
         time.sleep(seconds)

@@ -136,7 +136,7 @@ class TableSource(Feed, frozen=True, kw_only=True):
 
         Without a date, or without ``state``, an incremental source is read whole.
         """
-        from brigade.database.secret import Secret as Kept
+        from brigade.database.secret import DatabaseSecret as Kept
         from brigade.ingest.rows import Rows
         from brigade.ingest.window import window
 

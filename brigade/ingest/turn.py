@@ -11,7 +11,7 @@ from brigade.ingest.target import Target
 from brigade.s3 import Absent, Matches
 from brigade.s3.conditions import new_token
 from brigade.state import State
-from brigade.state.lease import taken
+from brigade.state.lease import acquire
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ def _end(s3: Publishes, state: State, other: Target, holder: str, patience_s: fl
         return
     under_way = f"{other.source} is incremental, and its {other.date} is not published yet"
     try:
-        taken(entry.value.lease, holder, 0.0, age=entry.age, what=str(other))
+        acquire(entry.value.lease, holder, 0.0, age=entry.age, what=str(other))
     except ConditionLost as error:
         raise ConditionLost(f"{under_way}: {error}") from error
     if entry.age < patience_s or (entry.value.wake or "") > in_seconds(-patience_s):

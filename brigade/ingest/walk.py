@@ -17,7 +17,7 @@ from brigade.ingest.decode import decode, pieces
 from brigade.ingest.feed import Feed
 from brigade.ingest.fetch import Reply
 from brigade.jsonl import Page
-from brigade.jsonl.page import absence, level
+from brigade.jsonl.page import deepest_level, explain_absence
 
 
 class Asks(Protocol):
@@ -165,7 +165,7 @@ def _said(source: Feed, page: Page, answer: _Answer, met: tuple[str, ...]) -> No
         if path in met or (is_next and (over or (pagination.may_be_absent and _may_end(page, path)))):
             continue
         hint = '; absent="end" declares that the API leaves it out on an only page' if is_next else ""
-        raise InvalidData(f"{page.place}: no page had {path!r}: {absence(page.data, path)}{hint}")
+        raise InvalidData(f"{page.place}: no page had {path!r}: {explain_absence(page.data, path)}{hint}")
     if header and f"header {header}" not in met and not (over or pagination.may_be_absent):
         raise InvalidData(
             f"{page.place}: no page had the header {header}; it has {', '.join(sorted(answer.headers)) or 'no headers'}"
@@ -175,7 +175,7 @@ def _said(source: Feed, page: Page, answer: _Answer, met: tuple[str, ...]) -> No
 
 def _may_end(page: Page, path: str) -> bool:
     steps = parse_path(path)
-    return not page.records or len(level(page.data, steps)[0]) == len(steps) - 1
+    return not page.records or len(deepest_level(page.data, steps)[0]) == len(steps) - 1
 
 
 def _single(source: Feed, api: Asks) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from brigade.database.secret import Secret
+from brigade.database.secret import DatabaseSecret
 from brigade.ingest.outcome import Outcome
 from brigade.ingest.rows import Rows
 from brigade.ingest.run import Run
@@ -64,7 +64,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.rotate(first=True)
-        self.secret = Secret(self.secrets, self.name)
+        self.secret = DatabaseSecret(self.secrets, self.name)
 
     def ids(self) -> list[int]:
         return [row["id"] for row in self.lake.rows()]

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from brigade.ingest.checkpoint import Checkpoint, Receipt
 from brigade.ingest.target import Target
-from brigade.jsonl import Stamp, split
+from brigade.jsonl import Stamp, split_page
 from brigade.state import State
 from tests.local.ingest_process import Memory
 
@@ -78,5 +78,5 @@ def _lines(s3: Any, target: Target, keys: list[str], ts: str) -> list[bytes]:
 @functools.lru_cache(maxsize=1)
 def _expected(api: Memory, target: Target) -> list[bytes]:
     stamp = Stamp(target.date, "")
-    pages = (split(api.page(str(number)).body, records="rows", place="page") for number in range(api.pages))
+    pages = (split_page(api.page(str(number)).body, records="rows", place="page") for number in range(api.pages))
     return b"".join(block for page in pages for block in stamp.lines(page)).splitlines(keepends=True)
