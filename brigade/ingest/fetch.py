@@ -4,7 +4,6 @@ import collections
 import contextlib
 import email.utils
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from brigade.ingest.request import Request
 from brigade.ingest.source import Source
 from brigade.ingest.unpack import unpack_content, unpack_file
 from brigade.masking import mask
+from brigade.retry import backoff
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _BACKOFF_S = 0.5
@@ -203,8 +203,7 @@ class Api:
         if asked is not None:
             self._sleep(asked, "the API (Retry-After)")
         else:
-            longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
-            self._sleep(random.uniform(longest / 2, longest), "the pause between tries")  # noqa: S311 - no secret
+            self._sleep(backoff(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S, least=0.5), "the pause between tries")
 
     def _sleep(self, seconds: float, who: str) -> None:
         if seconds > min(self.remaining() - _SPARE_S, _LONGEST_SLEEP_S):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,6 +26,7 @@ from brigade.ingest.fetch import PAGE_LIMIT, Reply
 from brigade.ingest.table import NEXT, TableSource
 from brigade.ingest.table_query import newest_value, probe_key, select_rows
 from brigade.ingest.window import Window
+from brigade.retry import backoff
 
 _BLOCK = 1024 * 1024
 _SPARE_S = 5.0
@@ -263,8 +263,7 @@ class Rows:
         self.bytes_in += len(body)
 
     def _wait(self, attempt: int, error: psycopg.Error) -> None:
-        longest = min(_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
-        seconds = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
+        seconds = backoff(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S, least=0.5)
         if seconds > self.remaining() - _SPARE_S:
             raise RetryLater(str(translate_postgres_error(error, self.source.address)), after_s=seconds) from error
         self.retries += 1

@@ -13,7 +13,7 @@ from brigade.s3.errors import require_fields, translate_errors
 from brigade.s3.location import Location
 from brigade.s3.objects import ObjectHead, head
 from brigade.s3.read import read_range
-from brigade.streams import fetch_in_order
+from brigade.streams import IteratorFile, fetch_in_order
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
@@ -203,35 +203,6 @@ class ObjectReader:
             raise InvalidData(f"what was read of {self.location} is not what S3 was given: {wrong}")
 
 
-class File(io.RawIOBase):
-    """The bytes of an object as a file that is read once; its last block comes only when all were proved."""
-
-    def __init__(self, blocks: Iterator[memoryview]) -> None:
-        self._blocks, self._rest = blocks, memoryview(b"")
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the current block reaches; 0 is the end, all bytes proved."""
-        while not len(self._rest):
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = block
-        target = memoryview(buffer).cast("B")
-        count = min(len(target), len(self._rest))
-        target[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def close(self) -> None:
-        """Stop reading; what was not read is not proved."""
-        getattr(self._blocks, "close", lambda: None)()
-        super().close()
-
-
 def open_read(
     client: Any, uri: str, *, version_id: str | None = None, memory: int = MEMORY, first: bool = False
 ) -> io.BufferedReader:
@@ -252,4 +223,4 @@ def open_read(
         RetryLater: S3 does not send it now.
     """
     reading = ObjectReader.open(client, Location.parse(uri), version_id=version_id, memory=memory)
-    return io.BufferedReader(File(reading.blocks(first=first)), MIB)
+    return io.BufferedReader(IteratorFile(reading.blocks(first=first)), MIB)

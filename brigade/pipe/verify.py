@@ -68,7 +68,7 @@ class CompositeChecksum:
 
 
 class ChecksumVerifier:
-    """Compare a stream with the checksum that S3 stores. `name`: `CRC64NVME`, `CRC32 of parts`, `MD5` …"""
+    """Compare a stream with the checksum that S3 stores. `name` is `CRC64NVME`, `CRC32 of parts`, `MD5` or so."""
 
     def __init__(self, name: str, running: RunningChecksum, expected: str, text: Callable[[bytes], str]) -> None:
         self.name, self._running, self._expected, self._text = name, running, expected, text
