@@ -70,7 +70,7 @@ def _blocks(client: Any, location: Location, options: ReadOptions) -> Iterator[m
         "--unproved": options.unproved,
     }
     for option in filter(ignored.get, ignored):
-        raise UsageError(f"{location} is held in segments, each proved and given in turn: leave {option} out")
+        raise UsageError(f"{location} is stored in segments, which are verified and read in order: leave {option} out")
     return follow_segments(
         client,
         location,

@@ -165,7 +165,7 @@ def _feed(
 
 def verified_result(job: UploadJob, file: Writer, expectation: Expectation, begun: float) -> UploadResult:
     """Verify the published object and return the result."""
-    proof = verify(job.keyed, job.location, file)
+    crc64nvme = verify(job.keyed, job.location, file)
     return UploadResult(
         location=job.location,
         etag=file.written.etag,
@@ -173,7 +173,7 @@ def verified_result(job: UploadJob, file: Writer, expectation: Expectation, begu
         bytes=file.bytes,
         input_bytes=expectation.bytes,
         parts=file.parts,
-        crc64nvme=proof,
+        crc64nvme=crc64nvme,
         sha256=expectation.hexdigest,
         seconds=round(time.monotonic() - begun, 3),
     )

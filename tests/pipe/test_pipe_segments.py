@@ -107,7 +107,7 @@ def test_a_dead_writer_ends_the_readers_in_the_stated_time(bucket: Bucket) -> No
     killed = time.monotonic()
     rest, stderr = reader.communicate(timeout=60)
     assert (reader.returncode, rest) == (1, b"")
-    assert b"taken for dead" in stderr
+    assert b"considered dead" in stderr
     assert time.monotonic() - killed < 20
 
 

@@ -84,22 +84,22 @@ class _ManifestWatcher:
             found = manifest.read(self._client, self._path)
             if found is None:
                 raise NotFound(f"the manifest of {self._path}/ is gone")
-            told = self._accept(*found)
-            if (told.segments, told.completed) != (current.segments, current.completed):
-                return told
+            progress = self._accept(*found)
+            if (progress.segments, progress.completed) != (current.segments, current.completed):
+                return progress
             self.check_silence("changed nothing")
 
     def check_silence(self, did: str) -> None:
         """Raise BrigadeError if the manifest has not changed for `dead_after` seconds."""
         if time.monotonic() - self._changed > self._dead_after:
-            raise BrigadeError(f"the writer of {self._path}/ {did} for {self._dead_after:g} s: it is taken for dead")
+            raise BrigadeError(f"the writer of {self._path}/ {did} for {self._dead_after:g} s: it is considered dead")
 
-    def _accept(self, told: SegmentManifest, version: str) -> SegmentManifest:
+    def _accept(self, progress: SegmentManifest, version: str) -> SegmentManifest:
         if version != self._version:
             self._version, self._changed = version, time.monotonic()
-        if told.failed:
-            raise BrigadeError(f"the writer of {self._path}/ failed: {told.failed}")
-        return told
+        if progress.failed:
+            raise BrigadeError(f"the writer of {self._path}/ failed: {progress.failed}")
+        return progress
 
 
 def _segment(client: Any, path: Location, number: int, threads: int, watcher: _ManifestWatcher) -> memoryview:

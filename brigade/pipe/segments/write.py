@@ -140,22 +140,22 @@ class SegmentDestination:
             return self._manifest
 
     def _beat(self) -> None:
-        told, stored = 0, time.monotonic()
+        written, stored = 0, time.monotonic()
         while not self._ended.wait(_LOOK_S):
-            if not (told + 1 in self._sizes or time.monotonic() - stored >= BEAT_S):
+            if not (written + 1 in self._sizes or time.monotonic() - stored >= BEAT_S):
                 continue
             try:
                 reached = self._reached()
                 self._store(reached, Matches(self._etag))
-                told, stored = reached.segments, time.monotonic()
+                written, stored = reached.segments, time.monotonic()
             except ConditionLost as error:
                 self._lost = error  # another writer has this path: write no further segment
                 return
             except BrigadeError:
                 continue  # readers wait a dozen beats; if S3 does not come back, a segment fails and raises
 
-    def _store(self, told: SegmentManifest, condition: Condition) -> WriteResult:
-        written = put(self._client, self._path.bucket, manifest.key(self._path), told.encode(), condition=condition)
+    def _store(self, progress: SegmentManifest, condition: Condition) -> WriteResult:
+        written = put(self._client, self._path.bucket, manifest.key(self._path), progress.encode(), condition=condition)
         self._etag = written.etag
         return written
 

@@ -173,7 +173,7 @@ def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
 def test_what_segments_are_never_read_by_is_refused(wish: ReadOptions) -> None:
     client: Any = Lenient()
     segments(client, 3)
-    with pytest.raises(UsageError, match="s3://bucket/path is held in segments"):
+    with pytest.raises(UsageError, match="s3://bucket/path is stored in segments"):
         list(open_streams(client, ["s3://bucket/path"], wish))
 
 
