@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ingest_data
+from brigade.codec import MemberCompressor
 from brigade.ingest.declare.api_source import ApiSource
 from brigade.ingest.declare.pagination import Cursor
 from brigade.ingest.declare.request import Response
@@ -17,7 +18,7 @@ from brigade.ingest.read.http import ApiReader
 from brigade.ingest.run import Run
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.write.lines import LineWriter
-from brigade.jsonl import Gzip, Stamp, split
+from brigade.jsonl import Stamp, split_page
 from lambdas.memory import peak_mib
 
 _DECLARED: dict[str, Any] = {
@@ -71,9 +72,12 @@ def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
     pages = list(ingest_data.pages(kind, count))
     source = (Labelled if function else ApiSource)(**_DECLARED)
     before, out = time.process_time(), 0
-    pour, gzip = LineWriter(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()), Gzip()
+    pour, gzip = (
+        LineWriter(source, Stamp("2026-11-22", "2026-11-22T05:30:00.000Z"), profile=Profile()),
+        MemberCompressor(),
+    )
     for body in pages:
-        page = split(body, records="rows", values=("next",), place="page")
+        page = split_page(body, records="rows", values=("next",), place="page")
         for block in pour.write_page(page):
             out += len(gzip.compress(block))
     out += len(gzip.flush())

@@ -1,4 +1,4 @@
-"""Clients of AWS: made at the edge, passed in, and the same for AWS and for the AWS on this machine."""
+"""AWS clients. Commands and handlers create them and pass them in; they work with AWS and with the local AWS."""
 
 import functools
 import os
@@ -10,8 +10,8 @@ from brigade.headers import check_headers
 if TYPE_CHECKING:
     import boto3
 
-# The S3 Control endpoint rules put the account in front of any host, also of one given as endpoint; such a name
-# resolves nowhere, so the label is taken off before the request is signed (s3-control endpoint rule set, botocore).
+# The S3 Control endpoint rules put the account in front of any host, also of a given endpoint. Such a name does not
+# resolve, so the label is removed before the request is signed (s3-control endpoint rule set, botocore).
 _ACCOUNT_LABEL = re.compile(r"^(https?://)\d{12}\.")
 
 
@@ -37,9 +37,9 @@ class Connection(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _session(profile: str | None, region: str | None) -> "boto3.Session":
-    import boto3  # takes longer to load than all else that a small command does
+    import boto3  # takes longer to load than a small command takes
 
-    # boto3 reads AWS_DEFAULT_REGION only; AWS's other tools and its run times say AWS_REGION.
+    # boto3 reads only AWS_DEFAULT_REGION. AWS's other tools and Lambda set AWS_REGION.
     return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
 
 

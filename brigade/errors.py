@@ -59,6 +59,9 @@ class NotFound(BrigadeError):
 class InvalidData(BrigadeError):
     """Data is not in its documented format. The message names the file or object and the place in it."""
 
+    truncated = False
+    """True if compressed data ends too early: the sender broke off, so a retry may work."""
+
 
 class RetryLater(BrigadeError):
     """The same call works later. In an operation this is the result code TemporaryFailure.

@@ -1,7 +1,7 @@
-"""Who signs for a database of Amazon RDS: the certificate authorities of its region, as files of this package.
+"""The certificate authorities of Amazon RDS: one file for each region, in this package.
 
-RDS signs with authorities of its own, which no system trusts by itself; a file holds the three of a region (RSA 2048
-and 4096, ECC 384), as https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html names them.
+RDS has its own authorities, which no system trusts by default. A file has the three of a region (RSA 2048 and 4096, ECC
+384), as https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html names them.
 """
 
 import re
@@ -18,25 +18,26 @@ _HOST = re.compile(
 )
 
 
-def region(host: str) -> str | None:
-    """Give the region of an endpoint of RDS, Aurora or DocumentDB (``….us-east-1.rds.amazonaws.com``), else None."""
+def find_region(host: str) -> str | None:
+    """Return the region of an endpoint of RDS, Aurora or DocumentDB (`….us-east-1.rds.amazonaws.com`), else None."""
     found = _HOST.match(host)
     return (found[2] or found[3]).lower() if found else None
 
 
 def is_proxy(host: str) -> bool:
-    """Whether ``host`` is an endpoint of RDS Proxy, whose certificates public authorities sign.
+    """Return whether `host` is an endpoint of RDS Proxy. Public authorities sign its certificates.
 
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.howitworks.html
     """
     found = _HOST.match(host)
     return found is not None and ".proxy-" in found["names"].lower()
 
 
-def file(of_region: str) -> Path:
-    """Give the file of the authorities of a region, which is there.
+def find_bundle(of_region: str) -> Path:
+    """Return the path of the file of a region's authorities.
 
-    Fails with NotFound for a region that this package has no file of; it says where AWS offers one.
+    Raises:
+        NotFound: This package has no file of the region. The message says where AWS offers one.
     """
     path = _FOLDER / f"{of_region}.pem"
     if not path.is_file():

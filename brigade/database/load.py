@@ -1,25 +1,25 @@
-"""The other way: an object of JSON Lines into a table, all of it once, or nothing."""
+"""Load an object of JSON Lines into a table: all records exactly once, or none."""
 
 import re
-import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, LiteralString
 
 import msgspec
 import psycopg
 from psycopg import sql
 
-from brigade.database.rows import said
+from brigade.codec import GZIP_MAGIC, gunzip
+from brigade.database.rows import translate_postgres_error
 from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.s3.location import Location
 from brigade.s3.objects import head
 from brigade.s3.read import stream_object
 
-_BLOCK = 1024 * 1024
 _STAMP = ("ingest_date", "ingest_ts")
-# Functions and operators are named with their schema: one that another user makes in a schema of the search path, and
-# that fits better, would run with this role's rights (CVE-2018-1058). The search path stays the role's, for the
-# triggers and defaults of the table.
+# Functions and operators are named with their schema. Otherwise a better match that another user creates in a schema of
+# the search path runs with this role's rights (CVE-2018-1058). The search path stays the role's, for the triggers and
+# defaults of the table.
 _NAMES: LiteralString = """
 SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname), %s::pg_catalog.regclass::pg_catalog.text
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS brigade_loads (
   loaded_at timestamptz NOT NULL DEFAULT pg_catalog.now(), PRIMARY KEY (run_id, target));
 CREATE TEMPORARY TABLE brigade_lines (line json, number bigint GENERATED ALWAYS AS IDENTITY) ON COMMIT DROP
 """
-# Neither can be in JSON, so a line is one value, whatever is in it.
+# JSON has neither character, so a line is always one value.
 _COPY = "COPY pg_temp.brigade_lines (line) FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
 
 
@@ -46,8 +46,8 @@ ORDER BY number LIMIT 1
 """
 
 
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The receipt of a load, as the table ``brigade_loads`` of the same database has it."""
+class LoadReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The receipt of a load: a row of the table `brigade_loads` in the same database."""
 
     run_id: str
     object: str
@@ -57,22 +57,28 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     loaded_at: str
 
 
-def load(
+def load_object(
     connection: "psycopg.Connection[Any]", s3: Any, location: Location, table: str, run_id: str | None = None
-) -> Loaded:
-    """Put every record of an object (gzip, or plain, JSON Lines) into a table, in one transaction with its receipt.
+) -> LoadReceipt:
+    """Insert all records of an object into a table, in one transaction with a receipt. After an error none is inserted.
 
-    Members go to the columns of their names, as PostgreSQL reads JSON into that type; columns that no record has get
-    their defaults; the stamp's are left out where the table has no column for them.
+    Members go to the columns of their names, as PostgreSQL converts JSON to that type. Columns without a member get
+    their defaults. The members of the stamp are left out if the table has no column for them. Memory: some MiB. The
+    server keeps the lines in a temporary table.
 
-    Arguments: ``connection``, of ``rows.opened``; ``table``, as SQL names it; ``run_id``, what is done once only for
-    each table: by default the object's address and ETag. Memory: some MiB; the server keeps the lines in a temporary
-    table meanwhile.
+    Args:
+        connection: From `rows.connect`.
+        location: JSON Lines, plain or gzip.
+        table: As SQL names it.
+        run_id: A run id is loaded only once into a table. Default: the object's address and ETag.
 
-    Fails with ConditionLost when the run id was loaded into the table before, NotFound when the object or the table is
-    not there, InvalidData when a line is no JSON, the gzip is cut, a line has a member twice, a member has no column
-    or a record became no row,
-    RetryLater or BrigadeError when PostgreSQL does not answer or refuses; nothing is in the table then.
+    Raises:
+        ConditionLost: The run id was loaded into the table before.
+        NotFound: The object or the table does not exist.
+        InvalidData: A line is not JSON, the gzip is truncated, a member occurs twice or has no column, or a record did
+            not become a row.
+        RetryLater: PostgreSQL does not answer.
+        BrigadeError: PostgreSQL refuses.
     """
     found = head(s3, location.bucket, location.key)
     if found is None:
@@ -86,15 +92,15 @@ def load(
     except psycopg.Error as error:
         line = re.search(
             r"COPY brigade_lines, line (\d+)", error.diag.context or ""
-        )  # the rest of it quotes the record
+        )  # the rest of the context quotes the record
         what = f"{location} into {table}" + (f", line {line[1]}" if line else "")
-        kind = said(error, what)
+        kind = translate_postgres_error(error, what)
         raise InvalidData(str(kind)) if error.sqlstate and error.sqlstate.startswith("22") else kind from error
 
 
 def _load(
     connection: "psycopg.Connection[Any]", s3: Any, location: Location, etag: str, table: str, run: str
-) -> Loaded:
+) -> LoadReceipt:
     ((target, short),) = connection.execute(_NAMES, [table, table]).fetchall()
     connection.execute(_RECEIPTS)
     query = (
@@ -132,7 +138,7 @@ def _load(
         [run, str(location), etag, target, records],
     )
     (row,) = cursor.fetchall()
-    return Loaded(**dict(zip(Loaded.__struct_fields__, row, strict=True)))
+    return LoadReceipt(**dict(zip(LoadReceipt.__struct_fields__, row, strict=True)))
 
 
 def _copy(connection: "psycopg.Connection[Any]", blocks: Iterator[bytes], location: Location) -> None:
@@ -143,28 +149,15 @@ def _copy(connection: "psycopg.Connection[Any]", blocks: Iterator[bytes], locati
                 copy.write(block)
                 sent, last = sent + block.count(b"\n"), block[-1:] or last
         sent += last != b"\n"
-        if cursor.rowcount != sent:  # a line that is no JSON may mean the end to COPY
+        if cursor.rowcount != sent:  # COPY may take a line that is not JSON for the end
             raise InvalidData(f"{location}: of {sent} lines PostgreSQL took {cursor.rowcount} for records")
 
 
 def _lines(blocks: Iterator[bytes], place: str) -> Iterator[bytes]:
-    """Unpack gzip of any number of members; bytes that are none come as they are."""
-    unpack: Any = None
-    for number, block in enumerate(blocks):
-        if number == 0 and not block.startswith(b"\x1f\x8b"):
-            yield block
-            yield from blocks
-            return
-        rest, out = block, b""
-        while rest or len(out) == _BLOCK:  # what is full may have left some inside
-            if unpack is None or unpack.eof:
-                unpack = zlib.decompressobj(31)
-            try:
-                out = unpack.decompress(rest, _BLOCK)
-            except zlib.error as error:
-                raise InvalidData(f"{place}: the gzip is broken: {error}") from error
-            yield out
-            rest = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
-            out = b"" if unpack.eof else out
-    if unpack is not None and not unpack.eof:
-        raise InvalidData(f"{place}: the gzip ends before its end")
+    """Yield the content of gzip. Bytes that are not gzip are yielded as they are."""
+    first = next(blocks, b"")
+    whole = chain([first], blocks)
+    if not first.startswith(GZIP_MAGIC):
+        yield from whole
+        return
+    yield from gunzip(whole, place)

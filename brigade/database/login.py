@@ -1,4 +1,4 @@
-"""A login to PostgreSQL whose failure has the server's SQLSTATE, whatever language the server speaks."""
+"""Log in to PostgreSQL. A failure has the SQLSTATE, which does not depend on the server's language."""
 
 import os
 import re
@@ -11,27 +11,27 @@ import psycopg
 from psycopg import pq
 from psycopg.pq.abc import PGconn
 
-# libpq keeps the SQLSTATE of a refused login to itself, but writes it where it traces the protocol.
+# libpq has no function for the SQLSTATE of a refused login, but writes it to the trace of the protocol.
 _ERROR = re.compile(rb'^B\t\S+\tErrorResponse\t S "[^"]*"(?: V "[^"]*")? C "([0-9A-Z]{5})"', re.MULTILINE)
 _EVENTS: dict[int, int] = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
 _FLAGS = pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE
 
 
 class TlsRefused(psycopg.OperationalError):
-    """No TLS came about: a certificate, its authority or its name is wrong, or one of the two sides has no TLS."""
+    """TLS failed: a certificate, its authority or its name is wrong, or one side has no TLS."""
 
 
 def log_in(conninfo: str, timeout_s: float) -> "psycopg.Connection[Any]":
-    """Return a connection that commits each statement, made by one login.
+    """Log in once and return a connection that commits each statement.
 
     Args:
-        conninfo: What libpq takes: a URI, or names and values.
-        timeout_s: Seconds that the login may take.
+        conninfo: A connection string of libpq: a URI, or names and values.
+        timeout_s: Timeout of the login in seconds.
 
     Raises:
-        psycopg.Error: No connection came about: of the class that belongs to the SQLSTATE, where the server sent one;
-            TlsRefused; or OperationalError, where the server did not answer. Only Linux tells these apart: elsewhere
-            it is OperationalError.
+        psycopg.Error: The login failed. If the server sent a SQLSTATE, the class is that of the SQLSTATE. Otherwise it
+            is TlsRefused, or OperationalError if the server did not answer. On other systems than Linux it is always
+            OperationalError.
     """
     if sys.platform != "linux":
         return psycopg.connect(conninfo, autocommit=True, connect_timeout=max(2, round(timeout_s)))

@@ -1,4 +1,4 @@
-"""The order of key columns as PostgreSQL defines it: the operators of each type, and its values as SQL."""
+"""The order of key columns in PostgreSQL: the operators of each type, and literals."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-# ORDER BY sorts by the type's default B-tree operator class, wherever its operators are. An operator that is found by
-# its name and search_path can be another one: citext's > is outside of pg_catalog, and text's > would replace it.
+# ORDER BY sorts by the type's default B-tree operator class, in any schema. A lookup of an operator by name and
+# search_path can find another one: citext's > is outside of pg_catalog, and text's > would replace it.
 _OPERATORS: LiteralString = """
 SELECT t.oid, pg_catalog.format_type(t.oid, -1), o.operators,
   t.typtype <> 'p' AND (o.operators IS NOT NULL OR t.typnamespace = 'pg_catalog'::regnamespace OR t.typtype <> 'b'
@@ -31,40 +31,40 @@ _MONEY = 790
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """A column in whose order rows are read, with the operators of its type's default B-tree operator class."""
+    """A column of the sort key, with the operators of its type's default B-tree operator class."""
 
     name: str
     oid: int
     kind: str
-    """The type as SQL names it, with its schema where that is not ``pg_catalog``."""
+    """The type as SQL names it, with its schema unless that is `pg_catalog`."""
     modifier: int
-    """The type modifier, -1 for none; of a timestamp: the digits of its fraction of a second."""
+    """The type modifier; -1 for none. For a timestamp: the number of digits of its fraction of a second."""
     operators: tuple[tuple[str, str], ...]
-    """Schema and name of the operators ``<=``, ``=``, ``>=`` and ``>``."""
+    """Schema and name of the operators `<=`, `=`, `>=` and `>`."""
 
     @property
     def column(self) -> sql.Composed:
-        """Return the column, of the table that is called ``brigade``."""
+        """The column as SQL, in a table with the alias `brigade`."""
         return sql.SQL("brigade.{}").format(sql.Identifier(self.name))
 
     def at_most(self, value: sql.Composable) -> sql.Composed:
-        """Return the condition that the column is ``value`` or before it."""
+        """Return the condition `column <= value`."""
         return self._compare(0, value)
 
     def equal(self, value: sql.Composable) -> sql.Composed:
-        """Return the condition that the column equals ``value``."""
+        """Return the condition `column = value`."""
         return self._compare(1, value)
 
     def at_least(self, value: sql.Composable) -> sql.Composed:
-        """Return the condition that the column is ``value`` or behind it."""
+        """Return the condition `column >= value`."""
         return self._compare(2, value)
 
     def behind(self, value: sql.Composable) -> sql.Composed:
-        """Return the condition that the column is behind ``value``."""
+        """Return the condition `column > value`."""
         return self._compare(3, value)
 
     def literal(self, text: str | None) -> sql.Composed:
-        """Return the value of the column's type that PostgreSQL writes as ``text``; None: null."""
+        """Return a literal of the column's type from its text form; None: null."""
         return sql.SQL("CAST({} AS {})").format(sql.Literal(text), sql.SQL(self.kind))
 
     def _compare(self, which: int, value: sql.Composable) -> sql.Composed:
@@ -108,7 +108,7 @@ def key_columns(
 
 
 def behind(columns: Sequence[KeyColumn], values: Sequence[str]) -> sql.Composed:
-    """Return the condition that a row's key is behind ``values``, in the order of ORDER BY of the same columns."""
+    """Return the condition that a row's key sorts after `values`, as ORDER BY sorts the same columns."""
     literals = [column.literal(value) for column, value in zip(columns, values, strict=True)]
     if len({column.operators[3] for column in columns}) == 1:  # which an index on all of them answers
         left = sql.SQL(", ").join(column.column for column in columns)

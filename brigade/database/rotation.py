@@ -1,7 +1,8 @@
-"""A password rotated in four steps, as Secrets Manager asks for them, and the URI kept in step.
+"""Rotate a password in the four steps of Secrets Manager, and keep the secret with the URI in sync.
 
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
-Each step may come twice, also after it was done, and is then done at once: Secrets Manager tries a failed one again.
+Each step is idempotent: Secrets Manager retries a failed one.
+
+Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
 
 import json
@@ -24,13 +25,16 @@ _LOGIN_SECONDS = 5
 
 @dataclass(frozen=True)
 class Rotation:
-    """One rotation of one PostgreSQL secret, of which the role changes its own password.
+    """One rotation of one PostgreSQL secret. The role changes its own password.
 
-    From ``set`` on the old password logs in no more; who still has it reads the secret anew at the refused login
-    (``brigade.database.secret.Secret.connect``), and fails for the moment between ``set`` and ``finish``.
-    The new password has letters and digits only, 40 of them: it needs no escaping anywhere.
-    Arguments: ``client``, boto3's of ``secretsmanager``; ``name``, the secret's; ``token``, the new version's id, which
-    Secrets Manager gives each step.
+    After `set` the old password does not log in any more. A client that still has it reads the secret again after the
+    refused login (`brigade.database.secret.DatabaseSecret.connect`), and fails between `set` and `finish`. The new
+    password has 40 letters and digits, so it needs no escaping.
+
+    Args:
+        client: boto3's client of `secretsmanager`.
+        name: The secret's name.
+        token: The id of the new version, which Secrets Manager passes to each step.
     """
 
     client: Any
@@ -38,7 +42,7 @@ class Rotation:
     token: str
 
     def create(self) -> None:
-        """Keep a version with a new password as AWSPENDING, unless there is one."""
+        """Store a version with a new password as AWSPENDING, unless there is one."""
         if self._is_done() or self._has_value():
             return
         fields = {**self._fields("AWSCURRENT"), "password": "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))}
@@ -51,10 +55,13 @@ class Rotation:
         )
 
     def set(self) -> None:
-        """Give the role the new password, by a login with the current one, or with the one before it.
+        """Change the role's password to the new one. The login uses the current password, or the one before it.
 
-        The server is sent the password's SCRAM verifier, so that no log of its statements has the password.
-        Fails with BrigadeError if neither logs in, with InvalidData if the two versions name different databases.
+        The server gets the password's SCRAM verifier, so its log never has the password.
+
+        Raises:
+            BrigadeError: Neither password logs in.
+            InvalidData: The two versions name different databases.
         """
         if self._is_done() or self._opens(pending := self._fields("AWSPENDING", self.token)):
             return
@@ -76,14 +83,20 @@ class Rotation:
         raise BrigadeError(f"no version of the secret {self.name} logs in to its database; set the role's password")
 
     def test(self) -> None:
-        """Log in with the new password and ask something; fails with BrigadeError if the server does not answer."""
+        """Log in with the new password and run a query.
+
+        Raises:
+            BrigadeError: The server does not answer.
+        """
         if not self._is_done() and not self._opens(self._fields("AWSPENDING", self.token)):
             raise BrigadeError(f"the new password of the secret {self.name} does not log in")
 
     def finish(self, *, uri_secret: str | None = None, ca_file: str | None = None) -> None:
-        """Make the new version AWSCURRENT, and before that its URI the value of ``uri_secret``, if there is one.
+        """Make the new version AWSCURRENT.
 
-        Arguments: ``ca_file``, as ``database_uri`` takes it: where who reads the URI has the authorities.
+        Args:
+            uri_secret: A secret whose value becomes the new URI before that.
+            ca_file: As in `database_uri`.
         """
         self._is_done()  # or under way
         if uri_secret:
@@ -99,7 +112,7 @@ class Rotation:
             )
 
     def _is_done(self) -> bool:
-        """Whether the rotation has finished; fails if Secrets Manager has not begun it."""
+        """Return whether the rotation has finished. Raises BrigadeError if Secrets Manager has not begun it."""
         stages = self._stages().get(self.token)
         if stages is None or not {"AWSPENDING", "AWSCURRENT"} & {*stages}:
             raise BrigadeError(f"the version {self.token} of the secret {self.name} is not one that is being rotated")

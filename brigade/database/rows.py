@@ -1,4 +1,4 @@
-"""Rows of a SELECT as the JSON that PostgreSQL writes of them: streamed, at one snapshot, with nothing changed."""
+"""Stream the rows of a SELECT as JSON, which PostgreSQL writes, in a read-only snapshot."""
 
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -10,8 +10,8 @@ from psycopg.conninfo import make_conninfo
 from brigade.database.login import TlsRefused, log_in
 from brigade.errors import BrigadeError, RetryLater
 
-# What decides how types look in text, so that a session's own settings do not. Only of this transaction: a pooler in
-# between gives the connection to others afterwards.
+# The settings that decide the text form of types, in place of the session's own. Only for this transaction: a pooler
+# passes the connection to other clients afterwards.
 _BEGIN: LiteralString = """
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL TimeZone = 'UTC';
@@ -20,10 +20,10 @@ SET LOCAL IntervalStyle = 'iso_8601';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 3
 """
-# A function or operator of a schema where others may create would be chosen before one of pg_catalog that fits less
-# exactly, and would run with this role's rights: CVE-2018-1058.
+# A function or operator in a schema where other users may create, if it is a better match than one of pg_catalog, would
+# run with this role's rights: CVE-2018-1058.
 _SEARCH_PATH: LiteralString = "SET LOCAL search_path = pg_catalog, pg_temp"
-# Neither can be in JSON, so of a row nothing is ever quoted, but where a value of type json has a newline of its own.
+# JSON has neither character, so a row is only quoted if a value of type json has a newline.
 _COPY: LiteralString = "COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
 _QUOTE = 1
 _DELIMITER = b"\x02"
@@ -34,10 +34,11 @@ _SCHEMA_HINT = "; is it in another schema than pg_catalog? Then write the schema
 _PASSING = ("08", "40", "53", "57P", "58")
 
 
-def opened(uri: str) -> "psycopg.Connection[Any]":
-    """Give a connection that speaks UTF-8, gives up a silent server within minutes, and commits nothing by itself.
+def connect(uri: str) -> "psycopg.Connection[Any]":
+    """Return a connection in UTF-8 that detects a dead server within minutes.
 
-    Raises psycopg's errors, which ``said`` translates.
+    Raises:
+        psycopg.Error: The login failed. `translate_postgres_error` translates it.
     """
     options: dict[str, str | int] = {
         "application_name": "brigade",
@@ -50,10 +51,10 @@ def opened(uri: str) -> "psycopg.Connection[Any]":
     return log_in(make_conninfo(uri, **options), _CONNECT_S)
 
 
-def begin(connection: "psycopg.Connection[Any]", *, within_s: float | None = None, table: str = "") -> str:
-    """Begin a transaction that changes nothing and sees one snapshot; return the full name of ``table``, if given.
+def begin_snapshot(connection: "psycopg.Connection[Any]", *, within_s: float | None = None, table: str = "") -> str:
+    """Begin a read-only transaction with one snapshot, and return the full name of `table`, if given.
 
-    The table's name is looked up by the role's ``search_path``. From then on the search path is ``pg_catalog`` alone.
+    The role's `search_path` resolves the name of the table. Afterwards the search path is only `pg_catalog`.
 
     Args:
         within_s: Seconds after which the server ends any statement of the transaction; None: no limit.
@@ -71,8 +72,8 @@ def begin(connection: "psycopg.Connection[Any]", *, within_s: float | None = Non
     return str(name)
 
 
-def columns(connection: "psycopg.Connection[Any]", relation: sql.Composable) -> list[tuple[str, int, int]]:
-    """Return name, type's OID and type modifier of the columns of ``relation``, in order. A domain is its base type."""
+def list_columns(connection: "psycopg.Connection[Any]", relation: sql.Composable) -> list[tuple[str, int, int]]:
+    """Return the name, type OID and type modifier of each column of `relation`, in order. A domain is its base type."""
     cursor = connection.execute(sql.SQL("SELECT * FROM {} AS brigade LIMIT 0").format(relation))
     result = cursor.pgresult
     return [
@@ -81,13 +82,13 @@ def columns(connection: "psycopg.Connection[Any]", relation: sql.Composable) -> 
     ]
 
 
-def rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Iterator[tuple[bytes, bytes]]:
+def stream_rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Iterator[tuple[bytes, bytes]]:
     """Yield both columns of each row of a SELECT of two JSON values, the second as a line of its own.
 
-    A null is no bytes. Memory: one row. When the iterator is closed early, the statement is cancelled.
+    A null has no bytes. Memory: one row. If the iterator is closed early, the statement is cancelled.
 
     Raises:
-        psycopg.Error: The server refused or the connection broke; ``said`` translates it.
+        psycopg.Error: The server refused or the connection broke. `translate_postgres_error` translates it.
     """
     with connection.cursor() as cursor, cursor.copy(sql.SQL(_COPY).format(select)) as copy:
         for row in copy:
@@ -95,8 +96,8 @@ def rows(connection: "psycopg.Connection[Any]", select: sql.Composable) -> Itera
             yield first, _unquoted(second) if second[0] == _QUOTE else second
 
 
-def passes(error: psycopg.Error) -> bool:
-    """Whether the same may work in a while: the connection broke, the server ends or begins, it has too much to do."""
+def is_transient(error: psycopg.Error) -> bool:
+    """Return whether a retry may work: the connection broke, or the server is starting, stopping or overloaded."""
     if error.sqlstate is None:
         # The server did not answer. At the end of a COPY that is a plain DatabaseError.
         broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, TlsRefused)
@@ -104,18 +105,18 @@ def passes(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and error.sqlstate.startswith(_PASSING)
 
 
-def said(error: psycopg.Error, what: str) -> BrigadeError:
-    """Give psycopg's error as one line about ``what``, RetryLater where a later run may fare better."""
+def translate_postgres_error(error: psycopg.Error, what: str) -> BrigadeError:
+    """Return psycopg's error as one line about `what`. It is RetryLater if a retry may work."""
     state = f" ({error.sqlstate})" if error.sqlstate else ""
     primary = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
     if error.sqlstate == _CANCELLED:
         return RetryLater(f"{what}: PostgreSQL ended the query: {primary}{state}")
-    if passes(error):
+    if is_transient(error):
         return RetryLater(f"{what}: PostgreSQL does not answer now: {primary}{state}")
     hint = _SCHEMA_HINT if error.sqlstate in _UNKNOWN_NAMES else ""
     return BrigadeError(f"{what}: PostgreSQL refuses: {primary}{state}{hint}")
 
 
 def _unquoted(row: Any) -> bytes:
-    """JSON allows a newline only between tokens, so a space means the same there."""
+    """Return a quoted row without quotes and newlines. JSON allows a newline only between tokens, like a space."""
     return bytes(row[1:-2]).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"

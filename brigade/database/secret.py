@@ -1,4 +1,4 @@
-"""A database's secret at run time: read when it is needed, kept for a while, read anew once it no longer opens."""
+"""A database's secret at run time: read when needed, cached, and read again after a refused login."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,16 +7,20 @@ from typing import Any, TypeVar
 from brigade.database.uri import database_uri, require_engine
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater
 from brigade.masking import register_fields
+from brigade.retry import RETRYABLE_CODES
 
 _Connection = TypeVar("_Connection")
-_THROTTLED = ("ThrottlingException", "InternalServiceError", "RequestTimeout")
 
 
-class Secret:
-    """The secret ``name`` (its name or ARN), read with ``client``, boto3's of ``secretsmanager``.
+class DatabaseSecret:
+    """A database secret in Secrets Manager. It is cached in this object.
 
-    What was read is kept by Powertools' parameters, in this object, for ``max_age_s`` seconds; ``0`` keeps nothing.
-    No value of the secret is ever in an error: what is read is registered with ``brigade.masking``.
+    Its values are registered with `brigade.masking`, so no error contains them.
+
+    Args:
+        client: boto3's client of `secretsmanager`.
+        name: The secret's name or ARN.
+        max_age_s: Seconds in the cache. 0: no cache.
     """
 
     def __init__(self, client: Any, name: str, *, max_age_s: int = 300) -> None:
@@ -27,10 +31,16 @@ class Secret:
         self._kept = SecretsProvider(boto3_client=client)
 
     def fields(self, *, fresh: bool = False) -> Mapping[str, Any]:
-        """Give the secret's fields as they are kept, or as Secrets Manager has them now if ``fresh``.
+        """Return the secret's fields. Needs secretsmanager:GetSecretValue.
 
-        Fails with NotFound if there is no such secret, InvalidData if it is no JSON object, RetryLater if Secrets
-        Manager is busy, BrigadeError if it refuses. Needs secretsmanager:GetSecretValue.
+        Args:
+            fresh: Whether to ignore the cache.
+
+        Raises:
+            NotFound: There is no such secret.
+            InvalidData: It is not a JSON object.
+            RetryLater: Secrets Manager is busy.
+            BrigadeError: Secrets Manager refuses.
         """
         from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, GetSecretError
         from botocore.exceptions import ClientError
@@ -54,24 +64,24 @@ class Secret:
         return fields
 
     def uri(self, *, scheme: str | None = None, fresh: bool = False) -> str:
-        """Give the secret's URI; arguments and failures are those of ``fields`` and ``database_uri``."""
+        """Return the secret's URI. Arguments and errors are those of `fields` and `database_uri`."""
         return database_uri(self.fields(fresh=fresh), name=self.name, scheme=scheme)
 
     def connect(
         self, connect: Callable[[str], _Connection], refused: type[Exception], *, engine: str | None = None
     ) -> _Connection:
-        """Return the connection that ``connect(uri)`` makes, with the secret read anew after a refused login.
+        """Return `connect(uri)`. After a refused login the secret is read again, for one more try.
 
         A password that was rotated while the old one was kept costs one refused login, and no error.
 
         Args:
             connect: The driver's function.
-            refused: What it raises at a refused login (``psycopg.OperationalError``: psycopg has no type of its own
-                for a wrong password). With the secret unchanged the first failure is raised as it was.
-            engine: The only engine that ``connect`` can open, as the URI's scheme names it (``postgresql``). None: any.
+            refused: Its exception for a refused login (`psycopg.OperationalError`: psycopg has no class for a wrong
+                password). If the secret has not changed, the first exception is raised.
+            engine: The only engine that `connect` supports, as the URI's scheme (`postgresql`). None: any.
 
         Raises:
-            SettingsError: The secret is of another engine. No connection was tried.
+            SettingsError: The secret is for another engine. No connection was tried.
         """
         uri = self.uri()
         if engine is not None:
@@ -88,7 +98,7 @@ class Secret:
 def _unread(name: str, code: str) -> BrigadeError:
     if code == "ResourceNotFoundException":
         return NotFound(f"there is no secret {name} in this account and region, or it has no value yet")
-    if code in _THROTTLED:
+    if code in RETRYABLE_CODES:
         return RetryLater(f"Secrets Manager did not give the secret {name} ({code}); try again")
     return BrigadeError(
         f"Secrets Manager did not give the secret {name} ({code}): it takes GetSecretValue, and Decrypt"

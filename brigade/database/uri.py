@@ -1,7 +1,7 @@
-"""A database's URI from the fields that Secrets Manager keeps of it.
+"""Build the URI of a database from the fields of its secret.
 
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html names the fields;
-https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS is how a URI is read.
+Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html (the fields),
+https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS (the URI).
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ from brigade.database import authority
 from brigade.errors import InvalidData, SettingsError, UsageError
 from brigade.masking import MASK
 
-# What RDS and Secrets Manager call an engine begins with one of these: aurora-postgresql, sqlserver-ex, oracle-ee …
+# The engine names of RDS and Secrets Manager begin with one of these: aurora-postgresql, sqlserver-ex, oracle-ee …
 _SCHEMES = {
     "aurora-postgresql": "postgresql",
     "aurora": "mysql",
@@ -28,7 +28,7 @@ _SCHEMES = {
     "docdb": "mongodb",
 }
 _SCHEME = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9_]+)?")
-# Underscores are no part of host names, yet names inside container networks have them.
+# Host names may not have underscores, but names in container networks have them.
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
 
 
@@ -40,20 +40,27 @@ def database_uri(
     options: Mapping[str, str] | None = None,
     ca_file: str | None = None,
 ) -> str:
-    """Give the URI of which any reader of URIs gets back exactly the secret's user, password, host, port and database.
+    """Return the URI of a database.
 
-    To a database of RDS, Aurora or DocumentDB it asks for TLS with the host's name checked against the region's
-    authorities (``sslmode=verify-full&sslrootcert=…`` in PostgreSQL's words; of SQL Server, Oracle and Db2, whose
-    drivers share no words for it, it asks nothing). A ``host`` that begins with ``/`` is the folder of a PostgreSQL
-    socket, or a MySQL or MariaDB socket itself.
+    A URI parser returns exactly the secret's user, password, host, port and database.
 
-    Arguments: ``secret``, its fields: ``engine``, ``username``, ``password``, ``host``, and if it has them ``port``
-    and ``dbname``; others are left alone. ``name``, of the secret, for errors. ``scheme``, in place of the engine's
-    (``postgresql+psycopg``). ``options``, further ones, and ``None`` of what is there already; they win over the TLS
-    above. ``ca_file``, where the program that reads the URI finds the authorities; by default the file in this package.
+    For RDS, Aurora and DocumentDB the URI requires TLS and verifies the host's name with the region's authorities
+    (`sslmode=verify-full&sslrootcert=…` for PostgreSQL). Drivers of SQL Server, Oracle and Db2 have no common option
+    for that, so their URIs have none. A `host` that starts with `/` is the folder of a PostgreSQL socket, or a MySQL or
+    MariaDB socket.
 
-    Fails with InvalidData naming the field and the secret, never a value; with UsageError at a malformed ``scheme``;
-    with NotFound for a region of RDS whose authorities are not known.
+    Args:
+        secret: The fields `engine`, `username`, `password` and `host`, optionally `port` and `dbname`. Others are
+            ignored.
+        name: The secret's name, for errors.
+        scheme: Replaces the engine's scheme: `postgresql+psycopg`.
+        options: More query parameters. They override those for TLS.
+        ca_file: The authorities' file for the program that uses the URI. Default: the file in this package.
+
+    Raises:
+        InvalidData: A field is missing or malformed. The message has the field and the secret's name, never a value.
+        UsageError: `scheme` is malformed.
+        NotFound: The authorities of the RDS region are not known.
     """
     scheme = _scheme(secret, scheme, name)
     driver = scheme.partition("+")[0]
@@ -71,21 +78,21 @@ def database_uri(
     return f"{scheme}://{user}:{password}@{where}/{database}" + (f"?{asked}" if asked else "")
 
 
-def masked(uri: str) -> str:
-    """Give a URI of ``database_uri`` with dots in place of its password, of which nothing remains, not its length."""
+def mask_uri(uri: str) -> str:
+    """Return a URI of `database_uri` with a mask in place of the password. The mask does not show its length."""
     head, _, rest = uri.partition("@")  # an @ of a user or a password is encoded
     return f"{head.rpartition(':')[0]}:{MASK}@{rest}"
 
 
 def require_engine(uri: str, engine: str, name: str) -> None:
-    """Refuse a URI of another engine than the driver's, which would quote the URI with its password.
+    """Raise an error if a URI is for another engine than the driver's: the driver's error would show the password.
 
     Args:
-        engine: As the scheme of a URI names it, without a driver: ``postgresql``.
-        name: Of the secret, for the error.
+        engine: The scheme of a URI, without a driver: `postgresql`.
+        name: The secret's name, for the error.
 
     Raises:
-        SettingsError: It is of another engine.
+        SettingsError: It is for another engine.
     """
     found = uri.partition(":")[0].partition("+")[0]
     if found != engine:
@@ -151,12 +158,12 @@ def _socket(driver: str, path: str, port: int | None, name: str) -> dict[str, st
 
 
 def _tls(driver: str, host: str, ca_file: str | None) -> dict[str, str]:
-    region = authority.region(host)
+    region = authority.find_region(host)
     if region is None or driver not in ("postgresql", "mysql", "mariadb", "mongodb"):
         return {}
     if driver == "postgresql" and authority.is_proxy(host) and not ca_file:
         return {"sslmode": "verify-full", "sslrootcert": "system"}
-    file = ca_file or str(authority.file(region))
+    file = ca_file or str(authority.find_bundle(region))
     if driver == "postgresql":
         return {"sslmode": "verify-full", "sslrootcert": file}
     if driver == "mongodb":

@@ -13,7 +13,7 @@ from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
 from brigade.state import State
-from brigade.state.lease import taken
+from brigade.state.lease import acquire
 
 
 class ActiveDate(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ def _end(s3: S3Client, state: State, other: Target, holder: str, patience_s: flo
         return
     under_way = f"{other.source} is incremental, and its {other.date} is not published yet"
     try:
-        taken(entry.value.lease, holder, 0.0, age=entry.age, what=str(other))
+        acquire(entry.value.lease, holder, 0.0, age=entry.age, what=str(other))
     except ConditionLost as error:
         raise ConditionLost(f"{under_way}: {error}") from error
     if entry.age < patience_s or (entry.value.wake or "") > after_seconds(-patience_s):

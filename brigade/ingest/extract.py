@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from brigade.codec import MemberCompressor
 from brigade.errors import ConditionLost
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.read.pages import read_pages
@@ -14,7 +15,7 @@ from brigade.ingest.read.reader import PageReader
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.profile import Profile
 from brigade.ingest.write.lines import LineWriter
-from brigade.jsonl import Gzip, Stamp
+from brigade.jsonl import Stamp
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import require_conditions
@@ -100,7 +101,7 @@ def write_stream(blocks: Iterator[bytes], out: BinaryIO) -> None:
 
 def compress_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the lines as one gzip member, even without lines."""
-    gzip = Gzip()
+    gzip = MemberCompressor()
     yield gzip.compress(b"")
     for block in lines:
         yield gzip.compress(block)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from brigade.codec import decompress_members, open_compressor
 from brigade.errors import BrigadeError, ConditionLost, NotFound
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
@@ -15,13 +16,13 @@ from brigade.ingest.write.lines import LineWriter
 from brigade.ingest.write.publish import content_type, metadata
 from brigade.ingest.write.sink import open_sink
 from brigade.ingest.write.staging import DaySplitter
-from brigade.jsonl import Page, Stamp, packer, unpacked
+from brigade.jsonl import Page, Stamp
 from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
 from brigade.s3.objects import get, put
 from brigade.state import Entry, State
-from brigade.state.lease import Lease, taken, this_process
+from brigade.state.lease import Lease, acquire, this_process
 
 _LEASE_S = 900.0
 
@@ -75,7 +76,7 @@ def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts:
     It names the published version, as that of a replacing run does, so that another run does not delete it.
     """
     entry = state.get(target.checkpoint, Checkpoint)
-    lease = taken(
+    lease = acquire(
         entry.value.lease if entry else Lease(),
         this_process(),
         _LEASE_S,
@@ -116,7 +117,7 @@ def _replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> Replay
 
 
 def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: list[bytes]) -> None:
-    pack = packer(source.compression, source.level)
+    pack = open_compressor(source.compression, source.level)
     body = pack.compress(b"".join(lines)) + pack.flush()
     try:
         put(
@@ -130,7 +131,7 @@ def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: li
         )
     except ConditionLost:
         there = get(s3, target.lake, key)
-        earlier = b"".join(unpacked(source.compression, [there.body])) if there else b""
+        earlier = b"".join(decompress_members(source.compression, [there.body])) if there else b""
         if _timeless(earlier.splitlines()) != _timeless(lines):
             raise ConditionLost(
                 f"s3://{target.lake}/{key} has other records than hold now: a replay by another version of the source "

@@ -26,7 +26,7 @@ from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
 from brigade.s3.multipart import SMALLEST_PART
 from brigade.state import Entry, State
-from brigade.state.lease import released, taken, this_process
+from brigade.state.lease import acquire, release, this_process
 
 _RESERVE_S = 5.0
 _LONGEST_WAIT_S = 12 * 3600.0
@@ -206,7 +206,7 @@ class Run(Struct, frozen=True):
         begun = entry.value if entry else fresh
         seconds = min(self.remaining(), _LONGEST_LEASE_S) + _LEASE_MARGIN_S
         holder, what = self.holder or this_process(), str(self.target)
-        lease = taken(begun.lease, holder, seconds, age=entry.age if entry else 0.0, what=what)
+        lease = acquire(begun.lease, holder, seconds, age=entry.age if entry else 0.0, what=what)
         if self.source.single and not begun.done:
             begun = replace(fresh, former=begun.former)
         if self.replace:
@@ -217,7 +217,7 @@ class Run(Struct, frozen=True):
         except ConditionLost:
             # Another run acquired it since: name that run.
             if rival := state.get(self.target.checkpoint, Checkpoint):
-                taken(rival.value.lease, holder, seconds, age=rival.age, what=what)
+                acquire(rival.value.lease, holder, seconds, age=rival.age, what=what)
             raise
         try:
             if entry and entry.value.write != stored.value.write:
@@ -233,7 +233,7 @@ class Run(Struct, frozen=True):
         """Release the lease, so that the next run continues at once. Errors are ignored, because the lease expires."""
         with contextlib.suppress(BrigadeError):
             if entry.value.pages or entry.value.wake:
-                left = replace(entry.value, lease=released(entry.value.lease))
+                left = replace(entry.value, lease=release(entry.value.lease))
                 state.put(self.target.checkpoint, left, Matches(entry.version))
             else:
                 state.delete(self.target.checkpoint, entry.version)

@@ -16,6 +16,7 @@ from brigade.catalog import typed
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import Format
+from brigade.retry import RETRYABLE_CODES
 from brigade.s3 import read
 
 _SERDES: Mapping[str, Format] = {
@@ -137,7 +138,7 @@ def find(glue: Any, database: str, name: str) -> Table:
 def refusal(error: ClientError, what: str) -> BrigadeError:
     """Return the error to raise where AWS refuses a call about ``what``."""
     code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
-    if code in {"ThrottlingException", "TooManyRequestsException"}:
+    if code in RETRYABLE_CODES:
         return RetryLater(f"AWS asks to slow down at {what} ({code}); try again in a minute")
     return BrigadeError(f"AWS refused {what} ({code}): {message}")
 

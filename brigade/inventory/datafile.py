@@ -2,21 +2,19 @@
 
 import gzip
 import hashlib
-import io
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from isal import isal_zlib
 
 from brigade.errors import InvalidData
-from brigade.inventory.ahead import ahead
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile
 from brigade.s3 import read
+from brigade.streams import IteratorFile, prefetch
 
 BLOCK = 2 << 20
 """Bytes of text in a block, and the longest row that there can be. Smaller ones pass between the threads more often,
@@ -52,7 +50,7 @@ def seekable(delivery: Delivery, file: DataFile) -> Iterator[Path]:
     """
     place = delivery.place(file)
     if isinstance(place, Path):
-        proof = ahead(lambda: _proof(delivery, file))
+        proof = prefetch(lambda: _proof(delivery, file))
         next(proof)  # begins it
         try:
             yield place
@@ -77,7 +75,7 @@ def blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer, None, Non
     rest, ended = b"", False
     # What ``igzip.IGzipFile`` reads with, by a name that is not public: that file's own ``readinto`` makes bytes of a
     # block and copies them, 7 % of the time of reading two columns.
-    inside = isal_zlib._GzipReader(_Stream(chunks), _CHUNK)  # type: ignore[arg-type]  # it calls readinto and no more
+    inside = isal_zlib._GzipReader(IteratorFile(chunks), _CHUNK)  # type: ignore[arg-type]  # it calls readinto and no more
     while not ended and len(rest) <= BLOCK:
         # Memory that Arrow keeps, for fresh memory costs a fault a page; filled in place, for a copy costs more.
         whole = pa.allocate_buffer(len(rest) + BLOCK)
@@ -91,24 +89,6 @@ def blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer, None, Non
             yield whole.slice(0, end)
     if rest:
         yield pa.py_buffer(rest)
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as a file that is read once."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._rest = chunks, memoryview(b"")
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the current chunk reaches; 0 is the end."""
-        self._rest = self._rest or memoryview(next(self._chunks, b""))
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
 
 
 def _filled(inside: isal_zlib._GzipReader, view: memoryview, name: str) -> int:

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, RetryLater, UsageError
 from brigade.inventory.delivery import Delivery
-from brigade.inventory.walk import Checkpoint, Rate, Row, walk
+from brigade.inventory.walk import Checkpoint, Row, walk
+from brigade.retry import RETRYABLE_CODES, RateLimit, backoff
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
 """Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""
@@ -110,7 +111,7 @@ def send(
     Fails with UsageError when a body is longer than ``LARGEST``, with BrigadeError when SQS refuses a message or the
     queue, with RetryLater when it goes on failing after a minute.
     """
-    body, fifo, limit = Body(template, delivery), url.endswith(".fifo"), Rate(rate)
+    body, fifo, limit = Body(template, delivery), url.endswith(".fifo"), RateLimit(rate)
     requests: list[int] = []  # the 64 KiB pieces that each was
 
     def entry(number: int, row: Row) -> dict[str, str]:
@@ -155,13 +156,13 @@ def _sent(sqs: Queue, url: str, entries: list[dict[str, str]]) -> list[int]:
     pieces = []
     for attempt in range(_TRIES):
         if attempt:
-            time.sleep(min(0.1 * 2**attempt, 10.0))
+            time.sleep(backoff(attempt, 0.1, 10.0, least=1))
         pieces.append(-(-sum(len(entry["MessageBody"].encode()) for entry in entries) // 65536) or 1)
         try:
             answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
         except ClientError as error:
             code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
-            if "Throttl" in code or code in ("ServiceUnavailable", "InternalError"):
+            if "Throttl" in code or code in RETRYABLE_CODES:
                 continue
             raise BrigadeError(f"SQS refuses {url} ({code}): {message}") from error
         failed = {each["Id"]: each for each in answer.get("Failed", [])}

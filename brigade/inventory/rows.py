@@ -12,13 +12,13 @@ from pyarrow import dataset, fs, parquet
 from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound, did_you_mean
 from brigade.inventory import csvfile
-from brigade.inventory.ahead import ahead, cores, in_turn
 from brigade.inventory.badrow import BadRow
 from brigade.inventory.buffers import null_where_empty
 from brigade.inventory.datafile import blocks, seekable, stored
 from brigade.inventory.delivery import Delivery
 from brigade.inventory.manifest import DataFile, Manifest
 from brigade.inventory.pushed import Pushed
+from brigade.streams import count_cores, prefetch, round_robin
 
 TYPES: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
@@ -78,20 +78,20 @@ def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, en
 def _scanned(
     delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: Pushed | None, ended: Watch | None
 ) -> Batches:
-    files, here = delivery.manifest.files, cores()
+    files, here = delivery.manifest.files, count_cores()
 
     def lane(index: int, file: DataFile) -> Batches:
         # A thread for each file that is read now; what one does beside the other only if there is a core for it.
         beside = here > min(FILES_AT_ONCE, len(files) - index // FILES_AT_ONCE * FILES_AT_ONCE)
         decode = partial(_parsed, beside=beside) if delivery.manifest.format == "CSV" else _decoded
-        with closing(ahead(lambda: decode(delivery, file, read, pushed))) as found:
+        with closing(prefetch(lambda: decode(delivery, file, read, pushed))) as found:
             for batch in found:
                 if batch.num_rows:
                     yield batch if len(read) == len(wanted) else batch.select(wanted.names)
         if ended is not None:
             ended(file)
 
-    with closing(in_turn(map(lane, count(), files), FILES_AT_ONCE)) as batches:
+    with closing(round_robin(map(lane, count(), files), FILES_AT_ONCE)) as batches:
         yield from batches
 
 
@@ -102,7 +102,7 @@ def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushe
     """
     parse = csvfile.parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
     row = 1
-    text = ahead(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
+    text = prefetch(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
     with closing(text):
         try:
             for batch in csvfile.batches(map(parse, text), wanted):

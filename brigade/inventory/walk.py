@@ -1,6 +1,5 @@
 """Every row of a delivery handed to a function, in parallel, and taken up again after a stop."""
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -128,22 +127,3 @@ def split(items: Iterator[T], size: int) -> Iterator[list[T]]:
     """Give the items in lists of ``size``, the last one of what is left."""
     while found := list(islice(items, size)):
         yield found
-
-
-class Rate:
-    """No more than so many a second, over all threads; None is no limit."""
-
-    def __init__(self, a_second: float | None) -> None:
-        self._gap = 1 / a_second if a_second else 0.0
-        self._next = time.monotonic()
-        self._lock = threading.Lock()
-
-    def wait(self, count: int) -> None:
-        """Wait until ``count`` more may go."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + count * self._gap
-        time.sleep(start - now)

@@ -13,12 +13,10 @@ from botocore.exceptions import ClientError, HTTPClientError, ParamValidationErr
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
+from brigade.retry import RETRYABLE_CODES
 
 # The model names the first; the user guide's troubleshooting page and the live service the others.
 _NO_SUCH_JOB = frozenset({"NotFoundException", "NoSuchJob", "NoSuchJobException", "404"})
-_LATER = frozenset(
-    {"TooManyRequestsException", "SlowDown", "Throttling", "ThrottlingException", "InternalServiceException"}
-)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{5,36}")
 
@@ -98,7 +96,7 @@ def _refused(act: str, job: str = "") -> Iterator[None]:
             raise NotFound(f"there is no job {job}; S3 forgets a job 90 days after its end") from error
         if code == "JobStatusException":
             raise BrigadeError(f"cannot {what}: its status does not allow it ({message})") from error
-        if code in _LATER:
+        if code in RETRYABLE_CODES:
             raise RetryLater(f"cannot {what} now ({code}): try again in a minute") from error
         if code in _DENIED:
             raise BrigadeError(f"not allowed to {what} ({message}): the stage's operator policy allows it") from error

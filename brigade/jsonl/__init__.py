@@ -1,7 +1,6 @@
-"""Records to lines to gzip: bytes spliced, not objects built."""
+"""Records of JSON to lines, by splicing bytes: no Python objects are built."""
 
-from brigade.jsonl.gzip import Compression, Gzip, packer, unpacked
-from brigade.jsonl.page import Page, split
+from brigade.jsonl.page import Page, split_page
 from brigade.jsonl.stamp import Stamp
 
-__all__ = ["Compression", "Gzip", "Page", "Stamp", "packer", "split", "unpacked"]
+__all__ = ["Page", "Stamp", "split_page"]

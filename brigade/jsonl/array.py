@@ -1,4 +1,4 @@
-"""The array at a path of a JSON document of any size, in pieces, as its blocks come."""
+"""Split the array at a path of a JSON document of any size into pieces, while its blocks come."""
 
 import re
 from collections.abc import Iterator
@@ -9,26 +9,29 @@ from brigade.declarations.path import format_path, parse_path
 from brigade.errors import InvalidData
 
 LARGEST_RECORD = 64 * 1024 * 1024
-# Possessive (*+), so that nothing is kept to go back to: a string of many MiB then takes no memory. A quote of which no
-# string comes is one that ends in a later block.
+# Possessive (*+): without backtracking a string of many MiB takes no memory. A quote alone starts a string that ends in
+# a later block.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\],:]', re.DOTALL)
 _TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
-def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
-    """Give arrays of JSON, one a block at most, that together have the elements of the array at the path.
+def split_array(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
+    """Iterate over JSON arrays, at most one for each block, that together have the elements of the array at the path.
 
-    The path has names only.
+    Only brackets, commas and strings are parsed: the reader of each array must validate it. Outside of the array, only
+    the closing brackets are checked. Memory: a block and the largest element, at most 64 MiB.
 
-    Only brackets, commas and strings are looked at: whether each array is well-formed is for its reader to say, and of
-    what is around the array only that it is closed. Memory: a block and the widest element, 64 MiB at most.
+    Args:
+        path: Only names, no indexes.
+        place: The document's name, for errors.
 
-    Fails with InvalidData, naming the place, when there is no array at the path, when a member on the way to it occurs
-    twice, when the document ends before its end, or when an element is wider.
+    Raises:
+        InvalidData: There is no array at the path, a member of the path occurs twice, the document is truncated, or an
+            element is over 64 MiB.
     """
     scan = _Scan([*parse_path(path)], place)
     for block in blocks:
-        if found := scan.take(block):
+        if found := scan.add(block):
             yield found
         if len(scan.rest) > LARGEST_RECORD:
             raise InvalidData(f"{place}: a record is wider than {LARGEST_RECORD} bytes")
@@ -39,23 +42,23 @@ def arrays(blocks: Iterator[bytes], path: str, place: str) -> Iterator[bytes]:
 
 
 class _Scan:
-    """Where a scan of a document is, between blocks."""
+    """The position of a scan between blocks."""
 
     def __init__(self, path: list[str | int], place: str) -> None:
         self.rest = bytearray()
         self.above: list[str | None] = []
-        """The objects and arrays that are open around what is scanned: the name that each has in the one above it."""
+        """The open objects and arrays around the position, by the name of each in its parent."""
         self.inside = self.met = False
         self._path, self._place, self._at, self._depth = path, place, 0, 0
         self._reached = 0
-        """How many steps of the path some member had, each below the one before."""
+        """The number of steps of the path that were found."""
         self._searched = 0
-        """Up to where the string that is open at the end was looked through; 0: none is."""
+        """The position up to which an open string was searched; 0 if none is open."""
         self._name: str | None = None
         self._last: bytes = b""
 
-    def take(self, block: bytes) -> bytes | None:
-        """Go on through a block; give the elements that are whole by its end as an array, if there are any."""
+    def add(self, block: bytes) -> bytes | None:
+        """Scan a block and return the elements that are complete, as an array, if there are any."""
         self.rest += block
         if self._in_text():
             return None
@@ -78,7 +81,7 @@ class _Scan:
                     end, self.inside = found.start(), False
             elif token == b"," and not self._depth:
                 end = found.start()
-        # Behind the last token there may be part of a number or a word; it is looked at again with the next block.
+        # Behind the last token may be a part of a number or a word. It is scanned again with the next block.
         whole = bytes(self.rest[start:end]).strip(b", \t\r\n") if end > start >= 0 else b""
         kept = end if self.inside and end >= 0 else 0 if self.inside else position
         del self.rest[:kept]
@@ -87,7 +90,7 @@ class _Scan:
         return b"[" + whole + b"]" if whole else None
 
     def _in_text(self) -> bool:
-        """Say whether the string that was open goes on behind this block; no byte of it is looked at twice for that."""
+        """Return whether the open string continues behind this block. No byte is searched twice."""
         if self._searched and (found := _TEXT.match(self.rest, self._searched)):
             self._searched = found.end()
             if self.rest[found.end() : found.end() + 1] != b'"':
@@ -96,7 +99,7 @@ class _Scan:
         return False
 
     def _enter(self, token: bytes) -> bool:
-        """Follow a token outside of the array; say whether the array begins with it."""
+        """Process a token outside of the array. Return whether it begins the array."""
         if token.startswith(b'"'):
             self._last = token
         elif token == b":":
@@ -117,7 +120,7 @@ class _Scan:
         return False
 
     def _check_once(self) -> None:
-        """Refuse a member on the way to the array that was there before: which one counts is not known."""
+        """Raise InvalidData if a member of the path occurs again: which one counts is not known."""
         depth = len(self.above)
         if [*self.above[1:], self._name] != self._path[:depth]:
             return

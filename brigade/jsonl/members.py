@@ -1,4 +1,4 @@
-"""The members of a JSON object as bytes, without building objects of them, and a check that they occur once."""
+"""The members of a JSON object as bytes, without Python objects, and a check that each occurs once."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -9,19 +9,19 @@ from brigade.declarations.path import Path, format_path
 from brigade.errors import InvalidData
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-# Possessive (++, *+), so that nothing is kept to go back to: a string of many MiB then takes no memory.
+# Possessive (++, *+): without backtracking a string of many MiB takes no memory.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,}\] \t\r\n]+")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
 _ESCAPED = re.compile(r'["\\/\x00-\x1f]')
-"""What of a name can be written with another escape than `\\u`."""
+"""The characters of a name that have another escape than `\\u`."""
 _CLOSE, _QUOTE, _COMMA = b'}",'
 
 
-def members(text: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
-    """Yield each member of a well-formed object: its decoded name, then where it, its value and its end are.
+def iterate_members(text: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
+    """Yield each member of a well-formed object: its decoded name, and the positions of it, its value and its end.
 
-    A name that occurs twice is yielded twice. A text that is no object has no members.
+    A name that occurs twice is yielded twice. A text that is not an object has no members.
     """
     position = _end_of(_SPACE, text, 0)
     if text[position : position + 1] != b"{":
@@ -41,10 +41,10 @@ def members(text: bytes | bytearray) -> Iterator[tuple[str, int, int, int]]:
 
 
 def check_once(text: bytes | bytearray, paths: Collection[Path], place: str, *, above: Path = ()) -> None:
-    """Raise InvalidData if a member on the way to one of `paths` occurs twice in its object.
+    """Raise InvalidData if a member of one of `paths` occurs twice in its object.
 
-    JSON does not say which one counts (https://www.rfc-editor.org/rfc/rfc8259#section-4), and readers disagree. A text
-    that has each name once is only searched for the names.
+    JSON does not define which one counts (https://www.rfc-editor.org/rfc/rfc8259#section-4), and parsers differ. A text
+    with each name once is only searched for the names.
 
     Args:
         text: Well-formed JSON.
@@ -60,10 +60,10 @@ def check_once(text: bytes | bytearray, paths: Collection[Path], place: str, *, 
 
 
 def without_rows(data: bytes | bytearray, rows: Sequence[msgspec.Raw], widths: Sequence[int]) -> bytes | bytearray:
-    """Return `data` without the text of the rows of an array in it; all of it where the place of that text is unclear.
+    """Return `data` without the rows of an array in it. Return all of it if the position of the rows is ambiguous.
 
-    The text lies between the first place of the first row and the last place of the last row. It is all that is between
-    them if that is as long as the rows and the separators between them.
+    The rows are between the first occurrence of the first row and the last occurrence of the last row, if that text is
+    as long as the rows and the separators between them.
     """
     if not rows:
         return data
@@ -84,7 +84,7 @@ def _check_path(text: bytes | bytearray, steps: Path, place: str, above: Path) -
             except (msgspec.DecodeError, IndexError):
                 return
             continue
-        found = [(value, end) for name, _, value, end in members(text) if name == step]
+        found = [(value, end) for name, _, value, end in iterate_members(text) if name == step]
         if len(found) > 1:
             path = format_path((*above, *steps[: number + 1]))
             raise InvalidData(f"{place}: the member {path} occurs {len(found)} times; which one counts is not known")

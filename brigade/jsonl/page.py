@@ -1,4 +1,4 @@
-"""One answer of an API, split into records without building objects of them."""
+"""Split an answer of an API into records, without Python objects."""
 
 import codecs
 import functools
@@ -17,17 +17,20 @@ from brigade.masking import mask_start
 
 _LISTED = 20
 _UNNAMABLE = re.compile(r'["\\\x00-\x1f]')
-"""What msgspec allows in no name of a field."""
+"""Characters that msgspec allows in no name of a field."""
 _BLOCK = 1024 * 1024
 _view: Callable[[msgspec.Raw], memoryview] = memoryview
 Scalar: TypeAlias = str | int | float | bool | None
 
 
 class Page(msgspec.Struct, frozen=True, dict=True):
-    """The bytes of an answer, its records (views, not copies), and the values at the paths that were looked at.
+    """The bytes of an answer, its records (views, not copies), and the values at the requested paths.
 
-    `values` has each of those paths; `found` those that the answer has, if only as null. `place` names the page in
-    errors. `columns` are those of a table with a header, in order.
+    Attributes:
+        place: The page's name, for errors.
+        values: The value at each requested path.
+        found: The requested paths that the answer has, also those that are null.
+        columns: The columns of a table with a header, in order.
     """
 
     data: bytes | bytearray
@@ -39,11 +42,11 @@ class Page(msgspec.Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def widths(self) -> Sequence[int]:
-        """The bytes that each record has."""
+        """The number of bytes of each record."""
         return [*map(len, map(_view, self.records))]
 
     def blocks(self, size: int) -> Iterator[tuple[int, Sequence[msgspec.Raw]]]:
-        """Give all records in blocks, each with the index of its first: ``size`` bytes at most, or one wider record."""
+        """Iterate over blocks of records with the index of the first: at most `size` bytes, or one larger record."""
         ends, start, before = [*accumulate(self.widths)], 0, 0
         while start < len(ends):
             end = max(start + 1, bisect_right(ends, before + size))
@@ -51,21 +54,20 @@ class Page(msgspec.Struct, frozen=True, dict=True):
             start, before = end, ends[end - 1]
 
 
-def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[str, ...] = ()) -> Page:
-    """Split an answer into its records, each checked to be well-formed JSON in valid UTF-8.
+def split_page(data: bytes | bytearray, *, records: str, place: str, values: tuple[str, ...] = ()) -> Page:
+    """Return the records of an answer, each validated as JSON in UTF-8.
 
-    The answer is read once. Memory: the answer, and about 60 bytes a record.
+    The answer is parsed once. Memory: the answer, and about 60 bytes a record.
 
     Args:
         records: The path of the array of records (`brigade.declarations.path`); `""` is the answer itself.
-        values: Paths of other values. A null above a place, or an array that is too short, makes the value null; a
+        values: Paths of other values. A null above a path, or an array that is too short, makes the value null. A
             value that is absent is None too, and its path is not in `Page.found`.
-        place: What errors call the page.
+        place: The page's name, for errors.
 
     Raises:
         InvalidData: Not UTF-8, not JSON (NaN and Infinity are not), no array at `records`, a value that is neither
-            text, number, boolean nor null, or a member on the way to one of these that occurs twice. The line names
-            the place.
+            text, number, boolean nor null, or a member of one of these paths occurs twice. The message has the place.
     """
     check_utf8(data, place)
     wanted = ((records, True), *((path, False) for path in values))
@@ -77,7 +79,8 @@ def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[st
         raise InvalidData(f"{place}: {error}; it starts with {_start(data)}") from error
     if rows is None or rows is msgspec.UNSET:
         raise InvalidData(
-            f"{place}: it has no records at {records!r}: {absence(data, records)}; it starts with {_start(data)}"
+            f"{place}: it has no records at {records!r}: {explain_absence(data, records)}; "
+            f"it starts with {_start(data)}"
         )
     for path, value in found.items():
         if isinstance(value, list | dict | msgspec.Struct):
@@ -89,9 +92,9 @@ def split(data: bytes | bytearray, *, records: str, place: str, values: tuple[st
 
 
 def _check_once(page: Page, records: Path, values: Sequence[Path]) -> None:
-    """Raise InvalidData if a member on the way to the records or to a value occurs twice.
+    """Raise InvalidData if a member of the path of the records or of a value occurs twice.
 
-    The text of the records is not searched, so this costs little, however many they are.
+    The text of the records is not searched, so the cost does not depend on their number.
     """
     inside = [steps for steps in values if steps[: len(records)] == records and steps[len(records) :]]
     outside = {records, *values}.difference(inside)
@@ -103,10 +106,10 @@ def _check_once(page: Page, records: Path, values: Sequence[Path]) -> None:
             check_once(bytes(memoryview(page.records[number])), [rest], page.place, above=(*records, number))
 
 
-def absence(data: bytes | bytearray, path: str) -> str:
-    """Return in words why an answer has nothing at a path: the first step that is missing, and what there is."""
+def explain_absence(data: bytes | bytearray, path: str) -> str:
+    """Return the reason why an answer has nothing at a path: the first missing step, and the names that exist there."""
     steps = parse_path(path)
-    above, names = level(data, steps)
+    above, names = deepest_level(data, steps)
     where = f"{format_path(above)!r} of the answer" if above else "the answer"
     if len(above) == len(steps):
         return f"{where} is null or empty"
@@ -119,8 +122,8 @@ def absence(data: bytes | bytearray, path: str) -> str:
     return f"{where} has no {format_path(rest[:1])!r}, it has {listed or 'no members'}{hint}"
 
 
-def level(data: bytes | bytearray, steps: Path) -> tuple[Path, Sequence[str] | None]:
-    """Return how many of `steps` lead somewhere in an answer, and the names of the members there; None: no object."""
+def deepest_level(data: bytes | bytearray, steps: Path) -> tuple[Path, Sequence[str] | None]:
+    """Return the steps of a path that exist in an answer, and the names of the members there; None: not an object."""
     here: bytes | bytearray | msgspec.Raw = data
     for number, step in enumerate(steps):
         kind: Any = list[msgspec.Raw] if isinstance(step, int) else dict[str, msgspec.Raw]
@@ -136,7 +139,7 @@ def level(data: bytes | bytearray, steps: Path) -> tuple[Path, Sequence[str] | N
 
 @functools.lru_cache(maxsize=64)
 def _decoder(wanted: tuple[tuple[Path, bool], ...]) -> "msgspec.json.Decoder[Any]":
-    """Make a decoder that builds only what is at these paths (True: an array of records) and checks the rest."""
+    """Return a decoder that builds only the values at these paths (True: an array of records) and checks the rest."""
     root = _Node()
     for steps, is_records in wanted:
         here = root
@@ -154,14 +157,14 @@ def _decoder(wanted: tuple[tuple[Path, bool], ...]) -> "msgspec.json.Decoder[Any
 
 
 class _Node:
-    """A place in an answer that paths lead to or through."""
+    """A node of an answer on one of the paths."""
 
     def __init__(self) -> None:
         self.members: dict[str, _Node] = {}
         self.kinds: set[str] = set()
 
     def type(self) -> Any:
-        """Return the type that msgspec decodes here; of a place that is asked for as two kinds, the array wins."""
+        """Return the type that msgspec decodes here. If two kinds are requested, the array wins."""
         if "array" in self.kinds:
             return list[msgspec.Raw]
         if "object" not in self.kinds:
@@ -176,7 +179,7 @@ class _Node:
 
 
 def _at(answer: Any, steps: Path, *, is_records: bool) -> Any:
-    """Return what is at a path of a decoded answer: UNSET where it is absent, None at a null, also above it."""
+    """Return the value at a path of a decoded answer: UNSET if it is absent, None if it or a value above it is null."""
     here = answer
     for number, step in enumerate(steps):
         if here is None or here is msgspec.UNSET:
@@ -198,9 +201,9 @@ def _inside(value: msgspec.Raw, rest: Path, is_records: bool) -> Any:
 
 
 def check_utf8(data: bytes | bytearray | memoryview, place: str) -> None:
-    """Fail with InvalidData, naming the place and the byte, unless the data is UTF-8; no second copy is made of it.
+    """Raise InvalidData, with the place and the byte, unless the data is UTF-8. The data is not copied.
 
-    msgspec does not look into strings that it skips. Most pages are ASCII, which is known at once.
+    msgspec does not validate strings that it skips. Most pages are ASCII, which is fast to detect.
     """
     if not isinstance(data, memoryview) and data.isascii():
         return

@@ -1,4 +1,4 @@
-"""Records stamped with when they were ingested, by splicing bytes: a record is not turned into objects."""
+"""Add the ingest date and time to records by splicing bytes, without Python objects."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from functools import cached_property
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.jsonl.members import members
+from brigade.jsonl.members import iterate_members
 from brigade.jsonl.page import Page
 from brigade.masking import mask_start
 
@@ -20,30 +20,30 @@ _ESCAPES = (rb"\u006", rb"\u007", rb"\u005")
 
 
 class Stamp(msgspec.Struct, frozen=True, dict=True):
-    """``ingest_date`` (the date that the data is for) and ``ingest_ts`` (when the run started), both ISO 8601 text."""
+    """`ingest_date` (the date of the data) and `ingest_ts` (the start of the run), both ISO 8601 text."""
 
     date: str
     ts: str
 
     def lines(self, page: Page) -> Iterator[bytes]:
-        """Give the page's records as JSON Lines, each with the stamp as its last members, in blocks of 128 KiB and the
-        stamps.
+        """Iterate over the page's records as JSON Lines, each with the stamp as its last members, in blocks of 128 KiB.
 
-        Every other byte of a record stays as it was, numbers and duplicate keys included, but for newlines between its
-        tokens, which become spaces. A record's own ``ingest_date`` or ``ingest_ts``, however spelled, gives way.
+        All other bytes of a record stay, numbers and duplicate keys included. Newlines between tokens become spaces.
+        The stamp replaces a record's own `ingest_date` or `ingest_ts`, in any spelling. Memory: a block and the largest
+        record.
 
-        Memory: a block and the widest record. Fails with InvalidData, naming the page and the record's number, when a
-        record is no object.
+        Raises:
+            InvalidData: A record is not an object. The message has the page and the number of the record.
         """
         for start, records in page.blocks(_BLOCK):
             block = self._at_once(records, page.widths[start : start + len(records)])
             yield block or b"".join(self._carefully(records, page.place, start))
 
     def _at_once(self, records: Sequence[msgspec.Raw], widths: Sequence[int]) -> bytes | None:
-        """Stamp records, or give None if one is no object, or has no members, a newline, or a stamp of its own.
+        """Return stamped records; None if one is not an object, is empty, or has a newline or its own stamp.
 
-        They are looked through a block at a time, while the processor still has them at hand. All are joined at once,
-        and then the brace that closes each becomes the comma before its stamp.
+        Records are searched a block at a time, while they are in the processor's cache. All are joined at once. Then
+        the closing brace of each becomes the comma before its stamp.
         """
         if not _is_plain(b"".join(records)):
             return None
@@ -69,12 +69,12 @@ class Stamp(msgspec.Struct, frozen=True, dict=True):
         return record[:-1], self._end
 
     def _rewritten(self, record: bytes) -> tuple[bytes | memoryview, bytes]:
-        """Stamp a record of a block in which some record has a newline or a stamp of its own, or is empty."""
+        """Stamp a record of a block in which a record has a newline or its own stamp, or is empty."""
         # JSON allows a newline only between tokens, so a space means the same there.
         record = record.replace(b"\n", b" ").replace(b"\r", b" ")
         if not _may_be_stamped(record):
             return self._spliced(memoryview(record))
-        kept = [record[start:end] for name, start, _, end in members(record) if name not in FIELDS]
+        kept = [record[start:end] for name, start, _, end in iterate_members(record) if name not in FIELDS]
         return b"{" + b",".join(kept), self._end if kept else self._end[1:]
 
     @cached_property
@@ -88,8 +88,8 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _may_be_stamped(data: bytes | bytearray) -> bool:
-    """Say that a record in the data may have a stamp of its own; a false alarm only costs time."""
-    # Looked for from the end, which takes half the time. A name can be spelled with escapes. Its letters are \\u0061 to
+    """Return whether a record in the data may have its own stamp. A false positive only costs time."""
+    # A search from the end takes half the time. A name can be spelled with escapes. Its letters are \\u0061 to
     # \\u0074 and \\u005f; accented ones are not.
     return data.rfind(b'"ingest_') >= 0 or (b"\\" in data and any(escape in data for escape in _ESCAPES))
 

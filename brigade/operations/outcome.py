@@ -13,20 +13,12 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from brigade.errors import BrigadeError, RetryLater
 from brigade.masking import mask
+from brigade.retry import RETRYABLE_CODES
 
 Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
-# Throttling and transient codes of botocore's standard retry mode, S3's own, and what HEAD, which has no body, says.
-_LATER = frozenset(
-    {
-        *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
-        *("TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded", "LimitExceededException"),
-        *("BandwidthLimitExceeded", "ProvisionedThroughputExceededException", "SlowDown", "EC2ThrottledException"),
-        *("PriorRequestNotComplete", "TransactionInProgressException", "RequestTimeout", "RequestTimeoutException"),
-        *("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Busy"),
-        *("OperationAborted", "ConditionalRequestConflict", "429", "500", "502", "503", "504"),
-    }
-)
+# S3's own codes besides, and the codes of HEAD, whose answer has no body.
+_LATER = RETRYABLE_CODES | {"OperationAborted", "ConditionalRequestConflict", "429", "500", "502", "503", "504"}
 _LATER_STATUS = frozenset({429, 500, 502, 503, 504})
 
 _SECRETS = (

@@ -1,6 +1,6 @@
-"""Streams to and from objects of S3: parallel, verified, never cut short.
+"""Streams to and from S3 objects: parallel, verified, never truncated.
 
-``open_write`` publishes what was written whole, or nothing; ``open_read`` gives the bytes that S3 was given, proved.
+`open_write` publishes the whole stream or nothing. `open_read` reads an object and verifies its checksum.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ __all__ = ["open_read", "open_write"]
 
 def __getattr__(name: str) -> Any:
     if name == "open_read":
-        from brigade.pipe.read import open_read  # who only writes starts without it, and the other way round
+        from brigade.pipe.read import open_read  # a program that only writes starts without it
 
         return open_read
     if name == "open_write":

@@ -1,4 +1,4 @@
-"""What an object carries besides its bytes, by boto3's names."""
+"""The attributes of an object, by boto3's names: content type, tags, times, a customer's key."""
 
 import base64
 import mimetypes
@@ -7,21 +7,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from brigade.codec import SUFFIXES, Compression
 from brigade.errors import UsageError
 from brigade.headers import check_headers, check_metadata
-from brigade.pipe.compress import SUFFIXES, Kind
 from brigade.s3.conditions import TOKEN
 
 _PACKED = {"gzip": "application/gzip", "zstd": "application/zstd"}
 
 
-def content(key: str, given: str | None, compression: Kind | None) -> dict[str, str]:
-    """Give ContentType and ContentEncoding: as given, else guessed from the key.
+def content_headers(key: str, given: str | None, compression: Compression | None) -> dict[str, str]:
+    """Return ContentType and ContentEncoding. The type is `given`, or guessed from the key.
 
-    What is compressed here is a file of that kind if the key says so (``.gz``), else an encoding of what the key says.
+    If the key has the suffix of `compression` (`.gz`), the object is a compressed file. Otherwise the compression is
+    its content encoding, and the key decides on its type.
     """
     guessed, encoding = mimetypes.guess_type(key.rpartition("/")[2], strict=False)
-    named: Kind | None = next((kind for kind, ends in SUFFIXES.items() if key.endswith(ends)), None)
+    named: Compression | None = next((kind for kind, ends in SUFFIXES.items() if key.endswith(ends)), None)
     if named or encoding:
         kind = _PACKED.get(named or "", f"application/x-{encoding}")
         return {"ContentType": given or kind} | (
@@ -31,11 +32,14 @@ def content(key: str, given: str | None, compression: Kind | None) -> dict[str, 
     return described | ({"ContentEncoding": compression} if compression else {})
 
 
-def pairs(values: Sequence[str], what: str) -> dict[str, str]:
-    """Return `NAME=VALUE` texts by name.
+def parse_pairs(values: Sequence[str], what: str) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a dictionary.
+
+    Args:
+        what: The name of the option, for errors.
 
     Raises:
-        UsageError: A text has another form, or a name is there twice. The message names `what` they are.
+        UsageError: A text has another form, or a name occurs twice.
     """
     found: dict[str, str] = {}
     for each in values:
@@ -48,16 +52,16 @@ def pairs(values: Sequence[str], what: str) -> dict[str, str]:
     return found
 
 
-def tagging(values: Sequence[str]) -> str:
-    """Return tags in the form that S3 reads from a header.
+def parse_tags(values: Sequence[str]) -> str:
+    """Return tags as the value of S3's header for them.
 
     Raises:
-        UsageError: S3 takes no such tags: more than 10, a name over 128 or a value over 256 characters, or a character
-            that is not printable.
+        UsageError: More than 10 tags, a name over 128 or a value over 256 characters, or a character that is not
+            printable.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Tag.html
     """
-    found = pairs(values, "--tag")
+    found = parse_pairs(values, "--tag")
     if len(found) > 10:
         raise UsageError(f"an object has at most 10 tags, not {len(found)}")
     for name, value in found.items():
@@ -69,10 +73,10 @@ def tagging(values: Sequence[str]) -> str:
 
 
 def check_attributes(attributes: Mapping[str, Any]) -> None:
-    """Raise UsageError unless headers carry all of it unchanged and S3 keeps it. Nothing is sent before.
+    """Raise UsageError unless headers carry all attributes unchanged and S3 keeps them. Nothing is sent.
 
     Args:
-        attributes: What an object shall carry, by boto3's names of PutObject's arguments.
+        attributes: Arguments of PutObject, by boto3's names.
     """
     metadata = attributes.get("Metadata") or {}
     check_metadata(metadata)
@@ -81,8 +85,8 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
     check_headers({name: value for name, value in attributes.items() if isinstance(value, str)})
 
 
-def moment(text: str) -> datetime:
-    """Read a time of ISO 8601 that says its offset from UTC."""
+def parse_time(text: str) -> datetime:
+    """Parse a time of ISO 8601 with an offset from UTC."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
@@ -92,8 +96,8 @@ def moment(text: str) -> datetime:
     return found
 
 
-def customer_key(text: str) -> dict[str, Any]:
-    """Give the arguments of SSE-C for a key of 256 bits in base64, or in the file after ``@``."""
+def read_customer_key(text: str) -> dict[str, Any]:
+    """Return the arguments of SSE-C for a key of 256 bits: in base64, or in the file named after `@`."""
     from pathlib import Path
 
     raw = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
@@ -107,8 +111,8 @@ def customer_key(text: str) -> dict[str, Any]:
     return {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": raw}
 
 
-class Keyed:
-    """A client that gives the customer's key with every call that reads or writes bytes of an object."""
+class SseCustomerClient:
+    """An S3 client that adds the customer's key (SSE-C) to every call that reads or writes an object."""
 
     _CALLS = frozenset(
         {
@@ -126,7 +130,7 @@ class Keyed:
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._client, name)
-        if name == "upload_part_copy":  # the key to read with, and the key to write with
+        if name == "upload_part_copy":  # both the key of the source and the key of the copy
             source = {f"CopySource{field}": value for field, value in self._key.items()}
             return lambda **arguments: call(**arguments, **self._key, **source)
         if name not in self._CALLS:

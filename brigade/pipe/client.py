@@ -1,4 +1,4 @@
-"""The client of S3 that pipes use."""
+"""The S3 client of pipes."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from brigade.aws import Connection
 from brigade.s3.http import connect
 
 
-def client(connection: Connection) -> Any:
-    """Give S3's own HTTP where the settings allow it, else boto3's client: the same calls, loaded more slowly."""
+def open_client(connection: Connection) -> Any:
+    """Return the small HTTP client if it supports the settings, otherwise boto3's, which loads more slowly."""
     return connect(
         profile=connection.profile, region=connection.region, endpoint_url=connection.endpoint_url
     ) or connection.client("s3")

@@ -1,4 +1,4 @@
-"""What the input must have been for it to be published."""
+"""Expectations of the input: it is published only if they hold."""
 
 import hashlib
 import re
@@ -12,10 +12,14 @@ TRAILER_WINDOW = 4096
 
 @dataclass
 class Expectation:
-    """Watch a stream and say at its end whether it was the whole of what was meant.
+    """Watch a stream and check at its end that it is complete.
 
-    ``size`` in bytes; ``sha256`` in hexadecimal; ``trailer``, bytes that must be among the last 4 KiB: what a program
-    writes last (``PostgreSQL database dump complete``). ``digest``: compute the SHA-256 though none is expected.
+    Attributes:
+        size: Expected bytes.
+        sha256: Expected SHA-256, in hexadecimal.
+        trailer: Bytes that must be in the last 4 KiB. Programs write such a mark last (`PostgreSQL database dump
+            complete`).
+        digest: Whether to compute the SHA-256 even if none is expected.
     """
 
     size: int | None = None
@@ -36,11 +40,11 @@ class Expectation:
 
     @property
     def hexdigest(self) -> str | None:
-        """The SHA-256 of what came, if it was asked for."""
+        """The SHA-256 of the input; None if it was not computed."""
         return self._hash.hexdigest() if self._hash else None
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes of the input."""
+        """Add the next bytes of the input."""
         self.bytes += len(block)
         if self.size is not None and self.bytes > self.size:
             raise InvalidData(f"the input has more than the {self.size} bytes expected; nothing was published")
@@ -51,7 +55,7 @@ class Expectation:
             del self._tail[:-TRAILER_WINDOW]
 
     def check(self) -> None:
-        """Fail with InvalidData, saying what was missed, unless all that was expected came."""
+        """Raise InvalidData, which names the difference, unless the input is as expected."""
         if self.size is not None and self.bytes != self.size:
             raise InvalidData(f"the input has {self.bytes} bytes, not the {self.size} expected; nothing was published")
         if self.sha256 and self.hexdigest != self.sha256.lower():

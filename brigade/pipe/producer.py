@@ -1,4 +1,4 @@
-"""The program whose output is piped: run here, so that its end is known."""
+"""Run the program whose output is piped, so that its exit status is known."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _NOT_FOUND, _NOT_RUN = 127, 126
 
 
 class ProducerFailed(BrigadeError):
-    """The program did not end well; ``exit_status`` is its own, 128 + the signal that ended it."""
+    """The program failed. `exit_status` is its own, or 128 + the signal that ended it."""
 
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
@@ -23,10 +23,9 @@ class ProducerFailed(BrigadeError):
 
 
 class Producer:
-    """A running program; its output is read from ``fd``, its stderr and stdin are ours.
+    """A running program. Its stdout is the pipe `fd`; it shares stderr and stdin with this process.
 
-    ``finish`` waits for its end and fails with ProducerFailed unless that was good. Leaving the block before it has
-    ended sends SIGTERM, and SIGKILL ten seconds later.
+    Leaving the block before the program has ended sends SIGTERM, and SIGKILL ten seconds later.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -35,12 +34,16 @@ class Producer:
 
     @property
     def fd(self) -> int:
-        """Where its output is read."""
+        """The file descriptor of its output."""
         process = self._running()
         return process.stdout.fileno() if process.stdout else -1
 
     def finish(self) -> None:
-        """Wait until it has ended, and fail unless its exit status is 0."""
+        """Wait until the program has ended.
+
+        Raises:
+            ProducerFailed: Its exit status is not 0.
+        """
         status = self._running().wait()
         if status == 0:
             return

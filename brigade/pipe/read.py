@@ -1,4 +1,4 @@
-"""From one version of an object to a stream, every byte of it proved."""
+"""Read one version of an object as a stream, and verify every byte."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -6,43 +6,43 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from brigade.errors import InvalidData, NotFound, UsageError
-from brigade.pipe.proof import Proof, proof
-from brigade.pipe.quantity import MIB
-from brigade.pipe.window import ordered
+from brigade.pipe.units import MIB
+from brigade.pipe.verify import ChecksumVerifier, choose_verifier
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.errors import require_fields, translate_errors
 from brigade.s3.location import Location
 from brigade.s3.objects import ObjectHead, head
 from brigade.s3.read import read_range
+from brigade.streams import IteratorFile, fetch_in_order
 
 BLOCK = 8 * MIB
 MEMORY = 128 * MIB
 PROCESS = 56 * MIB
 _TRIES = 3
-_PIECE = 512 * 1024  # which the cache of a core holds, while it is proved and while it goes out
+_PIECE = 512 * 1024  # fits the cache of a core while it is verified and written
 
 
 @dataclass(frozen=True)
-class Span:
-    """Which bytes: ``length`` from ``offset``, or the last ``tail``; None for as far as there are."""
+class ByteRange:
+    """A range of bytes: `length` from `offset` (None: to the end), or the last `tail`."""
 
     offset: int = 0
     length: int | None = None
     tail: int | None = None
 
     def of(self, size: int) -> tuple[int, int]:
-        """Give the first byte and the one behind the last, in an object of ``size`` bytes."""
+        """Return the first byte and the one behind the last, in an object of `size` bytes."""
         start = max(0, size - self.tail) if self.tail is not None else min(self.offset, size)
         return start, size if self.length is None else min(size, start + self.length)
 
 
 class _NoPartSizesError(Exception):
-    """The server passes over ``partNumber`` of HEAD, and so does not tell the sizes of an object's parts."""
+    """The server ignores `partNumber` of HEAD, so the sizes of an object's parts are unknown."""
 
 
 @dataclass
-class Reading:
-    """One version of one object, pinned when it was opened; ``blocks`` gives its bytes."""
+class ObjectReader:
+    """A reader of one version of one object, which `open` pins."""
 
     client: Any
     location: Location
@@ -56,7 +56,15 @@ class Reading:
     def open(
         cls, client: Any, location: Location, *, version_id: str | None = None, memory: int = MEMORY, threads: int = 6
     ) -> Self:
-        """Pin the current version, or ``version_id``; NotFound if there is none. The process keeps to ``memory``."""
+        """Return a reader of the current version, or of `version_id`.
+
+        Args:
+            memory: Bytes for the process, 58 MiB or more.
+
+        Raises:
+            NotFound: There is no such object or version.
+            UsageError: `memory` is too small.
+        """
         found = head(client, location.bucket, location.key, checksum=True, version_id=version_id)
         if found is None:
             what = f" with version {version_id}" if version_id else ""
@@ -67,22 +75,28 @@ class Reading:
         block = min(BLOCK, max(MIB, room // 9 // MIB * MIB))
         return cls(client, location, found, version_id, block, max(1, min(threads, room // block - 1)))
 
-    def blocks(self, span: Span | None = None, *, first: bool = False, unproved: bool = False) -> Iterator[memoryview]:
-        """Give the bytes in order; the last ``block`` of them come only when all are proved to be what S3 was given.
+    def blocks(
+        self, span: ByteRange | None = None, *, first: bool = False, unproved: bool = False
+    ) -> Iterator[memoryview]:
+        """Iterate over the bytes in order. The last `block` is yielded only after all bytes are verified.
 
-        With ``first`` they are proved before the first one is given: by reading the object twice, unless it fits the
-        memory. S3 keeps no checksum of a ``span``: the whole object is read to prove it, and the span given of that.
-        With ``unproved`` what S3 keeps no checksum of is given too, and of a span no more is read than itself: it is of
-        one version, and complete.
+        Args:
+            span: The range to yield. S3 stores no checksum of a range, so the whole object is read to verify it.
+            first: Whether to verify all bytes before the first one is yielded. An object that does not fit the memory
+                is then read twice.
+            unproved: Whether to read an object without a stored checksum too, and of a span only the span. The bytes
+                are still of one version, and complete.
 
-        Fails with InvalidData when bytes are not right, or when S3 keeps no checksum of the object, unless
-        ``unproved``; with ConditionLost when the object was changed; as ``brigade.s3.range.fill`` does.
+        Raises:
+            InvalidData: Bytes are wrong, or S3 stores no checksum and `unproved` is false.
+            ConditionLost: The object was changed.
+            RetryLater: As `brigade.s3.read.read_range`.
         """
         size = self.found.size
         start, end = span.of(size) if span else (0, size)
         if start >= end and size:
             return  # no byte is asked for
-        check = None if unproved and (start, end) != (0, size) else self._proof()
+        check = None if unproved and (start, end) != (0, size) else self._verifier()
         if check is None:
             if not unproved:
                 raise self._unprovable()
@@ -98,12 +112,12 @@ class Reading:
                 yield given
             position += len(block)
 
-    def _once(self, check: Proof | None, start: int, end: int) -> Iterator[memoryview]:
+    def _once(self, check: ChecksumVerifier | None, start: int, end: int) -> Iterator[memoryview]:
         position = start
         for block in self._ordered(self._fill, start, end):
             position += len(block)
             last = position == end
-            if check and last:  # proved before it is given: who reads on sees a stream that is cut, at least
+            if check and last:  # verified before it is yielded: wrong bytes are at least a truncated stream
                 check.update(block)
                 self._compare(check)
             for begin in range(0, len(block), _PIECE):
@@ -115,8 +129,8 @@ class Reading:
             self._compare(check)
 
     def whole(self) -> memoryview:
-        """Give all bytes at once, read in parallel and proved. Memory: the object. Fails as ``blocks`` does."""
-        check = self._proof()
+        """Return all bytes, read in parallel and verified. Memory: the object. Raises what `blocks` raises."""
+        check = self._verifier()
         if check is None:
             raise self._unprovable()
         from concurrent.futures import ThreadPoolExecutor
@@ -129,7 +143,7 @@ class Reading:
         self._compare(check)
         return buffer
 
-    def _twice(self, check: Proof, start: int, end: int) -> Iterator[memoryview]:
+    def _twice(self, check: ChecksumVerifier, start: int, end: int) -> Iterator[memoryview]:
         update = crc64nvme().update
         if self.found.size <= self.block * self.threads:
             yield self.whole()[start:end]
@@ -154,14 +168,14 @@ class Reading:
             position += len(block)
 
     def _ordered(self, fetch: Callable[[int, memoryview], None], start: int, end: int) -> Iterator[memoryview]:
-        return ordered(fetch, start, end, block=self.block, threads=self.threads)
+        return fetch_in_order(fetch, start, end, block=self.block, threads=self.threads)
 
     def _fill(self, position: int, buffer: memoryview) -> None:
         read_range(self.client, *self.location, position, buffer, etag=self.found.etag, version_id=self.version_id)
 
-    def _proof(self) -> Proof | None:
+    def _verifier(self) -> ChecksumVerifier | None:
         try:
-            return proof(self.found, self._part_sizes)
+            return choose_verifier(self.found, self._part_sizes)
         except _NoPartSizesError:
             return None
 
@@ -184,51 +198,29 @@ class Reading:
             f"S3 keeps no checksum of {self.location} that could prove what is read; --unproved reads it anyway"
         )
 
-    def _compare(self, check: Proof) -> None:
+    def _compare(self, check: ChecksumVerifier) -> None:
         if wrong := check.mismatch():
             raise InvalidData(f"what was read of {self.location} is not what S3 was given: {wrong}")
-
-
-class File(io.RawIOBase):
-    """The bytes of an object as a file that is read once; its last block comes only when all were proved."""
-
-    def __init__(self, blocks: Iterator[memoryview]) -> None:
-        self._blocks, self._rest = blocks, memoryview(b"")
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the current block reaches; 0 is the end, all bytes proved."""
-        while not len(self._rest):
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = block
-        target = memoryview(buffer).cast("B")
-        count = min(len(target), len(self._rest))
-        target[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def close(self) -> None:
-        """Stop reading; what was not read is not proved."""
-        getattr(self._blocks, "close", lambda: None)()
-        super().close()
 
 
 def open_read(
     client: Any, uri: str, *, version_id: str | None = None, memory: int = MEMORY, first: bool = False
 ) -> io.BufferedReader:
-    """Read one version of an object as a file, whose last block of 8 MiB comes only when every byte is proved.
+    """Return one version of an object as a file. Its last block of 8 MiB is read only after all bytes are verified.
 
-    ``with open_read(client, "s3://bucket/key") as file: file.read()``; ``version_id`` for another version than the
-    current one. With ``first`` all is proved before the first byte is given. ``memory`` is the process's ceiling in
-    bytes, 58 MiB or more. An exception in the block ends the reading; what was not read to its end is not proved.
+    `with open_read(client, "s3://bucket/key") as file: file.read()`. If the block ends before the end of the file,
+    the bytes are not verified.
 
-    Fails with NotFound when there is no such object, and while reading as ``Reading.blocks`` does: InvalidData for
-    wrong bytes, ConditionLost when the object was changed, RetryLater when S3 does not give it now.
+    Args:
+        version_id: Another version than the current one.
+        memory: Bytes for the process, 58 MiB or more.
+        first: Whether to verify all bytes before the first one is read.
+
+    Raises:
+        NotFound: There is no such object.
+        InvalidData: Bytes are wrong. This error and the next two come while reading.
+        ConditionLost: The object was changed.
+        RetryLater: S3 does not send it now.
     """
-    reading = Reading.open(client, Location.parse(uri), version_id=version_id, memory=memory)
-    return io.BufferedReader(File(reading.blocks(first=first)), MIB)
+    reading = ObjectReader.open(client, Location.parse(uri), version_id=version_id, memory=memory)
+    return io.BufferedReader(IteratorFile(reading.blocks(first=first)), MIB)

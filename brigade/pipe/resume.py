@@ -1,4 +1,4 @@
-"""Go on with an upload that an earlier run of the same stream left."""
+"""Resume an upload that an earlier run of the same stream left unfinished."""
 
 import hashlib
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData
-from brigade.pipe.descriptor import Watch
-from brigade.pipe.growing import PipeWriter, part_plan
-from brigade.pipe.write import Job, Sent, check_first, feed, sent
+from brigade.pipe.file_descriptor import Watch
+from brigade.pipe.write import UploadJob, UploadResult, check_condition_first, feed_writer, verified_result
+from brigade.pipe.writer import PipeWriter, plan_parts
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.conditions import TOKEN, Absent, Condition, Matches, new_token, require_conditions
 from brigade.s3.errors import UploadGone, translate_errors
@@ -24,8 +24,13 @@ from brigade.state import Entry, State
 SAVE_S = 2.0
 
 
-class Left(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has left: its upload, how its parts are cut, and of each durable part its SHA-256."""
+class ResumeState(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of an unfinished run: its upload, the memory that decides the part sizes, and its durable parts.
+
+    Attributes:
+        digests: The SHA-256 of each durable part, by its number.
+        attributes: The attributes of the upload; None in the state of an older version.
+    """
 
     bucket: str
     key: str
@@ -35,44 +40,49 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[int, Part] = {}
     digests: dict[int, str] = {}
     attributes: dict[str, str] | None = None
-    """What the upload gives the object; None in the state of a release that did not say it."""
 
 
-def resumed(job: Job, name: str, bucket: str, prefix: str, watches: Sequence[Watch] = ()) -> Sent:
-    """Publish as ``run`` does, but leave what is durable when the run ends badly, and take up what an earlier one left.
+def upload_resumable(
+    job: UploadJob, name: str, bucket: str, prefix: str, watches: Sequence[Watch] = ()
+) -> UploadResult:
+    """Publish as `upload_stream` does, but keep the durable parts of a failed run, and resume from them.
 
-    The program, or who feeds stdin, has to give the same stream again: each part that is up already is read, proved to
-    be the same by its SHA-256, and not sent again. The state is ``<prefix><name>.json`` in ``bucket``, written each two
-    seconds under compare-and-swap, and deleted at the end. Memory: as the first run's.
+    The input must be the same stream again. Each durable part is read, compared by its SHA-256, and not sent again. The
+    state is written every two seconds under compare-and-swap, and deleted at the end. Memory: that of the first run.
 
-    Fails as ``run`` does, with InvalidData when the stream is another one than before, with ConditionLost when another
-    run of the same name is going on.
+    Args:
+        name: Name of the run. The state is `<prefix><name>.json` in `bucket`.
+
+    Raises:
+        InvalidData: The stream is not the same as before.
+        ConditionLost: Another run of the same name is active.
+        BrigadeError: As `upload_stream`.
     """
     begun = time.monotonic()
-    ledger = Ledger(job, State(job.client, bucket), f"{prefix}{name}.json")
+    ledger = ResumeLedger(job, State(job.client, bucket), f"{prefix}{name}.json")
     if ledger.published():
         with suppress(ConditionLost):
             ledger.forget()
         raise ConditionLost(f"{job.location} was published by the earlier run of {name!r} already; nothing was read")
-    check_first(job.keyed, job.location, job.condition)
+    check_condition_first(job.keyed, job.location, job.condition)
     require_conditions(job.keyed, job.location, job.condition)
-    file, expectation = feed(job, lambda: Resumed(job, ledger), watches)
+    file, expectation = feed_writer(job, lambda: ResumableWriter(job, ledger), watches)
     left = ledger.left
-    with suppress(ConditionLost):  # another run has begun under the name: its state stays, and what it uploads
+    with suppress(ConditionLost):  # another run with the name has begun: its state and its upload stay
         ledger.forget()
-        if left and not file.parts:  # less than a part needed no upload, but the earlier run had opened one
+        if left and not file.parts:  # the object fits one PutObject, but the earlier run had opened an upload
             Upload(job.client, left.bucket, left.key, left.upload, left.token).abort()
-    return sent(job, file, expectation, begun)
+    return verified_result(job, file, expectation, begun)
 
 
-class Ledger:
-    """What is durable, here and in the state."""
+class ResumeLedger:
+    """The durable parts of a run, in memory and in the stored state."""
 
-    def __init__(self, job: Job, state: State, key: str) -> None:
+    def __init__(self, job: UploadJob, state: State, key: str) -> None:
         self._job, self._state, self._key = job, state, key
         self._lock = threading.Lock()
         self._saved = time.monotonic()
-        self._entry: Entry[Left] | None = state.get(key, Left)
+        self._entry: Entry[ResumeState] | None = state.get(key, ResumeState)
         if self._entry and (self._entry.value.bucket, self._entry.value.key) != tuple(job.location):
             left = self._entry.value
             other = Location(left.bucket, left.key)
@@ -91,19 +101,19 @@ class Ledger:
             )
 
     @property
-    def left(self) -> Left | None:
-        """What there is, if anything."""
+    def left(self) -> ResumeState | None:
+        """The stored state, if there is one."""
         return self._entry.value if self._entry else None
 
     def published(self) -> bool:
-        """Say whether the earlier run published after all, and only its answer was lost."""
+        """Return whether the earlier run published the object, and only the answer was lost."""
         left = self.left
         found = head(self._job.keyed, *self._job.location) if left else None
         return bool(left and found and found.metadata.get(TOKEN) == left.token)
 
     def begin(self, upload: Upload) -> None:
-        """Remember a new upload before its first part is sent."""
-        left = Left(
+        """Store a new upload, before its first part is sent."""
+        left = ResumeState(
             bucket=upload.bucket,
             key=upload.key,
             upload=upload.id,
@@ -114,12 +124,12 @@ class Ledger:
         self._store(left)
 
     def known(self, number: int) -> tuple[Part, str] | None:
-        """Give the part of this number that is durable, and its SHA-256."""
+        """Return the durable part of this number and its SHA-256, or None."""
         left = self.left
         return (left.parts[number], left.digests[number]) if left and number in left.parts else None
 
     def add(self, part: Part, digest: str) -> None:
-        """Take in a part that has become durable; the state is written when two seconds have passed."""
+        """Add a durable part. The state is written if the last write is two seconds ago."""
         with self._lock:
             left = self._entry.value if self._entry else None
             if left is None or self._entry is None:
@@ -154,7 +164,7 @@ class Ledger:
                 "repeat itself; start anew under another --resume name"
             )
 
-    def _store(self, left: Left) -> None:
+    def _store(self, left: ResumeState) -> None:
         condition: Condition = Matches(self._entry.version) if self._entry else Absent()
         try:
             self._entry = self._state.put(self._key, left, condition)
@@ -163,11 +173,11 @@ class Ledger:
         self._saved = time.monotonic()
 
 
-class Resumed(PipeWriter):
-    """A writer that takes up an upload, and leaves it when it fails."""
+class ResumableWriter(PipeWriter):
+    """A writer that resumes an upload, and keeps it after a failure."""
 
-    def __init__(self, job: Job, ledger: Ledger) -> None:
-        buffers, first = part_plan(job.memory)
+    def __init__(self, job: UploadJob, ledger: ResumeLedger) -> None:
+        buffers, first = plan_parts(job.memory)
         carried = dict(job.attributes)
         super().__init__(
             job.keyed,
@@ -189,15 +199,17 @@ class Resumed(PipeWriter):
             self._ledger.check_end(0)
         return super()._publish()
 
-    def open(self) -> "Kept":
-        """Take up the upload that was left, if S3 still has it, else open one and remember it."""
+    def open(self) -> "ResumableUpload":
+        """Resume the earlier upload if S3 still has it. Otherwise open one and store it."""
         left = self._ledger.left
-        if left and not _there(self._job.client, left):
+        if left and not _exists(self._job.client, left):
             self._ledger.forget()
             left = None
         if left:
-            self._ledger.save()  # who had it before, if that still runs, finds the state changed and ends
-            return Kept(self._job.keyed, left.bucket, left.key, left.upload, left.token, crc64nvme(), self._ledger)
+            self._ledger.save()  # the earlier run, if it is still active, finds the state changed and ends
+            return ResumableUpload(
+                self._job.keyed, left.bucket, left.key, left.upload, left.token, crc64nvme(), self._ledger
+            )
         opened = super().open()
         if not isinstance(opened, Upload):
             raise TypeError("a resumed writer writes uploads")
@@ -206,20 +218,22 @@ class Resumed(PipeWriter):
         except BaseException:
             opened.abort()
             raise
-        return Kept(self._job.keyed, opened.bucket, opened.key, opened.id, opened.token, opened.checksum, self._ledger)
+        return ResumableUpload(
+            self._job.keyed, opened.bucket, opened.key, opened.id, opened.token, opened.checksum, self._ledger
+        )
 
 
-class Kept:
-    """An upload whose durable parts are remembered."""
+class ResumableUpload:
+    """An upload whose durable parts are in the ledger."""
 
     def __init__(
-        self, client: Any, bucket: str, key: str, upload: str, token: str, checksum: Any, ledger: Ledger
+        self, client: Any, bucket: str, key: str, upload: str, token: str, checksum: Any, ledger: ResumeLedger
     ) -> None:
         self._upload = Upload(client, bucket, key, upload, token, checksum)
         self._ledger = ledger
 
     def part(self, number: int, body: bytearray) -> Part:
-        """Send a part, unless it is durable already: then prove that it is the same."""
+        """Send a part. If it is durable already, only compare its SHA-256."""
         digest = hashlib.sha256(body).hexdigest()
         known = self._ledger.known(number)
         if known:
@@ -238,26 +252,30 @@ class Kept:
         return part
 
     def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
-        """Publish the parts; InvalidData if the stream is shorter than it was."""
+        """Publish the parts.
+
+        Raises:
+            InvalidData: The stream is shorter than in the earlier run.
+        """
         self._ledger.check_end(len(parts))
         self._ledger.save()
         return self._upload.complete(parts, condition)
 
     def abort(self) -> None:
-        """Leave all where it is, for the next run."""
+        """Store the state, and keep the upload for the next run."""
         self._ledger.save()
 
 
-def _attributes(job: Job) -> dict[str, str]:
-    """Return what an upload of the job fixes when it is opened, as text by boto3's names."""
+def _attributes(job: UploadJob) -> dict[str, str]:
+    """Return the attributes that are fixed when the upload is opened, as text by boto3's names."""
     attributes = {name: str(value) for name, value in job.attributes.items() if name != "Metadata"}
     metadata = {f"Metadata {name}": value for name, value in job.attributes.get("Metadata", {}).items()}
     key = {"SSECustomerKey": "given"} if job.customer_key else {}
     return {**attributes, **metadata, **key}
 
 
-def _there(client: Any, left: Left) -> bool:
-    """Return whether S3 still has the upload. Any answer but that and NoSuchUpload is an error, and the state stays."""
+def _exists(client: Any, left: ResumeState) -> bool:
+    """Return whether S3 still has the upload. Any error but NoSuchUpload is raised, and the state stays."""
     try:
         with translate_errors("list the parts of", left.bucket, left.key):
             client.list_parts(Bucket=left.bucket, Key=left.key, UploadId=left.upload)

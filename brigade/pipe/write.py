@@ -1,4 +1,4 @@
-"""From a stream to one object of S3, whole or not at all."""
+"""Write a stream to one S3 object, whole or not at all."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,23 +6,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from brigade.errors import ConditionLost, InvalidData, RetryLater
-from brigade.pipe.attributes import Keyed, check_attributes
-from brigade.pipe.compress import BLOCK, Kind, compressor
-from brigade.pipe.descriptor import Watch, fill_from, widen
+from brigade.codec import BLOCK, Compression, open_sink
+from brigade.errors import InvalidData, RetryLater
+from brigade.pipe.attributes import SseCustomerClient, check_attributes
 from brigade.pipe.expectation import Expectation
-from brigade.pipe.growing import MEMORY, THREADS, writer
+from brigade.pipe.file_descriptor import Watch, read_into, widen_pipe
 from brigade.pipe.producer import Producer, ProducerFailed
+from brigade.pipe.writer import MEMORY, THREADS, open_writer
 from brigade.s3.client_type import S3Client
-from brigade.s3.conditions import Absent, Condition, Matches, require_conditions
+from brigade.s3.conditions import Condition, require_conditions
 from brigade.s3.location import Location
-from brigade.s3.objects import head
+from brigade.s3.objects import check_condition, head
 from brigade.s3.writer import Writer
 
 
 @dataclass(frozen=True)
-class Sent:
-    """An object that was published: where, which version, and what S3 says of it."""
+class UploadResult:
+    """The result of an upload: the published version and its checksums."""
 
     location: Location
     etag: str
@@ -37,31 +37,42 @@ class Sent:
 
 @contextmanager
 def open_write(client: S3Client, uri: str, **options: Any) -> Iterator[Writer]:
-    """Publish what is written into the file object when the block ends well, whole; nothing after an exception.
+    """Yield a file. When the block ends well, its content is published whole; after an exception nothing is.
 
-    ``with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)``. After the block S3's
-    checksum of the object has been compared with that of what was written, and ``file.written`` tells the version.
+    `with open_write(client, "s3://bucket/key", condition=Absent()) as file: file.write(block)`. After the block, S3's
+    checksum of the object has been compared, and `file.written` has the version. Blocks have any size. An object has at
+    most 46 TiB.
 
-    Options: ``condition`` of ``brigade.s3``; ``attributes`` by boto3's names (``ContentType``, ``Metadata``, ``ACL``
-    …); ``memory``, the process's ceiling in bytes (128 MiB; 67 MiB or more); ``threads``, parts sent at a time (6).
+    Args:
+        options: `condition` of `brigade.s3`; `attributes` by boto3's names (`ContentType`, `Metadata`, `ACL` …);
+            `memory`, bytes for the process (default 128 MiB, 67 MiB or more); `threads`, parts sent at a time
+            (default 6).
 
-    Fails with ConditionLost when another write won, RetryLater when S3 does not take it now, InvalidData when S3 says
-    that it has other bytes, BrigadeError when not allowed. Blocks of any size; of no object more than 46 TiB.
+    Raises:
+        ConditionLost: Another write won.
+        RetryLater: S3 does not take it now.
+        InvalidData: S3 has other bytes.
+        BrigadeError: Not allowed.
     """
     location = Location.parse(uri)
     check_attributes(options.get("attributes") or {})
     require_conditions(client, location, options.get("condition"))
-    with writer(client, location, **options) as file:
+    with open_writer(client, location, **options) as file:
         yield file
-    prove(client, location, file)
+    verify(client, location, file)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is to be published where: ``command``'s output, or stdin where that is empty, under ``condition``.
+class UploadJob:
+    """An upload of the output of a command, or of stdin.
 
-    ``attributes`` by boto3's names; ``retries``, how often a command that failed is run again; ``memory`` in bytes for
-    the process; ``throttle`` in bytes a second.
+    Attributes:
+        command: The program and its arguments. Empty: stdin is the input.
+        attributes: By boto3's names.
+        customer_key: Arguments of SSE-C.
+        retries: How often a failed command runs again.
+        memory: Bytes for the process.
+        throttle: Bytes a second.
     """
 
     client: Any
@@ -76,7 +87,7 @@ class Job:
     sha256: bool = False
     allow_empty: bool = False
     retries: int = 0
-    compression: Kind | None = None
+    compression: Compression | None = None
     level: int | None = None
     memory: int = MEMORY
     threads: int = THREADS
@@ -88,16 +99,16 @@ class Job:
 
     @property
     def keyed(self) -> Any:
-        """The client, giving the customer's key where there is one."""
-        return Keyed(self.client, self.customer_key) if self.customer_key else self.client
+        """The client, which adds the customer's key if there is one."""
+        return SseCustomerClient(self.client, self.customer_key) if self.customer_key else self.client
 
     def expectation(self) -> Expectation:
-        """Give a new watch for what the input must be."""
+        """Return a new watch for the expectations of the input."""
         return Expectation(self.expect_bytes, self.expect_sha256, self.expect_trailer, self.sha256)
 
     def writer(self) -> Writer:
-        """Give a new writer of the object."""
-        return writer(
+        """Return a new writer of the object."""
+        return open_writer(
             self.keyed,
             self.location,
             condition=self.condition,
@@ -107,22 +118,26 @@ class Job:
         )
 
 
-def run(job: Job, watches: Sequence[Watch] = ()) -> Sent:
-    """Publish the job's input whole, or nothing; a return says that it is there and that S3 has the same bytes.
+def upload_stream(job: UploadJob, watches: Sequence[Watch] = ()) -> UploadResult:
+    """Publish the job's input, whole or not at all. On return S3 has the same bytes.
 
-    A command is run again after a failure, ``job.retries`` times. Fails as the writer does, with InvalidData when the
-    input is not what was expected, or empty and not allowed to be, with ProducerFailed when the command failed, with
-    BrigadeError when reading failed.
+    A failed command runs again, `job.retries` times.
+
+    Raises:
+        InvalidData: The input is not as expected, or is empty and may not be.
+        ProducerFailed: The command failed.
+        ConditionLost: Another write won.
+        BrigadeError: The read failed, or an error of the writer.
     """
     begun = time.monotonic()
-    check_first(job.keyed, job.location, job.condition)
+    check_condition_first(job.keyed, job.location, job.condition)
     require_conditions(job.keyed, job.location, job.condition)
-    file, expectation = feed(job, job.writer, watches)
-    return sent(job, file, expectation, begun)
+    file, expectation = feed_writer(job, job.writer, watches)
+    return verified_result(job, file, expectation, begun)
 
 
-def feed(job: Job, make: Callable[[], Writer], watches: Sequence[Watch]) -> tuple[Writer, Expectation]:
-    """Bring the job's input into the writer that ``make`` gives for each try; a return says that it is published."""
+def feed_writer(job: UploadJob, make: Callable[[], Writer], watches: Sequence[Watch]) -> tuple[Writer, Expectation]:
+    """Copy the job's input into a new writer of `make()` for each try. On return it is published."""
     if not job.command:
         return _feed(job, 0, make(), lambda: None, watches)
     for left in range(job.retries, -1, -1):
@@ -136,11 +151,11 @@ def feed(job: Job, make: Callable[[], Writer], watches: Sequence[Watch]) -> tupl
 
 
 def _feed(
-    job: Job, fd: int, file: Writer, finish: Callable[[], None], watches: Sequence[Watch]
+    job: UploadJob, fd: int, file: Writer, finish: Callable[[], None], watches: Sequence[Watch]
 ) -> tuple[Writer, Expectation]:
     expectation = job.expectation()
     with file:
-        pump(fd, file, [expectation, *watches], job.compression, job.level)
+        copy_input(fd, file, [expectation, *watches], job.compression, job.level)
         finish()
         expectation.check()
         if not expectation.bytes and not job.allow_empty:
@@ -148,41 +163,41 @@ def _feed(
     return file, expectation
 
 
-def sent(job: Job, file: Writer, expectation: Expectation, begun: float) -> Sent:
-    """Compare what was published with what S3 says of it, and tell it."""
-    proof = prove(job.keyed, job.location, file)
-    return Sent(
+def verified_result(job: UploadJob, file: Writer, expectation: Expectation, begun: float) -> UploadResult:
+    """Verify the published object and return the result."""
+    crc64nvme = verify(job.keyed, job.location, file)
+    return UploadResult(
         location=job.location,
         etag=file.written.etag,
         version_id=file.written.version_id,
         bytes=file.bytes,
         input_bytes=expectation.bytes,
         parts=file.parts,
-        crc64nvme=proof,
+        crc64nvme=crc64nvme,
         sha256=expectation.hexdigest,
         seconds=round(time.monotonic() - begun, 3),
     )
 
 
-def pump(
-    fd: int, file: Writer, watches: Iterable[Watch], compression: Kind | None = None, level: int | None = None
+def copy_input(
+    fd: int, file: Writer, watches: Iterable[Watch], compression: Compression | None = None, level: int | None = None
 ) -> None:
-    """Move all bytes of ``fd`` into the writer, past the watches; without compression straight into its buffer."""
+    """Copy all bytes of `fd` into the writer. The watches observe them. Without compression no byte is copied twice."""
     watches = list(watches)
-    widen(fd)
+    widen_pipe(fd)
     if compression is None:
         while True:
             with file.room() as room:
-                count = fill_from(fd, room)
+                count = read_into(fd, room)
                 with room[:count] as block:
                     for watch in watches:
                         watch.update(block)
             if not count:
                 return
             file.advance(count)
-    packed, buffer = compressor(compression, file, level), memoryview(bytearray(BLOCK))
+    packed, buffer = open_sink(compression, file, level), memoryview(bytearray(BLOCK))
     try:
-        while count := fill_from(fd, buffer):
+        while count := read_into(fd, buffer):
             for watch in watches:
                 watch.update(buffer[:count])
             packed.write(buffer[:count])
@@ -192,32 +207,30 @@ def pump(
     packed.finish()
 
 
-def check_first(client: S3Client, location: Location, condition: Condition) -> None:
-    """Fail with ConditionLost at once where the condition is lost already: before hours of input, not after."""
+def check_condition_first(client: S3Client, location: Location, condition: Condition) -> None:
+    """Raise ConditionLost if the condition does not hold: before hours of input, not after."""
     if condition is None:
         return
     with suppress(RetryLater):
-        found = head(client, location.bucket, location.key)
-        if isinstance(condition, Absent) and found:
-            raise ConditionLost(f"{location} exists already, as ETag {found.etag}; nothing was read")
-        if isinstance(condition, Matches) and (not found or found.etag.strip('"') != condition.etag.strip('"')):
-            now = f"ETag {found.etag}" if found else "not there"
-            raise ConditionLost(f"{location} is {now}, not {condition.etag}; nothing was read")
+        check_condition(head(client, location.bucket, location.key), location, condition, "nothing was read")
 
 
-def prove(client: S3Client, location: Location, file: Writer) -> str:
-    """Compare the whole object's CRC-64 with what S3 says of it, and give it.
+def verify(client: S3Client, location: Location, file: Writer) -> str:
+    """Return the CRC-64 of the whole object after comparing it with S3's.
 
-    S3 says it in its answer to the write, else it is asked. Fails with InvalidData when S3 has other bytes.
+    S3's is in its answer to the write. If not, HeadObject reads it.
+
+    Raises:
+        InvalidData: S3 has other bytes.
     """
-    told, meant = file.written.checksum, file.whole
-    if told is None:
+    stored, sent = file.written.checksum, file.whole
+    if stored is None:
         found = head(client, location.bucket, location.key, checksum=True)
         if found is None or found.etag != file.written.etag:
-            return meant  # replaced already by another writer; the write itself carried the checksum
+            return sent  # another writer has replaced it; the write itself carried the checksum
         if found.size != file.bytes:
             raise InvalidData(f"{location} has {found.size} bytes at S3, {file.bytes} were sent: do not use it")
-        told = found.checksums.get("CRC64NVME")
-    if told is not None and told != meant:
-        raise InvalidData(f"S3 says that {location} has CRC-64 {told}, {meant} was sent: do not use it")
-    return meant
+        stored = found.checksums.get("CRC64NVME")
+    if stored is not None and stored != sent:
+        raise InvalidData(f"S3 says that {location} has CRC-64 {stored}, {sent} was sent: do not use it")
+    return sent

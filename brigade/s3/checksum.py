@@ -35,7 +35,7 @@ class ChecksumAlgorithm(NamedTuple):
 
     @property
     def full(self) -> bool:
-        """Whether a multipart upload can have one value for the whole object."""
+        """True if a multipart upload can have one value for the whole object."""
         return self.combine is not None
 
     def of(self, body: Buffer) -> str:

@@ -9,7 +9,6 @@ import os
 import time
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
 
 from brigade.errors import UsageError
 from brigade.retry import backoff
@@ -97,6 +96,8 @@ def require_conditions(client: S3Client, location: Location, condition: Conditio
         UsageError: The server ignores the condition, so a writer would replace the object of another writer.
         BrigadeError: The test failed: for example, the object beside the key may not be written.
     """
+    from urllib.parse import urlsplit  # readers do not need it
+
     endpoint = getattr(getattr(client, "meta", None), "endpoint_url", None)
     if condition is None or endpoint is None or (urlsplit(endpoint).hostname or "").endswith(_AWS):
         return

@@ -23,7 +23,7 @@ class UploadGone(NotFound):
 
 
 def client_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions that a call with valid arguments can raise: `except client_errors() as error`."""
+    """Return the exceptions of a call with valid arguments, for an `except` clause."""
     from botocore.exceptions import BotoCoreError, ClientError  # here and below: most commands never meet an error
 
     return (ClientError, BotoCoreError, *_parser_errors())

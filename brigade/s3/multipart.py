@@ -110,14 +110,14 @@ class Upload(NamedTuple):
             BrigadeError: `number` is beyond 10,000.
         """
         self._check_number(number)
-        proof = self.checksum.of(body)
-        proofs: dict[str, Any] = {self.checksum.field: proof}
+        checksum = self.checksum.of(body)
+        arguments: dict[str, Any] = {self.checksum.field: checksum}
         action, place = "write a part of", (self.bucket, self.key)
         with translate_errors(action, *place), require_fields(action, *place):
             answer = self.client.upload_part(
-                Bucket=self.bucket, Key=self.key, UploadId=self.id, PartNumber=number, Body=body, **proofs
+                Bucket=self.bucket, Key=self.key, UploadId=self.id, PartNumber=number, Body=body, **arguments
             )
-            return Part(number, required_field(answer, "ETag"), len(body), proof)
+            return Part(number, required_field(answer, "ETag"), len(body), checksum)
 
     def copy_part(
         self,
@@ -151,8 +151,8 @@ class Upload(NamedTuple):
                 **span_argument,
             )["CopyPartResult"]
             size = span[1] - span[0] if span else current.size
-            checksum: Mapping[str, Any] = answer
-            return Part(number, required_field(answer, "ETag"), size, checksum.get(self.checksum.field, ""))
+            fields: Mapping[str, Any] = answer
+            return Part(number, required_field(answer, "ETag"), size, fields.get(self.checksum.field, ""))
 
     def complete(self, parts: Sequence[Part], condition: Condition = None) -> WriteResult:
         """Publish the parts as one object, whole, under `condition`. On return the object is there.
@@ -215,8 +215,8 @@ class Upload(NamedTuple):
             )
 
     def _completed_part(self, part: Part) -> dict[str, Any]:
-        proof = {self.checksum.field: part.checksum} if part.checksum else {}
-        return {"PartNumber": part.number, "ETag": part.etag, **proof}
+        checksum = {self.checksum.field: part.checksum} if part.checksum else {}
+        return {"PartNumber": part.number, "ETag": part.etag, **checksum}
 
     def _whole(self, parts: Sequence[Part]) -> dict[str, Any]:
         if not self.checksum.full or not all(part.checksum for part in parts):

@@ -62,7 +62,7 @@ class ObjectHead(NamedTuple):
 
     @property
     def etag_is_md5(self) -> bool:
-        """Whether the ETag is the MD5 of the bytes, or of the parts' MD5s. It is not under KMS or a customer's key."""
+        """True if the ETag is the MD5 of the bytes, or of the parts' MD5s. Under KMS or a customer's key it is not."""
         return self.encryption in {None, "AES256"}
 
 

@@ -1,4 +1,4 @@
-"""What a program must remember between runs: JSON on S3, changed only under compare-and-swap."""
+"""The state of a program between runs: JSON on S3, changed only under compare-and-swap."""
 
 from brigade.state.store import Entry, State
 

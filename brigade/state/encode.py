@@ -1,4 +1,4 @@
-"""A document as JSON that is read back equal, or an error that names the place in it."""
+"""Encode a document as JSON that is read back equal, or raise an error with the place of the problem."""
 
 import dataclasses
 import json
@@ -12,16 +12,16 @@ from brigade.errors import InvalidData
 
 
 def encode(value: object, what: str) -> bytes:
-    """Return ``value`` as JSON that ``get`` reads back equal.
+    """Return `value` as JSON that `State.get` reads back equal.
 
     Lists, and dictionaries with text as keys, may hold text, booleans, None, finite numbers and each other. Any other
-    type belongs into a field of a Struct or dataclass, whose declared types are what it is read back as.
+    type must be in a field of a Struct or dataclass, which declares it.
 
     Args:
-        what: What errors call the document.
+        what: The document's name, for errors.
 
     Raises:
-        InvalidData: JSON has no such value. The message names the path, as ``$.best[0]``.
+        InvalidData: JSON has no such value. The message names the path, for example `$.best[0]`.
     """
     try:
         body = msgspec.json.encode(value)
@@ -39,7 +39,7 @@ def to_json_types(value: object, what: str) -> object:
     """Return `value` in the types that JSON has: a tuple or set becomes a list, a date becomes text.
 
     Raises:
-        InvalidData: JSON has no such value. The message names the path, as ``$.best[0]``.
+        InvalidData: JSON has no such value. The message names the path, for example `$.best[0]`.
     """
     try:
         plain = msgspec.to_builtins(value)
@@ -81,7 +81,7 @@ def _first(value: object, *, declared: bool = False) -> str | None:
 
 
 def _faults(value: object, path: str, *, declared: bool) -> Iterator[str]:
-    """Yield what of a value, at ``path``, is not read back equal. ``declared``: a type says what it is read back as."""
+    """Yield the reasons why the value at `path` is not read back equal. `declared`: a type declares the value."""
     if isinstance(value, float):
         if not math.isfinite(value):
             yield f"{path} is {value}, which JSON has no number for"

@@ -1,8 +1,9 @@
-"""One writer at a time, on S3 alone: a lease inside of the document that it guards.
+"""One writer at a time, with S3 alone: a lease inside the document that it protects.
 
-Every write of the document is conditional on the version that was read, and taking the lease writes it; so whoever held
-it before, a zombie, can change nothing any more, whether it knows or not. ``epoch`` grows with each taking and survives
-the release. Whether a lease is over is said by S3's clock: the age of the document when it is read.
+Every write of the document is conditional on the version that was read, and acquiring the lease writes it. So an
+earlier holder that is still running cannot change the document any more, even if it does not know. The epoch grows
+with each acquisition and survives the release. S3's clock decides if a lease has expired: by the age of the document
+when it is read.
 """
 
 import os
@@ -20,7 +21,7 @@ _CLOCK_S = 1.0
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Who may write, and for how many seconds from the last write on. ``holder`` None: nobody."""
+    """The right of `holder` to write, for `seconds` after the last write. `holder` is None if the lease is free."""
 
     epoch: int = 0
     holder: str | None = None
@@ -28,18 +29,18 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 def this_process() -> str:
-    """Return the name of a holder in this process, unlike any other.
+    """Return a unique name of a holder in this process.
 
-    On Linux it names the boot of the machine, the PID namespace, the process and its start time, so that a process of
-    the same namespace can see when the holder is gone. Elsewhere nobody can, and its lease is waited for.
+    On Linux it contains the boot of the machine, the PID namespace, the process and its start time, so that a
+    process of the same namespace can detect that the holder is gone. On other systems a lease has to expire.
     """
     namespace = " ".join(_namespace() or ("-", "-"))
     start = (_process(os.getpid()) or ("", "-"))[1]
     return f"{_PROCESS} {socket.gethostname()} {namespace} {os.getpid()} {start} {uuid.uuid4().hex[:8]}"
 
 
-def taken(lease: Lease, holder: str, seconds: float, *, age: float, what: str) -> Lease:
-    """Return ``lease`` as acquired by ``holder``, with the epoch incremented.
+def acquire(lease: Lease, holder: str, seconds: float, *, age: float, what: str) -> Lease:
+    """Return `lease` as acquired by `holder`, with the epoch incremented.
 
     Nothing is written here. The caller stores the lease in a conditional write, which is what makes it exclusive. The
     same holder may acquire it again: it is known not to run twice.
@@ -48,7 +49,7 @@ def taken(lease: Lease, holder: str, seconds: float, *, age: float, what: str) -
         seconds: How long the lease is valid after each write.
         age: Seconds since the stored lease was last written, by S3's clock, which counts whole seconds: the true age
             can be up to a second less.
-        what: What errors call the document.
+        what: The document's name, for errors.
 
     Raises:
         ConditionLost: Another holder's lease has not expired, and its process is not known to be gone. The message
@@ -63,13 +64,13 @@ def taken(lease: Lease, holder: str, seconds: float, *, age: float, what: str) -
     return Lease(lease.epoch + 1, holder, seconds)
 
 
-def released(lease: Lease) -> Lease:
-    """Give the lease as nobody holds it; its epoch stays."""
+def release(lease: Lease) -> Lease:
+    """Return the lease without a holder. The epoch stays."""
     return Lease(lease.epoch)
 
 
 def _gone(holder: str) -> bool:
-    """Return whether the holder was a process of this PID namespace that is no more; False where that is not known."""
+    """Return whether the holder was a process of this PID namespace that has ended; False if that is not known."""
     parts = holder.split(" ")
     if len(parts) != _PARTS or parts[0] != _PROCESS or not parts[4].isdigit():
         return False
@@ -80,14 +81,14 @@ def _gone(holder: str) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:  # another user's, so it is there
+    except OSError:  # the process of another user, so it exists
         pass
     there = _process(pid)
     return there is not None and (there[0] in "ZX" or there[1] != parts[5])
 
 
 def _namespace() -> tuple[str, str] | None:
-    """Return the boot of this machine and the PID namespace of this process; None where the system does not say."""
+    """Return the boot of this machine and the PID namespace of this process; None if the system has no such files."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip(), str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:

@@ -1,4 +1,4 @@
-"""JSON documents on S3, each changed only from the version that was read."""
+"""JSON documents on S3. A change applies only to the version that was read."""
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from brigade.state.encode import check_unique_members, encode
 T = TypeVar("T")
 Codec = Literal["json", "pickle"]
 LIMIT = 64 * 1024 * 1024
-"""Bytes of a document at most, written or read."""
+"""The largest document, in bytes."""
 _ROUNDS = 100
 # S3 takes 2 KB of metadata: 64 writes of 16 characters, and a comma each.
 _RECENT, _WRITES, _ID = "brigade-recent", 64, 16
@@ -24,42 +24,47 @@ _NEW = "new"
 
 
 class Entry(msgspec.Struct, Generic[T], frozen=True):
-    """A document as it was read or written, and its version (ETag)."""
+    """A document and its version (ETag)."""
 
     value: T
     version: str
     age: float = 0.0
-    """The seconds between its writing and its reading, by S3's clock."""
+    """Seconds between write and read, by S3's clock."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """The documents of one bucket. A key is the object's key; a value is what msgspec makes JSON of.
+    """The documents of one bucket. A key is the object's key. A value is any type that msgspec encodes as JSON.
 
-    Memory: one document, 64 MiB at most. Every call fails with NotFound when there is no such bucket, with BrigadeError
-    when it is not allowed, with RetryLater when S3 does not answer now.
+    Memory: one document of at most 64 MiB.
+
+    Raises:
+        NotFound: Any call: there is no such bucket.
+        BrigadeError: Any call: not allowed.
+        RetryLater: Any call: S3 does not answer now.
     """
 
     client: S3Client
     bucket: str
     codec: Codec = "json"
-    """``pickle`` runs whatever code a document names while it is read: only for what nobody else can write."""
+    """`pickle` runs any code that a document contains. Use it only where nobody else can write."""
     encoding: str = "ASCII"
-    """How to decode the strings of a pickle of Python 2, as ``pickle.load`` has it: ``latin1`` for one with datetimes,
-    ``bytes`` for strings as bytes."""
+    """The encoding of strings in a pickle of Python 2, as in `pickle.load`: `latin1` for one with datetimes, `bytes`
+    for strings as bytes."""
 
     def get(self, key: str, kind: type[T], *, version_id: str | None = None) -> Entry[T] | None:
-        """Give the document as ``kind``, or what it was as ``version_id``; None if there is none.
+        """Return the document, or its version `version_id`, as `kind`; None if there is none.
 
-        Fails with InvalidData when it is of another shape, or JSON with a member twice.
+        Raises:
+            InvalidData: It has another shape, or a member occurs twice.
         """
         got = get(self.client, self.bucket, key, version_id=version_id, limit=LIMIT)
         return self._decoded(got, key, kind) if got else None
 
     def put(self, key: str, value: T, condition: Condition = None, *, indent: bool = False) -> Entry[T]:
-        """Store the document whole under ``condition``, so that ``get`` returns an equal one.
+        """Store the whole document under `condition`, so that `get` returns an equal one.
 
         Args:
-            condition: Absent() for a new document, Matches(version) for a change, None to replace whatever is there.
+            condition: Absent() for a new document, Matches(version) for a change, None to replace any document.
             indent: Whether to write the JSON for people, on several lines.
 
         Raises:
@@ -71,19 +76,19 @@ class State(msgspec.Struct, frozen=True):
         return Entry(value, written.etag)
 
     def update(self, key: str, change: Callable[[T], T], *, default: T, kind: type[T]) -> Entry[T]:
-        """Store ``change(document)``, once, so that no other change is lost. A missing document is ``default``.
+        """Store `change(document)` exactly once, without losing other changes. A missing document is `default`.
 
-        ``change`` may be called several times, each time with the newest document, and must have no other effect. The
-        object's metadata names the last 64 updates, so that a change whose answer was lost is found in the documents
-        that others made of it, and not made again.
+        `change` may be called several times, each time with the newest document, and must have no other effect. The
+        object's metadata lists the last 64 updates. So a change whose answer was lost is found in later versions of the
+        document, and is not repeated.
 
         Returns:
             The document with the change. Where others have changed it since, their changes are in it too.
 
         Raises:
             ConditionLost: Other writers were faster in a hundred rounds; or S3's answer was lost, and more than 63
-                updates or a ``put`` replaced the document before it was read again. The change may then be stored.
-            InvalidData: As ``put``.
+                updates or a `put` replaced the document before it was read again. The change may then be stored.
+            InvalidData: As `put`.
         """
         for attempt in range(_ROUNDS):
             got = get(self.client, self.bucket, key, limit=LIMIT)
@@ -111,7 +116,7 @@ class State(msgspec.Struct, frozen=True):
         raise AssertionError("the last round returns or raises")
 
     def delete(self, key: str, version: str | None = None) -> None:
-        """Delete the document, if it still has ``version``; a missing one is no error.
+        """Delete the document if it still has `version`. A missing document is no error.
 
         Raises:
             ConditionLost: It has another version. The message names the key and both versions.
@@ -119,11 +124,11 @@ class State(msgspec.Struct, frozen=True):
         delete(self.client, self.bucket, key, condition=Matches(version) if version is not None else None)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Give the keys of the documents that start with ``prefix``, in order."""
+        """Iterate over the keys of the documents with `prefix`, in order."""
         return list_keys(self.client, self.bucket, prefix)
 
     def history(self, key: str) -> Iterator[ObjectVersion]:
-        """Give the versions of a document, newest first, those of a deletion too; the bucket must be versioned."""
+        """Iterate over the versions of a document, newest first, with delete markers. The bucket must be versioned."""
         return list_versions(self.client, self.bucket, key)
 
     @property
@@ -131,7 +136,7 @@ class State(msgspec.Struct, frozen=True):
         return "application/octet-stream" if self.codec == "pickle" else "application/json"
 
     def _made(self, key: str, kind: type[T], mine: str, before: str, error: ConditionLost) -> Entry[T] | None:
-        """Return the document if the write ``mine`` is in its history; None if that goes back to ``before`` without."""
+        """Return the document if write `mine` is in its history; None if the history reaches `before` without it."""
         got = get(self.client, self.bucket, key, limit=LIMIT)
         recent = _recent(got)
         if got and mine in recent:
@@ -146,7 +151,7 @@ class State(msgspec.Struct, frozen=True):
     def _decoded(self, got: ObjectBody, key: str, kind: type[T]) -> Entry[T]:
         what = f"s3://{self.bucket}/{key}"
         if self.codec == "pickle":
-            return Entry(unpickled(got.body, kind, what, self.encoding), got.etag, got.age)
+            return Entry(unpickle(got.body, kind, what, self.encoding), got.etag, got.age)
         try:
             value = msgspec.json.decode(got.body, type=kind)
             check_unique_members(got.body, what)
@@ -165,7 +170,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 def _recent(got: ObjectBody | None) -> tuple[str, ...]:
-    """Return the names of the last updates of a document, the last one last; of any other write, its own name."""
+    """Return the names of the last updates of a document, the newest last. After any other write, only its name."""
     if got is None:
         return (_NEW,)
     metadata: Mapping[str, str] = got.metadata
@@ -174,15 +179,15 @@ def _recent(got: ObjectBody | None) -> tuple[str, ...]:
     return (metadata.get(TOKEN, got.etag.strip('"'))[:_ID],)
 
 
-def unpickled(body: bytes, kind: type[T], what: str, encoding: str = "ASCII") -> T:
-    """Return a pickle as ``kind``.
+def unpickle(body: bytes, kind: type[T], what: str, encoding: str = "ASCII") -> T:
+    """Return the value of a pickle, which must be a `kind`.
 
     Args:
-        what: What errors call it.
-        encoding: Of the strings of Python 2, as ``pickle.loads`` has it.
+        what: The document's name, for errors.
+        encoding: The encoding of strings of Python 2, as in `pickle.loads`.
 
     Raises:
-        InvalidData: It is no pickle, of another kind, or has strings of another encoding.
+        InvalidData: It is not a pickle, not a `kind`, or has strings in another encoding.
     """
     try:
         value = pickle.loads(body, encoding=encoding)  # noqa: S301 - asked for by name, and the page says what it risks

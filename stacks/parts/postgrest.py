@@ -120,7 +120,7 @@ def _add_authority_writer(
         image=ecs.ContainerImage.from_registry(_SHELL_IMAGE),
         essential=False,
         command=["sh", "-c", f'printf %s "$AUTHORITY" > {CA_FILE}'],
-        environment={"AUTHORITY": authority.file(region).read_text()},
+        environment={"AUTHORITY": authority.find_bundle(region).read_text()},
         logging=ecs.LogDrivers.aws_logs(stream_prefix="authority", log_group=log_group),
     )
     container.add_mount_points(_mount_point(read_only=False))

@@ -42,7 +42,7 @@ US = {
     ],
 )
 def test_an_endpoint_of_rds_names_its_region(host: str, region: str | None) -> None:
-    assert authority.region(host) == region
+    assert authority.find_region(host) == region
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

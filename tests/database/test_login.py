@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from brigade.database.rows import opened
+from brigade.database.rows import connect
 from brigade.errors import BrigadeError, RetryLater
 from brigade.ingest.read.postgres import TableReader
 from local.postgres import Postgres
@@ -88,7 +88,7 @@ def test_a_refused_login_is_tried_once_and_said_in_one_line(
 
 def test_a_login_over_tls_with_its_own_authority_opens(german: Postgres) -> None:
     certificate = german.folder / "data" / "server.crt"
-    with opened(uri_of(german, options=f"?sslmode=verify-full&sslrootcert={certificate}")) as connection:
+    with connect(uri_of(german, options=f"?sslmode=verify-full&sslrootcert={certificate}")) as connection:
         row = connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
     assert row == (True,)
 
@@ -116,7 +116,7 @@ def test_a_server_that_is_starting_is_to_be_tried_again(postgres: Postgres) -> N
 
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(psycopg.errors.CannotConnectNow, match="das Datenbanksystem startet"):
-            opened(f"postgresql://u:p@127.0.0.1:{port}/d")
+            connect(f"postgresql://u:p@127.0.0.1:{port}/d")
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.Monk
     with socket.create_server(("127.0.0.1", 0)) as listener:
         began = time.monotonic()
         with pytest.raises(psycopg.OperationalError, match="connection timeout expired"):
-            opened(f"postgresql://u:p@127.0.0.1:{listener.getsockname()[1]}/d")
+            connect(f"postgresql://u:p@127.0.0.1:{listener.getsockname()[1]}/d")
         assert time.monotonic() - began < 5
 
 
@@ -132,10 +132,10 @@ def test_logins_leave_no_file_open(postgres: Postgres) -> None:
     def count() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
-    opened(given(postgres).uri).close()
+    connect(given(postgres).uri).close()
     before = count()
     for _ in range(20):
-        opened(given(postgres).uri).close()
+        connect(given(postgres).uri).close()
         with pytest.raises(psycopg.errors.InvalidPassword):
-            opened(uri_of(postgres, password="wrong"))
+            connect(uri_of(postgres, password="wrong"))
     assert count() == before

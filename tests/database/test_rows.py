@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from brigade.database.login import TlsRefused
-from brigade.database.rows import said
+from brigade.database.rows import translate_postgres_error
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.extract import Extract
 from brigade.ingest.read.postgres import TableReader
@@ -324,4 +324,4 @@ def left(postgres: Postgres, at_least: int = 0) -> int:
     ],
 )
 def test_what_breaks_off_may_work_later_and_what_is_refused_does_not(error: psycopg.Error, later: bool) -> None:
-    assert isinstance(said(error, "orders"), RetryLater) is later
+    assert isinstance(translate_postgres_error(error, "orders"), RetryLater) is later

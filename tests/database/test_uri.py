@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import make_url
 
-from brigade.database.uri import database_uri, masked
+from brigade.database.uri import database_uri, mask_uri
 from brigade.errors import BrigadeError, InvalidData, UsageError
 from brigade.masking import MASK
 from local.postgres import Postgres
@@ -197,5 +197,5 @@ def test_an_error_names_the_field_and_the_secret_and_no_value(field: str, value:
 
 @given(user=TEXT, password=TEXT)
 def test_a_masked_uri_has_nothing_of_the_password(user: str, password: str) -> None:
-    shown = masked(database_uri({**SECRET, "username": user, "password": password}))
+    shown = mask_uri(database_uri({**SECRET, "username": user, "password": password}))
     assert shown == database_uri({**SECRET, "username": user, "password": "p"}).replace(":p@", f":{MASK}@")

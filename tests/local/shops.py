@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from brigade.database.secret import Secret
+from brigade.database.secret import DatabaseSecret
 from brigade.ingest.declare.target import Target
 from brigade.ingest.read.postgres import TableReader
 from brigade.ingest.run import Run
@@ -68,7 +68,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.rotate(first=True)
-        self.secret = Secret(self.secrets, self.name)
+        self.secret = DatabaseSecret(self.secrets, self.name)
 
     def ids(self) -> list[int]:
         return [row["id"] for row in self.lake.rows()]

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from brigade.database.load import Loaded, load
-from brigade.database.rows import opened
+from brigade.database.load import LoadReceipt, load_object
+from brigade.database.rows import connect
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound
 from brigade.ingest.extract import Extract, compress_lines
 from brigade.jsonl import Stamp
@@ -52,9 +52,9 @@ def records(*given: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(each).encode() + b"\n" for each in given)
 
 
-def loaded(postgres: Postgres, lake: Lake, place: Location, table: str, run_id: str | None = None) -> Loaded:
-    with opened(given(postgres).uri) as connection:
-        return load(connection, lake.s3, place, table, run_id)
+def loaded(postgres: Postgres, lake: Lake, place: Location, table: str, run_id: str | None = None) -> LoadReceipt:
+    with connect(given(postgres).uri) as connection:
+        return load_object(connection, lake.s3, place, table, run_id)
 
 
 def test_what_was_ingested_comes_back_as_it_was(postgres: Postgres, lake: Lake, table: str) -> None:
@@ -160,8 +160,8 @@ def test_of_two_loads_at_once_one_is_done(postgres: Postgres, lake: Lake, table:
             InvalidData,
             "line 3: the member t occurs twice",
         ),
-        (gzip.compress(records({"t": "a"}))[:-6], InvalidData, "the gzip ends before its end"),
-        (gzip.compress(records({"t": "a"}))[:-5] + b"\0\0\0\0\0", InvalidData, "the gzip is broken"),
+        (gzip.compress(records({"t": "a"}))[:-6], InvalidData, "gzip ends in the middle"),
+        (gzip.compress(records({"t": "a"}))[:-5] + b"\0\0\0\0\0", InvalidData, "not sound gzip"),
         (gzip.compress(records({"t": "a"}) + b"[1]\n"), BrigadeError, "json_object_keys"),
         (gzip.compress(records({"t": "a"}) + b"\\.\n" + records({"t": "b"})), InvalidData, r"json|of 3 lines"),
     ],
@@ -227,10 +227,10 @@ def test_memory_does_not_grow_with_the_object(postgres: Postgres, lake: Lake) ->
 
 def test_a_server_that_goes_away_is_said(postgres: Postgres, lake: Lake, table: str) -> None:
     place = put(lake, gzip.compress(records({"t": "a"})))
-    with opened(given(postgres).uri) as connection:
+    with connect(given(postgres).uri) as connection:
         execute(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'brigade'")
         with pytest.raises(BrigadeError, match="PostgreSQL does not answer now"):
-            load(connection, lake.s3, place, table)
+            load_object(connection, lake.s3, place, table)
     with psycopg.connect(given(postgres).uri) as check:
         assert check.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,)
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from psycopg import sql
 
-from brigade.database.secret import Secret
+from brigade.database.secret import DatabaseSecret
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater
 from local.postgres import Postgres
 from tests.local.conftest import Emulator
@@ -56,7 +56,7 @@ def _rotate(emulator: Emulator, postgres: Postgres, name: str, fields: Mapping[s
 
 
 def test_a_secret_opens_its_database(emulator: Emulator, create: Create, fields: Mapping[str, Any]) -> None:
-    secret = Secret(emulator.root("secretsmanager"), create(json.dumps(fields)))
+    secret = DatabaseSecret(emulator.root("secretsmanager"), create(json.dumps(fields)))
     with psycopg.connect(secret.uri()) as connection:
         assert connection.execute("select current_user").fetchone() == (fields["username"],)
 
@@ -65,12 +65,12 @@ def test_a_secret_is_read_once_a_while(emulator: Emulator, create: Create) -> No
     client = emulator.root("secretsmanager")
     asked: list[str] = []
     client.meta.events.register("before-call.secretsmanager.GetSecretValue", lambda **_: asked.append("asked"))
-    kept = Secret(client, create('{"password": "x"}'))
+    kept = DatabaseSecret(client, create('{"password": "x"}'))
     assert [kept.fields() for _ in range(3)] == [{"password": "x"}] * 3
     assert len(asked) == 1
     kept.fields(fresh=True)
     assert len(asked) == 2
-    unkept = Secret(client, kept.name, max_age_s=0)
+    unkept = DatabaseSecret(client, kept.name, max_age_s=0)
     unkept.fields()
     unkept.fields()
     assert len(asked) == 4
@@ -80,7 +80,7 @@ def test_a_rotated_password_is_picked_up_at_the_refused_login(
     emulator: Emulator, postgres: Postgres, create: Create, fields: Mapping[str, Any]
 ) -> None:
     name = create(json.dumps(fields))
-    secret = Secret(emulator.root("secretsmanager"), name, max_age_s=3600)
+    secret = DatabaseSecret(emulator.root("secretsmanager"), name, max_age_s=3600)
     secret.connect(_open, psycopg.OperationalError).close()
     for password in ("second %40", "пароль-3"):
         _rotate(emulator, postgres, name, fields, password)
@@ -99,7 +99,7 @@ def test_a_rotated_password_is_picked_up_at_the_refused_login(
 def test_a_refused_login_whose_secret_has_not_changed_is_raised_and_not_tried_again(
     emulator: Emulator, create: Create, fields: Mapping[str, Any]
 ) -> None:
-    secret = Secret(emulator.root("secretsmanager"), create(json.dumps({**fields, "password": "wrong"})))
+    secret = DatabaseSecret(emulator.root("secretsmanager"), create(json.dumps({**fields, "password": "wrong"})))
     tried: list[str] = []
 
     def connect(uri: str) -> "psycopg.Connection[Any]":
@@ -114,16 +114,16 @@ def test_a_refused_login_whose_secret_has_not_changed_is_raised_and_not_tried_ag
 def test_what_cannot_be_read_is_one_line_without_a_value(emulator: Emulator, create: Create) -> None:
     client = emulator.root("secretsmanager")
     with pytest.raises(NotFound, match="no secret nowhere/at-all"):
-        Secret(client, "nowhere/at-all").fields()
+        DatabaseSecret(client, "nowhere/at-all").fields()
     for value in ("sentinel-77", '["sentinel-77"]', '{"password": "sentinel-77"'):
         with pytest.raises(InvalidData, match="is no JSON object") as caught:
-            Secret(client, create(value)).fields()
+            DatabaseSecret(client, create(value)).fields()
         assert "sentinel" not in repr(caught.value)
         assert caught.value.__cause__ is None
     with pytest.raises(InvalidData, match="field engine of the secret database/"):
-        Secret(client, create('{"password": "sentinel-77"}')).uri()
+        DatabaseSecret(client, create('{"password": "sentinel-77"}')).uri()
     with pytest.raises(BrigadeError, match=r"did not give the secret x \(AccessDenied.*GetSecretValue"):
-        Secret(emulator.operator("secretsmanager"), "x").fields()
+        DatabaseSecret(emulator.operator("secretsmanager"), "x").fields()
 
 
 def test_a_busy_secrets_manager_is_worth_another_try(emulator: Emulator) -> None:
@@ -132,4 +132,4 @@ def test_a_busy_secrets_manager_is_worth_another_try(emulator: Emulator) -> None
     with Stubber(client) as stub:
         stub.add_client_error("get_secret_value", "ThrottlingException", "Rate exceeded", 400)
         with pytest.raises(RetryLater, match="ThrottlingException"):
-            Secret(client, "x").fields()
+            DatabaseSecret(client, "x").fields()

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from brigade.database.secret import Secret
+from brigade.database.secret import DatabaseSecret
 from brigade.database.uri import database_uri
 from brigade.errors import BrigadeError
 from tests.local import database_stack
@@ -52,7 +52,7 @@ def test_the_schedule_rotates_at_once_and_then_on_its_days(database: Database) -
 
 
 def test_a_rotation_changes_the_password_and_both_secrets_open_the_database(database: Database) -> None:
-    kept = Secret(database.emulator.root("secretsmanager"), database.outputs["DatabaseSecret"], max_age_s=3600)
+    kept = DatabaseSecret(database.emulator.root("secretsmanager"), database.outputs["DatabaseSecret"], max_age_s=3600)
     before, old_uri = kept.uri(), database.uri()
     assert database.rotated()
     after = database.fields()
@@ -95,6 +95,6 @@ def test_who_has_the_databases_policy_reads_its_secret_and_nothing_else(database
     client = database.emulator.client(
         "secretsmanager", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"]
     )
-    assert _whoami(Secret(client, database.outputs["DatabaseSecret"]).uri()) == "brigade@brigade"
+    assert _whoami(DatabaseSecret(client, database.outputs["DatabaseSecret"]).uri()) == "brigade@brigade"
     with pytest.raises(BrigadeError, match="AccessDenied"):
-        Secret(client, database.outputs["DatabaseUriSecret"]).fields()
+        DatabaseSecret(client, database.outputs["DatabaseUriSecret"]).fields()

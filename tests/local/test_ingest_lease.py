@@ -18,7 +18,7 @@ from brigade.ingest.run import Run
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.s3 import Absent, Matches
 from brigade.state import State
-from brigade.state.lease import Lease, taken
+from brigade.state.lease import Lease, acquire
 from tests.local.conftest import Emulator
 from tests.local.ingests import PART, Lake, lake_of, wide
 from tests.unit.ingest.api import Answer, Server, api, page, paged, serving, source
@@ -69,11 +69,11 @@ def test_of_two_that_read_no_lease_the_one_that_loses_is_told_who_holds_it(
 
     def late(*arguments: Any, **options: Any) -> Lease:
         monkeypatch.undo()
-        lease = taken(*arguments, **options)
+        lease = acquire(*arguments, **options)
         State(lake.s3, lake.state).put(lake.target.checkpoint, rival, Absent())
         return lease
 
-    monkeypatch.setattr("brigade.ingest.run.taken", late)
+    monkeypatch.setattr("brigade.ingest.run.acquire", late)
     with serving(paged([[{"n": 1}]])) as server:
         with pytest.raises(ConditionLost, match=r"is held by one \(epoch 1\)"):
             run(lake, server, "two")()

@@ -23,7 +23,7 @@ from brigade.ingest.run import Run
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult
-from brigade.jsonl import split
+from brigade.jsonl import split_page
 from brigade.s3.objects import put
 from brigade.state import State
 from brigade.state.lease import Lease
@@ -410,7 +410,7 @@ def test_what_is_remembered_takes_no_more_memory_than_said(dates: Dates) -> None
     known = b"".join(number.to_bytes(8) + number.to_bytes(16) for number in range(deduplicate.MOST))
     put(state.client, state.bucket, target.remembered_key("2026-11-02"), known)
     rows = [{"id": number, "at": at(number / 3600)} for number in range(deduplicate.MOST // 2)]
-    came = split(json.dumps(rows).encode(), records="", place="page 1")
+    came = split_page(json.dumps(rows).encode(), records="", place="page 1")
     remembering = deduplicate.Deduplicator(dates.since, state, target, Checkpoint(write="w", ts=at(0)))
     tracemalloc.start()
     try:

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from brigade import __version__
+from brigade.codec import decompress_members
 from brigade.errors import ConditionLost, InvalidData, NotFound, RetryLater
 from brigade.ingest.read.reader import PAGE_LIMIT
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.jsonl import unpacked
 from brigade.state import State
 from tests.local.conftest import Emulator
 from tests.local.ingests import Lake, lake_of, wide
@@ -224,7 +224,7 @@ def test_a_source_says_where_and_how_it_is_compressed(lake: Lake) -> None:
     key = "raw/apis/numbers/date=2026-11-22/numbers.jsonl.zst"
     assert outcome.object == f"s3://{lake.lake}/{key}"
     got = lake.s3.get_object(Bucket=lake.lake, Key=key)
-    plain = b"".join(unpacked("zstd", [got["Body"].read()]))
+    plain = b"".join(decompress_members("zstd", [got["Body"].read()]))
     assert [json.loads(line)["n"] for line in plain.splitlines()] == list(range(1000))
     assert got["ContentType"] == "application/zstd"
     assert lake.receipt().plain_sha256 == hashlib.sha256(plain).hexdigest()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError
-from brigade.pipe import growing, open_read, open_write
-from brigade.pipe.attributes import Keyed
+from brigade.pipe import open_read, open_write, writer
+from brigade.pipe.attributes import SseCustomerClient
 from brigade.s3 import staged_upload
 from tests.local.conftest import Emulator
 
@@ -92,18 +92,18 @@ def test_who_may_read_is_said_when_it_is_written(emulator: Emulator) -> None:
 
 def test_stages_of_a_key_of_ones_own(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key goes with every piece, and with the copy twice: to read the stage with, and to write the part with."""
-    monkeypatch.setattr(growing, "_DIRECT", 1)
+    monkeypatch.setattr(writer, "_DIRECT", 1)
     monkeypatch.setattr(staged_upload, "LARGEST_PART", 10 * 2**20)
-    monkeypatch.setattr(growing.Growing, "_largest", property(lambda _: 5 * 2**20))
+    monkeypatch.setattr(writer.GrowingWriter, "_largest", property(lambda _: 5 * 2**20))
     s3 = emulator.root("s3")
     bucket = f"pipe-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=bucket)
-    own: Any = Keyed(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(range(32))})
+    own: Any = SseCustomerClient(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(range(32))})
     with open_write(own, f"s3://{bucket}/k") as file:
         file.write(DATA * 3)
     with open_read(own, f"s3://{bucket}/k") as back:
         assert back.read() == DATA * 3
-    other = Keyed(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(32)})
+    other = SseCustomerClient(s3, {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": bytes(32)})
     for client in (s3, other):
         with pytest.raises(BrigadeError):
             open_read(client, f"s3://{bucket}/k")

@@ -18,7 +18,7 @@ import pytest
 from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.s3 import Absent, Matches
 from brigade.state import State
-from brigade.state.lease import Lease, released, taken
+from brigade.state.lease import Lease, acquire, release
 from brigade.state.store import LIMIT
 from tests import command
 from tests.local.conftest import REPOSITORY, Emulator
@@ -260,7 +260,7 @@ def test_a_lease_is_held_until_released_or_over_by_the_clock_of_s3(state: State)
     def take(holder: str, seconds: float) -> Lease:
         entry = state.get(KEY, Guarded)
         lease = entry.value.lease if entry else Lease()
-        fresh = taken(lease, holder, seconds, age=entry.age if entry else 0.0, what=KEY)
+        fresh = acquire(lease, holder, seconds, age=entry.age if entry else 0.0, what=KEY)
         state.put(KEY, Guarded(fresh), Matches(entry.version) if entry else Absent())
         return fresh
 
@@ -270,7 +270,7 @@ def test_a_lease_is_held_until_released_or_over_by_the_clock_of_s3(state: State)
     assert take("one", 0).epoch == 2
     time.sleep(1.1)  # the clock of S3 counts whole seconds
     assert take("two", 100) == Lease(3, "two", 100)
-    state.put(KEY, Guarded(released(take("two", 100))))
+    state.put(KEY, Guarded(release(take("two", 100))))
     assert take("three", 1).epoch == 5
 
 

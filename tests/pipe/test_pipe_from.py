@@ -15,7 +15,7 @@ import pytest
 from awscrt.checksums import crc32c
 
 from brigade.errors import InvalidData
-from brigade.pipe.read import Reading, Span, open_read
+from brigade.pipe.read import ByteRange, ObjectReader, open_read
 from brigade.s3.location import Location
 from tests.pipe.conftest import BRIGADE, MIB, Bucket
 
@@ -122,14 +122,14 @@ def upload(bucket: Bucket, parts: list[bytes], algorithm: str | None) -> None:
 def test_objects_of_other_tools_are_proved_by_what_s3_keeps(bucket: Bucket, algorithm: str | None, name: str) -> None:
     parts = [LARGE[: 5 * MIB], LARGE[5 * MIB : 11 * MIB], LARGE[11 * MIB :]]
     upload(bucket, parts, algorithm)
-    reading = Reading.open(bucket.client, Location(bucket.name, bucket.key()))
+    reading = ObjectReader.open(bucket.client, Location(bucket.name, bucket.key()))
     assert b"".join(bytes(block) for block in reading.blocks()) == LARGE
     assert (reading.proved_by or "").startswith(name)
 
 
 def test_a_single_put_of_another_tool_is_proved_by_md5(bucket: Bucket) -> None:
     bucket.put(LARGE)
-    reading = Reading.open(bucket.client, Location(bucket.name, bucket.key()))
+    reading = ObjectReader.open(bucket.client, Location(bucket.name, bucket.key()))
     assert hashlib.md5(b"".join(bytes(block) for block in reading.blocks())).digest() == hashlib.md5(LARGE).digest()
     assert reading.proved_by == "MD5"
 
@@ -165,7 +165,7 @@ class Lying:
 @pytest.mark.parametrize("first", [False, True])
 def test_wrong_bytes_are_caught(bucket: Bucket, first: bool) -> None:
     bucket.to(stdin=LARGE)
-    reading = Reading.open(Lying(bucket.client), Location(bucket.name, bucket.key()))
+    reading = ObjectReader.open(Lying(bucket.client), Location(bucket.name, bucket.key()))
     given: list[bytes] = []
     with pytest.raises(InvalidData, match="is not what S3 was given"):
         given.extend(bytes(block) for block in reading.blocks(first=first))
@@ -176,14 +176,17 @@ def test_what_cannot_be_proved_is_not_read_unless_asked(bucket: Bucket) -> None:
     bucket.to(stdin=LARGE)
     client = Lying(bucket.client, hide=True)
     with pytest.raises(InvalidData, match="--unproved"):
-        next(Reading.open(client, Location(bucket.name, bucket.key())).blocks())
-    assert next(Reading.open(client, Location(bucket.name, bucket.key())).blocks(unproved=True))
+        next(ObjectReader.open(client, Location(bucket.name, bucket.key())).blocks())
+    assert next(ObjectReader.open(client, Location(bucket.name, bucket.key())).blocks(unproved=True))
 
 
 def test_broken_compressed_data_is_an_error(bucket: Bucket) -> None:
     bucket.to("--gzip", stdin=LARGE, key="a.gz")
     packed = bucket.body("a.gz")
-    for key, data, told in (("short", packed[:-5], b"cut short"), ("bad", b"\x1f\x8b" + b"x" * 50, b"broken")):
+    for key, data, told in (
+        ("short", packed[:-5], b"ends in the middle"),
+        ("bad", b"\x1f\x8b" + b"x" * 50, b"not sound gzip"),
+    ):
         bucket.to(stdin=data, key=key)
         done = bucket.run("from", bucket.uri(key), "--decompress")
         assert done.returncode == 1
@@ -249,8 +252,8 @@ def test_a_part_is_of_one_version_and_no_more_is_read_where_no_proof_is_wanted(b
             asked.append(f"{arguments['Range']} {arguments['IfMatch']}")
             return bucket.client.get_object(**arguments)
 
-    reading = Reading.open(Asking(), Location(bucket.name, bucket.key()))
-    span = Span(offset=MIB, length=10)
+    reading = ObjectReader.open(Asking(), Location(bucket.name, bucket.key()))
+    span = ByteRange(offset=MIB, length=10)
     assert b"".join(bytes(block) for block in reading.blocks(span, unproved=True)) == LARGE[MIB : MIB + 10]
     assert (asked, reading.proved_by) == ([f"bytes={MIB}-{MIB + 9} {bucket.head()['ETag']}"], None)
     assert b"".join(bytes(block) for block in reading.blocks(span)) == LARGE[MIB : MIB + 10]

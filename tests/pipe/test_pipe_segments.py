@@ -10,7 +10,7 @@ import pytest
 
 from brigade.errors import InvalidData
 from brigade.pipe.segments import manifest
-from brigade.pipe.segments.manifest import Manifest
+from brigade.pipe.segments.manifest import SegmentManifest
 from brigade.s3.location import Location
 from tests.pipe.conftest import MIB, Bucket
 
@@ -107,7 +107,7 @@ def test_a_dead_writer_ends_the_readers_in_the_stated_time(bucket: Bucket) -> No
     killed = time.monotonic()
     rest, stderr = reader.communicate(timeout=60)
     assert (reader.returncode, rest) == (1, b"")
-    assert b"taken for dead" in stderr
+    assert b"considered dead" in stderr
     assert time.monotonic() - killed < 20
 
 
@@ -149,11 +149,11 @@ def test_a_manifest_that_is_none(bucket: Bucket) -> None:
         bucket.put(text, "m/.manifest")
         with pytest.raises(InvalidData, match=r"/m/\.manifest is not a manifest"):
             manifest.read(bucket.client, path)
-    told = Manifest(segment_size=5, began=manifest.now(), segments=2, total=9, failed="a\nb", heartbeat=3)
+    told = SegmentManifest(segment_size=5, began=manifest.now(), segments=2, total=9, failed="a\nb", heartbeat=3)
     bucket.put(told.encode(), "m/.manifest")
     read = manifest.read(bucket.client, path)
     assert read
-    assert read[0] == Manifest(**{**vars(told), "failed": "a b"})
+    assert read[0] == SegmentManifest(**{**vars(told), "failed": "a b"})
 
 
 def test_memory_of_segments_is_what_is_stated(bucket: Bucket) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from brigade.errors import BrigadeError, ConditionLost
 from brigade.pipe.segments import manifest, write
-from brigade.pipe.segments.manifest import Manifest
-from brigade.pipe.segments.write import split
-from brigade.pipe.write import Job
+from brigade.pipe.segments.manifest import SegmentManifest
+from brigade.pipe.segments.write import write_segments
+from brigade.pipe.write import UploadJob
 from brigade.s3.location import Location
 from tests.pipe.conftest import MIB, Bucket
 
@@ -28,7 +28,7 @@ class Uneven:
         self._client, self._failing, self._wrong, self._lock = client, failing, wrong, threading.Lock()
         self._pauses = random.Random(17)
         self.there: set[str] = set()
-        self.told: list[tuple[Manifest, set[str]]] = []
+        self.told: list[tuple[SegmentManifest, set[str]]] = []
         self.side_by_side = self._going = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -87,7 +87,7 @@ def input_(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_manifest_names_only_what_is_there(bucket: Bucket) -> None:
     client = Uneven(bucket.client)
     path = Location(bucket.name, bucket.key("p"))
-    done = split(Job(client=client, location=path, attributes={"ContentType": "text/plain"}), SIZE)
+    done = write_segments(UploadJob(client=client, location=path, attributes={"ContentType": "text/plain"}), SIZE)
     assert (done.segments, done.bytes) == (COUNT, len(DATA))
     assert client.side_by_side > 2
     for told, there in client.told:
@@ -114,7 +114,7 @@ def test_a_segment_that_fails_is_never_named_nor_what_is_behind_it(
     client = Uneven(bucket.client, **fault)
     path = Location(bucket.name, bucket.key("p"))
     with pytest.raises(BrigadeError, match=why):
-        split(Job(client=client, location=path, attributes={"ContentType": "text/plain"}), SIZE)
+        write_segments(UploadJob(client=client, location=path, attributes={"ContentType": "text/plain"}), SIZE)
     told = client.told[-1][0]
     assert (told.completed, (told.failed or "").startswith(why)) == (False, True)
     assert told.segments == 8

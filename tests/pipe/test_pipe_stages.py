@@ -9,8 +9,8 @@ from awscrt.checksums import crc64nvme
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, ConditionLost
-from brigade.pipe import growing, open_write
-from brigade.pipe.growing import Growing, part_plan
+from brigade.pipe import open_write, writer
+from brigade.pipe.writer import GrowingWriter, plan_parts
 from brigade.s3 import Absent, staged_upload
 from brigade.s3.location import Location
 from brigade.s3.multipart import MOST_PARTS, Upload
@@ -24,9 +24,9 @@ DATA = random.Random(12).randbytes(64 * MIB + 9)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two direct parts, and stages of three pieces of 5 MiB: 64 MiB fill two, and a third in part."""
-    monkeypatch.setattr(growing, "_DIRECT", 2)
+    monkeypatch.setattr(writer, "_DIRECT", 2)
     monkeypatch.setattr(staged_upload, "LARGEST_PART", 15 * MIB)
-    monkeypatch.setattr(Growing, "_largest", property(lambda _: 5 * MIB))
+    monkeypatch.setattr(GrowingWriter, "_largest", property(lambda _: 5 * MIB))
 
 
 @pytest.mark.usefixtures("small")
@@ -124,8 +124,8 @@ def test_the_condition_holds_behind_stages(bucket: Bucket) -> None:
 def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int, tebibytes: float) -> None:
     """The table of growth, walked part by part: no hint of the size, and never more buffers than are allowed."""
     memory = mebibytes * MIB
-    buffers, first = part_plan(memory)
-    file = growing.writer(object(), Location("b", "k"), memory=memory)  # type: ignore[arg-type]  # nothing is called
+    buffers, first = plan_parts(memory)
+    file = writer.open_writer(object(), Location("b", "k"), memory=memory)  # type: ignore[arg-type]  # nothing is called
     sizes = []
     for number in range(1, 513):
         file._begun = number - 1
@@ -143,7 +143,7 @@ def test_ten_thousand_parts_reach_46_tebibytes_within_the_memory(mebibytes: int,
 
 def test_buffers_of_a_former_size_do_not_stay_beside_the_new_ones() -> None:
     """Parts end in any order, so that a small one may end with the first large one: only that is filled again."""
-    file = growing.writer(object(), Location("b", "k"))  # type: ignore[arg-type]  # nothing is called
+    file = writer.open_writer(object(), Location("b", "k"))  # type: ignore[arg-type]  # nothing is called
     small, large = bytearray(8 * MIB), bytearray(16 * MIB)
     file._begun, file._spare = 64, [small, large]
     assert len(file.room()) == 16 * MIB

@@ -135,7 +135,7 @@ def test_postgrest_gets_the_uri_as_a_secret_and_the_authorities_as_a_file(made: 
         "PGRST_DB_ANON_ROLE",
         "PGRST_SERVER_PORT",
     }
-    assert writer["Environment"] == [{"Name": "AUTHORITY", "Value": authority.file("us-east-1").read_text()}]
+    assert writer["Environment"] == [{"Name": "AUTHORITY", "Value": authority.find_bundle("us-east-1").read_text()}]
     assert postgrest["DependsOn"] == [{"Condition": "SUCCESS", "ContainerName": "authority"}]
     uri = json.dumps(made.one(NOUN, "AWS::SecretsManager::Secret", "Uri")["SecretString"])
     assert "?sslmode=verify-full&sslrootcert=/authority/rds.pem" in uri
@@ -171,7 +171,7 @@ def test_the_rotation_has_the_authorities_in_its_package(made: Synthesized) -> N
     code = made.one(NOUN, "AWS::Lambda::Function")
     folder = made.folder / f"asset.{code['Code']['S3Key'].removesuffix('.zip')}"
     packed = folder / "brigade" / "database" / "authorities" / "us-east-1.pem"
-    assert packed.read_bytes() == authority.file("us-east-1").read_bytes()
+    assert packed.read_bytes() == authority.find_bundle("us-east-1").read_bytes()
     assert code["VpcConfig"]["SubnetIds"]
 
 

@@ -11,8 +11,8 @@ from brigade.cli.combinations import check_combinations
 from brigade.cli.database.load import load
 from brigade.cli.groups import command_group
 from brigade.cli.session import Session
-from brigade.database.secret import Secret
-from brigade.database.uri import masked
+from brigade.database.secret import DatabaseSecret
+from brigade.database.uri import mask_uri
 from brigade.errors import NotFound
 
 app = command_group("Connect to a database with the URI made from its secret: docs/database.md.")
@@ -48,9 +48,9 @@ def uri(
         brigade database uri prod/shop/reader --scheme postgresql+psycopg > uri.txt
     """
     session: Session = context.obj
-    made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
+    made = DatabaseSecret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     hidden = mask or (sys.stdout.isatty() and not show)
-    shown = masked(made) if hidden else made
+    shown = mask_uri(made) if hidden else made
     session.print_unmasked({"secret": secret_id, "uri": shown, "masked": hidden}, shown)
     if hidden and not mask:
         session.note("The password is masked on a terminal; --show shows it.")
@@ -73,7 +73,7 @@ def exec_(
         brigade database exec prod/shop/owner -- alembic upgrade head
     """
     session: Session = context.obj
-    made = Secret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
+    made = DatabaseSecret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
     # Python ignores SIGPIPE, and what is ignored stays so in the program: `| head` would no longer end it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -33,17 +33,17 @@ def load(
     import msgspec
     import psycopg
 
-    from brigade.database.load import load as into
-    from brigade.database.rows import opened, said
-    from brigade.database.secret import Secret
+    from brigade.database.load import load_object as into
+    from brigade.database.rows import connect, translate_postgres_error
+    from brigade.database.secret import DatabaseSecret
     from brigade.s3 import Location
 
     session: Session = context.obj
-    place, secret = Location.parse(uri), Secret(session.client("secretsmanager"), secret_id)
+    place, secret = Location.parse(uri), DatabaseSecret(session.client("secretsmanager"), secret_id)
     try:
-        connection = secret.connect(opened, psycopg.OperationalError, engine="postgresql")
+        connection = secret.connect(connect, psycopg.OperationalError, engine="postgresql")
     except psycopg.Error as error:
-        raise said(error, f"the secret {secret_id}") from error
+        raise translate_postgres_error(error, f"the secret {secret_id}") from error
     with connection:
         done = into(connection, session.client("s3"), place, table, run_id)
     session.print(

@@ -62,7 +62,7 @@ def reset(context: typer.Context, name: sources.Name, date: sources.Date = None,
     from brigade.ingest.state.checkpoint import Checkpoint
     from brigade.ingest.write.publish import discard_checkpoint
     from brigade.state import State
-    from brigade.state.lease import taken, this_process
+    from brigade.state.lease import acquire, this_process
 
     session: Session = context.obj
     whole = sources.find_target(session, name, sources.find_source(name), date)
@@ -75,7 +75,7 @@ def reset(context: typer.Context, name: sources.Name, date: sources.Date = None,
         raise NotFound(f"{name} {whole.date} has no checkpoint in s3://{whole.state}; there is nothing to reset")
     session.confirm(f"Drop what {name} of {whole.date} has read so far?", yes=yes)
     for target, entry in found:
-        taken(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
+        acquire(entry.value.lease, this_process(), 0.0, age=entry.age, what=f"s3://{whole.state}/{target.checkpoint}")
         if not discard_checkpoint(s3, target, entry):
             raise ConditionLost(f"{target}: another run has begun meanwhile; its checkpoint stays")
         which = {"partition": target.partition} if target.partition else {}

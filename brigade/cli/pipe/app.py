@@ -38,17 +38,16 @@ def uploads(
         brigade pipe uploads s3://backups
         brigade pipe uploads s3://backups/nightly/ --abort --older-than 1d
     """
-    from brigade.pipe.client import client
-    from brigade.pipe.pace import size
-    from brigade.pipe.quantity import age
-    from brigade.pipe.uploads import abort as abort_upload
-    from brigade.pipe.uploads import unfinished
+    from brigade.pipe.client import open_client
+    from brigade.pipe.throttle import format_size
+    from brigade.pipe.unfinished_uploads import abort_upload, list_unfinished
+    from brigade.pipe.units import parse_age
     from brigade.s3.location import Location
 
     session: Session = context.obj
     bucket, prefix = Location.parse(uri)
-    s3 = client(session.connection)
-    found = list(unfinished(s3, bucket, prefix, older_than=age(older_than)))
+    s3 = open_client(session.connection)
+    found = list(list_unfinished(s3, bucket, prefix, older_than=parse_age(older_than)))
     session.print_table(
         ("object", "upload", "begun", "hours", "parts", "bytes", "dollars_a_month"),
         (
@@ -69,7 +68,7 @@ def uploads(
     if dry_run:
         session.note(f"Would abort {len(found)} uploads.")
         return
-    total = size(sum(each.bytes for each in found))
+    total = format_size(sum(each.bytes for each in found))
     session.confirm(f"Abort {len(found)} uploads ({total})? Their parts are lost.", yes=yes)
     aborted = sum(abort_upload(s3, each) for each in found)
     ended = f"; {len(found) - aborted} had ended already" if aborted < len(found) else ""
@@ -97,18 +96,18 @@ def join(
         brigade pipe join s3://backups/live s3://backups/shop.dump --no-overwrite
         brigade pipe join s3://backups/live s3://backups/shop.dump --dry-run
     """
-    from brigade.pipe.client import client
+    from brigade.pipe.client import open_client
     from brigade.pipe.segments import join as joining
     from brigade.s3.location import Location
 
     session: Session = context.obj
     source, target = Location.parse(path), check_key(Location.parse(uri))
-    s3 = client(session.connection)
+    s3 = open_client(session.connection)
     if dry_run:
-        segments = joining.plan(s3, source, target, condition=conditions.condition)
+        segments = joining.plan_join(s3, source, target, condition=conditions.condition)
         size = sum(found.size for _, found in segments)
         session.print({"object": str(target), "segments": len(segments), "bytes": size})
         return
-    written, size, proved = joining.join(s3, source, target, condition=conditions.condition)
+    written, size, proved = joining.join_segments(s3, source, target, condition=conditions.condition)
     document = {"object": str(target), "etag": written.etag, "bytes": size, "proved": proved}
     session.print(document, f"{target}: {size} bytes, ETag {written.etag}")

@@ -15,7 +15,7 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.read import Span
+    from brigade.pipe.read import ByteRange
 
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 
@@ -35,13 +35,13 @@ class RangeOptions:
     ] = None
 
     @property
-    def span(self) -> "Span | None":
+    def span(self) -> "ByteRange | None":
         """The bytes to read; None for all."""
-        from brigade.pipe.read import Span
+        from brigade.pipe.read import ByteRange
 
         if not (self.offset or self.length or self.tail):
             return None
-        return Span(parse_size(self.offset) or 0, parse_size(self.length), parse_size(self.tail))
+        return ByteRange(parse_size(self.offset) or 0, parse_size(self.length), parse_size(self.tail))
 
 
 @check_combinations(
@@ -96,15 +96,15 @@ def from_(
         brigade pipe from s3://backups/shop.dump | pg_restore --dbname shop
         brigade pipe from s3://lake/demo/date=2026-11-22/demo.jsonl.gz --decompress | head -n 1
     """
-    from brigade.pipe.descriptor import write_out
-    from brigade.pipe.pace import watched
-    from brigade.pipe.quantity import age
-    from brigade.pipe.stream import Wish, streams
+    from brigade.pipe.file_descriptor import write_blocks
+    from brigade.pipe.open_streams import ReadOptions, open_streams
+    from brigade.pipe.throttle import open_watches
+    from brigade.pipe.units import parse_age
 
     if version_id and len(uris) > 1:
         raise UsageError("--version-id is of one object")
     session: Session = context.obj
-    wish = Wish(
+    options = ReadOptions(
         span=selected.span,
         version_id=version_id,
         first=verify_first,
@@ -112,16 +112,16 @@ def from_(
         memory=transfer.memory_bytes,
         threads=transfer.parallel,
         follow=follow,
-        dead_after=age(dead_after),
+        dead_after=parse_age(dead_after),
     )
     s3 = _client(session, sse_c_key)
     progress = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() and not session.quiet else None
     between = _separator(separator) if separator else b""
-    with watched(transfer.throttle_bytes, progress, uris[0]) as watches:
-        for number, (name, blocks) in enumerate(streams(s3, uris, wish, prefix=prefix)):
+    with open_watches(transfer.throttle_bytes, progress, uris[0]) as watches:
+        for number, (name, blocks) in enumerate(open_streams(s3, uris, options, prefix=prefix)):
             if number and between:
-                write_out(1, [memoryview(between)], [])
-            write_out(1, _decompress(blocks, name) if decompress else blocks, watches)
+                write_blocks(1, [memoryview(between)], [])
+            write_blocks(1, _decompress(blocks, name) if decompress else blocks, watches)
 
 
 def _separator(text: str) -> bytes:
@@ -143,16 +143,16 @@ def _separator(text: str) -> bytes:
 
 
 def _client(session: Session, key: str | None) -> Any:
-    from brigade.pipe.client import client
+    from brigade.pipe.client import open_client
 
     if not key:
-        return client(session.connection)
-    from brigade.pipe.attributes import Keyed, customer_key
+        return open_client(session.connection)
+    from brigade.pipe.attributes import SseCustomerClient, read_customer_key
 
-    return Keyed(client(session.connection), customer_key(key))
+    return SseCustomerClient(open_client(session.connection), read_customer_key(key))
 
 
 def _decompress(blocks: "Iterator[memoryview]", name: str) -> "Iterator[bytes]":
-    from brigade.pipe.decompress import decompressed
+    from brigade.codec import decompress_detected
 
-    return decompressed(blocks, name)
+    return decompress_detected(blocks, name)

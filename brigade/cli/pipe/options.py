@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from brigade.pipe.compress import Kind
+    from brigade.codec import Compression
     from brigade.s3.conditions import Condition
 
 Text = str | None
@@ -120,7 +120,7 @@ class CompressionOptions:
     ] = None
 
     @property
-    def kind(self) -> "Kind | None":
+    def kind(self) -> "Compression | None":
         """The codec; None without compression."""
         return "gzip" if self.gzip else "zstd" if self.zstd else None
 
@@ -216,26 +216,26 @@ class ObjectOptions:
     ] = None
     legal_hold: Annotated[bool, typer.Option("--legal-hold", help="Put a legal hold on the object.")] = False
 
-    def arguments(self, key: str, compression: "Kind | None") -> dict[str, Any]:
+    def arguments(self, key: str, compression: "Compression | None") -> dict[str, Any]:
         """Return the arguments of PutObject for an object at `key`, by boto3's names."""
-        from brigade.pipe.attributes import content, moment, pairs, tagging
+        from brigade.pipe.attributes import content_headers, parse_pairs, parse_tags, parse_time
 
         named = {
             "ACL": self.acl,
             "CacheControl": self.cache_control,
             "ContentDisposition": self.content_disposition,
             "ContentLanguage": self.content_language,
-            "Expires": moment(self.expires) if self.expires else None,
-            "Metadata": pairs(self.metadata or [], "--metadata"),
+            "Expires": parse_time(self.expires) if self.expires else None,
+            "Metadata": parse_pairs(self.metadata or [], "--metadata"),
             "ObjectLockLegalHoldStatus": "ON" if self.legal_hold else None,
             "ObjectLockMode": self.lock_mode,
-            "ObjectLockRetainUntilDate": moment(self.lock_until) if self.lock_until else None,
+            "ObjectLockRetainUntilDate": parse_time(self.lock_until) if self.lock_until else None,
             "SSEKMSKeyId": self.sse_kms_key,
             "ServerSideEncryption": self.sse or ("aws:kms" if self.sse_kms_key else None),
             "StorageClass": self.storage_class,
-            "Tagging": tagging(self.tag or []),
+            "Tagging": parse_tags(self.tag or []),
         }
-        described = content(key, self.content_type, compression)
+        described = content_headers(key, self.content_type, compression)
         if self.content_encoding:
             codings: Sequence[str | None] = (self.content_encoding, described.get("ContentEncoding"))
             described["ContentEncoding"] = ",".join(filter(None, codings))
@@ -244,6 +244,6 @@ class ObjectOptions:
 
 def parse_size(text: str | None) -> int | None:
     """Return the bytes of a size such as `64MiB`; None for no text."""
-    from brigade.pipe.quantity import size
+    from brigade.pipe import units
 
-    return size(text) if text else None
+    return units.parse_size(text) if text else None

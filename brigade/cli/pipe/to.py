@@ -23,7 +23,7 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.pipe.write import Job, Sent
+    from brigade.pipe.write import UploadJob, UploadResult
     from brigade.s3.location import Location
 
 
@@ -69,22 +69,22 @@ def to(
         brigade pipe to s3://backups/shop.dump --no-overwrite -- pg_dump -Fc shop
         brigade pipe to s3://backups/logs.json.zst --zstd --storage-class STANDARD_IA < logs.json
     """
-    from brigade.pipe.attributes import customer_key
-    from brigade.pipe.client import client
-    from brigade.pipe.growing import MEMORY
-    from brigade.pipe.write import Job
+    from brigade.pipe.attributes import read_customer_key
+    from brigade.pipe.client import open_client
+    from brigade.pipe.write import UploadJob
+    from brigade.pipe.writer import MEMORY
     from brigade.s3.location import Location
 
     session: Session = context.obj
     target = check_key(Location.parse(uri))
     trailer = checks.expect_trailer
-    job = Job(
-        client=client(session.connection),
+    job = UploadJob(
+        client=open_client(session.connection),
         location=target,
         command=command or [],
         condition=conditions.condition,
         attributes=attributes.arguments(target.key, compression.kind),
-        customer_key=customer_key(attributes.sse_c_key) if attributes.sse_c_key else {},
+        customer_key=read_customer_key(attributes.sse_c_key) if attributes.sse_c_key else {},
         expect_bytes=parse_size(checks.expect_bytes),
         expect_sha256=checks.expect_sha256,
         expect_trailer=trailer.encode() if trailer else None,
@@ -116,35 +116,35 @@ def check_key(location: "Location") -> "Location":
     return location
 
 
-def _publish(session: Session, job: "Job", resumption: ResumeOptions) -> None:
-    from brigade.pipe.write import run
+def _publish(session: Session, job: "UploadJob", resumption: ResumeOptions) -> None:
+    from brigade.pipe.write import upload_stream
 
     with _watch_input(session, job) as watches:
         if resumption.resume is None:
-            sent = run(job, watches)
+            sent = upload_stream(job, watches)
         else:
-            from brigade.pipe.resume import resumed
+            from brigade.pipe.resume import upload_resumable
 
-            sent = resumed(job, resumption.resume, *_state_place(session, resumption.state), watches)
+            sent = upload_resumable(job, resumption.resume, *_state_place(session, resumption.state), watches)
     _print_published(session, sent)
 
 
-def _write_segments(session: Session, job: "Job", segment_size: str, *, memory: int | None) -> None:
-    from brigade.pipe.segments.write import split
+def _write_segments(session: Session, job: "UploadJob", segment_size: str, *, memory: int | None) -> None:
+    from brigade.pipe.segments.write import write_segments
     from brigade.s3.multipart import SMALLEST_PART
 
     size = parse_size(segment_size) or 0
     if size < SMALLEST_PART:  # a number alone is bytes, where s3pipe2 takes megabytes
         raise UsageError(f"--segment-size {segment_size} is {size} bytes; it takes 5MiB or more, as 64MiB or 100MB")
     with _watch_input(session, job) as watches:
-        done = split(job, size, watches, memory=memory)
+        done = write_segments(job, size, watches, memory=memory)
     session.print(
         {"path": str(done.path), "segments": done.segments, "bytes": done.bytes, "seconds": done.seconds},
         f"{done.path}/: {done.segments} segments, {done.bytes} bytes",
     )
 
 
-def _print_published(session: Session, sent: "Sent") -> None:
+def _print_published(session: Session, sent: "UploadResult") -> None:
     document = {**asdict(sent), "location": None, "object": str(sent.location)}
     document.pop("location")
     if session.json:
@@ -154,12 +154,12 @@ def _print_published(session: Session, sent: "Sent") -> None:
         session.note(f"{sent.location}: {sent.bytes} bytes, crc64nvme {sent.crc64nvme}{digest}, ETag {sent.etag}")
 
 
-def _print_plan(session: Session, job: "Job") -> None:
-    from brigade.pipe.growing import part_plan
-    from brigade.pipe.write import check_first
+def _print_plan(session: Session, job: "UploadJob") -> None:
+    from brigade.pipe.write import check_condition_first
+    from brigade.pipe.writer import plan_parts
 
-    check_first(job.keyed, job.location, job.condition)
-    _, first = part_plan(job.memory)
+    check_condition_first(job.keyed, job.location, job.condition)
+    _, first = plan_parts(job.memory)
     document = {
         "object": str(job.location),
         "from": " ".join(job.command) or "stdin",
@@ -171,18 +171,18 @@ def _print_plan(session: Session, job: "Job") -> None:
     session.print(document)
 
 
-def _watch_input(session: Session, job: "Job") -> Any:
+def _watch_input(session: Session, job: "UploadJob") -> Any:
     """Return the context manager that limits the rate and shows progress.
 
     Raises:
         UsageError: There is no input: no COMMAND, and stdin is a terminal.
     """
-    from brigade.pipe.pace import watched
+    from brigade.pipe.throttle import open_watches
 
     stream = sys.stderr if sys.stderr.isatty() and not session.quiet else None
     if not job.command and sys.stdin.isatty():
         raise UsageError("stdin is a terminal: pipe something in, or name a program after --")
-    return watched(job.throttle, stream, job.location.key)
+    return open_watches(job.throttle, stream, job.location.key)
 
 
 def _state_place(session: Session, state: str | None) -> tuple[str, str]:

@@ -178,7 +178,7 @@ def unlock(
     import msgspec
 
     from brigade.s3 import Matches
-    from brigade.state.lease import Lease, released
+    from brigade.state.lease import Lease, release
 
     session: Session = context.obj
     state = _state(session)
@@ -195,7 +195,7 @@ def unlock(
         session.print({"key": key, "epoch": lease.epoch, "released": None})
         return
     session.confirm(f"Release the lease of {lease.holder}, epoch {lease.epoch}?", yes=yes)
-    state.put(key, entry.value | {"lease": msgspec.to_builtins(released(lease))}, Matches(entry.version))
+    state.put(key, entry.value | {"lease": msgspec.to_builtins(release(lease))}, Matches(entry.version))
     session.print({"key": key, "epoch": lease.epoch, "released": lease.holder})
 
 

@@ -14,6 +14,7 @@ from brigade.ingest.declare.csv_format import Csv
 from brigade.jsonl import Page
 from brigade.jsonl.array import LARGEST_RECORD
 from brigade.masking import mask_start
+from brigade.streams import IteratorFile
 
 _PIECE = 1024 * 1024
 _OTHER_TYPES = re.compile(r"text/html|application/xhtml\+xml|(application|text)/([\w.-]+\+)?(json|xml)")
@@ -138,23 +139,10 @@ def _pages(reader: Any, columns: tuple[str, ...], skipped: int, place: str) -> I
 
 def _text(blocks: Iterator[bytes], encoding: str, place: str) -> Iterator[str]:
     """Yield the lines of a response with their line ends, as the csv module expects them."""
-
-    class Raw(io.RawIOBase):
-        rest = b""
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any) -> int:
-            block = self.rest or next(blocks, b"")
-            buffer[: len(block[: len(buffer)])] = block[: len(buffer)]
-            self.rest = block[len(buffer) :]
-            return min(len(block), len(buffer))
-
     # Without this, a byte order mark is part of the first name. Codecs of 16 and 32 bits remove it themselves.
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "us-ascii", "ascii"):
         encoding = "utf-8-sig"
-    for line in io.TextIOWrapper(io.BufferedReader(Raw()), encoding=encoding, newline=""):
+    for line in io.TextIOWrapper(io.BufferedReader(IteratorFile(blocks)), encoding=encoding, newline=""):
         if "\0" in line:
             raise InvalidData(f"{place}: it has a NUL character: it is in another encoding than {encoding}, or no text")
         yield line

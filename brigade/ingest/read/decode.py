@@ -9,8 +9,8 @@ from brigade.errors import InvalidData
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.source import BaseSource
-from brigade.jsonl import Page, split
-from brigade.jsonl.array import LARGEST_RECORD, arrays
+from brigade.jsonl import Page, split_page
+from brigade.jsonl.array import LARGEST_RECORD, split_array
 from brigade.jsonl.members import check_once
 from brigade.jsonl.page import check_utf8
 
@@ -30,7 +30,7 @@ def decode_page(source: BaseSource, reply: Response, place: str, *, columns: tup
     """
     body = reply.body
     if source.format == "json":
-        page = split(body, records=source.records, values=source.values, place=place)
+        page = split_page(body, records=source.records, values=source.values, place=place)
         _check_graphql(source, body, place)
         return page
     if source.format == "jsonl":
@@ -70,8 +70,8 @@ def decode_stream(source: BaseSource, blocks: Iterator[bytes], reply: Response, 
             _check_lines(source, reply, page)
         yield page
     elif source.format == "json":
-        for array in arrays(blocks, source.records, place):
-            yield split(array, records="", place=place)
+        for array in split_array(blocks, source.records, place):
+            yield split_page(array, records="", place=place)
     else:
         yield from _tables(source, blocks, reply, place, ())
 

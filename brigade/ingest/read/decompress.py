@@ -1,15 +1,11 @@
 """Decompress response bodies. A body that ends before its gzip data does is an error."""
 
-import zlib
 from collections.abc import Iterator, Mapping
 
 from urllib3.exceptions import ProtocolError
 
+from brigade.codec import GZIP_MAGIC, gunzip
 from brigade.errors import InvalidData
-
-GZIP = b"\x1f\x8b"
-"""The first bytes of a gzip file."""
-_BLOCK = 1024 * 1024
 
 
 def unpack_content(pieces: Iterator[bytes], headers: Mapping[str, str], url: str) -> Iterator[bytes]:
@@ -29,8 +25,8 @@ def unpack_content(pieces: Iterator[bytes], headers: Mapping[str, str], url: str
     if encoding in ("", "identity"):
         return pieces
     if encoding in ("gzip", "x-gzip"):
-        said = f"{url}: the answer is not the gzip that it says it is: it"
-        return _unpacked(pieces, said, ProtocolError)
+        name = f"{url}, an answer with Content-Encoding gzip"
+        return _unpacked(pieces, name, ProtocolError)
     raise InvalidData(f"{url}: the answer has the Content-Encoding {encoding!r}; only gzip was asked for")
 
 
@@ -42,24 +38,17 @@ def unpack_file(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
     """
     first = next(pieces, b"")
     rest = _again(first, pieces)
-    what = f"{url}: the gzip file that it answers with"
-    yield from _unpacked(rest, what, InvalidData) if first.startswith(GZIP) else rest
+    name = f"{url}, the gzip file in the answer"
+    yield from _unpacked(rest, name, InvalidData) if first.startswith(GZIP_MAGIC) else rest
 
 
-def _unpacked(pieces: Iterator[bytes], what: str, short: type[Exception]) -> Iterator[bytes]:
-    member = zlib.decompressobj(31)
+def _unpacked(pieces: Iterator[bytes], name: str, truncated: type[Exception]) -> Iterator[bytes]:
     try:
-        for piece in pieces:
-            block = piece
-            while block:
-                if member.eof:
-                    member = zlib.decompressobj(31)
-                yield member.decompress(block, _BLOCK)
-                block = member.unconsumed_tail or member.unused_data
-    except zlib.error as error:
-        raise InvalidData(f"{what} is broken: {error}") from error
-    if not member.eof:
-        raise short(f"{what} ends before its end")
+        yield from gunzip(pieces, name)
+    except InvalidData as error:
+        if error.truncated:
+            raise truncated(str(error)) from error
+        raise
 
 
 def _again(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -14,15 +14,17 @@ import urllib3
 from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError
 from urllib3.util import Retry, Timeout
 
+from brigade.codec import GZIP_MAGIC
 from brigade.errors import BrigadeError, InvalidData, RetryLater, SettingsError
 from brigade.ingest.declare.api_source import ApiSource
 from brigade.ingest.declare.request import Request, Response
 from brigade.ingest.read.credentials import Credentials, NoCredentials, open_credentials
-from brigade.ingest.read.decompress import GZIP, unpack_content, unpack_file
+from brigade.ingest.read.decompress import unpack_content, unpack_file
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
-from brigade.ingest.read.retry import backoff_seconds, requested_wait
+from brigade.ingest.read.retry import requested_wait
 from brigade.ingest.state.position import narrow_to_window
 from brigade.masking import mask_start
+from brigade.retry import backoff
 from brigade.state import State
 from brigade.urls import BASE_URL, is_base_url
 
@@ -161,7 +163,7 @@ class ApiReader:
             with answer:
                 block = answer.read(decode_content=False)  # one read takes a third of the time of many
             self.bytes_in += len(block)
-            if not block.startswith(GZIP):
+            if not block.startswith(GZIP_MAGIC):
                 return block
             blocks = unpack_file(iter([block]), url)
         else:
@@ -199,7 +201,7 @@ class ApiReader:
         if asked is not None:
             self._sleep(asked, "the API (Retry-After)")
         else:
-            self._sleep(backoff_seconds(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S), "the pause between tries")
+            self._sleep(backoff(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S, least=0.5), "the pause between tries")
 
     def _sleep(self, seconds: float, who: str) -> None:
         if seconds > min(self.remaining() - _SPARE_S, _LONGEST_SLEEP_S):

@@ -17,7 +17,7 @@ from brigade.ingest.read.decode import decode_page, decode_stream
 from brigade.ingest.read.reader import PageReader
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.jsonl import Page
-from brigade.jsonl.page import absence, level
+from brigade.jsonl.page import deepest_level, explain_absence
 
 
 class PageResult(Struct, frozen=True):
@@ -150,7 +150,7 @@ def _check_end(source: BaseSource, page: Page, answer: _PageInfo, met: tuple[str
         if path in met or (is_next and (over or (pagination.may_be_absent and _may_end(page, path)))):
             continue
         hint = '; absent="end" declares that the API leaves it out on an only page' if is_next else ""
-        raise InvalidData(f"{page.place}: no page had {path!r}: {absence(page.data, path)}{hint}")
+        raise InvalidData(f"{page.place}: no page had {path!r}: {explain_absence(page.data, path)}{hint}")
     if header and f"header {header}" not in met and not (over or pagination.may_be_absent):
         raise InvalidData(
             f"{page.place}: no page had the header {header}; it has {', '.join(sorted(answer.headers)) or 'no headers'}"
@@ -160,7 +160,7 @@ def _check_end(source: BaseSource, page: Page, answer: _PageInfo, met: tuple[str
 
 def _may_end(page: Page, path: str) -> bool:
     steps = parse_path(path)
-    return not page.records or len(level(page.data, steps)[0]) == len(steps) - 1
+    return not page.records or len(deepest_level(page.data, steps)[0]) == len(steps) - 1
 
 
 def _read_single(source: BaseSource, api: PageReader) -> Iterator[PageResult]:

@@ -13,15 +13,22 @@ import psycopg
 from psycopg import sql
 
 from brigade.database.order import KeyColumn, key_columns
-from brigade.database.rows import begin, columns, opened, passes, rows, said
-from brigade.database.secret import Secret
+from brigade.database.rows import (
+    begin_snapshot,
+    connect,
+    is_transient,
+    list_columns,
+    stream_rows,
+    translate_postgres_error,
+)
+from brigade.database.secret import DatabaseSecret
 from brigade.errors import InvalidData, RetryLater, SettingsError
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.table_source import NEXT, TableSource
 from brigade.ingest.read.postgres_query import newest_value, probe_key, select_rows
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
-from brigade.ingest.read.retry import backoff_seconds
 from brigade.ingest.state.position import ReadWindow, claim_window
+from brigade.retry import backoff
 from brigade.state import State
 
 _BLOCK = 1024 * 1024
@@ -99,8 +106,8 @@ class TableReader:
                 break
             except psycopg.Error as error:
                 self.close()
-                if not passes(error) or attempt == self.source.tries:
-                    raise said(error, self.source.address) from error
+                if not is_transient(error) or attempt == self.source.tries:
+                    raise translate_postgres_error(error, self.source.address) from error
                 self._wait(attempt, error)
             except BaseException:
                 self.close()
@@ -127,7 +134,7 @@ class TableReader:
             self._check_nulls(connection, relation, (key,))
             found = connection.execute(query.format(sql.Literal(shares), key.column, relation)).fetchone()
         except psycopg.Error as error:
-            raise said(error, self.source.address) from error
+            raise translate_postgres_error(error, self.source.address) from error
         finally:
             self.close()
         return tuple(dict.fromkeys(value for value in (found[0] if found else None) or () if value is not None))
@@ -162,7 +169,7 @@ class TableReader:
                     yield bytes(block)
                     block.clear()
         except psycopg.Error as error:
-            raise said(error, self.source.address) from error
+            raise translate_postgres_error(error, self.source.address) from error
         finally:
             self.close()
         self.bytes_in += len(block)
@@ -179,7 +186,9 @@ class TableReader:
         if self.windows:
             taken = self.windows(functools.partial(newest_value, connection, relation, self.source, order[0]))
         span = (self.after, self.until)
-        return rows(connection, select_rows(relation, order, cursor, taken, span, again=self.source.rereads_last_value))
+        return stream_rows(
+            connection, select_rows(relation, order, cursor, taken, span, again=self.source.rereads_last_value)
+        )
 
     def _begin(self) -> "tuple[psycopg.Connection[Any], sql.SQL, tuple[KeyColumn, ...]]":
         """Connect and begin a transaction. Return the connection, the SQL after FROM, and the columns to sort by.
@@ -189,11 +198,11 @@ class TableReader:
         """
         self.close()
         self.requests += 1
-        self._connection = connection = self.secret.connect(opened, psycopg.OperationalError, engine="postgresql")
+        self._connection = connection = self.secret.connect(connect, psycopg.OperationalError, engine="postgresql")
         remaining, source = self.remaining(), self.source
-        name = begin(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
+        name = begin_snapshot(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
         relation = sql.SQL(name or source.relation)
-        description = columns(connection, relation)
+        description = list_columns(connection, relation)
         self._check([name for name, _, _ in description])
         check = functools.partial(probe_key, relation)
         try:
@@ -262,9 +271,9 @@ class TableReader:
             raise InvalidData(f"{self.source.address}: a row, or the rows of one key, are more than {PAGE_LIMIT} bytes")
 
     def _wait(self, attempt: int, error: psycopg.Error) -> None:
-        seconds = backoff_seconds(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S)
+        seconds = backoff(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S, least=0.5)
         if seconds > self.remaining() - _SPARE_S:
-            raise RetryLater(str(said(error, self.source.address)), after_s=seconds) from error
+            raise RetryLater(str(translate_postgres_error(error, self.source.address)), after_s=seconds) from error
         self.retries += 1
         self.waited_s += seconds
         time.sleep(seconds)
@@ -283,7 +292,7 @@ def open_reader(
 
     Without a date, or without `state`, an incremental source is read whole.
     """
-    secret = Secret(client("secretsmanager"), source.secret)
+    secret = DatabaseSecret(client("secretsmanager"), source.secret)
 
     def open_page_reader(remaining: Callable[[], float], date: str | None) -> TableReader:
         dated = source.for_date(date) if date else source

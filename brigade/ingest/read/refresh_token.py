@@ -11,7 +11,7 @@ from brigade.errors import BrigadeError, ConditionLost, RetryLater
 from brigade.s3 import Absent, Matches
 from brigade.s3.conditions import pause
 from brigade.state import Entry, State
-from brigade.state.lease import Lease, released, taken, this_process
+from brigade.state.lease import Lease, acquire, release, this_process
 
 _LEASE_S = 60.0
 """Seconds; longer than the timeouts of a token request."""
@@ -50,7 +50,7 @@ def rotate_refresh_token(state: State, key: str, secret_token: str, refresh: Cal
         if stored is None or entry.value.secret_sha256 not in (None, digest):
             stored = None
         rotated = refresh(stored or secret_token) or stored
-        value = StoredRefreshToken(rotated if rotated != secret_token else None, digest, released(entry.value.lease))
+        value = StoredRefreshToken(rotated if rotated != secret_token else None, digest, release(entry.value.lease))
         state.put(key, value, Matches(entry.version))
 
 
@@ -61,7 +61,7 @@ def _leased(state: State, key: str) -> Iterator[Entry[StoredRefreshToken]]:
         yield entry
     except BaseException:
         with contextlib.suppress(BrigadeError):  # else the lease expires
-            state.put(key, replace(entry.value, lease=released(entry.value.lease)), Matches(entry.version))
+            state.put(key, replace(entry.value, lease=release(entry.value.lease)), Matches(entry.version))
         raise
 
 
@@ -71,7 +71,7 @@ def _acquire(state: State, key: str) -> Entry[StoredRefreshToken]:
         entry = state.get(key, StoredRefreshToken)
         value, age = (entry.value, entry.age) if entry else (StoredRefreshToken(), 0.0)
         try:
-            lease = taken(value.lease, holder, _LEASE_S, age=age, what=f"s3://{state.bucket}/{key}")
+            lease = acquire(value.lease, holder, _LEASE_S, age=age, what=f"s3://{state.bucket}/{key}")
             return state.put(key, replace(value, lease=lease), Matches(entry.version) if entry else Absent())
         except ConditionLost as error:
             if attempt == _TRIES - 1:

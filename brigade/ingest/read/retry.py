@@ -2,25 +2,12 @@
 
 import contextlib
 import email.utils
-import random
 import time
 from collections.abc import Mapping
 
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _MILLISECONDS = 1e11  # a reset above this is in milliseconds; in seconds it would be in the year 5138
-
-
-def backoff_seconds(attempt: int, first_s: float, longest_s: float) -> float:
-    """Return the seconds before the next attempt: exponential backoff with jitter.
-
-    Args:
-        attempt: The number of failed attempts, from 1.
-        first_s: Half of the longest wait after the first attempt, in seconds.
-        longest_s: The longest wait in seconds.
-    """
-    longest = min(first_s * 2**attempt, longest_s)
-    return random.uniform(longest / 2, longest)  # noqa: S311 - no secret
 
 
 def requested_wait(status: int, headers: Mapping[str, str]) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from brigade.jsonl import Compression, unpacked
+from brigade.codec import Compression, decompress_members
 
 _PIECE = 64 * 1024
 
@@ -33,7 +33,7 @@ class RunningDigests:
                 self.packed.update(block)
                 yield from (block[at : at + _PIECE] for at in range(0, len(block), _PIECE))
 
-        for lines in unpacked(compression, seen()):
+        for lines in decompress_members(compression, seen()):
             self.plain.update(lines)
         return self
 

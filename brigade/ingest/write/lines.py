@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from brigade.codec import MemberCompressor
 from brigade.errors import InvalidData
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.transform import json_number
 from brigade.ingest.read.deduplicate import BoundaryDeduplicator, Deduplicator
 from brigade.ingest.state.profile import Profile
-from brigade.jsonl import Gzip, Page, Stamp
+from brigade.jsonl import Page, Stamp
 from brigade.masking import mask
 
 _BLOCK = 64 * 1024
@@ -124,7 +125,7 @@ class LineWriter:
                 yield changed
 
     def _set_aside(self, broken: list[dict[str, Any]], place: str) -> None:
-        gzip = Gzip()
+        gzip = MemberCompressor()
         # A record keeps its bytes, and an indented one has line ends between its tokens. In text they are escaped.
         lines = (self._encoder.encode(each).translate(None, b"\r\n") + b"\n" for each in broken)
         body = b"".join(map(gzip.compress, lines))

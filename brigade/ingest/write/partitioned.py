@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace as replace_fields
 
+from brigade.codec import open_compressor
 from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint, ObjectCounts
@@ -15,7 +16,6 @@ from brigade.ingest.state.run_result import RunResult, make_result
 from brigade.ingest.write.digests import Digests, RunningDigests
 from brigade.ingest.write.publish import content_type, discard_checkpoint, finish_publication, metadata
 from brigade.ingest.write.staging import StageBuffer
-from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches, Writer
 from brigade.s3.client_type import S3Client
 from brigade.s3.listing import list_keys
@@ -111,7 +111,7 @@ class PartitionedSink(msgspec.Struct, frozen=True):
 
     def _publish_object(self, done: Checkpoint, name: str | None, key: str) -> PublishedObject:
         """Publish one object; without a name, one without records."""
-        compressor = packer(self.source.compression, self.source.level)
+        compressor = open_compressor(self.source.compression, self.source.level)
         empty = compressor.compress(b"") + compressor.flush()
         share = done.shares[name] if name else ObjectCounts(bytes=len(empty))
         blocks, running = self._members(done, name) if name else iter([empty]), RunningDigests()

@@ -11,7 +11,7 @@ from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import new_token
 from brigade.s3.objects import head
 from brigade.state import Entry, State
-from brigade.state.lease import released
+from brigade.state.lease import release
 
 
 def prepare_replacement(
@@ -61,7 +61,7 @@ def partial_replacement_error(
     """Return the error of a replacement that stopped halfway, and store which objects it is about for the next one."""
     done = entry.value
     known = {**done.former, **{each.key: each.etag for each in done.published}}
-    left = Checkpoint(write=new_token(), ts=now(), lease=released(done.lease), former=known)
+    left = Checkpoint(write=new_token(), ts=now(), lease=release(done.lease), former=known)
     State(s3, target.state).put(target.checkpoint, left, Matches(entry.version))
     delete_staged(s3, target, done.write)
     return ConditionLost(

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace as replace_fields
 
+from brigade.codec import open_compressor
 from brigade.errors import InvalidData
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
@@ -15,7 +16,6 @@ from brigade.ingest.state.receipt import Receipt
 from brigade.ingest.state.run_result import RunResult, make_result
 from brigade.ingest.write.digests import Digests, PartChain, RunningDigests, chain_digest
 from brigade.ingest.write.publish import content_type, discard_checkpoint, finish_publication, metadata
-from brigade.jsonl import packer
 from brigade.s3 import Absent, Matches
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import TOKEN
@@ -35,7 +35,7 @@ class PartBuffer:
     def __init__(self, s3: S3Client, target: Target, source: BaseSource, begun: Checkpoint, part_bytes: int) -> None:
         self._unnamed: Upload | None = None
         self._s3, self._target, self._source, self._part_bytes = s3, target, source, part_bytes
-        self._packer = packer(source.compression, source.level)
+        self._packer = open_compressor(source.compression, source.level)
         self._buffer = bytearray(begun.tail)
         self._write, self._run = begun.write, begun.lease.holder or ""
         self._number = len(begun.parts) + 1

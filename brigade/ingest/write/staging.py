@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from brigade.codec import open_compressor
 from brigade.errors import InvalidData
 from brigade.ingest.declare.dates import is_date
 from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint, ObjectCounts, StagedObject
-from brigade.jsonl import packer
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import delete, put
 
@@ -51,7 +51,7 @@ class StageBuffer:
         self._unnamed: str | None = None
         self._s3, self._target, self._part_bytes = s3, target, part_bytes
         self._objects = layout
-        self._packer = packer(source.compression, source.level)
+        self._packer = open_compressor(source.compression, source.level)
         self._days = DaySplitter(layout.date_field, target.date)
         self._lines: dict[str, list[bytes]] = {}
         self._plain = 0

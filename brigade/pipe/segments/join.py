@@ -1,12 +1,12 @@
-"""One object from segments, by copies on the side of S3."""
+"""Join segments into one object. S3 copies them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from brigade.errors import BrigadeError, InvalidData, NotFound, UsageError
-from brigade.pipe.growing import look_again
 from brigade.pipe.segments import manifest
+from brigade.pipe.writer import recheck_condition
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.conditions import Condition, require_conditions
 from brigade.s3.location import Location
@@ -16,25 +16,29 @@ from brigade.s3.objects import ObjectHead, WriteResult, head
 _THREADS = 8
 
 
-def join(
+def join_segments(
     client: Any, path: Location, target: Location, *, condition: Condition = None
 ) -> tuple[WriteResult, int, bool]:
-    """Make one object of a completed path, its segments copied by S3 itself, and give it with its size.
+    """Publish the segments of a completed path as one object under `condition`, whole or not at all.
 
-    All or nothing, under ``condition``; each segment is pinned by its ETag. The third value says whether S3 keeps the
-    CRC-64 that the segments have together; where it keeps one and it is another, this fails with InvalidData.
+    S3 copies the segments, each pinned by its ETag. Memory: about 100 bytes a segment.
 
-    Memory: some 100 bytes a segment. Fails with NotFound without segments, with BrigadeError when the path is not
-    completed, or has segments below 5 MiB, which S3 does not join.
+    Returns:
+        The new version, its size in bytes, and whether its CRC-64 was compared with that of the segments.
+
+    Raises:
+        NotFound: There are no segments.
+        InvalidData: S3 has another CRC-64 than the segments have.
+        BrigadeError: The path is not completed, or has segments under 5 MiB, which S3 does not join.
     """
-    segments = plan(client, path, target, condition=condition)
+    segments = plan_join(client, path, target, condition=condition)
     size = sum(found.size for _, found in segments)
     require_conditions(client, target, condition)
     upload = Upload.create(client, *target, checksum=crc64nvme())
     try:
         with ThreadPoolExecutor(_THREADS) as pool:
             parts = list(pool.map(lambda each: _copy(upload, *each), enumerate(segments, 1)))
-        look_again(client, target, condition)
+        recheck_condition(client, target, condition)
         written = upload.complete(parts, condition)
     except BaseException:
         upload.abort()
@@ -42,26 +46,26 @@ def join(
     return written, size, _proved(client, target, written, segments)
 
 
-def plan(
+def plan_join(
     client: Any, path: Location, target: Location, *, condition: Condition = None
 ) -> list[tuple[Location, ObjectHead]]:
     """Return the segments that `join` would copy, in order. Nothing is written. Raises what `join` raises."""
     if target.bucket == path.bucket and target.key.startswith(f"{path.key.rstrip('/')}/"):
         raise UsageError(f"{target} is among the segments of {path}/: join them into an object elsewhere")
-    told = manifest.read(client, path)
-    if told is None:
+    found = manifest.read(client, path)
+    if found is None:
         raise NotFound(f"there are no segments under {path}/")
-    if not told[0].completed:
-        raise BrigadeError(f"{path}/ is not completed: {told[0].failed or 'it is still being written'}")
-    segments = list(_segments(client, path, told[0].segments))
+    if not found[0].completed:
+        raise BrigadeError(f"{path}/ is not completed: {found[0].failed or 'it is still being written'}")
+    segments = list(_segments(client, path, found[0].segments))
     size = sum(found.size for _, found in segments)
-    if size != told[0].total:
-        raise InvalidData(f"{path}/ has {size} bytes in its segments, its manifest says {told[0].total}")
+    if size != found[0].total:
+        raise InvalidData(f"{path}/ has {size} bytes in its segments, its manifest says {found[0].total}")
     if any(found.size < SMALLEST_PART for _, found in segments[:-1]) or len(segments) > MOST_PARTS:
         raise BrigadeError(
             f"S3 joins up to {MOST_PARTS} segments of 5 MiB or more: use brigade pipe from {path} | brigade pipe to"
         )
-    look_again(client, target, condition)
+    recheck_condition(client, target, condition)
     return segments
 
 
@@ -81,7 +85,7 @@ def _copy(upload: Upload, number: int, segment: tuple[Location, ObjectHead]) -> 
 
 def _segments(client: Any, path: Location, count: int) -> Iterator[tuple[Location, ObjectHead]]:
     for number in range(1, count + 1):
-        location = Location(path.bucket, manifest.segment(path, number))
+        location = Location(path.bucket, manifest.segment_key(path, number))
         found = head(client, *location, checksum=True)
         if found is None:
             raise NotFound(f"{location} is named by the manifest but not there")

@@ -1,8 +1,8 @@
-"""``PATH/.manifest``: what s3pipe2 0.1 writes and reads, and beside it the sign of life that it lacks.
+"""`PATH/.manifest`, the progress of a writer of segments: the format of s3pipe2 0.1, with a heartbeat.
 
-An INI file with one section. s3pipe2 reads ``num_segments``, ``total_size`` and ``completed`` and passes over what it
-does not know: ``heartbeat``, a number that grows while the writer lives, ``failed``, why there will be no more, and
-``segment_bytes``, beside ``segment_size`` in s3pipe2's unit, which is 1,000,000 bytes.
+An INI file with one section. s3pipe2 reads `num_segments`, `total_size` and `completed`, and ignores the other options:
+`heartbeat`, a number that grows while the writer is alive; `failed`, the reason of a failure; and `segment_bytes`,
+which is exact, while `segment_size` has s3pipe2's unit of 1,000,000 bytes.
 """
 
 import configparser
@@ -22,10 +22,15 @@ _MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """How far an upload has come: segments 1 to ``segments`` are there, ``total`` bytes in all.
+class SegmentManifest:
+    """The progress of an upload.
 
-    ``segment_size`` is the bytes of each segment but the last.
+    Attributes:
+        segment_size: Bytes of each segment but the last.
+        segments: Segments 1 to this number are stored.
+        total: Bytes of all of them.
+        failed: The reason of a failure.
+        heartbeat: Grows while the writer is alive.
     """
 
     segment_size: int
@@ -38,7 +43,7 @@ class Manifest:
     heartbeat: int | None = None
 
     def encode(self) -> bytes:
-        """Write it as s3pipe2 reads it."""
+        """Return the manifest as an INI file that s3pipe2 can read."""
         options: dict[str, Any] = {
             "version": "0.1",
             "segment_size": -(-self.segment_size // _MEGABYTE),
@@ -59,27 +64,31 @@ class Manifest:
 
 
 def key(path: Location) -> str:
-    """Give the key of the manifest of ``path``."""
+    """Return the key of the manifest of `path`."""
     return f"{path.key.rstrip('/')}/.manifest"
 
 
-def segment(path: Location, number: int) -> str:
-    """Give the key of segment ``number``, from 1: fifteen digits, so that ``cat 0*`` has them in order."""
+def segment_key(path: Location, number: int) -> str:
+    """Return the key of segment `number`, from 1. It has fifteen digits, so that names sort in order."""
     return f"{path.key.rstrip('/')}/{number:015d}"
 
 
 def now() -> str:
-    """Give the time as s3pipe2 writes it."""
+    """Return the current time as s3pipe2 writes it."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat()
 
 
 def exists(client: S3Client, path: Location) -> bool:
-    """Say whether there is a manifest."""
+    """Return whether there is a manifest."""
     return head(client, path.bucket, key(path)) is not None
 
 
-def read(client: S3Client, path: Location) -> tuple[Manifest, str] | None:
-    """Give the manifest and its ETag, or None if there is none; InvalidData when it is none of s3pipe2's."""
+def read(client: S3Client, path: Location) -> tuple[SegmentManifest, str] | None:
+    """Return the manifest and its ETag; None if there is none.
+
+    Raises:
+        InvalidData: It is not a manifest of s3pipe2.
+    """
     got = get(client, path.bucket, key(path), limit=_LIMIT)
     if got is None:
         return None
@@ -88,11 +97,11 @@ def read(client: S3Client, path: Location) -> tuple[Manifest, str] | None:
         parser.read_string(got.body.decode())
         options = parser[_SECTION]
         completed = bool(options.getboolean("completed"))
-        absent = {} if completed else {"num_segments": "0", "total_size": "0"}  # the end says how much there is
+        absent = {} if completed else {"num_segments": "0", "total_size": "0"}  # a completed manifest must have them
         counts = {**absent, **options}
         size = options.get("segment_bytes") or str(_count(options["segment_size"]) * _MEGABYTE)
         return (
-            Manifest(
+            SegmentManifest(
                 segment_size=_count(size),
                 began=options.get("upload_began", ""),
                 segments=_count(counts["num_segments"]),

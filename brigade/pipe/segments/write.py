@@ -1,4 +1,4 @@
-"""From a stream to segments, in parallel, that readers may follow."""
+"""Write a stream as segments, in parallel. Readers may follow."""
 
 import base64
 import hashlib
@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
-from brigade.pipe.descriptor import Watch
-from brigade.pipe.growing import PROCESS
+from brigade.pipe.file_descriptor import Watch
 from brigade.pipe.segments import manifest
-from brigade.pipe.segments.manifest import Manifest
-from brigade.pipe.write import Job, feed
+from brigade.pipe.segments.manifest import SegmentManifest
+from brigade.pipe.write import UploadJob, feed_writer
+from brigade.pipe.writer import PROCESS
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.conditions import Absent, Condition, Matches, require_conditions
 from brigade.s3.listing import list_keys
@@ -30,8 +30,8 @@ _BUFFERS = 3
 
 
 @dataclass(frozen=True)
-class Split:
-    """A stream that was written whole in segments."""
+class SegmentsResult:
+    """The result of a stream that was written completely as segments."""
 
     path: Location
     segments: int
@@ -39,12 +39,21 @@ class Split:
     seconds: float
 
 
-def split(job: Job, size: int, watches: Sequence[Watch] = (), *, memory: int | None = None) -> Split:
-    """Write the job's input in segments of ``size`` bytes under its location, and a manifest that tells how far it is.
+def write_segments(
+    job: UploadJob, size: int, watches: Sequence[Watch] = (), *, memory: int | None = None
+) -> SegmentsResult:
+    """Write the job's input as segments of `size` bytes under its location, and a manifest of the progress.
 
-    The manifest never names a segment that is not there, says ``completed`` only at a good end and ``failed`` at a bad
-    one, and changes every five seconds while this process lives. Memory: three segments and 56 MiB, or as many as fit
-    ``memory`` (UsageError if that is none). Fails with ConditionLost where segments are already, as ``run`` does.
+    The manifest never names a segment that is not stored, is `completed` only after a good end and `failed` after a bad
+    one, and changes every five seconds while this process is alive.
+
+    Args:
+        memory: Bytes for the process. Default: three segments and 56 MiB.
+
+    Raises:
+        UsageError: `memory` does not hold a segment, or the job has an option for single objects.
+        ConditionLost: There are already segments.
+        BrigadeError: As `upload_stream`.
     """
     path, begun = job.location, time.monotonic()
     if isinstance(job.condition, Matches):
@@ -57,19 +66,19 @@ def split(job: Job, size: int, watches: Sequence[Watch] = (), *, memory: int | N
     room = _BUFFERS if memory is None else (memory - PROCESS) // size
     if room < 1:
         raise UsageError(f"one segment of {size} bytes does not fit {memory} bytes of memory; lower --segment-size")
-    file, _ = feed(job, lambda: Segmented(job, size, int(room)), watches)
-    return Split(path, file.parts, file.bytes, round(time.monotonic() - begun, 3))
+    file, _ = feed_writer(job, lambda: SegmentWriter(job, size, int(room)), watches)
+    return SegmentsResult(path, file.parts, file.bytes, round(time.monotonic() - begun, 3))
 
 
-class Segments:
-    """A path that segments are written under: the destination of ``Segmented``."""
+class SegmentDestination:
+    """The path of segments: the destination of `SegmentWriter`."""
 
     def __init__(self, client: Any, path: Location, size: int, attributes: Mapping[str, Any]) -> None:
         self.reason = "the writer failed"
         self._client, self._path, self._attributes = client, path, dict(attributes)
         self._metadata, self._content_type = self._attributes.pop("Metadata", None), self._attributes.pop("ContentType")
         self._checksum = crc64nvme()
-        self._manifest = Manifest(segment_size=size, began=manifest.now(), heartbeat=0)
+        self._manifest = SegmentManifest(segment_size=size, began=manifest.now(), heartbeat=0)
         self._sizes: dict[int, int] = {}
         self._etag = ""
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -77,19 +86,23 @@ class Segments:
         self._heart = threading.Thread(target=self._beat, name="brigade-heartbeat", daemon=True)
 
     def open(self) -> None:
-        """Write the first manifest; ConditionLost if there is one."""
+        """Write the first manifest.
+
+        Raises:
+            ConditionLost: There is already a manifest.
+        """
         self._store(self._manifest, Absent())
         self._heart.start()
 
     def part(self, number: int, body: bytearray) -> Part:
-        """Store a segment; S3 compares its MD5 and CRC-64, and its ETag is compared here."""
+        """Store a segment. S3 compares its MD5 and CRC-64, and this method compares its ETag."""
         if self._lost:
             raise self._lost
         md5 = hashlib.md5(body, usedforsecurity=False)
         written = put(
             self._client,
             self._path.bucket,
-            manifest.segment(self._path, number),
+            manifest.segment_key(self._path, number),
             body,
             condition=Absent(),
             metadata=self._metadata,
@@ -105,18 +118,18 @@ class Segments:
         return Part(number, written.etag, len(body), self._checksum.of(body))
 
     def complete(self, parts: Sequence[Part], condition: Condition) -> WriteResult:
-        """Say in the manifest that all is there."""
+        """Write a completed manifest."""
         self._stop()
         return self._store(replace(self._reached(), completed=True, ended=manifest.now()), Matches(self._etag))
 
     def abort(self) -> None:
-        """Say in the manifest that no more will come, and why; what was written stays for its readers to refuse."""
+        """Write the reason of the failure to the manifest. The segments stay, and readers refuse them."""
         self._stop()
         with suppress(ConditionLost):
             self._store(replace(self._reached(), failed=self.reason, ended=manifest.now()), Matches(self._etag))
 
-    def _reached(self) -> Manifest:
-        """Give the manifest of the segments that are there without a gap."""
+    def _reached(self) -> SegmentManifest:
+        """Return a manifest of the stored segments up to the first gap."""
         with self._lock:
             count, total = self._manifest.segments, self._manifest.total
             while count + 1 in self._sizes:
@@ -127,22 +140,22 @@ class Segments:
             return self._manifest
 
     def _beat(self) -> None:
-        told, stored = 0, time.monotonic()
+        written, stored = 0, time.monotonic()
         while not self._ended.wait(_LOOK_S):
-            if not (told + 1 in self._sizes or time.monotonic() - stored >= BEAT_S):
+            if not (written + 1 in self._sizes or time.monotonic() - stored >= BEAT_S):
                 continue
             try:
                 reached = self._reached()
                 self._store(reached, Matches(self._etag))
-                told, stored = reached.segments, time.monotonic()
+                written, stored = reached.segments, time.monotonic()
             except ConditionLost as error:
-                self._lost = error  # another writer has this path: no segment more
+                self._lost = error  # another writer has this path: write no further segment
                 return
             except BrigadeError:
-                continue  # readers wait a dozen beats; if S3 stays away, a segment fails and says so
+                continue  # readers wait a dozen beats; if S3 does not come back, a segment fails and raises
 
-    def _store(self, told: Manifest, condition: Condition) -> WriteResult:
-        written = put(self._client, self._path.bucket, manifest.key(self._path), told.encode(), condition=condition)
+    def _store(self, progress: SegmentManifest, condition: Condition) -> WriteResult:
+        written = put(self._client, self._path.bucket, manifest.key(self._path), progress.encode(), condition=condition)
         self._etag = written.etag
         return written
 
@@ -152,16 +165,16 @@ class Segments:
             self._heart.join()
 
 
-class Segmented(Writer):
-    """A writer whose parts are objects of their own, and whose publication is the manifest's last word."""
+class SegmentWriter(Writer):
+    """A writer whose parts are separate objects, and which publishes by completing the manifest."""
 
-    def __init__(self, job: Job, size: int, buffers: int) -> None:
+    def __init__(self, job: UploadJob, size: int, buffers: int) -> None:
         super().__init__(job.keyed, *job.location, threads=max(1, buffers - 1))
         self._job, self._segment_size = job, size
-        self._path = Segments(job.keyed, job.location, size, job.attributes)
+        self._path = SegmentDestination(job.keyed, job.location, size, job.attributes)
 
-    def open(self) -> Segments:
-        """Open the path: write its first manifest."""
+    def open(self) -> SegmentDestination:
+        """Write the first manifest."""
         self._path.open()
         return self._path
 
@@ -181,5 +194,5 @@ class Segmented(Writer):
 
     def _publish(self) -> WriteResult:
         if not self.bytes:
-            self._send()  # empty input is one empty segment: s3pipe2's readers wait for a first one
+            self._send()  # empty input is one empty segment: s3pipe2's readers wait for a first segment
         return super()._publish()

@@ -90,7 +90,7 @@ class HttpConnection:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing came since the last answer. After unexpected bytes, or the end, it cannot be used again."""
+        """True if nothing came since the last answer. After unexpected bytes, or the end, it cannot be used again."""
         if self._got or self._socket is None:
             return False
         poll = select.poll()
@@ -215,7 +215,7 @@ class HttpResponse:
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection can be used again: the body was read, and neither side closes it."""
+        """True if the connection can be used again: the body was read, and neither side closes it."""
         return self._ended and self._left is not None and "close" not in self.headers.get("connection", "").lower()
 
     def readinto(self, buffer: memoryview) -> int:

@@ -228,21 +228,21 @@ def _error(request: HttpRequest, answer: HttpAnswer) -> "ClientError | None":
     if answer.status < 300 and document is not None and document.tag.rpartition("}")[2] != "Error":
         return None
     # A server or proxy in front of S3 answers with a page of HTML, or with nothing. Then only the status is known.
-    said = child_texts(document) if document is not None and document.tag.rpartition("}")[2] == "Error" else {}
+    fields = child_texts(document) if document is not None and document.tag.rpartition("}")[2] == "Error" else {}
     status = answer.status if answer.status >= 300 else 500
-    return _client_error(request, answer, status, said)
+    return _client_error(request, answer, status, fields)
 
 
-def _client_error(request: HttpRequest, answer: HttpAnswer, status: int, said: Mapping[str, str]) -> "ClientError":
+def _client_error(request: HttpRequest, answer: HttpAnswer, status: int, fields: Mapping[str, str]) -> "ClientError":
     from http import HTTPStatus
 
     from botocore.exceptions import ClientError
 
     with suppress(ValueError):  # a status that HTTP does not have
-        said = {"Message": HTTPStatus(status).phrase, **said}
+        fields = {"Message": HTTPStatus(status).phrase, **fields}
     return ClientError(
         {
-            "Error": {"Code": said.get("Code") or str(status), "Message": said.get("Message", "")},
+            "Error": {"Code": fields.get("Code") or str(status), "Message": fields.get("Message", "")},
             "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": dict(answer.headers)},
         },
         request.name,

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from brigade.codec import gunzip, unzstd
 from brigade.errors import ConditionLost, InvalidData, NotFound
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
-from brigade.operations.unpack import gunzip, unzstd
 from brigade.s3 import Absent
 
 _LEVEL = 6

@@ -8,10 +8,10 @@ import msgspec
 import pyarrow as pa
 from pyarrow import json, parquet
 
+from brigade.codec import gunzip
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
-from brigade.operations.unpack import gunzip
 
 _BLOCK = 8 * 1024 * 1024
 _TYPES = {

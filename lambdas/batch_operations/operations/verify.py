@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from brigade.codec import gunzip
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
 from brigade.operations.parquet import check
-from brigade.operations.unpack import gunzip
 
 _PIECE = 1024 * 1024
 _LINE_MIB = 64

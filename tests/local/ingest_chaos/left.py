@@ -10,7 +10,7 @@ from typing import Any, Self
 from brigade.ingest.declare.target import Target
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
-from brigade.jsonl import Stamp, split
+from brigade.jsonl import Stamp, split_page
 from brigade.state import State
 from tests.local.ingest_process import Memory
 
@@ -79,5 +79,5 @@ def _lines(s3: Any, target: Target, keys: list[str], ts: str) -> list[bytes]:
 @functools.lru_cache(maxsize=1)
 def _expected(api: Memory, target: Target) -> list[bytes]:
     stamp = Stamp(target.date, "")
-    pages = (split(api.page(str(number)).body, records="rows", place="page") for number in range(api.pages))
+    pages = (split_page(api.page(str(number)).body, records="rows", place="page") for number in range(api.pages))
     return b"".join(block for page in pages for block in stamp.lines(page)).splitlines(keepends=True)

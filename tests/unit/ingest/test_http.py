@@ -105,7 +105,7 @@ def test_gzip_is_unpacked_and_a_false_one_is_named() -> None:
     with serving(lambda n, _: packed if n == 1 else Answer(b"plain", headers=packed.headers)) as server:
         asked = api(server)
         assert asked.page(None).body == GOOD.body
-        with pytest.raises(InvalidData, match="not the gzip that it says"):
+        with pytest.raises(InvalidData, match="Content-Encoding gzip: not sound gzip"):
             asked.page(None)
 
 
@@ -152,7 +152,7 @@ def test_a_gzip_file_is_unpacked_whatever_its_members(members: int) -> None:
         assert bytes(api(server).page(None).body) == b"".join(lines)
         blocks, _ = api(server).stream(None)
         assert b"".join(blocks) == b"".join(lines)
-    with serving(lambda *_: Answer(packed[:-9])) as server, pytest.raises(InvalidData, match="ends before its end"):
+    with serving(lambda *_: Answer(packed[:-9])) as server, pytest.raises(InvalidData, match="gzip ends in the middle"):
         api(server).page(None)
 
 

@@ -26,7 +26,7 @@ def cut(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def elements(data: bytes, path: str, size: int) -> list[Any]:
-    return [element for piece in array.arrays(cut(data, size), path, "page 1") for element in json.loads(piece)]
+    return [element for piece in array.split_array(cut(data, size), path, "page 1") for element in json.loads(piece)]
 
 
 @given(st.lists(values, max_size=5), values, st.integers(1, 9), st.sampled_from([None, 1]), st.booleans())
@@ -75,7 +75,7 @@ def test_a_text_of_many_mib_is_looked_through_once_however_small_the_blocks() ->
 def test_a_text_of_many_escapes_takes_no_memory_beside_itself() -> None:
     data = b'["' + b"\\n" * 1_000_000 + b'"]'
     tracemalloc.start()
-    assert [len(piece) for piece in array.arrays(iter([data]), "", "page 1")] == [len(data)]
+    assert [len(piece) for piece in array.split_array(iter([data]), "", "page 1")] == [len(data)]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * len(data)

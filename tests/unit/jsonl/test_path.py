@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brigade.declarations.path import Path, format_path, parse_path
 from brigade.errors import InvalidData, SettingsError
-from brigade.jsonl import split
+from brigade.jsonl import split_page
 
 names = st.sampled_from(["a", "b", "a.b", "@odata.nextLink", 'q"', "it's", "[0]", "\\\\", "ä ö", "1", ""]) | st.text(
     st.characters(codec="utf-8"), max_size=4
@@ -49,7 +49,7 @@ def test_a_path_finds_what_jmespath_finds(made: tuple[Any, Path]) -> None:
     wrapped = json.dumps({"rows": [], "in": document}).encode()
     inside = text if text.startswith("[") else f".{text}"
     try:
-        ours = split(wrapped, records="rows", values=(f"in{inside}",), place="p").values[f"in{inside}"]
+        ours = split_page(wrapped, records="rows", values=(f"in{inside}",), place="p").values[f"in{inside}"]
     except InvalidData:  # a value of another kind than the path is of
         assert theirs is None or isinstance(theirs, list | dict)
     else:
@@ -81,18 +81,18 @@ def test_what_is_no_path_is_refused(text: str) -> None:
 )
 def test_an_absent_path_is_told_with_what_there_is(data: bytes, records: str, said: str) -> None:
     with pytest.raises(InvalidData) as caught:
-        split(data, records=records, place="page 1")
+        split_page(data, records=records, place="page 1")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_records_and_values_of_elements() -> None:
     data = b'{"data":[{"id":1},{"id":7,"x":[]}],"a.b":[[{"n":1},{"n":2}]]}'
-    page = split(data, records="data", values=("data[-1].id", "data[9].id", "data[0].no"), place="p")
+    page = split_page(data, records="data", values=("data[-1].id", "data[9].id", "data[0].no"), place="p")
     assert page.values == {"data[-1].id": 7, "data[9].id": None, "data[0].no": None}
     assert page.found == {"data[-1].id", "data[9].id"}
-    assert len(split(data, records="['a.b'][0]", place="p").records) == 2
-    assert split(b'[{"id":4}]', records="", values=("[-1].id", "next"), place="p").values == {
+    assert len(split_page(data, records="['a.b'][0]", place="p").records) == 2
+    assert split_page(b'[{"id":4}]', records="", values=("[-1].id", "next"), place="p").values == {
         "[-1].id": 4,
         "next": None,
     }

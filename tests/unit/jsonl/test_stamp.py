@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData
-from brigade.jsonl import Stamp, split
+from brigade.jsonl import Stamp, split_page
 
 STAMP = Stamp("2026-11-22", "2026-11-22T05:30:00.000Z")
 END = b'"ingest_date":"2026-11-22","ingest_ts":"2026-11-22T05:30:00.000Z"}\n'
@@ -17,7 +17,7 @@ END = b'"ingest_date":"2026-11-22","ingest_ts":"2026-11-22T05:30:00.000Z"}\n'
 
 def lines(rows: bytes) -> bytes:
     """Stamp the array of records whose JSON is given."""
-    page = split(b'{"rows":' + rows + b"}", records="rows", place="page 7")
+    page = split_page(b'{"rows":' + rows + b"}", records="rows", place="page 7")
     return b"".join(STAMP.lines(page))
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_record_names_the_page_and_the_place(rows: bytes, said: str) 
 
 def test_a_page_is_streamed_in_blocks() -> None:
     record = b'{"a":"' + b"x" * 30_000 + b'"}'
-    page = split(b"[" + b",".join([record] * 40) + b"]", records="", place="page 1")
+    page = split_page(b"[" + b",".join([record] * 40) + b"]", records="", place="page 1")
     blocks = list(STAMP.lines(page))
     assert len(blocks) > 5
     assert max(map(len, blocks)) < 128 * 1024 + 31_000
@@ -139,7 +139,7 @@ def test_among_many_small_records_one_that_is_none_is_named(place: int) -> None:
 @pytest.mark.parametrize("text", [b"x", b"\\n"])
 def test_a_wide_record_with_a_stamp_of_its_own_takes_a_few_times_its_width(text: bytes) -> None:
     wide = b'{"ingest_ts":0,"a":["' + text * 1_000_000 + b'"],"b":"' + text * 1_000_000 + b'"}'
-    page = split(b"[" + wide + b"]", records="", place="page 1")
+    page = split_page(b"[" + wide + b"]", records="", place="page 1")
     tracemalloc.start()
     (line,) = STAMP.lines(page)
     peak = tracemalloc.get_traced_memory()[1]

@@ -4,10 +4,10 @@ import zlib
 
 import pytest
 
+from brigade.codec import gunzip
 from brigade.errors import InvalidData
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments
-from brigade.operations.unpack import gunzip
 from lambdas.batch_operations.operations.verify import count_lines, verify
 from tests.unit.operations.operations_lake import Lake
 

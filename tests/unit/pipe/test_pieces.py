@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, UsageError
-from brigade.pipe.attributes import check_attributes, content, customer_key, pairs, tagging
+from brigade.pipe.attributes import check_attributes, content_headers, parse_pairs, parse_tags, read_customer_key
 from brigade.pipe.expectation import Expectation
-from brigade.pipe.growing import MEMORY, part_plan
-from brigade.pipe.pace import size as shown
-from brigade.pipe.quantity import age, size
-from brigade.pipe.read import Span
-from brigade.pipe.window import ordered
+from brigade.pipe.read import ByteRange
+from brigade.pipe.throttle import format_size as shown
+from brigade.pipe.units import parse_age, parse_size
+from brigade.pipe.writer import MEMORY, plan_parts
+from brigade.streams import fetch_in_order
 
 MIB = 2**20
 
@@ -32,7 +32,7 @@ def test_ranges_come_in_order_and_never_more_than_a_window(end: int, block: int,
         buffer[:] = bytes((position + offset) % 251 for offset in range(len(buffer)))
 
     got = bytearray()
-    for part in ordered(fetch, 0, end, block=block, threads=threads):
+    for part in fetch_in_order(fetch, 0, end, block=block, threads=threads):
         got += part
         with lock:
             held -= 1
@@ -48,7 +48,7 @@ def test_an_error_in_a_range_comes_in_its_place() -> None:
 
     given_: list[int] = []
     with pytest.raises(InvalidData, match="here"):
-        given_.extend(len(block) for block in ordered(fetch, 0, 100, block=10, threads=4))
+        given_.extend(len(block) for block in fetch_in_order(fetch, 0, 100, block=10, threads=4))
     assert given_ == [10, 10, 10]
 
 
@@ -65,19 +65,19 @@ def test_an_error_in_a_range_comes_in_its_place() -> None:
     ],
 )
 def test_sizes(text: str, meant: int) -> None:
-    assert size(text) == meant
+    assert parse_size(text) == meant
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x", "-1", "MiB", "1.5"])
 def test_what_is_no_quantity(text: str) -> None:
     with pytest.raises(UsageError):
-        size(text)
+        parse_size(text)
     with pytest.raises(UsageError):
-        age(text)
+        parse_age(text)
 
 
 def test_ages_and_what_is_shown() -> None:
-    assert [age(text) for text in ("90s", "30m", "12h", "1d", "2w")] == [90, 1800, 43200, 86400, 1209600]
+    assert [parse_age(text) for text in ("90s", "30m", "12h", "1d", "2w")] == [90, 1800, 43200, 86400, 1209600]
     assert [shown(count) for count in (5, 2048, 1.5 * 2**30, 2**41)] == ["5 B", "2.0 KiB", "1.5 GiB", "2.00 TiB"]
 
 
@@ -95,33 +95,33 @@ def test_an_expectation_holds_however_the_stream_is_cut(data: bytes, step: int) 
 
 
 def test_spans() -> None:
-    assert Span(offset=5, length=3).of(10) == (5, 8)
-    assert Span(offset=50).of(10) == (10, 10)
-    assert Span(tail=3).of(10) == (7, 10)
-    assert Span(tail=30).of(10) == (0, 10)
+    assert ByteRange(offset=5, length=3).of(10) == (5, 8)
+    assert ByteRange(offset=50).of(10) == (10, 10)
+    assert ByteRange(tail=3).of(10) == (7, 10)
+    assert ByteRange(tail=30).of(10) == (0, 10)
 
 
 def test_what_fits_the_memory() -> None:
-    buffers, first = part_plan(MEMORY)
+    buffers, first = plan_parts(MEMORY)
     assert 7 * first <= buffers < MEMORY
     with pytest.raises(UsageError, match="67 MiB"):
-        part_plan(60 * MIB)
+        plan_parts(60 * MIB)
 
 
 def test_content_of_keys() -> None:
-    assert content("a/b.json", None, None) == {"ContentType": "application/json"}
-    assert content("b", None, None) == {"ContentType": "binary/octet-stream"}
-    assert content("b.sql.gz", None, "gzip") == {"ContentType": "application/gzip"}
-    assert content("b.gz", None, "zstd") == {"ContentType": "application/gzip", "ContentEncoding": "zstd"}
-    assert content("b.txt", "x/y", "zstd") == {"ContentType": "x/y", "ContentEncoding": "zstd"}
+    assert content_headers("a/b.json", None, None) == {"ContentType": "application/json"}
+    assert content_headers("b", None, None) == {"ContentType": "binary/octet-stream"}
+    assert content_headers("b.sql.gz", None, "gzip") == {"ContentType": "application/gzip"}
+    assert content_headers("b.gz", None, "zstd") == {"ContentType": "application/gzip", "ContentEncoding": "zstd"}
+    assert content_headers("b.txt", "x/y", "zstd") == {"ContentType": "x/y", "ContentEncoding": "zstd"}
 
 
 def test_tags_metadata_and_keys() -> None:
-    assert tagging(["a b=c&d"]) == "a%20b=c%26d"
-    assert pairs(["a=b=c"], "--metadata") == {"a": "b=c"}
-    assert customer_key("A" * 32)["SSECustomerKey"] == b"A" * 32
+    assert parse_tags(["a b=c&d"]) == "a%20b=c%26d"
+    assert parse_pairs(["a=b=c"], "--metadata") == {"a": "b=c"}
+    assert read_customer_key("A" * 32)["SSECustomerKey"] == b"A" * 32
     with pytest.raises(UsageError):
-        tagging([f"{number}=x" for number in range(11)])
+        parse_tags([f"{number}=x" for number in range(11)])
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_what_a_header_cannot_carry_is_refused(attributes: dict[str, object], to
 @pytest.mark.parametrize("value", ["a=1 a=2", "a b", "=x"])
 def test_pairs_that_are_none_or_twice_are_refused(value: str) -> None:
     with pytest.raises(UsageError, match="--metadata"):
-        pairs(value.split(" "), "--metadata")
+        parse_pairs(value.split(" "), "--metadata")
 
 
 @pytest.mark.parametrize("tag", ["a\n=b", "a=b\r", "a" * 129 + "=b", "a=" + "b" * 257])
 def test_tags_that_s3_does_not_take_are_refused(tag: str) -> None:
     with pytest.raises(UsageError, match="tag"):
-        tagging([tag])
+        parse_tags([tag])

@@ -10,13 +10,13 @@ from brigade.cli.pipe.from_ import _separator
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
 from brigade.pipe import open_write
 from brigade.pipe.expectation import Expectation
-from brigade.pipe.read import Reading, Span
-from brigade.pipe.resume import Ledger, Resumed, resumed
+from brigade.pipe.open_streams import ReadOptions, open_streams
+from brigade.pipe.read import ByteRange, ObjectReader
+from brigade.pipe.resume import ResumableWriter, ResumeLedger, upload_resumable
 from brigade.pipe.segments import manifest
-from brigade.pipe.segments.join import join
-from brigade.pipe.segments.manifest import Manifest
-from brigade.pipe.stream import Wish, streams
-from brigade.pipe.write import Job
+from brigade.pipe.segments.join import join_segments
+from brigade.pipe.segments.manifest import SegmentManifest
+from brigade.pipe.write import UploadJob
 from brigade.s3 import Absent, Location, Matches
 from brigade.state import State
 from tests.unit.pipe.memory import Lenient, failure
@@ -51,8 +51,8 @@ def test_where_nothing_came_meanwhile_it_is_published(size: int) -> None:
 def segments(client: Any, *sizes: int) -> None:
     path = Location("bucket", "path")
     for number, size in enumerate(sizes, 1):
-        client.put(manifest.segment(path, number), bytes(size))
-    told = Manifest(segment_size=5 * MIB, began="", segments=len(sizes), total=sum(sizes), completed=True)
+        client.put(manifest.segment_key(path, number), bytes(size))
+    told = SegmentManifest(segment_size=5 * MIB, began="", segments=len(sizes), total=sum(sizes), completed=True)
     client.put(manifest.key(path), told.encode())
 
 
@@ -61,15 +61,15 @@ def test_join_replaces_nothing_that_is_there_or_came_meanwhile() -> None:
     segments(client, 5 * MIB, 3)
     client.put("k", THEIRS)
     with pytest.raises(ConditionLost):
-        join(client, Location("bucket", "path"), WHERE, condition=Absent())
+        join_segments(client, Location("bucket", "path"), WHERE, condition=Absent())
     assert "upload_part_copy" not in client.asked
     del client.objects["k"]
     client.before["upload_part_copy"] = lambda: client.put("k", THEIRS)
     with pytest.raises(ConditionLost):
-        join(client, Location("bucket", "path"), WHERE, condition=Absent())
+        join_segments(client, Location("bucket", "path"), WHERE, condition=Absent())
     assert client.objects.pop("k")[0] == THEIRS
     assert client.uploads == {}
-    join(client, Location("bucket", "path"), WHERE, condition=Absent())
+    join_segments(client, Location("bucket", "path"), WHERE, condition=Absent())
     assert client.objects["k"][0] == bytes(5 * MIB + 3)
 
 
@@ -79,7 +79,7 @@ def test_join_publishes_nothing_where_a_copy_has_another_checksum() -> None:
     client.objects["path/000000000000001"][1]["ChecksumCRC64NVME"] = "AAAAAAAAAAA="
     client.copied = {"ChecksumCRC64NVME": "AQAAAAAAAAA="}
     with pytest.raises(InvalidData, match=r"S3 copied .* nothing was published"):
-        join(client, Location("bucket", "path"), WHERE)
+        join_segments(client, Location("bucket", "path"), WHERE)
     assert "k" not in client.objects
     assert client.uploads == {}
     assert "complete_multipart_upload" not in client.asked
@@ -91,7 +91,7 @@ def test_join_makes_no_object_among_the_segments(key: str) -> None:
     segments(client, 5 * MIB, 3)
     before = dict(client.objects)
     with pytest.raises(UsageError, match="is among the segments"):
-        join(client, Location("bucket", "path"), Location("bucket", key))
+        join_segments(client, Location("bucket", "path"), Location("bucket", key))
     assert client.objects == before
 
 
@@ -109,9 +109,9 @@ def test_a_manifest_that_says_completed_but_not_how_much_is_no_empty_stream(lack
         manifest.read(client, Location("bucket", "path"))
 
 
-def resume(client: Any, **options: Any) -> Callable[[], Ledger]:
-    job = Job(client=client, location=WHERE, **options)
-    return lambda: Ledger(job, State(client, "bucket"), "n.json")
+def resume(client: Any, **options: Any) -> Callable[[], ResumeLedger]:
+    job = UploadJob(client=client, location=WHERE, **options)
+    return lambda: ResumeLedger(job, State(client, "bucket"), "n.json")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def resume(client: Any, **options: Any) -> Callable[[], Ledger]:
 def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: str) -> None:
     client: Any = Lenient()
     first = resume(client, attributes={"Metadata": {"a": "1"}})()
-    job = Job(client=client, location=WHERE, attributes={"Metadata": {"a": "1"}})
-    Resumed(job, first).open()
+    job = UploadJob(client=client, location=WHERE, attributes={"Metadata": {"a": "1"}})
+    ResumableWriter(job, first).open()
     assert resume(client, attributes={"Metadata": {"a": "1"}})().left == first.left
     before = dict(client.objects)
     with pytest.raises(InvalidData, match=f"opened with another {says}, which"):
@@ -139,7 +139,9 @@ def test_an_upload_of_other_headers_is_not_taken_up(now: dict[str, Any], says: s
 
 def test_a_ceiling_of_memory_that_the_earlier_run_did_not_have_is_refused() -> None:
     client: Any = Lenient()
-    Resumed(Job(client=client, location=WHERE, memory=700 * MIB), resume(client, memory=700 * MIB)()).open()
+    ResumableWriter(
+        UploadJob(client=client, location=WHERE, memory=700 * MIB), resume(client, memory=700 * MIB)()
+    ).open()
     assert resume(client, memory=700 * MIB)().left
     with pytest.raises(InvalidData, match=r"cut its parts for --memory 734003200 \(bytes\), not 134217728"):
         resume(client)()
@@ -148,8 +150,8 @@ def test_a_ceiling_of_memory_that_the_earlier_run_did_not_have_is_refused() -> N
 @pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey", "404", "AccessDenied", "InternalError"])
 def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
     client: Any = Lenient()
-    job = Job(client=client, location=WHERE)
-    Resumed(job, resume(client)()).open()
+    job = UploadJob(client=client, location=WHERE)
+    ResumableWriter(job, resume(client)()).open()
     before = dict(client.objects)
 
     def refuse() -> None:
@@ -157,31 +159,33 @@ def test_only_an_upload_that_s3_calls_gone_is_begun_anew(code: str) -> None:
 
     client.before["list_parts"] = refuse
     with pytest.raises(BrigadeError, match="list the parts of"):
-        Resumed(job, resume(client)()).open()
+        ResumableWriter(job, resume(client)()).open()
     assert (client.objects, list(client.uploads)) == (before, ["u0"])
     client.uploads.clear()
-    Resumed(job, resume(client)()).open()
+    ResumableWriter(job, resume(client)()).open()
     assert list(client.uploads) == ["u0"]
     assert client.objects["n.json"] != before["n.json"]
 
 
-@pytest.mark.parametrize("wish", [Wish(first=True), Wish(unproved=True), Wish(span=Span(tail=1))])
-def test_what_segments_are_never_read_by_is_refused(wish: Wish) -> None:
+@pytest.mark.parametrize(
+    "wish", [ReadOptions(first=True), ReadOptions(unproved=True), ReadOptions(span=ByteRange(tail=1))]
+)
+def test_what_segments_are_never_read_by_is_refused(wish: ReadOptions) -> None:
     client: Any = Lenient()
     segments(client, 3)
-    with pytest.raises(UsageError, match="s3://bucket/path is held in segments"):
-        list(streams(client, ["s3://bucket/path"], wish))
+    with pytest.raises(UsageError, match="s3://bucket/path is stored in segments"):
+        list(open_streams(client, ["s3://bucket/path"], wish))
 
 
 @pytest.mark.parametrize("rival", [True, False])
 def test_a_run_that_ends_deletes_its_state_and_upload_only_where_no_other_has_begun(rival: bool) -> None:
     client: Any = Lenient()
-    job = Job(client=client, location=WHERE, command=["printf", "abc"])
-    Resumed(job, resume(client)()).open()
+    job = UploadJob(client=client, location=WHERE, command=["printf", "abc"])
+    ResumableWriter(job, resume(client)()).open()
     state = client.objects["n.json"][0] + b" "
     if rival:
         client.before["delete_object"] = lambda: client.put("n.json", state)
-    resumed(job, "n", "bucket", "")
+    upload_resumable(job, "n", "bucket", "")
     assert client.objects["k"][0] == b"abc"
     assert (client.objects.get("n.json", (None,))[0], list(client.uploads)) == (
         (state, ["u0"]) if rival else (None, [])
@@ -191,7 +195,7 @@ def test_a_run_that_ends_deletes_its_state_and_upload_only_where_no_other_has_be
 def test_where_the_server_does_not_tell_the_sizes_of_parts_the_bytes_are_not_called_wrong() -> None:
     client: Any = Lenient()
     client.put("k", bytes(9), etag='"0123456789abcdef0123456789abcdef-2"', Metadata={})
-    reading = Reading.open(client, WHERE)
+    reading = ObjectReader.open(client, WHERE)
     with pytest.raises(InvalidData, match=r"no checksum .* --unproved reads it"):
         list(reading.blocks())
     assert b"".join(reading.blocks(unproved=True)) == bytes(9)
@@ -204,7 +208,7 @@ def test_what_no_input_can_be_is_refused_before_it_is_read(options: dict[str, An
     with pytest.raises(UsageError):
         Expectation(**options)
     with pytest.raises(UsageError):
-        Job(client=None, location=WHERE, **{f"expect_{name}": value for name, value in options.items()})
+        UploadJob(client=None, location=WHERE, **{f"expect_{name}": value for name, value in options.items()})
 
 
 @pytest.mark.parametrize(

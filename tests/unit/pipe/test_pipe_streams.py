@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData
-from brigade.pipe.read import Reading, Span
+from brigade.pipe.read import ByteRange, ObjectReader
 from brigade.s3.errors import translate_errors
 from brigade.s3.http import connect, session
 from brigade.s3.location import Location
@@ -231,11 +231,11 @@ def test_a_page_of_a_proxy_does_not_say_that_there_is_no_object(server: Server, 
 
 def test_a_server_that_passes_over_ranges_is_refused(server: Server, client: Any) -> None:
     server.ranged = False
-    reading = Reading.open(client, Location("bucket", "k"))
+    reading = ObjectReader.open(client, Location("bucket", "k"))
     with pytest.raises(InvalidData, match="it does not support ranges"):
-        list(reading.blocks(Span(5, 10), unproved=True))
+        list(reading.blocks(ByteRange(5, 10), unproved=True))
     server.ranged = True
-    assert b"".join(reading.blocks(Span(5, 10), unproved=True)) == BODY[5:15]
+    assert b"".join(reading.blocks(ByteRange(5, 10), unproved=True)) == BODY[5:15]
 
 
 @pytest.mark.parametrize("name", ["a", "b"])

@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.pipe.attributes import Keyed
+from brigade.pipe.attributes import SseCustomerClient
 from brigade.s3.checksum import CRC32, crc64nvme, find_algorithm
 from brigade.s3.http.client import HttpClient
 from brigade.s3.http.profile import read_settings
@@ -135,7 +135,7 @@ def test_a_customers_key_and_all_else_goes_out_as_boto3_sends_it(name: str, argu
 
     def seen(client: Any) -> tuple[Any, ...]:
         with pytest.raises(Seen) as told:
-            getattr(Keyed(client, CUSTOMER), name)(Bucket="bucket", Key="k", **arguments)
+            getattr(SseCustomerClient(client, CUSTOMER), name)(Bucket="bucket", Key="k", **arguments)
         return told.value.args
 
     real = boto3.client(

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater, UsageError
-from brigade.pipe.uploads import Unfinished, abort, unfinished
+from brigade.pipe.unfinished_uploads import UnfinishedUpload, abort_upload, list_unfinished
 from brigade.s3 import Absent, Location, conditions
 from brigade.s3.listing import ListedObject, list_keys, list_objects, list_upload_ids, list_versions
 from brigade.s3.multipart import Part, Upload
@@ -58,7 +58,7 @@ LISTS: list[tuple[str, str, dict[str, Any], Callable[[Any], Iterator[Any]]]] = [
     ("list_objects_v2", "Contents", OBJECT, lambda client: list_objects(client, "b")),
     ("list_objects_v2", "Contents", OBJECT, lambda client: list_keys(client, "b")),
     ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: iter(list_upload_ids(client, "b", "k"))),
-    ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: unfinished(client, "b")),
+    ("list_multipart_uploads", "Uploads", UPLOAD, lambda client: list_unfinished(client, "b")),
     ("list_object_versions", "Versions", VERSION, lambda client: list_versions(client, "b", "k")),
 ]
 
@@ -107,7 +107,7 @@ def test_a_server_that_passes_over_the_prefix_is_an_error() -> None:
         list_multipart_uploads={"Uploads": [UPLOAD, {**UPLOAD, "Key": "other"}], "IsTruncated": False},
         list_parts={"IsTruncated": False},
     )
-    for ask in (list_objects, unfinished):
+    for ask in (list_objects, list_unfinished):
         with pytest.raises(BrigadeError, match="s3://b/k: the server ignores the prefix, and listed 'other' too"):
             list(ask(client, "b", "k"))
 
@@ -123,22 +123,24 @@ def test_parts_of_an_upload_that_do_not_say_how_they_go_on() -> None:
     page = {"Uploads": [UPLOAD], "IsTruncated": False}
     for told in ({}, {"IsTruncated": True}):
         with pytest.raises(RetryLater, match="cannot list the parts of"):
-            list(unfinished(Fake(list_multipart_uploads=page, list_parts=told), "b"))
+            list(list_unfinished(Fake(list_multipart_uploads=page, list_parts=told), "b"))
 
 
 def test_an_upload_that_is_gone_is_not_counted_as_aborted() -> None:
-    upload = Unfinished(Location("b", "k"), "u", NOW, 0, 0)
-    assert abort(Fake(abort_multipart_upload={}), upload) is True
-    assert abort(Fake(abort_multipart_upload=refused("NoSuchUpload", 404)), upload) is False
+    upload = UnfinishedUpload(Location("b", "k"), "u", NOW, 0, 0)
+    assert abort_upload(Fake(abort_multipart_upload={}), upload) is True
+    assert abort_upload(Fake(abort_multipart_upload=refused("NoSuchUpload", 404)), upload) is False
 
 
 @pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
 def test_another_absence_does_not_say_that_an_upload_has_ended(code: str) -> None:
     page = {"Uploads": [UPLOAD], "IsTruncated": False}
     with pytest.raises(NotFound, match="list the parts of"):
-        list(unfinished(Fake(list_multipart_uploads=page, list_parts=refused(code, 404)), "b"))
+        list(list_unfinished(Fake(list_multipart_uploads=page, list_parts=refused(code, 404)), "b"))
     with pytest.raises(NotFound, match="abort the upload of"):
-        abort(Fake(abort_multipart_upload=refused(code, 404)), Unfinished(Location("b", "k"), "u", NOW, 0, 0))
+        abort_upload(
+            Fake(abort_multipart_upload=refused(code, 404)), UnfinishedUpload(Location("b", "k"), "u", NOW, 0, 0)
+        )
 
 
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:

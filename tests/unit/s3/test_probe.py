@@ -9,9 +9,9 @@ import pytest
 from brigade.errors import BrigadeError, UsageError
 from brigade.ingest.extract import write_object
 from brigade.pipe import open_write
-from brigade.pipe.resume import resumed
-from brigade.pipe.segments.write import split
-from brigade.pipe.write import Job, run
+from brigade.pipe.resume import upload_resumable
+from brigade.pipe.segments.write import write_segments
+from brigade.pipe.write import UploadJob, upload_stream
 from brigade.s3 import Absent, Location, Matches, conditions
 from brigade.s3.conditions import Condition, require_conditions
 from tests.unit.pipe.memory import Lenient, failure
@@ -103,19 +103,19 @@ def write_open(client: Any, condition: Condition) -> None:
         file.write(b"x")
 
 
-def job(client: Any, condition: Condition) -> Job:
-    return Job(client=client, location=WHERE, command=["printf", "x"], condition=condition)
+def job(client: Any, condition: Condition) -> UploadJob:
+    return UploadJob(client=client, location=WHERE, command=["printf", "x"], condition=condition)
 
 
 WRITERS: list[Any] = [
     write_open,
-    lambda client, condition: run(job(client, condition)),
-    lambda client, condition: resumed(job(client, condition), "n", "bucket", ""),
+    lambda client, condition: upload_stream(job(client, condition)),
+    lambda client, condition: upload_resumable(job(client, condition), "n", "bucket", ""),
     lambda client, condition: write_object(iter([b"{}\n"]), client, WHERE),
 ]
 
 
-@pytest.mark.parametrize("write", [*WRITERS, lambda client, condition: split(job(client, condition), 9)])
+@pytest.mark.parametrize("write", [*WRITERS, lambda client, condition: write_segments(job(client, condition), 9)])
 def test_what_takes_a_condition_writes_nothing_where_it_would_not_hold(write: Any) -> None:
     """Two that publish in the same instant would both say that they were the first."""
     client: Any = Server()

@@ -12,14 +12,14 @@ import pytest
 
 from brigade.errors import ConditionLost
 from brigade.state import lease as leases
-from brigade.state.lease import Lease, taken, this_process
+from brigade.state.lease import Lease, acquire, this_process
 
 HOLDER = [sys.executable, "-c", "import brigade.state.lease as l; print(l.this_process(), flush=True); input()"]
 
 
 def held(lease: Lease, age: float = 0.0) -> bool:
     try:
-        taken(lease, "me", 1, age=age, what="it")
+        acquire(lease, "me", 1, age=age, what="it")
     except ConditionLost as error:
         assert f"it is held by {lease.holder}" in str(error)  # noqa: PT017 - either is right
         return True
@@ -48,8 +48,8 @@ def test_a_lease_is_never_over_before_its_seconds_whatever_the_clock_rounds(seco
 
 
 def test_the_same_holder_acquires_it_again_and_the_epoch_grows() -> None:
-    assert taken(Lease(4, "me", 100), "me", 9, age=0, what="it") == Lease(5, "me", 9)
-    assert taken(Lease(4), "me", 9, age=0, what="it") == Lease(5, "me", 9)
+    assert acquire(Lease(4, "me", 100), "me", 9, age=0, what="it") == Lease(5, "me", 9)
+    assert acquire(Lease(4), "me", 9, age=0, what="it") == Lease(5, "me", 9)
 
 
 def test_no_two_holders_have_one_name() -> None:
@@ -98,7 +98,9 @@ def test_where_the_system_names_no_namespace_a_holder_is_waited_for(monkeypatch:
 )
 def test_a_live_holder_of_another_pid_namespace_keeps_its_lease() -> None:
     """As two containers of one machine see each other, with one host name."""
-    asked = "import brigade.state.lease as l, sys\nl.taken(l.Lease(1, sys.argv[1], 1000), 'me', 1, age=0, what='it')\n"
+    asked = (
+        "import brigade.state.lease as l, sys\nl.acquire(l.Lease(1, sys.argv[1], 1000), 'me', 1, age=0, what='it')\n"
+    )
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", asked, this_process()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
     assert "ConditionLost: it is held by process" in done.stderr

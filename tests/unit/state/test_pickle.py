@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.state.store import unpickled
+from brigade.state.store import unpickle
 
 # {'at': datetime.datetime(2026, 11, 22, 1, 2, 3, 4)} and {'name': 'Zürich' in UTF-8}, as str of Python 2.
 STATE = b"\x07\xea\x0b\x16\x01\x02\x03\x00\x00\x04"
@@ -23,6 +23,6 @@ NAME = b"\x80\x02}q\x00U\x04nameq\x01U\x07Z\xc3\xbcrichq\x02s."
     ],
 )
 def test_a_pickle_of_python_2_is_read_in_its_encoding(body: bytes, encoding: str, value: Any) -> None:
-    assert unpickled(body, dict, "it", encoding) == value
+    assert unpickle(body, dict, "it", encoding) == value
     with pytest.raises(InvalidData, match="it has text that is not ASCII: Python 2 wrote it; set encoding to latin1"):
-        unpickled(body, dict, "it")
+        unpickle(body, dict, "it")

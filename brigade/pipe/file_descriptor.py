@@ -1,4 +1,4 @@
-"""Bytes from and to file descriptors: stdin, stdout, the pipe of a program."""
+"""Read and write file descriptors: stdin, stdout, the pipe of a program."""
 
 import os
 from collections.abc import Iterable
@@ -6,22 +6,23 @@ from contextlib import suppress
 from typing import Protocol
 
 from brigade.errors import BrigadeError
-from brigade.pipe.quantity import MIB
+from brigade.pipe.units import MIB
 
 _PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
 
 
 class Watch(Protocol):
-    """What sees every byte of the input."""
+    """An observer of all bytes of a stream."""
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+        """Observe the next bytes."""
 
 
-def fill_from(fd: int, room: memoryview) -> int:
-    """Read once, as much as is there and fits ``room``, and say how much; 0 is the end.
+def read_into(fd: int, room: memoryview) -> int:
+    """Read once into `room` and return the number of bytes; 0 at the end.
 
-    Fails with BrigadeError when reading fails: that is never taken for an end.
+    Raises:
+        BrigadeError: The read failed. A failure never counts as the end.
     """
     try:
         return os.readv(fd, [room])
@@ -29,23 +30,23 @@ def fill_from(fd: int, room: memoryview) -> int:
         raise BrigadeError(f"reading the input failed: {error.strerror}; nothing was published") from error
 
 
-def widen(fd: int) -> None:
-    """Ask for a pipe of 1 MiB, so that a second of input is some hundred reads, not some ten thousand."""
+def widen_pipe(fd: int) -> None:
+    """Enlarge a pipe to 1 MiB: a second of input is then some hundred reads, not ten thousand."""
     with suppress(ImportError, OSError):  # not Linux, or no pipe
         import fcntl
 
         fcntl.fcntl(fd, _PIPE_SIZE, MIB)
 
 
-def write_out(fd: int, blocks: Iterable[memoryview | bytes], watches: Iterable[Watch]) -> None:
-    """Write all blocks to stdout, `fd`, past the watches.
+def write_blocks(fd: int, blocks: Iterable[memoryview | bytes], watches: Iterable[Watch]) -> None:
+    """Write all blocks to `fd`. The watches observe them.
 
     Raises:
-        BrokenPipeError: Nobody reads it any more.
-        BrigadeError: It cannot be written: it is closed, its disk is full. No block is asked for if it is closed.
+        BrokenPipeError: The reader has closed the pipe.
+        BrigadeError: The write failed: it is closed, or its disk is full. If it is closed, no block is requested.
     """
     watches = list(watches)
-    widen(fd)
+    widen_pipe(fd)
     _write(fd, memoryview(b""))
     for block in blocks:
         rest = memoryview(block)

@@ -1,11 +1,11 @@
-"""How the parts of a stream grow, whose size nobody says before."""
+"""The writer of a pipe: parts grow with a stream of unknown size, within a memory limit."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from brigade.errors import RetryLater, UsageError
-from brigade.pipe.quantity import MIB
+from brigade.pipe.units import MIB
 from brigade.s3.checksum import crc64nvme
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import Condition
@@ -17,14 +17,15 @@ from brigade.s3.writer import Destination, Writer
 
 MEMORY = 128 * MIB
 THREADS = 6
-PROCESS = 52 * MIB  # what the interpreter, TLS and the checksum library hold before the first byte
+PROCESS = 52 * MIB  # the interpreter, TLS and the checksum library, before the first byte
 _DIRECT, _GROWS_EACH = 512, 64
 
 
-def part_plan(memory: int) -> tuple[int, int]:
-    """Give the buffers' bytes and the first part's bytes that a process of ``memory`` bytes has room for.
+def plan_parts(memory: int) -> tuple[int, int]:
+    """Return the bytes of all buffers and of the first part, for a process of `memory` bytes.
 
-    Fails with UsageError below 68 MiB.
+    Raises:
+        UsageError: `memory` is below 67 MiB.
     """
     buffers = memory - PROCESS
     if buffers < 3 * 5 * MIB:
@@ -32,7 +33,7 @@ def part_plan(memory: int) -> tuple[int, int]:
     return buffers, max(5 * MIB, min(8 * MIB, buffers // 9 // MIB * MIB))
 
 
-def writer(
+def open_writer(
     client: S3Client,
     location: Location,
     *,
@@ -41,10 +42,10 @@ def writer(
     memory: int = MEMORY,
     threads: int = THREADS,
 ) -> Writer:
-    """Make the writer of a pipe: CRC-64 over parts and whole, the process within ``memory`` bytes."""
+    """Return the writer of a pipe, with a CRC-64 of each part and of the whole, for a process of `memory` bytes."""
     carried = dict(attributes or {})
-    buffers, first = part_plan(memory)
-    return Growing(
+    buffers, first = plan_parts(memory)
+    return GrowingWriter(
         client,
         location.bucket,
         location.key,
@@ -59,10 +60,10 @@ def writer(
     )
 
 
-def look_again(client: Any, location: Location, condition: Condition, token: str = "") -> None:
-    """Raise ConditionLost where `condition` does not hold any more. Called before the request that publishes.
+def recheck_condition(client: Any, location: Location, condition: Condition, token: str = "") -> None:
+    """Raise ConditionLost if `condition` no longer holds. Called before the request that publishes.
 
-    A server that passes over the condition of a write would replace what another writer published since the start.
+    A server that ignores the condition of a write would replace an object that another writer published meanwhile.
     """
     if condition is not None:
         with suppress(RetryLater):  # the write itself is conditional too
@@ -70,19 +71,19 @@ def look_again(client: Any, location: Location, condition: Condition, token: str
 
 
 class PipeWriter(Writer):
-    """A writer that looks at the condition once more before it publishes."""
+    """A writer that checks the condition again before it publishes."""
 
     def _before_publish(self) -> None:
         location = Location(self._bucket, self._key)
-        look_again(self._client, location, self._condition, self._carried["token"] or "")
+        recheck_condition(self._client, location, self._condition, self._carried["token"] or "")
 
 
-class Growing(PipeWriter):
-    """A writer whose parts grow with the object, and go through stages once they have outgrown the memory.
+class GrowingWriter(PipeWriter):
+    """A writer whose parts grow with the object. Parts larger than the memory go through stages.
 
-    In 128 MiB, 64 parts of 8 MiB, 64 of 16 MiB and 384 of 25 MiB hold 11 GiB. Behind these, stages of 5 GiB each take
-    203 pieces, so that 10,000 parts reach 46.3 TiB, and nobody has to say the size before. (S3's 48.8 TiB are 10,000
-    parts of 5 GiB: each part of less, as a start in little memory takes them, is 5 GiB off that.)
+    In 128 MiB, 64 parts of 8 MiB, 64 of 16 MiB and 384 of 25 MiB hold 11 GiB. All further parts are stages of 5 GiB, of
+    203 pieces each, so 10,000 parts reach 46.3 TiB without a size known before. (S3's limit of 48.8 TiB is 10,000 parts
+    of 5 GiB. Each smaller part at the start is up to 5 GiB less.)
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -90,7 +91,7 @@ class Growing(PipeWriter):
         self._beyond: list[tuple[str, int]] = []
 
     def open(self) -> Destination:
-        """Open the upload, and what comes behind its direct parts."""
+        """Open the upload and its stages."""
         upload = super().open()
         if not isinstance(upload, Upload):
             raise TypeError("a growing writer writes uploads")
@@ -99,13 +100,13 @@ class Growing(PipeWriter):
 
     @property
     def _largest(self) -> int:
-        """A third of the buffers, or a little less, so that pieces of it fill a stage."""
+        """Bytes of the largest part: a third of the buffers, or a little less so that pieces fill a stage exactly."""
         third = (self._memory or 3 * self._part_bytes) // 3
         return LARGEST_PART // -(-LARGEST_PART // third)
 
     @property
     def whole(self) -> str:
-        """The checksum of the whole object, as it was sent, once the block has ended."""
+        """The checksum of the whole object as it was sent. Read it after the block has ended."""
         direct = (super().whole, sum(part.size for part in self._parts))
         return crc64nvme().whole([direct, *self._beyond]) if self._beyond else direct[0]
 
@@ -113,7 +114,7 @@ class Growing(PipeWriter):
         if part.number <= _DIRECT:
             super()._add(part)
             return
-        # Two million pieces would outgrow the memory that they are made for: what is behind is one checksum.
+        # Two million results would outgrow the memory limit. One combined checksum is enough.
         self._beyond.append((part.checksum, part.size))
         if len(self._beyond) > 1:
             self._beyond = [(crc64nvme().whole(self._beyond), sum(size for _, size in self._beyond))]

@@ -1,4 +1,4 @@
-"""What shows that the bytes read are those that S3 was given: the checksum that it keeps, of the whole or by parts."""
+"""Verify the bytes of an object by the checksum that S3 stores: of the whole object, or of its parts."""
 
 import base64
 import hashlib
@@ -12,40 +12,45 @@ _CRCS = ("CRC64NVME", "CRC32C", "CRC32")
 _HASHES = {"SHA256": "sha256", "SHA1": "sha1"}
 
 
-class Running(Protocol):
-    """A checksum of bytes that come in order."""
+class RunningChecksum(Protocol):
+    """A checksum of bytes in order."""
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
 
     def digest(self) -> bytes:
-        """Give the checksum of what came."""
+        """Return the checksum of all bytes so far."""
 
 
-class Crc:
+class RunningCrc:
     """A running CRC."""
 
     def __init__(self, checksum: ChecksumAlgorithm) -> None:
         self._checksum, self._value = checksum, 0
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         self._value = self._checksum.update(block, self._value)
 
     def digest(self) -> bytes:
-        """Give the checksum of what came."""
+        """Return the checksum of all bytes so far."""
         return self._value.to_bytes(self._checksum.size, "big")
 
 
-class Parts:
-    """A checksum of the checksums of parts, whose ``sizes`` come in order; ``digest`` is that of the parts' digests."""
+class CompositeChecksum:
+    """A checksum of the checksums of parts.
 
-    def __init__(self, new: Callable[[], Running], sizes: Iterator[int]) -> None:
+    Args:
+        new: Returns the checksum of a part.
+        sizes: The sizes of the parts in order, in bytes.
+    """
+
+    def __init__(self, new: Callable[[], RunningChecksum], sizes: Iterator[int]) -> None:
         self._new, self._sizes = new, sizes
         self._part, self._left, self._digests = new(), next(sizes, 0), bytearray()
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         while len(block):
             if not self._left:
                 self._digests += self._part.digest()
@@ -56,53 +61,58 @@ class Parts:
             block = block[count:]
 
     def digest(self) -> bytes:
-        """Give the checksum of what came."""
+        """Return the checksum of all bytes so far."""
         outer = self._new()
         outer.update(memoryview(self._digests + self._part.digest()))
         return outer.digest()
 
 
-class Proof:
-    """Compare a stream with what S3 keeps of it; ``name`` says by what: ``CRC64NVME``, ``CRC32 of parts``, ``MD5``."""
+class ChecksumVerifier:
+    """Compare a stream with the checksum that S3 stores. `name` is `CRC64NVME`, `CRC32 of parts`, `MD5` or so."""
 
-    def __init__(self, name: str, running: Running, expected: str, text: Callable[[bytes], str]) -> None:
+    def __init__(self, name: str, running: RunningChecksum, expected: str, text: Callable[[bytes], str]) -> None:
         self.name, self._running, self._expected, self._text = name, running, expected, text
 
     def update(self, block: memoryview) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         self._running.update(block)
 
     def mismatch(self) -> str | None:
-        """Say how what came differs from what S3 keeps, or None if it does not."""
+        """Return the difference between the stream and the stored checksum as text; None if they agree."""
         found = self._text(self._running.digest())
         return None if found == self._expected else f"{self.name} {found}, S3 keeps {self._expected}"
 
 
-def proof(found: ObjectHead, sizes: Callable[[int], Iterator[int]]) -> Proof | None:
-    """Choose the best proof that S3 keeps of this version; None if there is none.
+def choose_verifier(found: ObjectHead, sizes: Callable[[int], Iterator[int]]) -> ChecksumVerifier | None:
+    """Return a verifier for the best checksum that S3 stores of this version; None if it stores none.
 
-    ``sizes`` gives the sizes of so many parts. Every object of S3 since December 2024 has a CRC; an older one is proved
-    by its ETag, which is MD5 unless the object is encrypted by KMS or a customer's key.
+    Every object since December 2024 has a CRC. An older one has only its ETag, which is an MD5 unless the object is
+    encrypted by KMS or a customer's key.
+
+    Args:
+        sizes: `sizes(count)` iterates over the sizes of the `count` parts.
     """
     for name in (*_CRCS, *_HASHES):
         if name in found.checksums:
-            return _kept(name, found.checksums[name], sizes)
+            return _stored_checksum(name, found.checksums[name], sizes)
     etag = found.etag.strip('"')
     if found.etag_is_md5:
         digest, _, count = etag.partition("-")
         if not count:
-            return Proof("MD5", _hash("md5"), digest, bytes.hex)
-        return Proof("MD5 of parts", Parts(lambda: _hash("md5"), sizes(int(count))), digest, bytes.hex)
+            return ChecksumVerifier("MD5", _hash("md5"), digest, bytes.hex)
+        return ChecksumVerifier(
+            "MD5 of parts", CompositeChecksum(lambda: _hash("md5"), sizes(int(count))), digest, bytes.hex
+        )
     return None
 
 
-def _kept(name: str, value: str, sizes: Callable[[int], Iterator[int]]) -> Proof:
+def _stored_checksum(name: str, value: str, sizes: Callable[[int], Iterator[int]]) -> ChecksumVerifier:
     crc = find_algorithm(name)
-    new: Callable[[], Running] = (lambda: Crc(crc)) if crc else (lambda: _hash(_HASHES[name]))
+    new: Callable[[], RunningChecksum] = (lambda: RunningCrc(crc)) if crc else (lambda: _hash(_HASHES[name]))
     expected, _, count = value.partition("-")
     if not count:
-        return Proof(name, new(), expected, _base64)
-    return Proof(f"{name} of parts", Parts(new, sizes(int(count))), expected, _base64)
+        return ChecksumVerifier(name, new(), expected, _base64)
+    return ChecksumVerifier(f"{name} of parts", CompositeChecksum(new, sizes(int(count))), expected, _base64)
 
 
 def _hash(name: str) -> Any:

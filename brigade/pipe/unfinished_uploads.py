@@ -1,4 +1,4 @@
-"""Uploads that were begun and not ended: what they hold, what that costs, and how to be rid of them."""
+"""Unfinished multipart uploads: list them with their size and price, abort them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from brigade.s3.errors import UploadGone, require_fields, translate_errors
 from brigade.s3.listing import list_uploads, next_page, require_prefix
 from brigade.s3.location import Location
 
-DOLLARS_A_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
+DOLLARS_PER_GB_MONTH = 0.023  # S3 Standard, us-east-1, first 50 TB; parts are billed in the class the upload names
 _GB = 2**30
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """An upload without effect yet: its parts are stored, and billed, until it is completed or aborted."""
+class UnfinishedUpload:
+    """An unfinished upload. Its parts are stored, and billed, until it is completed or aborted."""
 
     location: Location
     id: str
@@ -25,32 +25,34 @@ class Unfinished:
 
     @property
     def age(self) -> float:
-        """Seconds since it was begun."""
+        """Seconds since it began."""
         return (datetime.now(UTC) - self.begun).total_seconds()
 
     @property
     def dollars(self) -> float:
-        """What its parts cost a month."""
-        return self.bytes / _GB * DOLLARS_A_GB_MONTH
+        """US dollars per month for its parts."""
+        return self.bytes / _GB * DOLLARS_PER_GB_MONTH
 
 
-def unfinished(client: Any, bucket: str, prefix: str = "", *, older_than: float = 0.0) -> Iterator[Unfinished]:
+def list_unfinished(
+    client: Any, bucket: str, prefix: str = "", *, older_than: float = 0.0
+) -> Iterator[UnfinishedUpload]:
     """Iterate over the unfinished uploads of keys that start with `prefix`, in the server's order.
 
     Memory: a page of 1,000.
 
     Args:
-        older_than: Only those begun at least so many seconds ago.
+        older_than: Minimum age in seconds.
     """
     for each in list_uploads(client, bucket, prefix):
         require_prefix(bucket, each["Key"], prefix)
-        found = Unfinished(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
+        found = UnfinishedUpload(Location(bucket, each["Key"]), each["UploadId"], each["Initiated"], 0, 0)
         if found.age >= older_than:
-            yield Unfinished(found.location, found.id, found.begun, *_held(client, found))
+            yield UnfinishedUpload(found.location, found.id, found.begun, *_count_parts(client, found))
 
 
-def abort(client: Any, upload: Unfinished) -> bool:
-    """Delete the upload and its parts. Return False if S3 no longer has it: it was completed or aborted meanwhile."""
+def abort_upload(client: Any, upload: UnfinishedUpload) -> bool:
+    """Delete the upload and its parts. Return False if it was completed or aborted in the meantime."""
     bucket, key = upload.location
     try:
         with translate_errors("abort the upload of", bucket, key):
@@ -60,8 +62,8 @@ def abort(client: Any, upload: Unfinished) -> bool:
     return True
 
 
-def _held(client: Any, upload: Unfinished) -> tuple[int, int]:
-    """Count the parts and bytes of an upload; one that has ended meanwhile holds none."""
+def _count_parts(client: Any, upload: UnfinishedUpload) -> tuple[int, int]:
+    """Return the number of parts and of bytes of an upload; 0 and 0 if it has ended in the meantime."""
     bucket, key = upload.location
     act, parts, total = "list the parts of", 0, 0
     arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload.id}
