@@ -69,8 +69,8 @@ def rows(
 ) -> None:
     """Stream the rows of a delivery to stdout, keys as they are."""
     from brigade.inventory import read
-    from brigade.inventory.rows import schema
-    from brigade.inventory.text import lines
+    from brigade.inventory.rows.scanner import schema
+    from brigade.inventory.rows.serialize import lines
 
     session: Session = context.obj
     chosen = opened(session, delivery, bucket)
@@ -96,9 +96,9 @@ def diff(
     import tempfile
 
     from brigade.errors import UsageError
-    from brigade.inventory.difference import difference
-    from brigade.inventory.sql import MEMORY
-    from brigade.inventory.text import lines
+    from brigade.inventory.rows.serialize import lines
+    from brigade.inventory.sql.difference import difference
+    from brigade.inventory.sql.duckdb_query import MEMORY
 
     session: Session = context.obj
     if bucket and "latest" not in (before, after):

@@ -11,8 +11,8 @@ from brigade.cli.inventory_delivery import place
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.inventory import disable as disabling
-    from brigade.inventory import enable as enabling
+    from brigade.inventory.setup import disable as disabling
+    from brigade.inventory.setup import enable as enabling
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def enable(
     agreeing: Agreeing,
 ) -> None:
     """Have S3 deliver the inventory of a bucket that exists, beside the configurations that it has."""
-    from brigade.inventory import enable as enabling
+    from brigade.inventory.setup import enable as enabling
 
     session: Session = context.obj
     database, account = session.deployment["Database"], session.connection.account()
@@ -50,7 +50,7 @@ def disable(
     agreeing: Agreeing,
 ) -> None:
     """Take away what `enable` put for a bucket; what was delivered stays, and what the stacks made."""
-    from brigade.inventory import disable as disabling
+    from brigade.inventory.setup import disable as disabling
 
     session: Session = context.obj
     database = session.deployment["Database"]

@@ -30,7 +30,7 @@ def to_queue(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Send a message for each current object, at least once; stopped and started again, it goes on where it was."""
-    from brigade.inventory.queue import DOLLARS_PER_MILLION, send
+    from brigade.inventory.export.queue import DOLLARS_PER_MILLION, send
 
     session: Session = context.obj
     chosen = opened(session, delivery, bucket)
@@ -69,8 +69,8 @@ def to_queue(
 
 def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
     from brigade.inventory import read
-    from brigade.inventory.dialect import current
-    from brigade.inventory.queue import Body
+    from brigade.inventory.export.queue import Body
+    from brigade.inventory.sql.dialect import current
 
     text = Body(body, chosen)
     with closing(read(chosen, text.columns, current(chosen.manifest.columns, where))) as batches:
@@ -80,7 +80,7 @@ def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
 
 def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
     """Give where this walk is kept: another queue, delivery, condition or body is another one."""
-    from brigade.inventory.walk import Checkpoint
+    from brigade.inventory.export.walk import Checkpoint
     from brigade.state import State
 
     name = hashlib.sha256("\0".join(walk).encode()).hexdigest()[:24]

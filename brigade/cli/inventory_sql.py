@@ -29,7 +29,7 @@ def sql(
     bucket: Bucket = None,
 ) -> None:
     """Ask SQL of a delivery, here or on Athena: the same query means the same on both."""
-    from brigade.inventory import dialect
+    from brigade.inventory.sql import dialect
 
     session: Session = context.obj
     parsed = dialect.parsed(query)
@@ -95,7 +95,7 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
     """
     from brigade import inventory
     from brigade.errors import NotFound
-    from brigade.inventory.partitions import asked_for, names_dt
+    from brigade.inventory.sql.partitions import asked_for, names_dt
 
     if delivery != "latest" or not names_dt(query):
         chosen = opened(session, delivery, bucket)
@@ -110,7 +110,7 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
 
 
 def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> None:
-    from brigade.inventory import athena
+    from brigade.inventory.sql import athena
 
     deployed = session.deployment
     name = table_of(session, deliveries[0].manifest.source_bucket)

@@ -13,7 +13,7 @@ from brigade.errors import BrigadeError, UsageError
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
     from brigade.cli.jobs_options import Going
     from brigade.cli.jobs_selection import Selection
-    from brigade.inventory.summary import Summary as InventorySummary
+    from brigade.inventory.delivery.summary import Summary as InventorySummary
     from brigade.jobs.control import Control
     from brigade.jobs.own import Own
     from brigade.jobs.price import Priced, Quote
@@ -173,8 +173,8 @@ def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
 
 def summarized(session: Session, bucket: str) -> "InventorySummary | None":
     """Return what the last summarized inventory of `bucket` held; None if there is none."""
-    from brigade.inventory.summary import Summary as InventorySummary
-    from brigade.inventory.summary import latest
+    from brigade.inventory.delivery.summary import Summary as InventorySummary
+    from brigade.inventory.delivery.summary import latest
     from brigade.state import State
 
     state = State(session.client("s3"), session.deployment["StateBucket"])

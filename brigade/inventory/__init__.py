@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from brigade.inventory.delivery import Delivery, deliveries, latest, open_delivery
-    from brigade.inventory.manifest import DataFile, Manifest
-    from brigade.inventory.reading import keys, read
-    from brigade.inventory.sql import Result, query
-    from brigade.inventory.walk import Checkpoint, each
+    from brigade.inventory.delivery.deliveries import Delivery, deliveries, latest, open_delivery
+    from brigade.inventory.delivery.manifest import DataFile, Manifest
+    from brigade.inventory.export.walk import Checkpoint, each
+    from brigade.inventory.reader import keys, read
+    from brigade.inventory.sql.duckdb_query import Result, query
 
 __all__ = [
     "Checkpoint",
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "delivery": ("Delivery", "deliveries", "latest", "open_delivery"),
-    "manifest": ("DataFile", "Manifest"),
-    "reading": ("keys", "read"),
-    "sql": ("Result", "query"),
-    "walk": ("Checkpoint", "each"),
+    "delivery.deliveries": ("Delivery", "deliveries", "latest", "open_delivery"),
+    "delivery.manifest": ("DataFile", "Manifest"),
+    "reader": ("keys", "read"),
+    "sql.duckdb_query": ("Result", "query"),
+    "export.walk": ("Checkpoint", "each"),
 }
 
 

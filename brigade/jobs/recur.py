@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, NothingSelected, RetryLater, UsageError
-from brigade.inventory.delivery import Delivery, open_delivery, stamped
+from brigade.inventory.delivery.deliveries import Delivery, open_delivery, stamped
 from brigade.jobs.archive import keep
 from brigade.jobs.control import Control
 from brigade.jobs.job import Job, of

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
-from brigade.inventory.dialect import current
+from brigade.inventory.sql.dialect import current
 from brigade.jobs.columns import Columns
 from brigade.jobs.row import NULL_VERSION, Row, encoded
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from brigade.errors import NothingSelected, UsageError
-from brigade.inventory import athena, athena_table, dialect
-from brigade.inventory.delivery import Delivery
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.sql import athena, athena_table, dialect
 from brigade.jobs.request import AS_S3_READS_IT
 from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, outside_error, shown
 from brigade.jobs.summary import SAMPLES, Summary

@@ -23,10 +23,10 @@ from botocore.exceptions import ClientError
 from brigade.aws import Connection
 from brigade.catalog import table
 from brigade.errors import RetryLater
-from brigade.inventory import athena
-from brigade.inventory.delivery import open_delivery
-from brigade.inventory.summary import SQL, keep, summarize
-from brigade.inventory.table import locate
+from brigade.inventory.delivery.deliveries import open_delivery
+from brigade.inventory.delivery.summary import SQL, keep, summarize
+from brigade.inventory.setup.glue_table import locate
+from brigade.inventory.sql import athena
 from brigade.state import State
 from lambdas.logs import masking_errors, masking_logger
 

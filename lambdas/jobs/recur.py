@@ -15,7 +15,7 @@ import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
-from brigade.inventory.delivery import latest
+from brigade.inventory.delivery.deliveries import latest
 from brigade.jobs.control import Control
 from brigade.jobs.recur import Progress, Recurrence
 from brigade.jobs.request import Plan

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from brigade.catalog import KINDS
-from brigade.inventory import athena, latest, query
+from brigade.inventory import latest, query
+from brigade.inventory.sql import athena
 from stacks.parts.inventory import columns
 from tests.local.conftest import Emulator
 from tests.local.inventories import Inventory

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.inventory.summary import Summary, keep
+from brigade.inventory.delivery.summary import Summary, keep
 from brigade.state import State
 from tests.local.deployment import BRIGADE, Deployment
 

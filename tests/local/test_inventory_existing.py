@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import NotFound
-from brigade.inventory import athena, disable, latest, read
+from brigade.inventory import latest, read
+from brigade.inventory.setup import disable
+from brigade.inventory.sql import athena
 from lambdas.inventory import configure
 from tests.local.configuring import cloudformation, wanted
 from tests.local.conftest import Emulator, run_local

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from brigade.inventory.table import locate
+from brigade.inventory.setup.glue_table import locate
 from tests.local.deployment import Deployment
 from tests.local.exercises.base import logged
 from tests.local.grants import Grant, Policies

@@ -7,7 +7,7 @@ import pytest
 
 from brigade.errors import BrigadeError
 from brigade.inventory import latest
-from brigade.inventory.queue import send
+from brigade.inventory.export.queue import send
 from tests.local.inventory_lake import KEYS, Lake
 
 

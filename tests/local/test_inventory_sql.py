@@ -6,7 +6,8 @@ import pytest
 
 from brigade.catalog import QUESTIONS, Question
 from brigade.errors import BrigadeError, NotFound
-from brigade.inventory import athena, latest, query
+from brigade.inventory import latest, query
+from brigade.inventory.sql import athena
 from tests.local.inventory_lake import Lake
 
 

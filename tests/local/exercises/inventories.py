@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from brigade.inventory.table import given
+from brigade.inventory.setup.glue_table import given
 from tests.local.deployment import BRIGADE
 from tests.local.exercises.base import PATIENCE_S, Base, logged, soon, traced
 

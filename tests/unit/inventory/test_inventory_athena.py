@@ -12,10 +12,11 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, UsageError
-from brigade.inventory import Delivery, athena
-from brigade.inventory.dialect import condition, current, parsed, with_table
-from brigade.inventory.partitions import asked_for, names_dt
-from brigade.inventory.summary import summarize
+from brigade.inventory import Delivery
+from brigade.inventory.delivery.summary import summarize
+from brigade.inventory.sql import athena
+from brigade.inventory.sql.dialect import condition, current, parsed, with_table
+from brigade.inventory.sql.partitions import asked_for, names_dt
 from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
 
 FOLDER = "inv/b/id"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.inventory.buffers import every_other, null_where_empty
+from brigade.inventory.rows.columns import every_other, null_where_empty
 
 TEXTS = st.lists(st.none() | st.sampled_from(["", "a", "東京", "long" * 9]), max_size=40)
 

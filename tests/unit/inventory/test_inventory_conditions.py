@@ -19,7 +19,7 @@ from pyarrow import parquet
 from sqlglot import parse_one
 
 from brigade.inventory import Delivery, open_delivery, query, read
-from brigade.inventory.pushed import split
+from brigade.inventory.sql.predicate_pushdown import split
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, columnar_file, csv_file, write
 
 Row = Mapping[str, Any]

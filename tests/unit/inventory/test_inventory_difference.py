@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import open_delivery, sql
-from brigade.inventory.difference import difference
+from brigade.inventory import open_delivery
+from brigade.inventory.sql import duckdb_query
+from brigade.inventory.sql.difference import difference
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 FIELDS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
@@ -59,7 +60,7 @@ def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, mon
     spilled = tmp_path / "spilled"
     spilled.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spilled))
-    monkeypatch.setattr(sql, "MEMORY", "64MiB")
+    monkeypatch.setattr(duckdb_query, "MEMORY", "64MiB")
     batches = difference(before, after).batches
     found = next(batches).num_rows
     assert sum(file.stat().st_size for file in spilled.rglob("*") if file.is_file()) > 1 << 20
@@ -69,7 +70,7 @@ def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, mon
 
 def test_no_room_for_what_outgrows_the_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = of_keys(tmp_path / "1", "Parquet", [f"{number:0200}" for number in range(50_000)])
-    monkeypatch.setattr(sql, "MEMORY", "4MiB")
+    monkeypatch.setattr(duckdb_query, "MEMORY", "4MiB")
     with pytest.raises(BrigadeError, match="the query cannot run: Out of Memory") as raised:
         sum(batch.num_rows for batch in difference(found, found).batches)
     assert raised.value.exit_status == 1

@@ -9,7 +9,7 @@ import pytest
 
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import open_delivery
-from brigade.inventory.manifest import DataFile, parse
+from brigade.inventory.delivery.manifest import DataFile, parse
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 # As S3 wrote it for the nix-cache bucket (s3-facts A2).

@@ -8,7 +8,7 @@ from pyarrow import parquet
 from sqlglot import parse_one
 
 from brigade.inventory import Delivery, open_delivery, query, read
-from brigade.inventory.pushed import split
+from brigade.inventory.sql.predicate_pushdown import split
 from tests.unit.inventory.conftest import NO_S3, of_keys, write
 
 KEYS = [f"photographs/{n}/ü +{n}.jpg" for n in range(40)] + ["README", "a%b", "a_b", "%"]

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import dialect, query
-from brigade.inventory.dialect import condition
+from brigade.inventory import query
+from brigade.inventory.sql import dialect
+from brigade.inventory.sql.dialect import condition
 from tests.unit.inventory.conftest import of_keys
 
 

@@ -11,10 +11,11 @@ import pytest
 from pyarrow import parquet
 
 from brigade.errors import UsageError
-from brigade.inventory import read, text
-from brigade.inventory.queue import Body
-from brigade.inventory.rows import schema
-from brigade.inventory.text import Form, lines
+from brigade.inventory import read
+from brigade.inventory.export.queue import Body
+from brigade.inventory.rows import serialize
+from brigade.inventory.rows.scanner import schema
+from brigade.inventory.rows.serialize import Form, lines
 from tests.unit.inventory.conftest import of_keys
 
 KEYS = ["plain", 'quote " comma ,', "new\nline", "tab\tand\\n", "🪣", "\r"]
@@ -71,7 +72,7 @@ def test_keys0_is_each_key_and_a_nul(tmp_path: Path) -> None:
 def test_parquet_comes_back_typed_in_groups_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(text, "_GROUP", kept)
+    monkeypatch.setattr(serialize, "_GROUP", kept)
     delivery = of_keys(tmp_path, "CSV", KEYS)
     body = b"".join(lines(schema(delivery.manifest), read(delivery), "parquet"))
     table = parquet.read_table(io.BytesIO(body))

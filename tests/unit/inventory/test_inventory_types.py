@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import Delivery, dialect, duckdb_sql, functions, query, read, trino_types
-from brigade.inventory.dialect import current
+from brigade.inventory import Delivery, query, read
+from brigade.inventory.sql import dialect, duckdb_translation, functions, trino_types
+from brigade.inventory.sql.dialect import current
 from tests.unit.inventory.conftest import of_keys
 
 COLUMNS = [
@@ -29,7 +30,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 
 def translated(sql: str) -> str:
-    return duckdb_sql.translate(dialect.parsed(sql), {"inventory": COLUMNS})
+    return duckdb_translation.translate(dialect.parsed(sql), {"inventory": COLUMNS})
 
 
 def error_of(sql: str) -> str:
@@ -148,13 +149,13 @@ def expressions(base: type[exp.Expr]) -> Iterator[type[exp.Expr]]:
 
 
 def test_every_expression_of_sqlglot_is_known_or_refused() -> None:
-    known = trino_types.KNOWN | set(duckdb_sql.UNDERSTOOD)
+    known = trino_types.KNOWN | set(duckdb_translation.UNDERSTOOD)
     kinds = set(expressions(exp.Expr))
     assert len(kinds) > 800
     for kind in kinds - known:
         statement = exp.select(kind()).from_("inventory")
         with pytest.raises(UsageError):
-            duckdb_sql.translate(statement, {"inventory": COLUMNS})
+            duckdb_translation.translate(statement, {"inventory": COLUMNS})
 
 
 class Typed(NamedTuple):

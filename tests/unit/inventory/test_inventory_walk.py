@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import Delivery
-from brigade.inventory.queue import Body, send
-from brigade.inventory.walk import Checkpoint, each
+from brigade.inventory.export.queue import Body, send
+from brigade.inventory.export.walk import Checkpoint, each
 from brigade.state import Entry
 from tests.unit.inventory.conftest import of_keys
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater, UsageError
-from brigade.inventory.delivery import stamped
+from brigade.inventory.delivery.deliveries import stamped
 from brigade.jobs import recur
 from brigade.jobs.recur import Progress, Recurrence
 from brigade.jobs.request import Plan

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from brigade.catalog import typed
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.manifest import Format
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.delivery.manifest import Format
 from brigade.s3 import read
 
 _SERDES: Mapping[str, Format] = {

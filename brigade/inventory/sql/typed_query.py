@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from sqlglot import exp
 
 from brigade.errors import UsageError
-from brigade.inventory.scope import UNKNOWN, Columns, Scope
-from brigade.inventory.syntax import mismatch, refused, shown
-from brigade.inventory.trino_types import require, together, type_of
+from brigade.inventory.sql.scope import UNKNOWN, Columns, Scope
+from brigade.inventory.sql.syntax import mismatch, refused, shown
+from brigade.inventory.sql.trino_types import require, together, type_of
 
 
 def columns_of(query: exp.Expr, tables: Mapping[str, Columns], outer: Scope | None = None) -> Columns:

@@ -10,10 +10,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sqlglot import exp
 
-from brigade.inventory import functions, syntax
-from brigade.inventory.functions import ANY, CAST_TYPES, CASTS, FLAG, NUMBER, SAME, SIGNATURES, UNIT, UNITS, Signature
-from brigade.inventory.scope import UNKNOWN, Scope, common
-from brigade.inventory.syntax import mismatch, refused, shown
+from brigade.inventory.sql import functions, syntax
+from brigade.inventory.sql.functions import (
+    ANY,
+    CAST_TYPES,
+    CASTS,
+    FLAG,
+    NUMBER,
+    SAME,
+    SIGNATURES,
+    UNIT,
+    UNITS,
+    Signature,
+)
+from brigade.inventory.sql.scope import UNKNOWN, Scope, common
+from brigade.inventory.sql.syntax import mismatch, refused, shown
 
 TYPE = "trino type"
 """Under this name in ``meta``, each expression keeps its type."""

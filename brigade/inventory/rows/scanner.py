@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import dataset, fs, parquet
 
 from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
-from brigade.inventory import csvfile
-from brigade.inventory.ahead import ahead, cores, in_turn
-from brigade.inventory.badrow import BadRow
-from brigade.inventory.buffers import null_where_empty
-from brigade.inventory.datafile import blocks, seekable, stored
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.manifest import DataFile, Manifest
-from brigade.inventory.pushed import Pushed
+from brigade.inventory.delivery.data_files import blocks, seekable, stored
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.delivery.manifest import DataFile, Manifest
+from brigade.inventory.prefetch import ahead, cores, in_turn
+from brigade.inventory.rows import csv_blocks
+from brigade.inventory.rows.columns import BadRow, null_where_empty
 
 TYPES: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
@@ -40,6 +40,15 @@ _ROWS = {"ORC": 1 << 12, "Parquet": 1 << 13}  # of a batch at least; ORC's reade
 
 Batches = Generator[pa.RecordBatch, None, None]
 Watch = Callable[[DataFile], None]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A condition for the reader: over which columns, and the part that a row group's statistics can decide."""
+
+    columns: frozenset[str]
+    keep: pc.Expression
+    groups: pc.Expression | None
 
 
 def schema(manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Schema:
@@ -101,12 +110,12 @@ def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushe
 
     That thread parses what it has inflated where it is far enough ahead: both are done at the same time.
     """
-    parse = csvfile.parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
+    parse = csv_blocks.parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
     row = 1
     text = ahead(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
     with closing(text):
         try:
-            for batch in csvfile.batches(map(parse, text), wanted):
+            for batch in csv_blocks.batches(map(parse, text), wanted):
                 yield _kept(batch, pushed)
                 row += batch.num_rows
         except BadRow as bad:

@@ -13,9 +13,9 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from brigade.errors import InvalidData
-from brigade.inventory.ahead import ahead
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.manifest import DataFile
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.delivery.manifest import DataFile
+from brigade.inventory.prefetch import ahead
 from brigade.s3 import read
 
 BLOCK = 2 << 20

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.inventory.delivery import Delivery
+from brigade.inventory.delivery.deliveries import Delivery
 from brigade.layout import SUMMARIES
 from brigade.state import State
 

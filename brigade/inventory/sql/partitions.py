@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from brigade.errors import UsageError
-from brigade.inventory import pushed
+from brigade.inventory.sql import predicate_pushdown
 
 _DT = "dt"
 
@@ -38,7 +38,7 @@ def asked_for(query: exp.Query, partitions: Sequence[str]) -> list[str]:
 def _left(partitions: Sequence[str], conditions: Iterable[exp.Expr]) -> list[str]:
     table = pa.table({_DT: pa.array(partitions, pa.string())})
     for condition in conditions:
-        found, _ = pushed.split(condition, {_DT: "string"})
+        found, _ = predicate_pushdown.split(condition, {_DT: "string"})
         # The groups' part has no IS NULL, which is true for the row that an outer join makes.
         if found is not None and found.groups is not None:
             table = table.filter(found.groups)

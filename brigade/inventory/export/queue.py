@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, RetryLater, UsageError
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.walk import Checkpoint, Rate, Row, walk
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.export.walk import Checkpoint, Rate, Row, walk
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
 """Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""

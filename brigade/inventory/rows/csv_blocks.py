@@ -8,10 +8,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from brigade.inventory.badrow import BadRow
-from brigade.inventory.buffers import every_other, null_where_empty
-from brigade.inventory.datafile import BLOCK
-from brigade.inventory.decode import decoded
+from brigade.inventory.delivery.data_files import BLOCK
+from brigade.inventory.rows.columns import BadRow, decoded, every_other, null_where_empty
 
 _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import athena_table, dialect
-from brigade.inventory.delivery import Delivery
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.sql import athena_table, dialect
 
 DOLLARS_PER_TB = 5.00
 """Athena's price for SQL, each query at least 10 MB (aws.amazon.com/athena/pricing, us-east-1)."""

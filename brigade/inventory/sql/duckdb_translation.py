@@ -7,11 +7,11 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from brigade.errors import BrigadeError
-from brigade.inventory import dialect, functions, syntax, trino_types
-from brigade.inventory.scope import Columns
-from brigade.inventory.syntax import refused, shown
-from brigade.inventory.trino_types import TYPE
-from brigade.inventory.typed_query import columns_of
+from brigade.inventory.sql import dialect, functions, syntax, trino_types
+from brigade.inventory.sql.scope import Columns
+from brigade.inventory.sql.syntax import refused, shown
+from brigade.inventory.sql.trino_types import TYPE
+from brigade.inventory.sql.typed_query import columns_of
 
 _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from brigade.catalog import table, view
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory.consent import Consent, needed, put
-from brigade.inventory.table import ENABLED, given, located
+from brigade.inventory.setup.glue_table import ENABLED, given, located
+from brigade.inventory.setup.policies import Consent, needed, put
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from brigade.catalog import table, view
 from brigade.errors import NotFound
-from brigade.inventory.consent import Consent, put, withdrawn
-from brigade.inventory.enable import refusal
-from brigade.inventory.table import ENABLED
+from brigade.inventory.setup.enable import refusal
+from brigade.inventory.setup.glue_table import ENABLED
+from brigade.inventory.setup.policies import Consent, put, withdrawn
 
 _GONE = ("NoSuchConfiguration", "NoSuchBucket", "EntityNotFoundException")
 

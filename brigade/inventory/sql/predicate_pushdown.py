@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import islice
@@ -13,7 +12,8 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from brigade.catalog import Kind
-from brigade.inventory import syntax
+from brigade.inventory.rows.scanner import Pushed
+from brigade.inventory.sql import syntax
 
 _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})
@@ -61,15 +61,6 @@ _MOST_NODES = 2_000
 _BIGINT = range(-(1 << 63), 1 << 63)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,3}))?")
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A condition for the reader: over which columns, and the part that a row group's statistics can decide."""
-
-    columns: frozenset[str]
-    keep: pc.Expression
-    groups: pc.Expression | None
 
 
 def split(condition: exp.Expr, columns: Mapping[str, Kind]) -> tuple[Pushed | None, exp.Expr | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from brigade.errors import InvalidData, NotFound, UsageError
-from brigade.inventory.manifest import DataFile, Manifest, parse
+from brigade.inventory.delivery.manifest import DataFile, Manifest, parse
 from brigade.s3 import read
 from brigade.s3.get import Gets
 from brigade.s3.list import Lists, keys

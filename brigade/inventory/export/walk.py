@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from brigade.errors import UsageError
-from brigade.inventory import rows
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.dialect import current
-from brigade.inventory.reading import read
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.reader import read
+from brigade.inventory.rows import scanner
+from brigade.inventory.sql.dialect import current
 from brigade.state import State
 
 T = TypeVar("T")
@@ -46,13 +46,13 @@ class Checkpoint:
         entry = self.state.get(self.key, Reached)
         if entry is None or entry.value.done:
             return 0
-        if (entry.value.delivery, entry.value.order) != (delivery.uri, rows.ORDER):
+        if (entry.value.delivery, entry.value.order) != (delivery.uri, scanner.ORDER):
             raise UsageError(f"the state {self.key} is of another walk, over {entry.value.delivery}: name another")
         return entry.value.rows
 
     def save(self, delivery: Delivery, count: int, *, done: bool = False) -> None:
         """Keep it."""
-        self.state.put(self.key, Reached(delivery.uri, rows.ORDER, count, done))
+        self.state.put(self.key, Reached(delivery.uri, scanner.ORDER, count, done))
 
 
 def each(

@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import functions, spelling
+from brigade.inventory.sql import functions, spelling
 
 _WRITES = (
     exp.Insert,

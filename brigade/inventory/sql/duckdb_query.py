@@ -15,10 +15,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import dialect, duckdb_sql, rows
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.pushed import Pushed
-from brigade.inventory.scope import Columns
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.rows import scanner
+from brigade.inventory.rows.scanner import Pushed
+from brigade.inventory.sql import dialect, duckdb_translation
+from brigade.inventory.sql.scope import Columns
 
 MEMORY = "256MiB"
 """The memory of DuckDB; what needs more goes to a folder under ``TMPDIR`` that ends with the query."""
@@ -63,7 +64,7 @@ def run(
     delivery: Delivery,
     statement: exp.Query,
     pushed: Pushed | None = None,
-    ended: rows.Watch | None = None,
+    ended: scanner.Watch | None = None,
 ) -> Result:
     """Run a query that ``dialect`` has passed, over the rows that are ``pushed``; it promises what ``query`` does."""
     read = dialect.columns_read(statement, [*delivery.manifest.columns, "dt"])
@@ -72,7 +73,7 @@ def run(
 
 def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
     """Run a query over ``tables``, the deliveries by the names that it has for them."""
-    text = duckdb_sql.translate(statement, {name: table.typed() for name, table in tables.items()})
+    text = duckdb_translation.translate(statement, {name: table.typed() for name, table in tables.items()})
     folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
     connection = duckdb.connect(
         ":memory:",
@@ -105,7 +106,7 @@ class Table:
     columns: list[str]
     """Those that the query may touch; ``dt`` is one that no file has."""
     pushed: Pushed | None = None
-    ended: rows.Watch | None = None
+    ended: scanner.Watch | None = None
     failure: BrigadeError | None = field(default=None, init=False)
 
     def typed(self) -> Columns:
@@ -115,7 +116,7 @@ class Table:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         named = [name for name in self.columns if name != "dt"]
-        wanted = rows.schema(self.delivery.manifest, named or ["bucket"])
+        wanted = scanner.schema(self.delivery.manifest, named or ["bucket"])
         given = pa.schema([field.with_type(_zoneless(field.type)) for field in wanted])
         if "dt" in self.columns:
             given = given.append(pa.field("dt", pa.string()))
@@ -124,7 +125,7 @@ class Table:
     def _batches(self, wanted: pa.Schema, given: pa.Schema) -> Iterator[pa.RecordBatch]:
         partition = pa.scalar(self.delivery.partition)
         try:
-            with closing(rows.scan(self.delivery, wanted, self.pushed, self.ended)) as found:
+            with closing(scanner.scan(self.delivery, wanted, self.pushed, self.ended)) as found:
                 for batch in found:
                     columns = [column.cast(_zoneless(column.type)) for column in batch.columns]
                     if "dt" in self.columns:

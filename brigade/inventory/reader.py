@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from brigade.inventory import dialect, pushed, rows, sql
-from brigade.inventory.delivery import Delivery
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.rows import scanner
+from brigade.inventory.sql import dialect, duckdb_query, predicate_pushdown
 
 
 def read(
     delivery: Delivery,
     columns: Sequence[str] | None = None,
     where: str | None = None,
-    ended: rows.Watch | None = None,
-) -> rows.Batches:
+    ended: scanner.Watch | None = None,
+) -> scanner.Batches:
     """Stream the rows of a delivery as Arrow record batches: keys exact, sizes integers, times UTC, empty null.
 
     Arguments: ``columns``, which and in what order (``key``, ``size``, ``version_id`` …), all by default; ``where``, a
@@ -24,14 +25,14 @@ def read(
     you stop early. Fails with NotFound at once when the delivery lacks a column, with UsageError at once when the
     condition is none, and later as ``rows.scan`` does.
     """
-    wanted = rows.schema(delivery.manifest, columns)
+    wanted = scanner.schema(delivery.manifest, columns)
     if where is None:
-        return rows.scan(delivery, wanted, ended=ended)
+        return scanner.scan(delivery, wanted, ended=ended)
     query = dialect.filtered(wanted.names, where)
-    first, rest = pushed.split(query.args["where"].this, delivery.manifest.columns)
+    first, rest = predicate_pushdown.split(query.args["where"].this, delivery.manifest.columns)
     if rest is None:
-        return rows.scan(delivery, wanted, first, ended)
-    return _decided(sql.run(delivery, query.where(rest, append=False), first, ended), wanted)
+        return scanner.scan(delivery, wanted, first, ended)
+    return _decided(duckdb_query.run(delivery, query.where(rest, append=False), first, ended), wanted)
 
 
 def keys(delivery: Delivery, where: str | None = None) -> Iterator[str]:
@@ -40,6 +41,6 @@ def keys(delivery: Delivery, where: str | None = None) -> Iterator[str]:
         yield from batch.column("key").to_pylist()
 
 
-def _decided(found: sql.Result, wanted: pa.Schema) -> rows.Batches:
+def _decided(found: duckdb_query.Result, wanted: pa.Schema) -> scanner.Batches:
     for batch in found.batches:
         yield pa.record_batch([batch.column(field.name).cast(field.type) for field in wanted], schema=wanted)

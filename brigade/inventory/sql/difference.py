@@ -4,9 +4,9 @@
 from sqlglot import exp, parse_one
 
 from brigade.errors import UsageError
-from brigade.inventory import dialect
-from brigade.inventory.delivery import Delivery
-from brigade.inventory.sql import Result, Table, answer
+from brigade.inventory.delivery.deliveries import Delivery
+from brigade.inventory.sql import dialect
+from brigade.inventory.sql.duckdb_query import Result, Table, answer
 
 _TOLD = ("size", "e_tag", "last_modified_date")
 
