@@ -93,8 +93,8 @@ def report(folder: Path, tool: str, name: str = "report.csv") -> dict[str, Any]:
     (folder / "report.json").write_bytes(text)
     with _measured() as figures:
         if tool == "brigade":
-            from brigade.jobs.counting import count
             from brigade.jobs.report import opened
+            from brigade.jobs.report_counts import count
 
             disk = Disk(folder)
             with _worked(figures):

@@ -30,7 +30,7 @@ app.command()(_watched(sharing(jobs_submit.retry)))
 @app.command()
 def operations(context: typer.Context) -> None:
     """List the operations and what each takes."""
-    from brigade.jobs.own import OWN
+    from brigade.jobs.s3_operations import OWN
     from brigade.operations.arguments import described
 
     session: Session = context.obj
@@ -120,7 +120,7 @@ def report(
     ] = "table",
 ) -> None:
     """Count a job's tasks by result and by reason, and give their rows; exit 1 if any failed."""
-    from brigade.jobs.counting import count
+    from brigade.jobs.report_counts import count
 
     session: Session = context.obj
     s3 = session.client("s3")

@@ -14,12 +14,12 @@ if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` m
     from brigade.cli.jobs_options import Going
     from brigade.cli.jobs_selection import Selection
     from brigade.inventory.delivery.summary import Summary as InventorySummary
-    from brigade.jobs.control import Control
-    from brigade.jobs.own import Own
+    from brigade.jobs.client import Control
     from brigade.jobs.price import Priced, Quote
     from brigade.jobs.report import Report
     from brigade.jobs.request import Plan, Submitted
-    from brigade.jobs.summary import Summary
+    from brigade.jobs.row import Summary
+    from brigade.jobs.s3_operations import Own
     from brigade.operations.operation import Operation
 
 _SUBMIT = "Submit this job?"
@@ -104,7 +104,7 @@ def submit_counted(
     Raises:
         UsageError: Nobody can agree, as `submit`. Nothing was made.
     """
-    from brigade.jobs.summary import Summary
+    from brigade.jobs.row import Summary
 
     what = f"{plan.operation} over {plan.what}"
     if going.dry_run:
@@ -149,8 +149,8 @@ def _check_budget(quote: "Quote", going: "Going") -> None:
 
 def _counted(jobs: "Control", job: str) -> int:
     """Wait until S3 has counted the objects of a job that waits for a confirmation, and return their number."""
+    from brigade.jobs.client import follow
     from brigade.jobs.job import of
-    from brigade.jobs.watch import follow
 
     *_, seen = follow(jobs, job)
     if seen.status != "Suspended":
@@ -230,7 +230,7 @@ def check_arguments(
     Raises:
         UsageError: An argument is unknown, missing or wrong; the message names it.
     """
-    from brigade.jobs.own import Own
+    from brigade.jobs.s3_operations import Own
     from brigade.operations.arguments import typed
 
     if not isinstance(declared, Own):
@@ -242,7 +242,7 @@ def check_arguments(
 
 def control(session: Session) -> "Control":
     """Give the jobs of the caller's account."""
-    from brigade.jobs.control import Control
+    from brigade.jobs.client import Control
 
     return Control(session.client("s3control"), session.connection.account())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from brigade.jobs.generator import Filter
+    from brigade.jobs.selection import Filter
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="An operation: see `brigade jobs operations`.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
@@ -69,7 +69,7 @@ class Listing:
     @property
     def filter(self) -> "Filter | None":
         """What S3 is asked for; None if nothing was chosen so."""
-        from brigade.jobs.generator import Filter
+        from brigade.jobs.selection import Filter
 
         asked = Filter(
             prefix=self.prefix,

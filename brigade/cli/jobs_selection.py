@@ -14,11 +14,10 @@ from brigade.errors import NotFound, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
+    from brigade.jobs.athena_manifest import Athena, Chosen
     from brigade.jobs.manifest import Selected
-    from brigade.jobs.own import Own
-    from brigade.jobs.row import Row
-    from brigade.jobs.summary import Summary
-    from brigade.jobs.unload import Athena, Chosen
+    from brigade.jobs.row import Row, Summary
+    from brigade.jobs.s3_operations import Own
     from brigade.operations.operation import Operation
 
 
@@ -108,7 +107,7 @@ def counted(
     Raises what making the manifest would raise, for keys that no pattern of `reads` matches too.
     """
     if chosen.chosen:
-        from brigade.jobs.unload import count, some
+        from brigade.jobs.athena_manifest import count, some
 
         asked = athena(session, chosen.bucket)
         summary = count(asked, chosen.chosen, chosen.bucket, reads)
@@ -122,7 +121,7 @@ def counted(
 
 def athena(session: Session, bucket: str) -> "Athena":
     """Give the Athena of the stage, over the inventory of ``bucket``."""
-    from brigade.jobs.unload import Athena
+    from brigade.jobs.athena_manifest import Athena
 
     deployed = session.deployment
     return Athena(
@@ -147,7 +146,7 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery
     if selecting.engine == "athena":
-        from brigade.jobs.unload import choose
+        from brigade.jobs.athena_manifest import choose
 
         if delivery.manifest.source_bucket != bucket:
             raise UsageError(f"{delivery.uri} is not of {bucket}, whose deliveries Athena is asked of; see --bucket")
@@ -210,7 +209,7 @@ def operation(name: str) -> "Operation":
 
 def submitted(name: str) -> "Operation | Own":
     """Give what a job may run: an operation of this checkout, or one of S3's own; fails as ``operation``."""
-    from brigade.jobs.own import find
+    from brigade.jobs.s3_operations import find
 
     return find(name) or operation(name)
 

@@ -16,10 +16,10 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:
-    from brigade.jobs.generator import Filter
-    from brigade.jobs.own import Own
     from brigade.jobs.price import Priced
     from brigade.jobs.request import Plan
+    from brigade.jobs.s3_operations import Own
+    from brigade.jobs.selection import Filter
     from brigade.operations.operation import Operation
 
 
@@ -77,7 +77,7 @@ def estimate(
 
 def _check_sample(operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool) -> bool:
     """Return whether the sample will write or delete; raise UsageError for an operation that cannot be sampled."""
-    from brigade.jobs.own import Own
+    from brigade.jobs.s3_operations import Own
     from brigade.operations.rights import changes_objects
 
     if not sample:
@@ -102,7 +102,7 @@ def run(
 
     It has your rights, and of those only what the operation declares: which keys it reads, writes and deletes.
     """
-    from brigade.operations.kit import run as run_here
+    from brigade.operations.testing import run as run_here
     from brigade.s3 import Location
 
     session: Session = context.obj

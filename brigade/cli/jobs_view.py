@@ -14,14 +14,12 @@ import typer
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.jobs.control import Control
+    from brigade.jobs.client import Control
     from brigade.jobs.job import Job
     from brigade.jobs.price import Quote
-    from brigade.jobs.report import Task
-    from brigade.jobs.row import Row
+    from brigade.jobs.report import Tally, Task
+    from brigade.jobs.row import Row, Summary
     from brigade.jobs.sample import Sample
-    from brigade.jobs.summary import Summary
-    from brigade.jobs.tally import Tally
 
 _ROWS_SHOWN = 20
 _MESSAGE_BYTES = 1024
@@ -81,7 +79,7 @@ def sampled(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
 
 def job_document(job: "Job") -> dict[str, Any]:
     """Give a job as ``show`` prints it."""
-    from brigade.jobs.reasons import remedy
+    from brigade.jobs.notification import remedy
 
     return {
         "id": job.id,
@@ -134,7 +132,7 @@ def watch(session: Session, control: "Control", job: str, budget: Budget | None 
     """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from brigade.jobs.watch import follow
+    from brigade.jobs.client import follow
 
     bar = Progress(
         TextColumn("{task.description}"),

@@ -1,21 +1,23 @@
-"""The completion report of a job: every task and what became of it, read by content, not by its declared order.
+"""The completion report of a job: every task with its result, and counts of them by reason.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html. The report's own
 ``ReportSchema`` names ErrorCode before HTTPStatusCode; every row that S3 has been seen to write has them the other way.
+So a row is read by its content, not by the declared order.
 """
 
 import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
 from brigade.errors import InvalidData, NotFound
+from brigade.jobs.csv_records import LONGEST_MESSAGE, records
 from brigade.jobs.row import shown
-from brigade.jobs.table import LONGEST_MESSAGE, records
+from brigade.operations.outcome import cut, one_line
 from brigade.s3 import Location
 from brigade.s3.get import Gets, get
 from brigade.s3.read import stream
@@ -133,3 +135,62 @@ def _proved(pieces: Iterable[bytes], md5: str, name: str) -> Iterator[bytes]:
         yield piece
     if digest.hexdigest() != md5.strip().lower():
         raise InvalidData(f"{name} has the MD5 {digest.hexdigest()}, its report says {md5}: damaged")
+
+
+_SHAPES = 1000
+_SHAPE_BYTES = 200
+_UUID_OR_HASH = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_OTHERS = "(other messages)"
+
+
+@dataclass
+class Reason:
+    """One kind of result: its codes, the shape of its messages, how many there were, and the first of them."""
+
+    status: str
+    code: str
+    shape: str
+    tasks: int
+    example: Task
+
+
+@dataclass
+class Tally:
+    """Counts as tasks go by. Memory: 1,000 reasons at most; further shapes of message are counted together."""
+
+    succeeded: int = 0
+    failed: int = 0
+    _reasons: dict[tuple[str, str, str], Reason] = field(default_factory=dict)
+
+    def over(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Give the tasks on, counted."""
+        for task in tasks:
+            self.add(task)
+            yield task
+
+    def add(self, task: Task, tasks: int = 1) -> None:
+        """Count one task, or ``tasks`` that are like it."""
+        if task.failed:
+            self.failed += tasks
+        else:
+            self.succeeded += tasks
+        code = task.code or task.http_status
+        key = (task.status, code, shape(task))
+        if key not in self._reasons and len(self._reasons) >= _SHAPES:
+            key = (task.status, code, _OTHERS)
+        reason = self._reasons.setdefault(key, Reason(*key, tasks=0, example=task))
+        reason.tasks += tasks
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """The reasons, failures first, the most frequent first."""
+        return sorted(self._reasons.values(), key=lambda reason: (reason.status, -reason.tasks))
+
+
+def shape(task: Task) -> str:
+    """Give the message with the key as ``KEY``, ids and hashes as ``ID``, numbers as ``N``, on one line."""
+    text = one_line(task.message)
+    for name in filter(None, {one_line(task.key), task.key_text}):
+        text = text.replace(name, "KEY")
+    return cut(_NUMBER.sub("N", _UUID_OR_HASH.sub("ID", text)), _SHAPE_BYTES)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brigade.jobs.summary import Summary
+from brigade.jobs.row import Summary
 from brigade.layout import JOB_REPORTS
 
 AS_S3_READS_IT = {"ServerSideEncryption": "AES256"}

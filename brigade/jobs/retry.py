@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brigade.errors import UsageError
-from brigade.jobs.control import Control
+from brigade.jobs.client import Control
 from brigade.jobs.job import of
-from brigade.jobs.own import name_of
 from brigade.jobs.report import opened
 from brigade.jobs.request import Plan, retry_of
 from brigade.jobs.row import NULL_VERSION, Row
+from brigade.jobs.s3_operations import name_of
 from brigade.s3.get import Gets
 
 _FOR_GOOD = "PermanentFailure"

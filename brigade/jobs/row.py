@@ -1,12 +1,16 @@
-"""One object as a manifest and a report have it: its key encoded like a form.
+"""One object as a manifest and a report have it, its key encoded like a form, and the summary of a selection.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html (specifying a manifest)
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from brigade.errors import InvalidData, UsageError
+
+if TYPE_CHECKING:  # Arrow stands behind it; a function that only counts needs none
+    from brigade.jobs.manifest import Columns
 
 KEY_CHARACTERS = 1024
 """The longest key that S3 takes in a manifest, encoded as it is there."""
@@ -54,3 +58,24 @@ def outside_error(key: str, reads: tuple[str, ...]) -> UsageError:
     """Return the error for a key that the operation may not read: its task could only fail."""
     patterns = ", ".join(reads) or "nothing"
     return UsageError(f"the operation may not read {key!r}, so no job is made; it reads {patterns}: select only those")
+
+
+SAMPLES = 10
+"""How many keys of a selection are shown."""
+
+
+@dataclass
+class Summary:
+    """What was selected: how many objects, their bytes where all sizes are known, and the first ten keys."""
+
+    objects: int = 0
+    bytes: int | None = 0
+    versions: bool = False
+    samples: list[str] = field(default_factory=list)
+
+    def add(self, part: "Row | Columns") -> None:
+        """Count one object, or some."""
+        self.bytes = None if part.size is None or self.bytes is None else self.bytes + part.size
+        if (room := SAMPLES - len(self.samples)) > 0:
+            self.samples += [shown(part.key_text)] if isinstance(part, Row) else part.keys[:room].to_pylist()
+        self.objects += 1 if isinstance(part, Row) else len(part)

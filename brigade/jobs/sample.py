@@ -13,8 +13,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError
-from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Selected, row_of
+from brigade.jobs.manifest import Columns, Selected, row_of
 from brigade.jobs.row import Row, shown
 from brigade.operations.outcome import cut
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from brigade.errors import NotFound, UsageError
 from brigade.inventory import Delivery
-from brigade.jobs.control import Control
-from brigade.jobs.generator import Filter
+from brigade.jobs.athena_manifest import Athena, Chosen, count, unload
+from brigade.jobs.client import Control
 from brigade.jobs.manifest import Selected, write
 from brigade.jobs.request import (
     AS_S3_READS_IT,
@@ -17,8 +17,8 @@ from brigade.jobs.request import (
     request_of,
     rows_manifest,
 )
-from brigade.jobs.summary import Summary
-from brigade.jobs.unload import Athena, Chosen, count, unload
+from brigade.jobs.row import Summary
+from brigade.jobs.selection import Filter
 from brigade.layout import MANIFESTS
 from brigade.operations.rights import covers
 from brigade.s3 import Absent, Location, Writer

@@ -144,7 +144,7 @@ class Object:
 
     def seekable(self) -> io.BufferedIOBase:
         """Give the content as a file to seek in, read by ranges of at least 1 MiB, all of the same version."""
-        from brigade.operations.ranges import Ranges  # few operations seek: the others start without it
+        from brigade.operations.range_file import Ranges  # few operations seek: the others start without it
 
         return io.BufferedReader(Ranges(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from brigade.errors import InvalidData
-from brigade.operations.compact import Compact
+from brigade.operations.thrift_compact import Compact
 
 _MAGIC = b"PAR1"
 _SMALLEST = 12

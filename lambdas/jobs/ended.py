@@ -16,9 +16,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.jobs.archive import keep, kept
-from brigade.jobs.control import Control
-from brigade.jobs.ending import told
+from brigade.jobs.client import Control
 from brigade.jobs.job import of
+from brigade.jobs.notification import told
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()

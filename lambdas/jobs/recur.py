@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.inventory.delivery.deliveries import latest
-from brigade.jobs.control import Control
-from brigade.jobs.recur import Progress, Recurrence
+from brigade.jobs.athena_manifest import Athena
+from brigade.jobs.client import Control
+from brigade.jobs.recurrence import Progress, Recurrence
 from brigade.jobs.request import Plan
-from brigade.jobs.unload import Athena
 from brigade.operations.operation import PriceClass
 from brigade.operations.recurring import Recurring
 from brigade.state import State

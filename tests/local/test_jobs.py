@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from brigade.jobs.control import Control
+from brigade.jobs.client import Control
 from brigade.jobs.row import Row
 from brigade.jobs.submit import submit
 from tests.local.deployment import BRIGADE, Deployment

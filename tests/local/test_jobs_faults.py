@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError
-from brigade.jobs.control import Control
+from brigade.jobs.client import Control
 from brigade.jobs.row import Row
 from brigade.jobs.submit import submit
 from tests.local.deployment import BRIGADE, Deployment

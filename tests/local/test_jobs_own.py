@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brigade.jobs.own import OWN, PREFIX
+from brigade.jobs.s3_operations import OWN, PREFIX
 from stacks.parts.native_operations import REQUIRED_ACTIONS
 from tests.local.deployment import Deployment
 from tests.local.jobs import finished, reported

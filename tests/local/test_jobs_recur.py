@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import RetryLater
-from brigade.jobs.control import Control
-from brigade.jobs.recur import Recurrence
-from brigade.jobs.unload import Athena
+from brigade.jobs.athena_manifest import Athena
+from brigade.jobs.client import Control
+from brigade.jobs.recurrence import Recurrence
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from tests.local.deployment import Deployment

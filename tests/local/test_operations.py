@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from brigade.operations import object as object_module
 from brigade.operations.invocation import Result
-from brigade.operations.kit import run
+from brigade.operations.testing import run
 from brigade.s3 import concatenate
 from lambdas.batch_operations.operations import forget, recompress, rekey, to_parquet, verify
 from tests.local.conftest import REPOSITORY, Emulator
@@ -145,7 +145,7 @@ def test_to_parquet_takes_so_much_memory_whatever_the_size(lake: Lake, emulator:
     lake.put("endless.jsonl.gz", gzip.compress(b"[" * 40_000_000, 1))
     script = (
         "import boto3\nfrom lambdas.batch_operations.operations.to_parquet import OPERATION\n"
-        "from brigade.operations.kit import run\nfrom lambdas.memory import peak_mib\ns3 = boto3.client('s3')\n"
+        "from brigade.operations.testing import run\nfrom lambdas.memory import peak_mib\ns3 = boto3.client('s3')\n"
         "for key in ('small.jsonl', 'large.jsonl.gz', 'endless.jsonl.gz'):\n"
         f"    print(peak_mib(), run(OPERATION, s3, '{lake.name}', key).text)\nprint(peak_mib())"
     )

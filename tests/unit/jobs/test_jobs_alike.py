@@ -6,9 +6,8 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from brigade.jobs.alike import groups
-from brigade.jobs.report import Task
-from brigade.jobs.tally import shape
+from brigade.jobs.report import Task, shape
+from brigade.jobs.report_counts import groups
 
 _UUID = "00000000-abcd-ef01-2345-6789abcdef01"
 _WORDS = ["7", "41", "deadbeef", "cafe", "FEED4abcdef01234", "abcd-ef01", _UUID, "x"]

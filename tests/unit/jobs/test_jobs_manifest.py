@@ -9,8 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import BrigadeError, InvalidData, UsageError
-from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import read, write
+from brigade.jobs.manifest import Columns, read, write
 from brigade.jobs.row import Row, decoded, encoded
 from brigade.jobs.selection import of_keys
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from brigade.jobs.counting import BLOCK
+from brigade.jobs.report_counts import BLOCK
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -20,7 +20,7 @@ except SystemExit as ended:
     assert not ended.code
 
 from benchmarks.jobs_cases import Disk
-from brigade.jobs.counting import count
+from brigade.jobs.report_counts import count
 from brigade.jobs.report import opened
 from lambdas.memory import peak_mib
 

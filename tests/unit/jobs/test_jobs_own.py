@@ -8,10 +8,10 @@ from botocore.config import Config
 from botocore.validate import validate_parameters
 
 from brigade.errors import UsageError
-from brigade.jobs.own import OWN, PREFIX, find, name_of
 from brigade.jobs.price import Quote, estimate, prices
 from brigade.jobs.request import Plan, new_run, request_of
 from brigade.jobs.retry import plan_again
+from brigade.jobs.s3_operations import OWN, PREFIX, find, name_of
 from brigade.settings import OwnOperation
 
 LAKE = "arn:aws:s3:::lake"

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound
-from brigade.jobs import counting
-from brigade.jobs.counting import count
-from brigade.jobs.ending import told
+from brigade.jobs import report_counts
+from brigade.jobs.csv_records import cells, records
 from brigade.jobs.job import of
-from brigade.jobs.report import Task, opened, task_of
+from brigade.jobs.notification import told
+from brigade.jobs.report import Tally, Task, opened, shape, task_of
+from brigade.jobs.report_counts import count
 from brigade.jobs.retry import failed_rows
-from brigade.jobs.table import cells, records
-from brigade.jobs.tally import Tally, shape
 
 TIMED_OUT = (
     b'bkt,image_14975,,failed,200,PermanentFailure,"Lambda returned function error: {""errorMessage"":'
@@ -268,7 +267,7 @@ def counted(tally: Tally) -> tuple[int, int, dict[tuple[str, str, str], int]]:
 
 
 def test_a_block_that_is_not_in_seven_columns_is_counted_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "BLOCK", 100)
+    monkeypatch.setattr(report_counts, "BLOCK", 100)
     rows = (
         b'b,k,failed,400,InvalidRequest,no version\nb,k,,failed,200,P,a message, "bare"\nb,k,,failed,200,P,"a\nb"\n'
         * 50

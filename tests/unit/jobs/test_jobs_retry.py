@@ -10,8 +10,8 @@ from brigade.cli import jobs_calls, jobs_submit
 from brigade.cli.jobs_options import Going
 from brigade.errors import UsageError
 from brigade.jobs import retry
-from brigade.jobs.ending import told
 from brigade.jobs.job import of
+from brigade.jobs.notification import told
 from brigade.jobs.row import Row
 
 

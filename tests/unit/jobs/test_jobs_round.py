@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from brigade.errors import RetryLater
 from brigade.inventory import open_delivery
+from brigade.jobs.csv_records import cells, records
 from brigade.jobs.manifest import Selected, read, write
 from brigade.jobs.report import task_of
 from brigade.jobs.row import Row
 from brigade.jobs.selection import of_delivery
-from brigade.jobs.table import cells, records
 from brigade.operations.invocation import read as read_event
-from brigade.operations.kit import PAYLOADS
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
 from brigade.operations.perform import perform
+from brigade.operations.testing import PAYLOADS
 from tests.unit.inventory.conftest import NO_S3, csv_file
 from tests.unit.inventory.conftest import write as deliver
 from tests.unit.operations.operations_lake import Lake

@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Selected, write
+from brigade.jobs.manifest import Columns, Selected, write
 from brigade.jobs.row import Row
 from brigade.jobs.sample import RandomRows, measure
 

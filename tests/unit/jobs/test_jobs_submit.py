@@ -7,14 +7,12 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
-from brigade.jobs.control import Control
-from brigade.jobs.generator import Filter
+from brigade.jobs.client import Control, follow
 from brigade.jobs.request import Plan, request_of
 from brigade.jobs.retry import check_not_retried, plan_again
-from brigade.jobs.row import Row
+from brigade.jobs.row import Row, Summary
+from brigade.jobs.selection import Filter
 from brigade.jobs.submit import submit, submit_listed
-from brigade.jobs.summary import Summary
-from brigade.jobs.watch import follow
 
 ROLE = "arn:aws:iam::000000000000:role/jobs"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:brigade-dev-operation-verify"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from brigade.errors import InvalidData
-from brigade.operations.compact import Compact
 from brigade.operations.parquet import check
+from brigade.operations.thrift_compact import Compact
 
 
 def written(rows: int) -> bytes:

@@ -10,10 +10,10 @@ from botocore import xform_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.operations.kit import run
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.operations.rights import LimitedClient, NoRight, covers, matches
+from brigade.operations.testing import run
 from tests.unit.operations.operations_lake import Lake
 
 S3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")

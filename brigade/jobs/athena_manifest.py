@@ -13,8 +13,7 @@ from brigade.errors import NothingSelected, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.sql import athena, athena_table, dialect
 from brigade.jobs.request import AS_S3_READS_IT
-from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, Row, outside_error, shown
-from brigade.jobs.summary import SAMPLES, Summary
+from brigade.jobs.row import KEY_CHARACTERS, NULL_VERSION, SAMPLES, Row, Summary, outside_error, shown
 from brigade.layout import QUERIES
 from brigade.s3.concatenate import concatenate
 from brigade.s3.condition import Absent

@@ -12,12 +12,12 @@ import msgspec
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, NothingSelected, RetryLater, UsageError
 from brigade.inventory.delivery.deliveries import Delivery, open_delivery, stamped
 from brigade.jobs.archive import keep
-from brigade.jobs.control import Control
+from brigade.jobs.athena_manifest import Athena, Chosen, choose, count, unload
+from brigade.jobs.client import Control
 from brigade.jobs.job import Job, of
 from brigade.jobs.price import Priced, Quote, prices
 from brigade.jobs.request import Plan, request_of, retry_of, rows_manifest
-from brigade.jobs.summary import Summary
-from brigade.jobs.unload import Athena, Chosen, choose, count, unload
+from brigade.jobs.row import Summary
 from brigade.layout import MANIFESTS, RECURRING
 from brigade.operations.recurring import Recurring
 from brigade.s3.head import head

@@ -1,10 +1,11 @@
-"""The calls of S3 Batch Operations, with refusals said in words.
+"""The client of S3 Batch Operations, with errors that say what to do.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError, ParamValidationErr
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
+from brigade.jobs.job import Job, of
 
 # The model names the first; the user guide's troubleshooting page and the live service the others.
 _NO_SUCH_JOB = frozenset({"NotFoundException", "NoSuchJob", "NoSuchJobException", "404"})
@@ -103,3 +105,22 @@ def _refused(act: str, job: str = "") -> Iterator[None]:
         if code in _DENIED:
             raise BrigadeError(f"not allowed to {what} ({message}): the stage's operator policy allows it") from error
         raise BrigadeError(f"S3 refused to {what}: {code}: {message}") from error
+
+
+_SHORTEST_S, _LONGEST_S = 0.5, 10.0
+
+
+def follow(control: Control, job: str, pause: Callable[[float], object] = time.sleep) -> Iterator[Job]:
+    """Give the job each time that it is asked, the last time when it is over or waits for a confirmation.
+
+    It is asked after half a second, then ever less often, every ten seconds at last. Ending the loop early leaves the
+    job running.
+    """
+    wait = _SHORTEST_S
+    while True:
+        seen = of(control.describe(job))
+        yield seen
+        if seen.over or seen.status == "Suspended":
+            return
+        pause(wait)
+        wait = min(wait * 1.2, _LONGEST_S)
