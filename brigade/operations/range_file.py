@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from brigade.s3.range import fill
 
 if TYPE_CHECKING:
-    from brigade.operations.object import S3, Head
+    from brigade.operations.object import S3
+    from brigade.operations.object_head import ObjectHead
 
 
 class Ranges(io.RawIOBase):
     """The bytes of one version, read by ranges under its ETag: one GetObject a read. Memory: what is asked for."""
 
-    def __init__(self, s3: "S3", bucket: str, key: str, head: "Head", version_id: str | None) -> None:
+    def __init__(self, s3: "S3", bucket: str, key: str, head: "ObjectHead", version_id: str | None) -> None:
         super().__init__()
         self._s3, self._bucket, self._key, self._head, self._version_id = s3, bucket, key, head, version_id
         self._at = 0

@@ -24,9 +24,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.errors import SettingsError
+from brigade.operations import Operation
 from brigade.operations.invocation import Result, read
 from brigade.operations.object import S3
-from brigade.operations.operation import Operation
 from brigade.operations.perform import perform
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib

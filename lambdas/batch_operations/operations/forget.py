@@ -5,8 +5,7 @@ from typing import Literal
 import msgspec
 
 from brigade.errors import NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 from brigade.operations.unpack import gunzip, unzstd
 from brigade.s3 import Absent
 

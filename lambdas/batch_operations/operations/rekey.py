@@ -6,8 +6,7 @@ from typing import Annotated
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 from brigade.s3 import Absent
 
 _LONGEST = 1024

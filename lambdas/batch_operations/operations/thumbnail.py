@@ -8,8 +8,7 @@ import msgspec
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 
 _SOURCE_MIB = 64
 _PIXELS = 50_000_000

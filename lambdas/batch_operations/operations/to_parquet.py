@@ -9,8 +9,7 @@ import pyarrow as pa
 from pyarrow import json, parquet
 
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 from brigade.operations.unpack import gunzip
 
 _BLOCK = 8 * 1024 * 1024

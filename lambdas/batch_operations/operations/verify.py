@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import NoArguments, Operation
+from brigade.operations import NoArguments, Object, Operation
 from brigade.operations.parquet import check
 from brigade.operations.unpack import gunzip
 
