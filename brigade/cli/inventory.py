@@ -35,7 +35,7 @@ def deliveries(
 
     session: Session = context.obj
     where = place(session, bucket) if uri is None else _folder(uri)
-    found = inventory.deliveries(session.client("s3"), *where)
+    found = inventory.list_deliveries(session.client("s3"), *where)
     if not found:
         session.say("No delivery yet: S3 writes the first within 48 hours (local: brigade local deliver-inventory).")
     session.table(
@@ -70,7 +70,7 @@ def rows(
     """Stream the rows of a delivery to stdout, keys as they are."""
     from brigade.inventory import read
     from brigade.inventory.rows.scanner import schema
-    from brigade.inventory.rows.serialize import lines
+    from brigade.inventory.rows.serialize import serialize_rows
 
     session: Session = context.obj
     chosen = opened(session, delivery, bucket)
@@ -81,7 +81,7 @@ def rows(
     progress = Progress(session, [chosen])
     with closing(read(chosen, names, where, progress.ended)) as batches, progress.shown():
         wanted = schema(chosen.manifest, names)
-        write(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
+        write(serialize_rows(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
 
 
 @app.command()
@@ -96,8 +96,8 @@ def diff(
     import tempfile
 
     from brigade.errors import UsageError
-    from brigade.inventory.rows.serialize import lines
-    from brigade.inventory.sql.difference import difference
+    from brigade.inventory.rows.serialize import serialize_rows
+    from brigade.inventory.sql.difference import compare_deliveries
     from brigade.inventory.sql.duckdb_query import MEMORY
 
     session: Session = context.obj
@@ -105,8 +105,8 @@ def diff(
         raise UsageError(f"--bucket {bucket} and the addresses: an address says already whose delivery it is")
     first, second = (opened(session, each, bucket if each == "latest" else None) for each in (before, after))
     session.say(f"Compares in {MEMORY} of memory; what is over goes to {tempfile.gettempdir()} until the end.")
-    result = difference(first, second)
-    write(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
+    result = compare_deliveries(first, second)
+    write(serialize_rows(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
 
 def _folder(uri: str) -> tuple[str, str, str, str]:

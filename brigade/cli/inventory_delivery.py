@@ -38,7 +38,7 @@ def opened(session: Session, text: str, bucket: str | None = None) -> "Delivery"
     from brigade.errors import UsageError
 
     if text == "latest":
-        return inventory.latest(session.client("s3"), *place(session, bucket))
+        return inventory.open_latest_delivery(session.client("s3"), *place(session, bucket))
     if bucket:
         raise UsageError(f"--bucket {bucket} and the address {text}: an address says already whose delivery it is")
     return inventory.open_delivery(session.client("s3"), text)

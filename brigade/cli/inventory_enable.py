@@ -33,13 +33,13 @@ def enable(
 
     session: Session = context.obj
     database, account = session.deployment["Database"], session.connection.account()
-    planned = enabling.plan(session.client, account, database, place(session, None), bucket)
+    planned = enabling.plan_enable(session.client, account, database, place(session, None), bucket)
     _carry_out(
         session,
         planned,
         agreeing,
         "S3 takes $0.0025 for each million objects that it lists, and storage. Put these?",
-        partial(enabling.apply, session.client, database, planned),
+        partial(enabling.apply_enable, session.client, database, planned),
         f"enabled; the first delivery comes within 48 hours: brigade inventory deliveries --bucket {bucket}",
     )
 
@@ -54,15 +54,15 @@ def disable(
 
     session: Session = context.obj
     database = session.deployment["Database"]
-    planned = disabling.plan(session.client, database, place(session, None), bucket)
+    planned = disabling.plan_disable(session.client, database, place(session, None), bucket)
     done = f"disabled; what was delivered of {bucket} stays as long as any delivery"
-    apply = partial(disabling.apply, session.client, database, planned)
+    apply = partial(disabling.apply_disable, session.client, database, planned)
     _carry_out(session, planned, agreeing, "Take these away?", apply, done)
 
 
 def _carry_out(
     session: Session,
-    planned: "enabling.Plan | disabling.Plan",
+    planned: "enabling.EnablePlan | disabling.DisablePlan",
     agreeing: Agreeing,
     question: str,
     apply: Callable[[], None],

@@ -12,7 +12,7 @@ from brigade.cli.session import Session
 from brigade.layout import SUMMARIES
 
 if TYPE_CHECKING:
-    from brigade.inventory import Checkpoint, Delivery
+    from brigade.inventory import Delivery, WalkCheckpoint
 
 
 def to_queue(
@@ -26,11 +26,11 @@ def to_queue(
     rate: Annotated[float | None, typer.Option(min=0.1, help="Messages a second, at most.")] = None,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 16,
     bucket: Bucket = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first messages, send none.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first messages, send_keys none.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Send a message for each current object, at least once; stopped and started again, it goes on where it was."""
-    from brigade.inventory.export.queue import DOLLARS_PER_MILLION, send
+    from brigade.inventory.export.queue import DOLLARS_PER_MILLION, send_keys
 
     session: Session = context.obj
     chosen = opened(session, delivery, bucket)
@@ -47,7 +47,7 @@ def to_queue(
     if (before := checkpoint.reached(chosen)) and not session.json:
         session.say(f"Goes on after {before:,} messages that went before (state {checkpoint.key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
-        sent = send(
+        sent = send_keys(
             session.client("sqs"),
             queue_url,
             chosen,
@@ -69,20 +69,20 @@ def to_queue(
 
 def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
     from brigade.inventory import read
-    from brigade.inventory.export.queue import Body
-    from brigade.inventory.sql.dialect import current
+    from brigade.inventory.export.queue import MessageBody
+    from brigade.inventory.sql.dialect import current_condition
 
-    text = Body(body, chosen)
-    with closing(read(chosen, text.columns, current(chosen.manifest.columns, where))) as batches:
+    text = MessageBody(body, chosen)
+    with closing(read(chosen, text.columns, current_condition(chosen.manifest.columns, where))) as batches:
         for row in itertools.islice((row for batch in batches for row in batch.slice(0, 3).to_pylist()), 3):
             print(text.of(row))
 
 
-def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
+def _checkpoint(session: Session, *walk: str) -> "WalkCheckpoint":
     """Give where this walk is kept: another queue, delivery, condition or body is another one."""
-    from brigade.inventory.export.walk import Checkpoint
+    from brigade.inventory.export.walk import WalkCheckpoint
     from brigade.state import State
 
     name = hashlib.sha256("\0".join(walk).encode()).hexdigest()[:24]
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    return Checkpoint(state, f"{SUMMARIES}/to-queue/{name}.json")
+    return WalkCheckpoint(state, f"{SUMMARIES}/to-queue/{name}.json")

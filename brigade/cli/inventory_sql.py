@@ -32,7 +32,7 @@ def sql(
     from brigade.inventory.sql import dialect
 
     session: Session = context.obj
-    parsed = dialect.parsed(query)
+    parsed = dialect.parse_query(query)
     if engine == "duckdb":
         _here(session, query, delivery, bucket)
     else:
@@ -95,14 +95,14 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
     """
     from brigade import inventory
     from brigade.errors import NotFound
-    from brigade.inventory.sql.partitions import asked_for, names_dt
+    from brigade.inventory.sql.partitions import reads_dt, select_partitions
 
-    if delivery != "latest" or not names_dt(query):
+    if delivery != "latest" or not reads_dt(query):
         chosen = opened(session, delivery, bucket)
         session.say(f"Athena reads the delivery dt = '{chosen.partition}'.")
         return [chosen]
-    there = {each.partition: each for each in inventory.deliveries(session.client("s3"), *place(session, bucket))}
-    wanted = asked_for(query, list(there))
+    there = {each.partition: each for each in inventory.list_deliveries(session.client("s3"), *place(session, bucket))}
+    wanted = select_partitions(query, list(there))
     if not wanted:
         raise NotFound("the query names by dt no delivery that there is: brigade inventory deliveries lists them")
     session.say(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
@@ -114,7 +114,7 @@ def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> No
 
     deployed = session.deployment
     name = table_of(session, deliveries[0].manifest.source_bucket)
-    statement = athena.statement(session.client("glue"), deployed["Database"], name, query, deliveries)
+    statement = athena.build_statement(session.client("glue"), deployed["Database"], name, query, deliveries)
     with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
         answer = athena.query(
             session.client("athena"),

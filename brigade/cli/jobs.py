@@ -30,17 +30,17 @@ app.command()(_watched(sharing(jobs_submit.retry)))
 @app.command()
 def operations(context: typer.Context) -> None:
     """List the operations and what each takes."""
-    from brigade.jobs.s3_operations import OWN
-    from brigade.operations.arguments import described
+    from brigade.jobs.s3_operations import NATIVE_OPERATIONS
+    from brigade.operations.arguments import describe_arguments
 
     session: Session = context.obj
     found, broken = selection.declared()
     rows = [(name, "", f"broken: {error}") for name, error in broken.items()]
     for name, operation in found.items():
-        takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
+        takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in describe_arguments(operation.arguments))
         rows.append((name, takes, operation.summary))
-    for name, own in OWN.items():
-        takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(own.arguments))
+    for name, own in NATIVE_OPERATIONS.items():
+        takes = " ".join(f"{key}={kind} ({default})" for key, kind, default in describe_arguments(own.arguments))
         rows.append((name, takes, own.summary))
     session.table(["operation", "arguments", "does"], rows)
 
@@ -48,17 +48,17 @@ def operations(context: typer.Context) -> None:
 @app.command(name="list")
 def list_jobs(context: typer.Context) -> None:
     """List the jobs that are active or ended in the last 90 days, newest first, with S3's own fee in dollars."""
-    from brigade.jobs.job import of
-    from brigade.jobs.price import fee, prices
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.price import job_fee, load_prices
 
     session: Session = context.obj
-    jobs = sorted(map(of, calls.control(session).list()), key=lambda job: job.created, reverse=True)
-    now, price = datetime.now(UTC), prices()
+    jobs = sorted(map(parse_job, calls.control(session).list()), key=lambda job: job.created, reverse=True)
+    now, price = datetime.now(UTC), load_prices()
     columns = ["id", "status", "total", "succeeded", "failed", "age", "fee", "created", "description"]
     rows = (
         (
             *(j.id, j.status, j.total, j.succeeded, j.failed, view.span(j.age(now).total_seconds())),
-            *(round(fee(j.done, price), 6), view.moment(j.created), j.description),
+            *(round(job_fee(j.done, price), 6), view.moment(j.created), j.description),
         )
         for j in jobs
     )
@@ -68,10 +68,10 @@ def list_jobs(context: typer.Context) -> None:
 @app.command()
 def show(context: typer.Context, job: JobId) -> None:
     """Show a job: its progress, why it failed and what to do, where its report lies."""
-    from brigade.jobs.job import of
+    from brigade.jobs.job import parse_job
 
     session: Session = context.obj
-    document = view.job_document(of(calls.describe(session, job)))
+    document = view.job_document(parse_job(calls.describe(session, job)))
     session.give(document, view.job_text(document))
 
 
@@ -84,12 +84,12 @@ def watch(context: typer.Context, job: JobId) -> None:
 @app.command()
 def confirm(context: typer.Context, job: JobId, yes: Yes = False) -> None:
     """Let a job start that waits for a confirmation; shows it and asks first."""
-    from brigade.jobs.job import of
-    from brigade.jobs.price import fee, prices
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.price import job_fee, load_prices
 
     session: Session = context.obj
-    waiting = of(calls.control(session).describe(job))
-    price = f"S3's own fee is ${fee(waiting.total, prices()):,.2f}; what the tasks do costs too"
+    waiting = parse_job(calls.control(session).describe(job))
+    price = f"S3's own fee is ${job_fee(waiting.total, load_prices()):,.2f}; what the tasks do costs too"
     session.confirm(f"Start {waiting.description!r} on {waiting.total:,} objects? {price}.", yes=yes)
     status = calls.control(session).request(job, "Ready", "confirmed by brigade jobs confirm")
     session.give({"id": job, "status": status})
@@ -120,12 +120,12 @@ def report(
     ] = "table",
 ) -> None:
     """Count a job's tasks by result and by reason, and give their rows; exit 1 if any failed."""
-    from brigade.jobs.report_counts import count
+    from brigade.jobs.report_counts import count_report
 
     session: Session = context.obj
     s3 = session.client("s3")
     found = calls.report(session, job)
-    tally = count(found, s3)
+    tally = count_report(found, s3)
     view.report(session, job, tally, found.tasks(s3, failed=failed), form)
     if tally.failed:
         raise typer.Exit(1)

@@ -13,13 +13,13 @@ from brigade.errors import BrigadeError, UsageError
 if TYPE_CHECKING:  # boto3 and pyarrow stand behind these; `brigade --version` must not wait for them
     from brigade.cli.jobs_options import Going
     from brigade.cli.jobs_selection import Selection
-    from brigade.inventory.delivery.summary import Summary as InventorySummary
-    from brigade.jobs.client import Control
+    from brigade.inventory.delivery.summary import DeliverySummary as InventorySummary
+    from brigade.jobs.client import JobsClient
     from brigade.jobs.price import Priced, Quote
     from brigade.jobs.report import Report
-    from brigade.jobs.request import Plan, Submitted
-    from brigade.jobs.row import Summary
-    from brigade.jobs.s3_operations import Own
+    from brigade.jobs.request import JobPlan, SubmittedJob
+    from brigade.jobs.row import SelectionSummary
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.operation import Operation
 
 _SUBMIT = "Submit this job?"
@@ -39,7 +39,9 @@ class Ordered:
     quote: "Quote"
 
 
-def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", going: "Going") -> "Ordered | None":
+def submit(
+    session: Session, declared: "Priced", plan: "JobPlan", chosen: "Selection", going: "Going"
+) -> "Ordered | None":
     """Show what a job would do and cost, ask, submit it and print its id.
 
     Returns:
@@ -48,14 +50,14 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
     Raises:
         UsageError: Nobody can agree: there is no `--yes`, and stdin is no terminal. Nothing was made.
     """
-    from brigade.jobs.submit import submit as submit_rows
-    from brigade.jobs.submit import submit_chosen
+    from brigade.jobs.submit import submit_athena_selection
+    from brigade.jobs.submit import submit_rows as submit_rows
 
     if not going.dry_run:
         session.require_answer(_SUBMIT, yes=going.yes)
     quotes: list[Quote] = []
 
-    def agree(summary: "Summary") -> None:
+    def agree(summary: "SelectionSummary") -> None:
         quotes.append(quote_of(declared, summary, going))
         _check_budget(quotes[0], going)
         session.say(view.priced(quotes[0], f"{plan.operation} over {plan.what}", summary)[1])
@@ -66,7 +68,7 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
     s3 = session.client("s3")
     try:
         if chosen.chosen:
-            done = submit_chosen(
+            done = submit_athena_selection(
                 control(session), s3, selection.athena(session, plan.bucket), plan, chosen.chosen, agree
             )
         else:
@@ -83,8 +85,8 @@ def submit(session: Session, declared: "Priced", plan: "Plan", chosen: "Selectio
 def submit_counted(
     session: Session,
     declared: "Priced",
-    plan: "Plan",
-    create: "Callable[[], Submitted]",
+    plan: "JobPlan",
+    create: "Callable[[], SubmittedJob]",
     going: "Going",
     *,
     walked: int | None = None,
@@ -104,13 +106,13 @@ def submit_counted(
     Raises:
         UsageError: Nobody can agree, as `submit`. Nothing was made.
     """
-    from brigade.jobs.row import Summary
+    from brigade.jobs.row import SelectionSummary
 
     what = f"{plan.operation} over {plan.what}"
     if going.dry_run:
         session.say(f"{what}. Only S3 counts them; nothing was submitted (--dry-run).")
         return None
-    before = quote_of(declared, Summary(bytes=size), going, walked)
+    before = quote_of(declared, SelectionSummary(bytes=size), going, walked)
     _check_budget(before, going)
     question = (
         f"{what}: S3 counts once the job is made, which costs ${before.dollars():,.2f} even if you decline. Count?"
@@ -119,7 +121,7 @@ def submit_counted(
     jobs = control(session)
     done = create()
     try:
-        counted = Summary(objects=_counted(jobs, done.id), bytes=size)
+        counted = SelectionSummary(objects=_counted(jobs, done.id), bytes=size)
         quote = quote_of(declared, counted, going, walked)
         session.say(view.priced(quote, what, counted)[1])
         session.confirm("Start this job?", yes=going.yes)
@@ -132,11 +134,11 @@ def submit_counted(
     return Ordered(done.id, quote)
 
 
-def quote_of(declared: "Priced", summary: "Summary", going: "Going", walked: int | None = None) -> "Quote":
+def quote_of(declared: "Priced", summary: "SelectionSummary", going: "Going", walked: int | None = None) -> "Quote":
     """Return the price of a job over what was counted, by the options' price list and time an object."""
-    from brigade.jobs.price import Quote, prices
+    from brigade.jobs.price import Quote, load_prices
 
-    return Quote(declared, summary.objects, summary.bytes, prices(going.prices), going.seconds, walked)
+    return Quote(declared, summary.objects, summary.bytes, load_prices(going.prices), going.seconds, walked)
 
 
 def _check_budget(quote: "Quote", going: "Going") -> None:
@@ -147,24 +149,24 @@ def _check_budget(quote: "Quote", going: "Going") -> None:
         )
 
 
-def _counted(jobs: "Control", job: str) -> int:
+def _counted(jobs: "JobsClient", job: str) -> int:
     """Wait until S3 has counted the objects of a job that waits for a confirmation, and return their number."""
-    from brigade.jobs.client import follow
-    from brigade.jobs.job import of
+    from brigade.jobs.client import follow_job
+    from brigade.jobs.job import parse_job
 
-    *_, seen = follow(jobs, job)
+    *_, seen = follow_job(jobs, job)
     if seen.status != "Suspended":
-        reasons = "; ".join(text for _, text in of(jobs.describe(job)).reasons)
+        reasons = "; ".join(text for _, text in parse_job(jobs.describe(job)).reasons)
         raise BrigadeError(f"job {job} is {seen.status}: {reasons or 'S3 gives no reason'}")
     return seen.total
 
 
-def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
+def _cancel_waiting(session: Session, jobs: "JobsClient", job: str) -> None:
     """Cancel a job that was not agreed to; one that has ended by itself is left as it is."""
-    from brigade.jobs.job import of
+    from brigade.jobs.job import parse_job
 
     try:
-        if not of(jobs.describe(job)).over:
+        if not parse_job(jobs.describe(job)).over:
             jobs.request(job, "Cancelled", "declined at brigade jobs submit")
     except Exception as error:  # noqa: BLE001 - the error that led here is what the person must see, not this one
         kind = type(error).__name__
@@ -173,21 +175,21 @@ def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
 
 def summarized(session: Session, bucket: str) -> "InventorySummary | None":
     """Return what the last summarized inventory of `bucket` held; None if there is none."""
-    from brigade.inventory.delivery.summary import Summary as InventorySummary
-    from brigade.inventory.delivery.summary import latest
+    from brigade.inventory.delivery.summary import DeliverySummary as InventorySummary
+    from brigade.inventory.delivery.summary import latest_key
     from brigade.state import State
 
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    found = state.get(latest(bucket), InventorySummary)
+    found = state.get(latest_key(bucket), InventorySummary)
     return found.value if found else None
 
 
-def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
+def _keep_request(session: Session, plan: "JobPlan", done: "SubmittedJob") -> None:
     """Keep the request for later; a failure is said and no more: the job runs, and must not be submitted again."""
-    from brigade.jobs.archive import keep
+    from brigade.jobs.archive import archive_document
 
     try:
-        keep(session.client("s3"), plan.reports, done.id, "request", done.request)
+        archive_document(session.client("s3"), plan.reports, done.id, "request", done.request)
     except BrigadeError as error:
         session.say(f"job {done.id} is submitted; its request was not kept in the reports bucket: {error}")
 
@@ -199,12 +201,12 @@ def describe(session: Session, job: str) -> Mapping[str, Any]:
         NotFound: S3 does not know the job, and no description of it was kept.
     """
     from brigade.errors import NotFound
-    from brigade.jobs.archive import kept
+    from brigade.jobs.archive import read_archived
 
     try:
         return control(session).describe(job)
     except NotFound:
-        found = kept(session.client("s3"), session.deployment["ReportsBucket"], job)
+        found = read_archived(session.client("s3"), session.deployment["ReportsBucket"], job)
         if found is None:
             raise
         dates = {name: found[name] for name in ("CreationTime", "TerminationDate") if found.get(name)}
@@ -220,7 +222,7 @@ def function(session: Session, operation: str) -> str:
 
 
 def check_arguments(
-    session: Session, declared: "Operation | Own", arguments: Mapping[str, str]
+    session: Session, declared: "Operation | NativeOperation", arguments: Mapping[str, str]
 ) -> Mapping[str, Any] | None:
     """Check the arguments by the operation's own declaration.
 
@@ -230,21 +232,21 @@ def check_arguments(
     Raises:
         UsageError: An argument is unknown, missing or wrong; the message names it.
     """
-    from brigade.jobs.s3_operations import Own
-    from brigade.operations.arguments import typed
+    from brigade.jobs.s3_operations import NativeOperation
+    from brigade.operations.arguments import parse_arguments
 
-    if not isinstance(declared, Own):
-        typed(declared.arguments, arguments)
+    if not isinstance(declared, NativeOperation):
+        parse_arguments(declared.arguments, arguments)
         return None
     partition = session.deployment["JobRoleArn"].split(":")[1]
     return declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
 
 
-def control(session: Session) -> "Control":
+def control(session: Session) -> "JobsClient":
     """Give the jobs of the caller's account."""
-    from brigade.jobs.client import Control
+    from brigade.jobs.client import JobsClient
 
-    return Control(session.client("s3control"), session.connection.account())
+    return JobsClient(session.client("s3control"), session.connection.account())
 
 
 def report(session: Session, job: str) -> "Report":
@@ -255,7 +257,7 @@ def report(session: Session, job: str) -> "Report":
     """
     import time
 
-    from brigade.jobs.report import opened
+    from brigade.jobs.report import open_report
 
     uri, patience_s = _report_place(session, job)
     told = False
@@ -267,17 +269,17 @@ def report(session: Session, job: str) -> "Report":
             told = True
         time.sleep(seconds)
 
-    return opened(session.client("s3"), uri, patience_s=patience_s, pause=pause)
+    return open_report(session.client("s3"), uri, patience_s=patience_s, pause=pause)
 
 
 def _report_place(session: Session, job: str) -> tuple[str, float]:
     """Say where a job's report lies, and how long to wait for it: there is none where no task was run."""
     from brigade.errors import NotFound
-    from brigade.jobs.job import of, report_key
+    from brigade.jobs.job import parse_job, report_key
     from brigade.layout import JOB_REPORTS
 
     try:
-        found = of(control(session).describe(job))
+        found = parse_job(control(session).describe(job))
     except NotFound:
         return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
     if not found.over:

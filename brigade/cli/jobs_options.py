@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from brigade.jobs.selection import Filter
+    from brigade.jobs.selection import ObjectFilter
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="An operation: see `brigade jobs operations`.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
@@ -67,11 +67,11 @@ class Listing:
     ] = None
 
     @property
-    def filter(self) -> "Filter | None":
+    def filter(self) -> "ObjectFilter | None":
         """What S3 is asked for; None if nothing was chosen so."""
-        from brigade.jobs.selection import Filter
+        from brigade.jobs.selection import ObjectFilter
 
-        asked = Filter(
+        asked = ObjectFilter(
             prefix=self.prefix,
             suffix=self.suffix,
             larger_than=self.larger_than,
@@ -80,7 +80,7 @@ class Listing:
             created_before=self.created_before and self.created_before.replace(tzinfo=UTC),
             storage_classes=tuple(self.storage_class or ()),
         )
-        return asked if asked != Filter() else None
+        return asked if asked != ObjectFilter() else None
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from brigade.errors import NotFound, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
-    from brigade.jobs.athena_manifest import Athena, Chosen
+    from brigade.jobs.athena_manifest import AthenaSelection, AthenaTable
     from brigade.jobs.manifest import Selected
-    from brigade.jobs.row import Row, Summary
-    from brigade.jobs.s3_operations import Own
+    from brigade.jobs.row import ManifestRow, SelectionSummary
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.operation import Operation
 
 
@@ -29,7 +29,7 @@ class Selection:
     bucket: str
     """The one that they must be in."""
     rows: "Selected" = ()
-    chosen: "Chosen | None" = None
+    chosen: "AthenaSelection | None" = None
     whole: "Delivery | None" = None
     """The delivery that they are all of, unfiltered."""
 
@@ -68,7 +68,7 @@ def check_bucket(session: Session, selecting: Selecting) -> None:
             raise NotFound(f"--bucket {selecting.bucket}: there is no such bucket") from error
 
 
-def readable(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
+def readable(session: Session, declared: "Operation | NativeOperation", bucket: str) -> tuple[str, ...]:
     """Return the patterns of keys that a job of this operation may read in `bucket`.
 
     Of a bucket beside the lake the deployed settings say it, which this machine may not have: any key.
@@ -101,30 +101,30 @@ def where_of(session: Session, selecting: Selecting) -> str:
 
 def counted(
     session: Session, chosen: Selection, reads: tuple[str, ...], sample: int, seed: int
-) -> "tuple[Summary, list[Row]]":
+) -> "tuple[SelectionSummary, list[ManifestRow]]":
     """Count a selection and choose `sample` objects of it at random, the same ones for the same `seed`.
 
     Raises what making the manifest would raise, for keys that no pattern of `reads` matches too.
     """
     if chosen.chosen:
-        from brigade.jobs.athena_manifest import count, some
+        from brigade.jobs.athena_manifest import count_selection, sample_selection
 
         asked = athena(session, chosen.bucket)
-        summary = count(asked, chosen.chosen, chosen.bucket, reads)
-        return summary, some(asked, chosen.chosen, sample, seed) if sample else []
-    from brigade.jobs.manifest import write
+        summary = count_selection(asked, chosen.chosen, chosen.bucket, reads)
+        return summary, sample_selection(asked, chosen.chosen, sample, seed) if sample else []
+    from brigade.jobs.manifest import write_manifest
     from brigade.jobs.sample import RandomRows
 
     choice = RandomRows(sample, seed)
-    return write(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
+    return write_manifest(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
 
 
-def athena(session: Session, bucket: str) -> "Athena":
+def athena(session: Session, bucket: str) -> "AthenaTable":
     """Give the Athena of the stage, over the inventory of ``bucket``."""
-    from brigade.jobs.athena_manifest import Athena
+    from brigade.jobs.athena_manifest import AthenaTable
 
     deployed = session.deployment
-    return Athena(
+    return AthenaTable(
         session.client("athena"),
         session.client("glue"),
         deployed["Workgroup"],
@@ -139,19 +139,19 @@ def _of_inventory(session: Session, selecting: Selecting) -> Selection:
 
     s3, bucket = session.client("s3"), where_of(session, selecting)
     if selecting.inventory in (None, "latest"):
-        delivery = inventories.latest(s3, *place(session, bucket))
+        delivery = inventories.open_latest_delivery(s3, *place(session, bucket))
     else:
         delivery = inventories.open_delivery(s3, str(selecting.inventory))
     where = selecting.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery
     if selecting.engine == "athena":
-        from brigade.jobs.athena_manifest import choose
+        from brigade.jobs.athena_manifest import build_selection
 
         if delivery.manifest.source_bucket != bucket:
             raise UsageError(f"{delivery.uri} is not of {bucket}, whose deliveries Athena is asked of; see --bucket")
-        return Selection(what, bucket, chosen=choose(delivery, where), whole=whole)
-    return Selection(what, bucket, rows=selection.of_delivery(delivery, where), whole=whole)
+        return Selection(what, bucket, chosen=build_selection(delivery, where), whole=whole)
+    return Selection(what, bucket, rows=selection.select_delivery(delivery, where), whole=whole)
 
 
 def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
@@ -165,7 +165,7 @@ def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     if not place.key:
         raise UsageError(f"{manifest} is a bucket; --manifest takes the address of one CSV object")
     pieces = stream(session.client("s3"), place.bucket, place.key)
-    return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
+    return Selection(f"manifest {manifest}", bucket, rows=manifests.read_manifest(pieces, manifest))
 
 
 def _of_keys(session: Session, files: ExitStack, selecting: Selecting) -> Selection:
@@ -173,7 +173,7 @@ def _of_keys(session: Session, files: ExitStack, selecting: Selecting) -> Select
 
     lines, name = _lines(str(selecting.keys), files)
     bucket = where_of(session, selecting)
-    return Selection(f"keys of {name}", bucket, rows=selection.of_keys(lines, bucket, name))
+    return Selection(f"keys of {name}", bucket, rows=selection.select_keys(lines, bucket, name))
 
 
 def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
@@ -207,11 +207,11 @@ def operation(name: str) -> "Operation":
     return found[name]
 
 
-def submitted(name: str) -> "Operation | Own":
+def submitted(name: str) -> "Operation | NativeOperation":
     """Give what a job may run: an operation of this checkout, or one of S3's own; fails as ``operation``."""
-    from brigade.jobs.s3_operations import find
+    from brigade.jobs.s3_operations import find_operation
 
-    return find(name) or operation(name)
+    return find_operation(name) or operation(name)
 
 
 def pairs(arguments: Sequence[str]) -> dict[str, str]:

@@ -17,9 +17,9 @@ from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:
     from brigade.jobs.price import Priced
-    from brigade.jobs.request import Plan
-    from brigade.jobs.s3_operations import Own
-    from brigade.jobs.selection import Filter
+    from brigade.jobs.request import JobPlan
+    from brigade.jobs.s3_operations import NativeOperation
+    from brigade.jobs.selection import ObjectFilter
     from brigade.operations.operation import Operation
 
 
@@ -29,7 +29,7 @@ def estimate(
     selecting: Selecting,
     argument: Arguments = None,
     sample: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on N random objects, to measure its time.")
+        int, typer.Option(min=0, max=1000, metavar="N", help="Run it on N random objects, to measure_sample its time.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed chooses the same objects for --sample.")] = 0,
     allow_changes: Annotated[
@@ -45,8 +45,8 @@ def estimate(
     --allow-changes is given and you agree.
     """
     from brigade.jobs.price import Quote
-    from brigade.jobs.price import prices as price_list
-    from brigade.jobs.sample import measure
+    from brigade.jobs.price import load_prices as price_list
+    from brigade.jobs.sample import measure_sample
 
     session: Session = context.obj
     declared, arguments, listed = selection.submitted(operation), selection.pairs(argument or []), price_list(prices)
@@ -67,7 +67,7 @@ def estimate(
     if changes:
         session.say(view.sample_question(operation, arguments, rows))
         session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
-    trial = measure(session.client("lambda"), calls.function(session, operation), rows, arguments)
+    trial = measure_sample(session.client("lambda"), calls.function(session, operation), rows, arguments)
     document, text = view.priced(replace(quote, seconds=trial.seconds), what, summary)
     told, lines = view.sampled(operation, trial)
     session.give({**document, "sample": told}, f"{text}\n{lines}")
@@ -75,14 +75,14 @@ def estimate(
         raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
 
 
-def _check_sample(operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool) -> bool:
+def _check_sample(operation: str, declared: "Operation | NativeOperation", sample: int, *, allow_changes: bool) -> bool:
     """Return whether the sample will write or delete; raise UsageError for an operation that cannot be sampled."""
-    from brigade.jobs.s3_operations import Own
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.rights import changes_objects
 
     if not sample:
         return False
-    if isinstance(declared, Own):
+    if isinstance(declared, NativeOperation):
         raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
     changes = changes_objects(declared)
     if changes and not allow_changes:
@@ -102,7 +102,7 @@ def run(
 
     It has your rights, and of those only what the operation declares: which keys it reads, writes and deletes.
     """
-    from brigade.operations.testing import run as run_here
+    from brigade.operations.testing import run_operation as run_here
     from brigade.s3 import Location
 
     session: Session = context.obj
@@ -126,7 +126,7 @@ def submit(
     argument: Arguments = None,
 ) -> None:
     """Run an operation over a selection; prints the job's id. A budget (--most-…) is kept while --watch follows."""
-    from brigade.jobs.request import Plan
+    from brigade.jobs.request import JobPlan
 
     session: Session = context.obj
     arguments, declared = selection.pairs(argument or []), selection.submitted(operation)
@@ -140,7 +140,7 @@ def submit(
         raise UsageError(f"{ways}: no other way to select goes with --prefix and the like, which S3 itself lists")
     selection.check_bucket(session, selecting)
     deployed, bucket = session.deployment, selection.where_of(session, selecting)
-    plan = Plan(
+    plan = JobPlan(
         stage=session.stage,
         operation=operation,
         function_arn=function,
@@ -163,23 +163,23 @@ def submit(
 
 
 def _submit_listed(
-    session: Session, declared: "Priced", plan: "Plan", listed: "Filter", going: Going
+    session: Session, declared: "Priced", plan: "JobPlan", listed: "ObjectFilter", going: Going
 ) -> "calls.Ordered | None":
-    from brigade.jobs.submit import check_listed, submit_listed
+    from brigade.jobs.submit import require_readable_filter, submit_filter
 
     plan = replace(plan, what=listed.words)
-    check_listed(plan, listed)
+    require_readable_filter(plan, listed)
     known = calls.summarized(session, plan.bucket)
-    create = partial(submit_listed, calls.control(session), plan, listed)
+    create = partial(submit_filter, calls.control(session), plan, listed)
     return calls.submit_counted(session, declared, plan, create, going, walked=known.objects if known else 0)
 
 
 def _submit_selected(
-    session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, going: Going
+    session: Session, declared: "Priced", plan: "JobPlan", chosen: selection.Selection, going: Going
 ) -> "calls.Ordered | None":
-    from brigade.jobs.submit import passes, submit_delivery
+    from brigade.jobs.submit import is_accepted_by_s3, submit_delivery
 
-    if not chosen.whole or not passes(chosen.whole, plan):
+    if not chosen.whole or not is_accepted_by_s3(chosen.whole, plan):
         return calls.submit(session, declared, plan, chosen, going)
     known = calls.summarized(session, plan.bucket)
     size = known.bytes if known and known.delivery == chosen.whole.uri else None
@@ -198,13 +198,13 @@ def retry(
 
     Tasks that never ran, because the job was cancelled or S3 ended it, are in no report: select their objects again.
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.retry import check_not_retried, plan_retry, read_failed_rows
 
     session: Session = context.obj
     s3, deployed = session.client("s3"), session.deployment
     described = calls.control(session).describe(job)
-    plan = plan_again(
+    plan = plan_retry(
         described,
         stage=session.stage,
         functions=deployed.named("Operation"),
@@ -214,9 +214,9 @@ def retry(
         priority=going.priority,
     )
     check_not_retried(calls.control(session), job)
-    rows = failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
+    rows = read_failed_rows(s3, described, only=only, everything=everything, patience_s=calls.REPORT_PATIENCE_S)
     first = next(rows, None)
-    if never_ran := of(described).never_ran:
+    if never_ran := parse_job(described).never_ran:
         missed = f"{never_ran:,} tasks of job {job} never ran, and no report lists them: submit their selection again"
         if first is None:
             raise UsageError(f"nothing to retry: {missed}")

@@ -14,11 +14,11 @@ import typer
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.jobs.client import Control
+    from brigade.jobs.client import JobsClient
     from brigade.jobs.job import Job
     from brigade.jobs.price import Quote
-    from brigade.jobs.report import Tally, Task
-    from brigade.jobs.row import Row, Summary
+    from brigade.jobs.report import ReportTask, Tally
+    from brigade.jobs.row import ManifestRow, SelectionSummary
     from brigade.jobs.sample import Sample
 
 _ROWS_SHOWN = 20
@@ -27,7 +27,7 @@ _MESSAGE_BYTES = 1024
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
-def priced(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+def priced(quote: "Quote", what: str, summary: "SelectionSummary") -> tuple[dict[str, Any], str]:
     """Return what a job over a selection would do and cost, as a document and as text."""
     lines, total = quote.lines(), quote.dollars()
     document = {
@@ -48,13 +48,13 @@ def priced(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any
     return document, "\n".join(text)
 
 
-def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[Row]") -> str:
+def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[ManifestRow]") -> str:
     """Return what a sample that writes or deletes will do, for the person who must agree."""
-    from brigade.jobs.row import shown
+    from brigade.jobs.row import display_key
 
     given = "".join(f" {name}={value}" for name, value in arguments.items())
     lines = [f"The sample runs {operation}{given} for real on {len(rows)} objects:"]
-    lines += [f"  {_one_line(shown(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
+    lines += [f"  {_one_line(display_key(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
     return "\n".join([*lines, *(["  …"] if len(rows) > _ROWS_SHOWN else [])])
 
 
@@ -79,7 +79,7 @@ def sampled(operation: str, sample: "Sample") -> tuple[dict[str, Any], str]:
 
 def job_document(job: "Job") -> dict[str, Any]:
     """Give a job as ``show`` prints it."""
-    from brigade.jobs.notification import remedy
+    from brigade.jobs.notification import find_failure_advice
 
     return {
         "id": job.id,
@@ -94,7 +94,9 @@ def job_document(job: "Job") -> dict[str, Any]:
         "active_seconds": job.active_seconds,
         "description": job.description,
         "report": job.report,
-        "reasons": [{"code": code, "text": text, "remedy": remedy(code, text)} for code, text in job.reasons],
+        "reasons": [
+            {"code": code, "text": text, "remedy": find_failure_advice(code, text)} for code, text in job.reasons
+        ],
     }
 
 
@@ -128,11 +130,11 @@ class Budget:
         return None
 
 
-def watch(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
+def watch(session: Session, control: "JobsClient", job: str, budget: Budget | None = None) -> None:
     """Show a job's progress on stderr to its end and give it on stdout; exits 1 if not everything was done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from brigade.jobs.client import follow
+    from brigade.jobs.client import follow_job
 
     bar = Progress(
         TextColumn("{task.description}"),
@@ -145,7 +147,7 @@ def watch(session: Session, control: "Control", job: str, budget: Budget | None 
     try:
         with bar:
             line = bar.add_task("")
-            for seen in follow(control, job):
+            for seen in follow_job(control, job):
                 pace = f", {seen.rate:,.0f} a second" if seen.rate else ""
                 pace += f", {span(seen.seconds_left)} left" if seen.seconds_left else ""
                 failed = f", {seen.failed} failed" if seen.failed else ""
@@ -170,13 +172,13 @@ def watch(session: Session, control: "Control", job: str, budget: Budget | None 
         raise typer.Exit(1)
 
 
-def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
+def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[ReportTask]", form: str) -> None:
     """Give a report: the counts of the whole job, then rows: the first of ``tasks``, or as csv or jsonl all of them."""
     if form != "table":
         _write_rows(tasks, form)
         session.say(_counted(tally))
         return
-    from brigade.operations.outcome import cut
+    from brigade.operations.outcome import truncate_text
 
     shown = list(itertools.islice(tasks, _ROWS_SHOWN))
     reasons = [
@@ -196,7 +198,7 @@ def report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", 
     session.say(_counted(tally))
     session.table(["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons])
     print()
-    rows = [(task.status, task.code, task.key, cut(task.message, _MESSAGE_BYTES)) for task in shown]
+    rows = [(task.status, task.code, task.key, truncate_text(task.message, _MESSAGE_BYTES)) for task in shown]
     session.table(["status", "code", "key", "message"], rows)
     if next(tasks, None):
         session.say(f"The first {len(shown)} rows; --format csv or jsonl gives all.")
@@ -207,7 +209,7 @@ def _counted(tally: "Tally") -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no task"
 
 
-def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
+def _write_rows(tasks: "Iterable[ReportTask]", form: str) -> None:
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -217,7 +219,7 @@ def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
             print(json.dumps(_fields(task), ensure_ascii=False))
 
 
-def _fields(task: "Task") -> dict[str, Any]:
+def _fields(task: "ReportTask") -> dict[str, Any]:
     values = (task.bucket, task.key, task.version_id, task.status, task.http_status, task.code, task.message)
     return dict(zip(_COLUMNS, values, strict=True))
 

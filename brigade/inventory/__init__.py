@@ -8,39 +8,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from brigade.inventory.delivery.deliveries import Delivery, deliveries, latest, open_delivery
+    from brigade.inventory.delivery.deliveries import Delivery, list_deliveries, open_delivery, open_latest_delivery
     from brigade.inventory.delivery.manifest import DataFile, Manifest
-    from brigade.inventory.export.walk import Checkpoint, each
-    from brigade.inventory.reader import keys, read
-    from brigade.inventory.sql.duckdb_query import Result, query
+    from brigade.inventory.export.walk import WalkCheckpoint, for_each_key
+    from brigade.inventory.reader import read, read_keys
+    from brigade.inventory.sql.duckdb_query import QueryResult, query
 
 __all__ = [
-    "Checkpoint",
     "DataFile",
     "Delivery",
     "Manifest",
-    "Result",
-    "deliveries",
-    "each",
-    "keys",
-    "latest",
+    "QueryResult",
+    "WalkCheckpoint",
+    "for_each_key",
+    "list_deliveries",
     "open_delivery",
+    "open_latest_delivery",
     "query",
     "read",
+    "read_keys",
 ]
 
 _HOMES = {
-    "delivery.deliveries": ("Delivery", "deliveries", "latest", "open_delivery"),
+    "delivery.deliveries": ("Delivery", "list_deliveries", "open_latest_delivery", "open_delivery"),
     "delivery.manifest": ("DataFile", "Manifest"),
-    "reader": ("keys", "read"),
-    "sql.duckdb_query": ("Result", "query"),
-    "export.walk": ("Checkpoint", "each"),
+    "reader": ("read_keys", "read"),
+    "sql.duckdb_query": ("QueryResult", "query"),
+    "export.walk": ("WalkCheckpoint", "for_each_key"),
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a name when it is used: who only looks for deliveries needs neither Arrow nor DuckDB."""
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"brigade.inventory.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker knows the names above, and no other
+
+    def __getattr__(name: str) -> Any:
+        """Load a name when it is used: who only looks for deliveries needs neither Arrow nor DuckDB."""
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f"brigade.inventory.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Work done ahead of whoever takes it: an iterator run by a thread, several taken in turn."""
+"""Background prefetch of an iterator, and iteration over several iterators in turn."""
 
 import os
 import threading
@@ -12,22 +12,23 @@ T = TypeVar("T")
 
 
 class _Ended:
-    """The last thing that a thread gives: that it has ended, and of what."""
+    """The last item of a thread: the end, and the error that caused it."""
 
     def __init__(self, failure: BaseException | None) -> None:
         self.failure = failure
 
 
-def ahead(
+def prefetch(
     make: Callable[[], Generator[T, None, None]], depth: int = 1, meanwhile: Callable[[T], T] | None = None
 ) -> Generator[T, None, None]:
-    """Give what ``make()`` gives, in its order, made by a thread: ``depth`` items ahead and one more in its hands.
+    """Iterate over `make()` in a background thread, prefetching up to `depth + 1` items.
 
-    Nothing starts before the first item is asked for. What ``make`` raises is raised here, after the items before it.
-    Closed, it waits until the thread has finished the item that it is at, so that nothing runs on behind it.
+    The thread starts with the first item. An error of `make` is raised after the items before it. Closing the iterator
+    waits until the thread has finished its current item, so nothing continues to run.
 
-    Arguments: ``meanwhile``, what the thread makes of an item where it would wait else, so that who takes the items has
-    less to do; an item stays in its place, and what ``meanwhile`` raises is raised there.
+    Args:
+        meanwhile: Applied by the thread to an item while it would otherwise wait. The order stays, and an error of
+            `meanwhile` is raised at the item's place.
     """
     made: SimpleQueue[T | _Ended] = SimpleQueue()
     room, left = threading.Semaphore(depth), threading.Event()
@@ -63,11 +64,11 @@ def ahead(
         thread.join()
 
 
-def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[T, None, None]:
-    """Give an item of each of ``width`` lanes in turn; where one ends, the next of ``lanes`` takes its place.
+def round_robin(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[T, None, None]:
+    """Yield one item of each of `width` lanes in turn. The next of `lanes` replaces a lane that has ended.
 
-    The order depends on the lanes alone, not on which of them is quick. A lane is begun when its first turn has come:
-    who takes only the first item begins only the first lane.
+    The order depends only on the lanes, not on their speed. A lane starts at its first turn: a caller that takes only
+    the first item starts only the first lane.
     """
     coming, running = iter(lanes), deque[Generator[T, None, None]]()
     try:
@@ -86,7 +87,7 @@ def in_turn(lanes: Iterable[Generator[T, None, None]], width: int) -> Generator[
             lane.close()
 
 
-def cores() -> int:
-    """Say how many cores this process may run on."""
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # of Linux alone
     return len(allowed(0)) if allowed else os.cpu_count() or 1

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError, ParamValidationErr
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
-from brigade.jobs.job import Job, of
+from brigade.jobs.job import Job, parse_job
 
 # The model names the first; the user guide's troubleshooting page and the live service the others.
 _NO_SUCH_JOB = frozenset({"NotFoundException", "NoSuchJob", "NoSuchJobException", "404"})
@@ -26,18 +26,18 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{5,36}")
 
 
 @dataclass(frozen=True)
-class Control:
-    """Jobs of one account. ``client`` is boto3's ``s3control``; every failure is an error of ours naming the job."""
+class JobsClient:
+    """The jobs of one account. `client` is boto3's `s3control`. Each error names the job and what to do."""
 
     client: Any
     account: str
 
     def create(self, request: Mapping[str, Any]) -> str:
-        """Create a job and return its id; a request sent again with the same ClientRequestToken gives the same job.
+        """Create a job and return its id. The same ClientRequestToken returns the same job.
 
         Raises:
-            BrigadeError: S3 refused the request, or no answer came: then the job may exist, and the message says how
-                to find it.
+            BrigadeError: S3 rejected the request.
+            RetryLater: No answer came, so the job may exist. The message says how to find it.
         """
         run = request.get("ClientRequestToken")
         with _refused("create the job"):
@@ -50,13 +50,13 @@ class Control:
                 ) from error
 
     def describe(self, job: str) -> Mapping[str, Any]:
-        """Give S3's description of a job. Fails with NotFound when there is none (any more)."""
+        """Return S3's description of a job. Raises NotFound if there is none, or S3 has forgotten it."""
         with _refused("look at", job):
             found: Mapping[str, Any] = self.client.describe_job(AccountId=self.account, JobId=_id(job))["Job"]
             return found
 
     def list(self, statuses: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
-        """Yield the jobs that are active or ended in the last 90 days, in S3's order; with `statuses` only such."""
+        """Yield the jobs that are active or ended in the last 90 days, in S3's order; with `statuses` only those."""
         page: dict[str, Any] = {"JobStatuses": list(statuses)} if statuses else {}
         while True:
             with _refused("list jobs"):
@@ -67,7 +67,7 @@ class Control:
             page["NextToken"] = answer["NextToken"]
 
     def request(self, job: str, status: Literal["Ready", "Cancelled"], reason: str) -> str:
-        """Ask for a status (Ready confirms, Cancelled cancels) and give the one the job has now."""
+        """Request a status (Ready confirms, Cancelled cancels) and return the current one."""
         with _refused("confirm" if status == "Ready" else "cancel", job):
             answer = self.client.update_job_status(
                 AccountId=self.account, JobId=_id(job), RequestedJobStatus=status, StatusUpdateReason=reason
@@ -75,7 +75,7 @@ class Control:
             return str(answer["Status"])
 
     def prioritize(self, job: str, priority: int) -> int:
-        """Set the priority and give the one that it has now."""
+        """Set the priority of a job and return the current one."""
         with _refused("change the priority of", job):
             answer = self.client.update_job_priority(AccountId=self.account, JobId=_id(job), Priority=priority)
             return int(answer["Priority"])
@@ -110,15 +110,15 @@ def _refused(act: str, job: str = "") -> Iterator[None]:
 _SHORTEST_S, _LONGEST_S = 0.5, 10.0
 
 
-def follow(control: Control, job: str, pause: Callable[[float], object] = time.sleep) -> Iterator[Job]:
-    """Give the job each time that it is asked, the last time when it is over or waits for a confirmation.
+def follow_job(control: JobsClient, job: str, pause: Callable[[float], object] = time.sleep) -> Iterator[Job]:
+    """Yield the job at each poll until it has ended or waits for a confirmation.
 
-    It is asked after half a second, then ever less often, every ten seconds at last. Ending the loop early leaves the
+    It polls after half a second, then less and less often, at last every ten seconds. Ending the loop early leaves the
     job running.
     """
     wait = _SHORTEST_S
     while True:
-        seen = of(control.describe(job))
+        seen = parse_job(control.describe(job))
         yield seen
         if seen.over or seen.status == "Suspended":
             return

@@ -17,7 +17,7 @@ _QUOTE = '"'
 _SPECIAL = re.compile(r'[",\r\n]')
 
 
-def records(pieces: Iterable[bytes], name: str, longest: int = _LONGEST) -> Iterator[tuple[int, list[str]]]:
+def read_records(pieces: Iterable[bytes], name: str, longest: int = _LONGEST) -> Iterator[tuple[int, list[str]]]:
     """Yield each record and the number of the line that it ends on; a quoted field may hold newlines.
 
     A blank line is an empty record. Memory: a piece and a line.
@@ -36,8 +36,8 @@ def records(pieces: Iterable[bytes], name: str, longest: int = _LONGEST) -> Iter
         raise InvalidData(f"{name}, line {reader.line_num}: not CSV: {error}") from None
 
 
-def cells(values: Iterable[str]) -> str:
-    """Give one record as a line without its end, each value exact, quoted only where it must be."""
+def format_record(values: Iterable[str]) -> str:
+    """Return one record as a line without its end. A value is quoted only if it must be."""
     return ",".join(f'"{value.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL.search(value) else value for value in values)
 
 

@@ -10,29 +10,32 @@ from typing import Any
 
 from brigade.errors import InvalidData, NotFound
 from brigade.jobs.job import Job
-from brigade.jobs.report import Tally, opened
+from brigade.jobs.report import Tally, open_report
 
 _MOST_READ = 500_000
 _REASONS = 10
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A job's end for a person: ``subject`` in under 100 characters of ASCII, ``text`` with what to do next."""
+class JobNotification:
+    """A message about the end of a job: `subject` in under 100 ASCII characters, `text` with the next commands."""
 
     subject: str
     text: str
 
 
-def told(s3: Any, job: Job, stage: str, patience_s: float = 60) -> Ending:
-    """Say how a job ended: why it failed as a whole, its failed tasks by reason, and the commands that go on.
+def build_notification(s3: Any, job: Job, stage: str, patience_s: float = 60) -> JobNotification:
+    """Return the notification about a job's end: why it failed, its failed tasks by reason, and the next commands.
 
-    The failed tasks are read from the report, the first 500,000, one row in memory; S3 may write it up to
-    ``patience_s`` after the end. A report that is not there by then, or is damaged, is said, and is no failure.
+    The first 500,000 failed tasks are read from the report, one row in memory. A report that is missing or damaged is
+    stated in the text and is no error.
+
+    Args:
+        patience_s: Seconds to wait for the report, which S3 writes after the job's end.
     """
     brigade = f"brigade --stage {stage} jobs"
     lines = [f"{job.description}", f"{job.succeeded:,} tasks succeeded, {job.failed:,} failed, of {job.total:,}."]
-    lines += [f"{code}: {text}\n  {remedy(code, text)}" for code, text in job.reasons]
+    lines += [f"{code}: {text}\n  {find_failure_advice(code, text)}" for code, text in job.reasons]
     if job.never_ran:
         lines += [f"{job.never_ran:,} tasks never ran, and a retry does not run them: submit the selection again."]
     if job.failed:
@@ -42,13 +45,13 @@ def told(s3: Any, job: Job, stage: str, patience_s: float = 60) -> Ending:
     else:
         lines += [f"More: {brigade} show {job.id}"]
     failed = f", {job.failed:,} tasks failed" if job.failed else ""
-    return Ending(f"Job {job.id} is {job.status}{failed}"[:99], "\n".join(lines) + "\n")
+    return JobNotification(f"Job {job.id} is {job.status}{failed}"[:99], "\n".join(lines) + "\n")
 
 
 def _failures(s3: Any, job: Job, patience_s: float) -> list[str]:
     tally, said = Tally(), []
     try:
-        tasks = opened(s3, str(job.report), patience_s=patience_s).tasks(s3, failed=True)
+        tasks = open_report(s3, str(job.report), patience_s=patience_s).tasks(s3, failed=True)
         for task in itertools.islice(tasks, _MOST_READ):
             tally.add(task)
         if next(tasks, None):
@@ -98,8 +101,8 @@ _REMEDIES = (
 )
 
 
-def remedy(code: str, text: str) -> str:
-    """Give what to do about one failure reason of a job; a reason that is not known points at the user guide."""
+def find_failure_advice(code: str, text: str) -> str:
+    """Return what to do about one failure reason of a job. An unknown reason points at the user guide."""
     for pattern, advice in _REMEDIES:
         if re.search(pattern, f"{code} {text}", re.IGNORECASE):
             return advice

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, NothingSelected, RetryLater, UsageError
-from brigade.inventory.delivery.deliveries import Delivery, open_delivery, stamped
-from brigade.jobs.archive import keep
-from brigade.jobs.athena_manifest import Athena, Chosen, choose, count, unload
-from brigade.jobs.client import Control
-from brigade.jobs.job import Job, of
-from brigade.jobs.price import Priced, Quote, prices
-from brigade.jobs.request import Plan, request_of, retry_of, rows_manifest
-from brigade.jobs.row import Summary
+from brigade.inventory.delivery.deliveries import Delivery, open_delivery, parse_delivery_time
+from brigade.jobs.archive import archive_document
+from brigade.jobs.athena_manifest import AthenaSelection, AthenaTable, build_selection, count_selection, unload_manifest
+from brigade.jobs.client import JobsClient
+from brigade.jobs.job import Job, parse_job
+from brigade.jobs.price import Priced, Quote, load_prices
+from brigade.jobs.request import JobPlan, build_manifest_spec, build_request, retry_description
+from brigade.jobs.row import SelectionSummary
 from brigade.layout import MANIFESTS, RECURRING
 from brigade.operations.recurring import Recurring
 from brigade.s3.head import head
@@ -25,8 +25,8 @@ from brigade.s3.settle import new_token
 from brigade.state import State
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a recurring job: deliveries by the address of their manifest."""
+class RecurrenceState(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored state of a recurring job. Deliveries are stored as the URIs of their manifests."""
 
     done: str = ""
     """All that this delivery lists has been worked on."""
@@ -42,26 +42,26 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Recurrence:
-    """One recurring job, and what it takes to run it.
+    """One recurring job with everything that it needs to run.
 
-    Whatever is delivered twice, late or in another order, and wherever it is killed: a delivery has one job at most,
-    for its manifest and its token are named by what it is over. A delivery that comes while a job runs waits for its
-    end; of several, the newest. Memory: as ``unload.unload``.
+    A delivery has at most one job, even if the event comes twice, late, in another order, or the function is killed:
+    the manifest and the token are named by the deliveries. A delivery that arrives while a job runs waits for its end;
+    of several, the newest. Memory: that of `unload_manifest`.
     """
 
     name: str
     declared: Recurring
     size: Priced
     """The operation's memory and price class."""
-    plan: Plan
-    control: Control
+    plan: JobPlan
+    control: JobsClient
     s3: Any
     state: State
-    athena: Athena
+    athena: AthenaTable
     tell: Callable[[str, str], None]
     """Tells a person: a subject, a text."""
 
-    def arrive(self, uri: str) -> Progress:
+    def arrive(self, uri: str) -> RecurrenceState:
         """Start a job over the delivery at ``uri``, unless one of that time or later had its turn; return what is kept.
 
         Deliveries are compared by the time at which S3 listed the bucket, whatever configuration they are of.
@@ -81,12 +81,12 @@ class Recurrence:
             self.end(kept.job)  # its end may never have been told
         return self._go_on(self._update(lambda last: _taken_up(last, uri)))
 
-    def end(self, job: str) -> Progress:
+    def end(self, job: str) -> RecurrenceState:
         """Record that ``job`` is over, if it is ours or a retry of ours that did all the rest; start the next one."""
         kept = self._kept()
         if not kept.job and not kept.failed:
             return kept
-        seen = of(self.control.describe(job))
+        seen = parse_job(self.control.describe(job))
         if not seen.over:
             return kept
         retried = self._retried_whole(kept.failed, seen)
@@ -101,16 +101,16 @@ class Recurrence:
         if (
             not failed
             or not seen.well
-            or not seen.description.startswith(f"{self.plan.operation} over {retry_of(failed)} [")
+            or not seen.description.startswith(f"{self.plan.operation} over {retry_description(failed)} [")
         ):
             return ""
         try:
-            first = of(self.control.describe(failed))
+            first = parse_job(self.control.describe(failed))
         except NotFound:  # S3 forgets a job after 90 days
             return ""
         return failed if seen.succeeded >= first.total - first.succeeded else ""
 
-    def _go_on(self, kept: Progress) -> Progress:
+    def _go_on(self, kept: RecurrenceState) -> RecurrenceState:
         if not kept.running or kept.job:
             return kept
         try:
@@ -126,7 +126,7 @@ class Recurrence:
         # Its end may have been told before it was known to be ours.
         return self.end(job) if recorded.job == job else recorded
 
-    def _made(self, kept: Progress) -> str | None:
+    def _made(self, kept: RecurrenceState) -> str | None:
         """Make the job over what is new in the delivery that is taken up; None when nothing is."""
         delivery = open_delivery(self.s3, kept.running)
         if delivery.manifest.source_bucket != self.plan.bucket:
@@ -135,9 +135,9 @@ class Recurrence:
                 f"over {self.plan.bucket}"
             )
         since, problem = self._since(kept.done)
-        chosen = choose(delivery, self.declared.where, since)
+        chosen = build_selection(delivery, self.declared.where, since)
         try:
-            summary = count(self.athena, chosen, self.plan.bucket)
+            summary = count_selection(self.athena, chosen, self.plan.bucket)
         except NothingSelected:
             return None
         run = f"{self.name}-{delivery.taken:%Y%m%dT%H%M}-{self._digest(kept)}"
@@ -146,10 +146,10 @@ class Recurrence:
         what = f"{self.name}: new in the inventory of {delivery.taken:%Y-%m-%d %H:%M}Z{since_when}"
         plan = replace(self.plan, what=what)
         over = self._over(summary)
-        manifest = rows_manifest(plan, f"{MANIFESTS}/{run}.csv", etag, versions=chosen.versions)
-        request = request_of(plan, run, {"Manifest": manifest}, confirm=over is not None)
+        manifest = build_manifest_spec(plan, f"{MANIFESTS}/{run}.csv", etag, versions=chosen.versions)
+        request = build_request(plan, run, {"Manifest": manifest}, confirm=over is not None)
         job = self.control.create(request)
-        keep(self.s3, plan.reports, job, "request", request)
+        archive_document(self.s3, plan.reports, job, "request", request)
         if problem:
             self._tell_compares_with_none(job, problem, summary.objects)
         if over:
@@ -174,23 +174,23 @@ class Recurrence:
             f"Or leave it: brigade --stage {stage} jobs cancel {job}\n",
         )
 
-    def _manifest(self, chosen: Chosen, run: str) -> str:
-        """The ETag of the run's manifest, made once: who comes second takes what is there."""
+    def _manifest(self, chosen: AthenaSelection, run: str) -> str:
+        """Return the ETag of the run's manifest. It is written once: a second run uses the first one's."""
         reports, key = self.plan.reports, f"{MANIFESTS}/{run}.csv"
         found = head(self.s3, reports, key)
         if found is None:
             try:
-                return unload(self.athena, self.s3, chosen, reports, key, f"{run}-{new_token()[:8]}").etag
+                return unload_manifest(self.athena, self.s3, chosen, reports, key, f"{run}-{new_token()[:8]}").etag
             except ConditionLost:
                 found = head(self.s3, reports, key)
         if found is None:
             raise NotFound(f"s3://{reports}/{key} was there and is gone: try again")
         return found.etag
 
-    def _over(self, summary: Summary) -> str | None:
+    def _over(self, summary: SelectionSummary) -> str | None:
         """Return which limit the job is over, or why a limit cannot be checked; None if it is within both."""
         limits, objects = self.declared, summary.objects
-        quote = Quote(self.size, objects, summary.bytes, prices())
+        quote = Quote(self.size, objects, summary.bytes, load_prices())
         if objects > limits.most_objects:
             return f"it has {objects:,} objects, more than {limits.most_objects:,}"
         if (dollars := quote.dollars()) > limits.most_dollars:
@@ -222,18 +222,18 @@ class Recurrence:
             return None, str(error)
         return delivery, ""
 
-    def _kept(self) -> Progress:
-        found = self.state.get(self._key, Progress)
-        return found.value if found else Progress()
+    def _kept(self) -> RecurrenceState:
+        found = self.state.get(self._key, RecurrenceState)
+        return found.value if found else RecurrenceState()
 
-    def _update(self, change: Callable[[Progress], Progress]) -> Progress:
-        return self.state.update(self._key, change, default=Progress(), kind=Progress).value
+    def _update(self, change: Callable[[RecurrenceState], RecurrenceState]) -> RecurrenceState:
+        return self.state.update(self._key, change, default=RecurrenceState(), kind=RecurrenceState).value
 
     @property
     def _key(self) -> str:
         return f"{RECURRING}/{self.name}.json"
 
-    def _digest(self, kept: Progress) -> str:
+    def _digest(self, kept: RecurrenceState) -> str:
         """Return a digest of all that decides the job, so that a changed declaration uses no older manifest."""
         plan = self.plan
         decides = [plan.stage, plan.operation, sorted(plan.arguments.items()), self.declared.where]
@@ -241,7 +241,7 @@ class Recurrence:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _taken_up(last: Progress, uri: str) -> Progress:
+def _taken_up(last: RecurrenceState, uri: str) -> RecurrenceState:
     known = [_time(each) for each in (last.done, last.running, last.waiting) if each]
     if known and _time(uri) <= max(known):
         return last
@@ -250,13 +250,13 @@ def _taken_up(last: Progress, uri: str) -> Progress:
 
 def _time(uri: str) -> datetime:
     """Return when S3 listed the bucket for the delivery. Addresses of two configurations do not sort by that."""
-    found = stamped(uri)
+    found = parse_delivery_time(uri)
     if found is None:
         raise InvalidData(f"{uri} is in no folder named by a time such as 2026-11-22T01-00Z, so it cannot be compared")
     return found
 
 
-def _ended(last: Progress, seen: Job, retried: str) -> Progress:
+def _ended(last: RecurrenceState, seen: Job, retried: str) -> RecurrenceState:
     if seen.id == last.job:
         if seen.well:
             return _worked(last)
@@ -268,13 +268,13 @@ def _ended(last: Progress, seen: Job, retried: str) -> Progress:
     return last
 
 
-def _left_out(last: Progress) -> Progress:
+def _left_out(last: RecurrenceState) -> RecurrenceState:
     return msgspec.structs.replace(last, running=last.waiting, waiting="")
 
 
-def _made(last: Progress, running: str, job: str) -> Progress:
+def _made(last: RecurrenceState, running: str, job: str) -> RecurrenceState:
     return msgspec.structs.replace(last, job=job) if last.running == running else last
 
 
-def _worked(last: Progress) -> Progress:
-    return Progress(done=last.running, running=last.waiting)
+def _worked(last: RecurrenceState) -> RecurrenceState:
+    return RecurrenceState(done=last.running, running=last.waiting)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from brigade.jobs.csv_records import LONGEST_MESSAGE, records
-from brigade.jobs.report import Report, Tally, Task, task_of
+from brigade.jobs.csv_records import LONGEST_MESSAGE, read_records
+from brigade.jobs.report import Report, ReportTask, Tally, parse_task
 from brigade.s3.get import Gets
 
 BLOCK = 2 << 20
@@ -23,16 +23,18 @@ _NAMES = ["bucket", "key", "version", "status", "first", "second", "message"]
 _AT_ONCE = 2
 _TELLING = (3, 4, 5, 1, 6)  # columns: all but the bucket and the version
 _QUOTE = ord('"')
-_Counts = list[tuple[Task, int]]
+_Counts = list[tuple[ReportTask, int]]
 
 
-def count(report: Report, s3: Gets) -> Tally:
+def count_report(report: Report, s3: Gets) -> Tally:
     """Count every task of a report by result, code and shape of message, in two threads.
 
-    Rows alike in key and message but for numbers and ids are one to it, and ``Tally.add`` gets the first; so a message
-    that names another object than its own, of a key that is alike, counts as if it named its own.
-    Memory: ``BLOCK`` × 48 where Arrow allocates by the system's means, as in the command; most of it where messages are
-    full of ids. Fails with InvalidData, naming the file, as ``Report.tasks`` does.
+    Rows whose key and message differ only by numbers and ids are counted as one kind, and `Tally.add` gets the first.
+    So a message that names another object with a similar key counts as if it named its own. Memory: `BLOCK` × 48 with
+    Arrow's system allocator, as in the command; most of it for messages full of ids.
+
+    Raises:
+        InvalidData: As `Report.tasks`. The message names the file.
     """
     tally, running = Tally(), deque[Future[_Counts]]()
 
@@ -52,7 +54,7 @@ def count(report: Report, s3: Gets) -> Tally:
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give blocks of whole rows, each with the number of lines before it; a quoted newline ends no row."""
+    """Yield blocks of whole rows, each with the number of lines before it. A newline in quotes ends no row."""
     held, size, line = [], 0, 0
     for piece in pieces:
         held.append(piece)
@@ -84,12 +86,15 @@ def _counted(block: bytes, name: str, line: int) -> _Counts:
             csv.ConvertOptions(column_types=dict.fromkeys(_NAMES, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid:  # rows without the version's column, unquoted commas, no CSV at all: row by row
-        rows = records([block], name, LONGEST_MESSAGE)
-        return [(task_of(record, f"{name}, line {line + at}"), 1) for at, record in rows]
+        rows = read_records([block], name, LONGEST_MESSAGE)
+        return [(parse_task(record, f"{name}, line {line + at}"), 1) for at, record in rows]
     columns = table.combine_chunks().to_batches()[0]
     return [
-        (task_of([field[row].as_py() for field in columns.columns], f"{name}, row {row + 1} after line {line}"), tasks)
-        for row, tasks in groups([columns.column(at) for at in _TELLING])
+        (
+            parse_task([field[row].as_py() for field in columns.columns], f"{name}, row {row + 1} after line {line}"),
+            tasks,
+        )
+        for row, tasks in group_messages([columns.column(at) for at in _TELLING])
     ]
 
 
@@ -105,11 +110,11 @@ _Marks = npt.NDArray[np.bool_]
 _Places = npt.NDArray[np.int64]
 
 
-def groups(columns: Sequence[pa.StringArray]) -> list[tuple[int, int]]:
-    """Give of each kind of row the place of its first, and how many there are, in the order of the places.
+def group_messages(columns: Sequence[pa.StringArray]) -> list[tuple[int, int]]:
+    """Return the index of the first row of each kind and the number of its rows, in the order of the indexes.
 
-    Two rows of a kind differ by nothing but decimal digits, and UUIDs and hexadecimals of 16 digits and more that are
-    words of their own. A kind may come as several groups. Memory: the columns × 12.
+    Two rows are of one kind if they differ only by decimal digits, and by UUIDs and hexadecimals of at least 16 digits
+    that are words of their own. One kind may be returned as several groups. Memory: the columns × 12.
     """
     kinds = pc.binary_join_element_wise("", *columns, _BETWEEN).cast(pa.binary())  # begins with it, ends no word
     first: Any = np.arange(len(kinds), dtype=np.int64)
@@ -143,7 +148,7 @@ def _numbers_alike(texts: pa.BinaryArray) -> pa.BinaryArray:
 
 
 def _ids(characters: _Bytes) -> tuple[_Places, _Places]:
-    """Give where ids begin, and their lengths. What is beyond ASCII next to one counts as a letter: then it is none."""
+    """Return the offsets and lengths of ids. A byte beyond ASCII counts as a letter, so text next to it is no id."""
     marks = np.frombuffer(characters.tobytes().translate(_HEXADECIMAL), np.uint8)
     two = marks[:-1] & marks[1:]  # from here on two are hexadecimal, and so on
     four = two[:-2] & two[2:]
@@ -172,7 +177,7 @@ def _characters(texts: pa.BinaryArray) -> _Bytes:
 
 
 def _with(texts: pa.BinaryArray, characters: _Bytes) -> pa.BinaryArray:
-    """Give the texts with other characters in the same places."""
+    """Return the texts with other characters at the same offsets."""
     validity, starts, _ = texts.buffers()
     buffers = [validity, starts, pa.py_buffer(characters)]
     return pa.Array.from_buffers(texts.type, len(texts), buffers, offset=texts.offset)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from brigade.errors import UsageError
-from brigade.operations.arguments import typed
+from brigade.operations.arguments import parse_arguments
 from brigade.operations.operation import NoArguments, PriceClass
 
 PREFIX = "s3:"
@@ -21,7 +21,7 @@ _MOST_TAGS, _TAG_KEY, _TAG_VALUE = 10, 128, 256
 
 
 class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the copies go: the same keys behind ``prefix``, in the lake or in the bucket ``to``."""
+    """The arguments of a copy: the same keys after `prefix`, in the lake or in the bucket `to`."""
 
     prefix: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     to: str = ""
@@ -53,13 +53,13 @@ class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether they are held."""
+    """The arguments of a legal hold."""
 
     status: Literal["ON", "OFF"]
 
 
 class Retain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long nobody may delete them, until ``until`` with its zone; without both, no longer."""
+    """The arguments of a retention: nobody may delete the objects until `until`. Without both, it is ended."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"] | None = None
     until: datetime | None = None
@@ -67,14 +67,14 @@ class Retain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Checksum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which one, and over what."""
+    """The arguments of a checksum: its algorithm and type."""
 
     algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] = "CRC32"
     type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
 
 
-class Own(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of S3's own: what it takes, what it costs, and how S3 is asked for it."""
+class NativeOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of S3's own: its arguments, its price, and its parameters in CreateJob."""
 
     summary: str
     arguments: type[msgspec.Struct] = NoArguments
@@ -88,26 +88,34 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     """Its name in CreateJob."""
 
     def request(self, given: Mapping[str, str], lake: str) -> dict[str, Any]:
-        """Give CreateJob's ``Operation``; ``lake``, the ARN of the bucket that its objects are in.
+        """Return `Operation` of CreateJob.
 
-        Fails with UsageError naming the argument and what it takes.
+        Args:
+            lake: The ARN of the objects' bucket.
+
+        Raises:
+            UsageError: An argument is invalid. The message names it and its type.
         """
-        arguments: Any = _tags(given) if self.member == "S3PutObjectTagging" else typed(self.arguments, given)
+        arguments: Any = _tags(given) if self.member == "S3PutObjectTagging" else parse_arguments(self.arguments, given)
         return {self.member: dict(self.build(arguments, lake))}
 
 
-def find(name: str) -> Own | None:
-    """Give one by its name, ``s3:tag``; None for a name of another kind, UsageError for one that S3 does not have."""
+def find_operation(name: str) -> NativeOperation | None:
+    """Return the operation named `s3:…`; None for a name of another kind.
+
+    Raises:
+        UsageError: S3 has no such operation.
+    """
     if not name.startswith(PREFIX):
         return None
-    if name not in OWN:
-        raise UsageError(f"S3 has no operation {name!r} of its own; there are {', '.join(OWN)}")
-    return OWN[name]
+    if name not in NATIVE_OPERATIONS:
+        raise UsageError(f"S3 has no operation {name!r} of its own; there are {', '.join(NATIVE_OPERATIONS)}")
+    return NATIVE_OPERATIONS[name]
 
 
-def name_of(operation: Mapping[str, Any]) -> str | None:
-    """Give the name of one by ``Operation`` of a job's description; None where it is none of these."""
-    return next((name for name, own in OWN.items() if own.member in operation), None)
+def operation_name(operation: Mapping[str, Any]) -> str | None:
+    """Return the name of a native operation from `Operation` of a job's description; None if it is none."""
+    return next((name for name, own in NATIVE_OPERATIONS.items() if own.member in operation), None)
 
 
 def _tags(given: Mapping[str, str]) -> Mapping[str, str]:
@@ -139,55 +147,55 @@ def _given(**parameters: Any) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value is not None}
 
 
-OWN: Mapping[str, Own] = {
-    "s3:copy": Own(
+NATIVE_OPERATIONS: Mapping[str, NativeOperation] = {
+    "s3:copy": NativeOperation(
         member="S3PutObjectCopy",
         summary="Copy with metadata and tags, 5 GiB an object at most, into STANDARD unless told otherwise.",
         arguments=Copy,
         price="copy",
         build=_copy,
     ),
-    "s3:tag": Own(
+    "s3:tag": NativeOperation(
         member="S3PutObjectTagging",
         summary="Set the tags, in place of all that there are: --argument KEY=VALUE, 10 at most.",
         price="set",
         build=lambda tags, _: {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
     ),
-    "s3:untag": Own(
+    "s3:untag": NativeOperation(
         member="S3DeleteObjectTagging",
         summary="Remove the tags.",
         price="delete",
         build=lambda _, __: {},
     ),
-    "s3:acl": Own(
+    "s3:acl": NativeOperation(
         member="S3PutObjectAcl",
         summary="Set a canned access control list, in a bucket that takes any.",
         arguments=Acl,
         price="set",
         build=lambda given, _: {"AccessControlPolicy": {"CannedAccessControlList": given.canned}},
     ),
-    "s3:restore": Own(
+    "s3:restore": NativeOperation(
         member="S3InitiateRestoreObject",
         summary="Ask for archived objects; they come hours later, and their retrieval has a price of its own.",
         arguments=Restore,
         price="set",
         build=lambda given, _: _given(ExpirationInDays=given.days, GlacierJobTier=given.tier),
     ),
-    "s3:hold": Own(
+    "s3:hold": NativeOperation(
         member="S3PutObjectLegalHold",
         summary="Put a legal hold on, or take it off (Object Lock).",
         arguments=Hold,
         price="set",
         build=lambda given, _: {"LegalHold": {"Status": given.status}},
     ),
-    "s3:retain": Own(
+    "s3:retain": NativeOperation(
         member="S3PutObjectRetention",
         summary="Forbid to delete until a date (Object Lock), or end that.",
         arguments=Retain,
         price="set",
         build=_retain,
     ),
-    "s3:checksum": Own(
+    "s3:checksum": NativeOperation(
         member="S3ComputeObjectChecksum",
         summary="Compute a checksum of the content, into the report.",
         arguments=Checksum,

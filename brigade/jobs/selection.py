@@ -13,22 +13,22 @@ import pyarrow.compute as pc
 from brigade.errors import InvalidData, UsageError
 from brigade.inventory import Delivery
 from brigade.inventory import read as read_inventory
-from brigade.inventory.sql.dialect import current
-from brigade.jobs.manifest import Columns
-from brigade.jobs.row import NULL_VERSION, Row, encoded
+from brigade.inventory.sql.dialect import current_condition
+from brigade.jobs.manifest import ObjectColumns
+from brigade.jobs.row import NULL_VERSION, ManifestRow, encode_key
 
 
-def of_delivery(delivery: Delivery, where: str | None = None) -> Iterator[Columns]:
-    """Give the objects of a delivery of S3 Inventory, those that match ``where`` (SQL over its columns), streamed.
+def select_delivery(delivery: Delivery, where: str | None = None) -> Iterator[ObjectColumns]:
+    """Yield the objects of a delivery that match `where` (SQL over its columns), as columns.
 
-    Of an inventory of all versions: the version that was current then, pinned; delete markers are left out.
+    In an inventory of all versions, the version that was current then is pinned; delete markers are left out.
     """
     columns = delivery.manifest.columns
     versions, sizes = "version_id" in columns, "size" in columns
     wanted = ["bucket", "key", *(["version_id"] if versions else []), *(["size"] if sizes else [])]
-    for batch in read_inventory(delivery, wanted, current(columns, where)):
+    for batch in read_inventory(delivery, wanted, current_condition(columns, where)):
         if batch.num_rows:
-            yield Columns(
+            yield ObjectColumns(
                 batch.column("bucket"),
                 batch.column("key"),
                 pc.fill_null(batch.column("version_id"), NULL_VERSION) if versions else None,
@@ -36,10 +36,16 @@ def of_delivery(delivery: Delivery, where: str | None = None) -> Iterator[Column
             )
 
 
-def of_keys(lines: Iterable[bytes], bucket: str, name: str) -> Iterator[Row]:
-    """Give the objects of a list: a key a line, as it is, or ``bucket<TAB>key``; ``bucket`` where a line names none.
+def select_keys(lines: Iterable[bytes], bucket: str, name: str) -> Iterator[ManifestRow]:
+    """Yield the objects of a list: one key per line, unencoded, or `bucket<TAB>key`. Only a newline ends a key.
 
-    Only a newline ends a key. Fails with UsageError naming the line when one is blank, InvalidData when not UTF-8.
+    Args:
+        bucket: The bucket of a line without one.
+        name: Name of the list for errors.
+
+    Raises:
+        UsageError: A line is blank. The message names it.
+        InvalidData: A line is not UTF-8.
     """
     for number, line in enumerate(lines, 1):
         try:
@@ -51,15 +57,15 @@ def of_keys(lines: Iterable[bytes], bucket: str, name: str) -> Iterator[Row]:
             named, key = bucket, text
         if not key:
             raise UsageError(f"{name}, line {number}: no key; it takes one key, or bucket<TAB>key, a line")
-        yield Row(named, encoded(key))
+        yield ManifestRow(named, encode_key(key))
 
 
 _FORMAT = "S3InventoryReport_CSV_20211130"
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which objects; all that is given must hold. Sizes in bytes, exclusive; dates with their zone, exclusive."""
+class ObjectFilter:
+    """A filter of objects. All conditions must hold. Sizes in bytes and dates with their zone are exclusive limits."""
 
     prefix: str | None = None
     suffix: str | None = None
@@ -71,7 +77,7 @@ class Filter:
 
     @property
     def words(self) -> str:
-        """The filter for a person."""
+        """The filter as text for a person."""
         told = {
             "prefix": self.prefix,
             "suffix": self.suffix,
@@ -84,7 +90,12 @@ class Filter:
         return "objects " + ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
 
     def request(self, lake: str, reports: str, prefix: str) -> dict[str, Any]:
-        """Give CreateJob's ``ManifestGenerator``, its manifest kept under ``prefix`` of ``reports`` (both ARNs)."""
+        """Return `ManifestGenerator` of CreateJob, with its manifest stored under `prefix` of `reports`.
+
+        Args:
+            lake: ARN of the objects' bucket.
+            reports: ARN of the reports bucket.
+        """
         names = {"MatchAnyPrefix": self.prefix, "MatchAnySuffix": self.suffix}
         chosen: dict[str, Any] = {
             "KeyNameConstraint": {name: [value] for name, value in names.items() if value is not None},

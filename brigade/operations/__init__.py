@@ -17,7 +17,9 @@ __all__ = ["NoArguments", "Object", "Operation", "Recurring"]
 _MODULES = {"NoArguments": "operation", "Object": "object", "Operation": "operation", "Recurring": "recurring"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"brigade.operations.{_MODULES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker knows the names above, and no other
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"brigade.operations.{_MODULES[name]}"), name)

@@ -12,7 +12,7 @@ _KEY_CHARACTERS = 64
 _VALUE_CHARACTERS = 1024
 
 
-def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
+def parse_arguments(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
     """Give the arguments as a ``kind``, numbers and booleans read from their text.
 
     Fails with UsageError naming the argument and what it takes: an unknown one, a wrong or missing value, or more or
@@ -35,7 +35,7 @@ def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
         raise UsageError(f"argument{' ' + name if name else 's'}: {what[:1].lower()}{what[1:]}{got}") from None
 
 
-def described(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
+def describe_arguments(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
     """Give name, type and default of each argument, as text for a person."""
     rows = []
     for field in msgspec.structs.fields(kind):

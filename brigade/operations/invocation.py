@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from brigade.errors import InvalidData
-from brigade.operations.outcome import Code
+from brigade.operations.outcome import ResultCode
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Result:
+class TaskResult:
     """What became of a task, and the error itself for the log."""
 
     task: Task
-    code: Code
+    code: ResultCode
     text: str
     error: BaseException | None = None
 
@@ -50,7 +50,7 @@ class Invocation:
     arguments: Mapping[str, str]
     tasks: Sequence[Task]
 
-    def answer(self, results: Sequence[Result]) -> dict[str, Any]:
+    def answer(self, results: Sequence[TaskResult]) -> dict[str, Any]:
         """Give the response: the same ids, a result for each task, and a missing one said to be a failure.
 
         S3 would take a missing one for temporary; ours are never missing, so one that is must not look like success.
@@ -65,7 +65,7 @@ class Invocation:
         }
 
 
-def read(event: Mapping[str, Any]) -> Invocation:
+def parse_invocation(event: Mapping[str, Any]) -> Invocation:
     """Read the event of either schema; fails with InvalidData if it is not one of S3 Batch Operations."""
     try:
         job = event["job"]

@@ -109,9 +109,9 @@ class Object:
 
     def seekable(self) -> io.BufferedIOBase:
         """Return the content as a seekable file, read by ranges of at least 1 MiB, all of the same version."""
-        from brigade.operations.range_file import Ranges  # few operations seek: the others start without it
+        from brigade.operations.range_file import RangeFile  # few operations seek: the others start without it
 
-        return io.BufferedReader(Ranges(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
+        return io.BufferedReader(RangeFile(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the whole content, in hexadecimal."""

@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 from brigade.errors import BrigadeError, RetryLater
 from brigade.masking import mask
 
-Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
+ResultCode = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
 # Throttling and transient codes of botocore's standard retry mode, S3's own, and what HEAD, which has no body, says.
 _LATER = frozenset(
@@ -47,12 +47,14 @@ class OutOfTime(BaseException):
     """The function's time is nearly over. Not an Exception: an operation's ``except Exception`` lets it through."""
 
 
-def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
-    """Give the result code and text of what an operation raised.
+def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
+    """Return the result code and the text for an error that an operation raised.
 
-    TemporaryFailure, which S3 tries again: RetryLater, OutOfTime, AWS's throttling, timeouts, internal errors and lost
-    connections. PermanentFailure: everything else, its text the type or AWS's error code, and the message, as ``line``
-    gives it within ``limit``.
+    TemporaryFailure, which S3 retries: RetryLater, OutOfTime, throttling by AWS, timeouts, internal errors and lost
+    connections. PermanentFailure: every other error. The text is the error's type or AWS's code, and its message.
+
+    Args:
+        limit: Bytes of the text at most.
     """
     if isinstance(error, OutOfTime):
         return "TemporaryFailure", "OutOfTime: the function's time limit came before the task was done"
@@ -62,11 +64,11 @@ def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
         and not isinstance(error, RetryLater)
     ):
         # brigade.s3 says it for a person who does not see the object; a row of the report has it, and wants the code.
-        return of_error(error.__cause__, limit)
+        return classify_error(error.__cause__, limit)
     if isinstance(error, ClientError):
         code = str(error.response["Error"].get("Code", "Unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        text = line(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
+        text = report_text(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
         return ("TemporaryFailure" if code in _LATER or status in _LATER_STATUS else "PermanentFailure"), text
     temporary = isinstance(
         error,
@@ -74,11 +76,11 @@ def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
         RetryLater | AwsConnectionError | HTTPClientError | IncompleteReadError | FlexibleChecksumError
         | ConnectionError | TimeoutError,
     )  # fmt: skip
-    message = line(f"{type(error).__name__}: {error}", limit) if str(error) else type(error).__name__
+    message = report_text(f"{type(error).__name__}: {error}", limit) if str(error) else type(error).__name__
     return ("TemporaryFailure" if temporary else "PermanentFailure"), message
 
 
-def line(text: str, limit: int) -> str:
+def report_text(text: str, limit: int) -> str:
     """Give ``text`` on one line, without what looks like a secret, in at most ``limit`` bytes of valid UTF-8.
 
     A cut is shown by ``…`` and never falls inside a character.
@@ -86,7 +88,7 @@ def line(text: str, limit: int) -> str:
     text = mask(text)  # what was read as a secret here, then what only looks like one
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
-    return cut(one_line(text), limit)
+    return truncate_text(one_line(text), limit)
 
 
 def one_line(text: str) -> str:
@@ -97,7 +99,7 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def cut(text: str, limit: int) -> str:
+def truncate_text(text: str, limit: int) -> str:
     """Give ``text``, or as much of it as fits in ``limit`` bytes of UTF-8 with a ``…`` behind it."""
     if len(text) * 4 <= limit or len(packed := text.encode()) <= limit:
         return text

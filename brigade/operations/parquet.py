@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from brigade.errors import InvalidData
-from brigade.operations.thrift_compact import Compact
+from brigade.operations.thrift_compact import CompactReader
 
 _MAGIC = b"PAR1"
 _SMALLEST = 12
@@ -33,14 +33,14 @@ File = BinaryIO | io.BufferedIOBase
 
 
 @dataclass(frozen=True)
-class Checked:
+class ParquetCounts:
     """What was found: the rows that the footer says, and the pages that were read."""
 
     rows: int
     pages: int
 
 
-def check(file: File, size: int) -> Checked:
+def check_parquet(file: File, size: int) -> ParquetCounts:
     """Check a Parquet file of ``size`` bytes whole: footer, columns, and each page.
 
     A page must be where its column says, have its CRC where it carries one, unpack to just the size that it says, and
@@ -58,7 +58,7 @@ def check(file: File, size: int) -> Checked:
             if not 4 <= begin <= begin + chunk[_PACKED_SIZE] <= end:
                 raise InvalidData(f"not sound Parquet: a column from byte {begin} on is not in the file")
             pages += _check_column(file, chunk, begin)
-        return Checked(int(footer[_ROWS]), pages)
+        return ParquetCounts(int(footer[_ROWS]), pages)
     except _BROKEN as error:
         raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
 
@@ -76,7 +76,7 @@ def _footer(file: File, size: int) -> tuple[dict[int, Any], int]:
         raise InvalidData(f"not sound Parquet: a footer of {length} bytes in a file of {size}")
     file.seek(size - 8 - length)
     try:
-        return Compact(file.read(length)).struct(), size - 8 - length
+        return CompactReader(file.read(length)).struct(), size - 8 - length
     except _BROKEN as error:
         raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
 
@@ -109,7 +109,7 @@ def _header(file: File, at: int, end: int) -> tuple[dict[int, Any], int]:
     """Give the header of the page at a byte, and where the page itself begins."""
     for most in _HEADERS:
         file.seek(at)
-        reader = Compact(file.read(min(most, end - at)))
+        reader = CompactReader(file.read(min(most, end - at)))
         try:
             header = reader.struct()
             if _KIND not in header:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from brigade.operations.object_head import ObjectHead
 
 
-class Ranges(io.RawIOBase):
+class RangeFile(io.RawIOBase):
     """The bytes of one version, read by ranges under its ETag: one GetObject a read. Memory: what is asked for."""
 
     def __init__(self, s3: "S3", bucket: str, key: str, head: "ObjectHead", version_id: str | None) -> None:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from brigade.declarations import Declaration
 from brigade.declarations.schedule import schedule_error
 from brigade.errors import SettingsError, UsageError
-from brigade.operations.arguments import typed
+from brigade.operations.arguments import parse_arguments
 from brigade.operations.operation import Operation
 
 
@@ -33,7 +33,9 @@ class Recurring(Declaration, frozen=True, kw_only=True):
         self._check("schedule", takes is None, takes or "")
 
 
-def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operation]) -> Mapping[str, Recurring]:
+def validate_recurring(
+    declared: Mapping[str, Recurring], operations: Mapping[str, Operation]
+) -> Mapping[str, Recurring]:
     """Give the declarations if each names one of ``operations``, with arguments that it takes; else SettingsError."""
     for name, recurring in declared.items():
         place = f"lambdas/batch_operations/recurring.py: {name}"
@@ -42,7 +44,7 @@ def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operatio
         if recurring.operation not in operations:
             raise SettingsError(f"{place}: no operation {recurring.operation!r}; there are {', '.join(operations)}")
         try:
-            typed(operations[recurring.operation].arguments, recurring.arguments)
+            parse_arguments(operations[recurring.operation].arguments, recurring.arguments)
         except UsageError as error:
             raise SettingsError(f"{place}: {error}") from None
     return declared

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
-from brigade.operations.invocation import Invocation, Result, Task
+from brigade.operations.invocation import Invocation, Task, TaskResult
 from brigade.operations.object import S3
 from brigade.operations.operation import Operation
-from brigade.operations.perform import perform
+from brigade.operations.perform import perform_tasks
 from brigade.operations.rights import LimitedClient
 
 _TASK = {"taskId": "dGFza2lkZ29lc2hlcmUK", "s3Key": "prefix/dataset/dataset.20231222.json.gz"}
@@ -34,7 +34,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
 """An event of each schema, by its version."""
 
 
-def run(
+def run_operation(
     operation: Operation,
     s3: S3,
     bucket: str,
@@ -43,7 +43,7 @@ def run(
     *,
     version_id: str | None = None,
     granted: Sequence[str] | None = None,
-) -> Result:
+) -> TaskResult:
     """Run `operation` on one object in this process and return the result that S3 would get.
 
     The operation can do what it declares and nothing else, whatever the client's credentials allow: any other call of
@@ -59,4 +59,4 @@ def run(
     """
     task = Task("task", bucket, quote_plus(key), version_id)
     invocation = Invocation("2.0", "run", "here", dict(arguments or {}), [task])
-    return perform(operation, invocation, LimitedClient(s3, operation, bucket, granted), operation.timeout_s)[0]
+    return perform_tasks(operation, invocation, LimitedClient(s3, operation, bucket, granted), operation.timeout_s)[0]

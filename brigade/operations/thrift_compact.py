@@ -6,7 +6,7 @@ Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-pr
 from typing import Any
 
 
-class Compact:
+class CompactReader:
     """Reads values of Thrift's compact protocol from bytes, one after the other; ``at`` is the place of the next.
 
     Fails with IndexError past the end, with TypeError at what is no type of Thrift's.

@@ -25,9 +25,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from brigade.aws import Connection
 from brigade.errors import SettingsError
 from brigade.operations import Operation
-from brigade.operations.invocation import Result, read
+from brigade.operations.invocation import TaskResult, parse_invocation
 from brigade.operations.object import S3
-from brigade.operations.perform import perform
+from brigade.operations.perform import perform_tasks
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -61,16 +61,16 @@ def _setup() -> Setup:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the operation over the event's tasks and answer with one result for each."""
     setup = _setup()
-    invocation = read(event)
+    invocation = parse_invocation(event)
     logger.append_keys(job=invocation.job_id)
-    results = perform(setup.operation, invocation, setup.s3, context.get_remaining_time_in_millis() / 1000)
+    results = perform_tasks(setup.operation, invocation, setup.s3, context.get_remaining_time_in_millis() / 1000)
     for result in results:
         _tell(result)
     _measure(context)
     return invocation.answer(results)
 
 
-def _tell(result: Result) -> None:
+def _tell(result: TaskResult) -> None:
     metrics.add_metric(name=result.code, unit=MetricUnit.Count, value=1)
     told = {"bucket": result.task.bucket, "key": result.task.key_text, "result": result.text}
     if result.error is None:

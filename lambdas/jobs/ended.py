@@ -15,10 +15,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
-from brigade.jobs.archive import keep, kept
-from brigade.jobs.client import Control
-from brigade.jobs.job import of
-from brigade.jobs.notification import told
+from brigade.jobs.archive import archive_document, read_archived
+from brigade.jobs.client import JobsClient
+from brigade.jobs.job import parse_job
+from brigade.jobs.notification import build_notification
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -36,17 +36,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     job_id = event["detail"]["serviceEventDetails"]["jobId"]
     role, reports = os.environ["BRIGADE_JOB_ROLE"], os.environ["BRIGADE_REPORTS_BUCKET"]
     s3 = _client("s3")
-    described = Control(_client("s3control"), role.split(":")[4]).describe(job_id)
-    job = of(described)
-    if described["RoleArn"] != role or not job.over or kept(s3, reports, job_id, "told"):
+    described = JobsClient(_client("s3control"), role.split(":")[4]).describe(job_id)
+    job = parse_job(described)
+    if described["RoleArn"] != role or not job.over or read_archived(s3, reports, job_id, "told"):
         return {"id": job_id, "status": job.status, "told": False}
     failed = job.status == "Failed" or job.failed > 0
     if failed:
-        ending = told(s3, job, os.environ["BRIGADE_STAGE"])
+        ending = build_notification(s3, job, os.environ["BRIGADE_STAGE"])
         _client("sns").publish(TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=ending.subject, Message=ending.text)
-    keep(s3, reports, job_id, "description", described)
+    archive_document(s3, reports, job_id, "description", described)
     # Kept last: killed before this, it is told again rather than never.
-    keep(s3, reports, job_id, "told", {"failed": failed})
+    archive_document(s3, reports, job_id, "told", {"failed": failed})
     for name, value in (
         ("JobsEnded", 1),
         ("JobsFailed", int(failed)),

@@ -15,7 +15,7 @@ from isal import isal_zlib
 from brigade.errors import InvalidData
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.delivery.manifest import DataFile
-from brigade.inventory.prefetch import ahead
+from brigade.inventory.prefetch import prefetch
 from brigade.s3 import read
 
 BLOCK = 2 << 20
@@ -26,11 +26,12 @@ _CHUNK = 1 << 18
 _LINE = 1 << 16  # more than a row of S3's has
 
 
-def stored(delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
-    """Give the bytes of a data file as they arrive, a quarter of a mebibyte at a time.
+def stream_data_file(delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
+    """Yield the bytes of a data file as they arrive, in chunks of 256 KiB.
 
-    Fails with NotFound when it is not there and, after the last byte, with InvalidData when its size or its MD5 is not
-    the manifest's.
+    Raises:
+        NotFound: The file is missing.
+        InvalidData: After the last byte: the size or the MD5 differs from the manifest.
     """
     digest, size = hashlib.md5(usedforsecurity=False), 0
     for chunk in _chunks(delivery, delivery.place(file)):
@@ -44,15 +45,16 @@ def stored(delivery: Delivery, file: DataFile) -> Generator[bytes, None, None]:
 
 
 @contextmanager
-def seekable(delivery: Delivery, file: DataFile) -> Iterator[Path]:
-    """Give the path of a data file, to seek in; leaving without an error proves it, if it was a copy on this machine.
+def open_data_file(delivery: Delivery, file: DataFile) -> Iterator[Path]:
+    """Yield the path of a data file that can be read at any offset.
 
-    One on S3 passes through a temporary file, and is proved before the first read; that takes its size on the disk of
-    ``TMPDIR`` until left. A copy is read where it is, while a thread proves it. Fails as ``stored`` does.
+    A file on S3 is downloaded to a temporary file and verified before the first read. It needs its size on the disk of
+    `TMPDIR`. A local copy is read in place while a thread verifies it, and an exit without an error means that it is
+    verified. Raises as `stream_data_file`.
     """
     place = delivery.place(file)
     if isinstance(place, Path):
-        proof = ahead(lambda: _proof(delivery, file))
+        proof = prefetch(lambda: _proof(delivery, file))
         next(proof)  # begins it
         try:
             yield place
@@ -62,17 +64,22 @@ def seekable(delivery: Delivery, file: DataFile) -> Iterator[Path]:
             proof.close()
         return
     with tempfile.NamedTemporaryFile(prefix="brigade-inventory-") as copy:
-        for chunk in stored(delivery, file):
+        for chunk in stream_data_file(delivery, file):
             copy.write(chunk)
         copy.flush()
         yield Path(copy.name)
 
 
-def blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer, None, None]:
-    """Give the text inside of a gzip file in blocks of whole lines, about ``BLOCK`` each, however well it was packed.
+def decompress_blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer, None, None]:
+    """Yield the text of a gzip file in blocks of whole lines, about `BLOCK` bytes each at any compression ratio.
 
-    A line longer than ``BLOCK`` is given as far as it is that long, and nothing after it: who parses it says which row
-    it is. Fails with InvalidData, naming the file, when it is no gzip, ends before its end, or has something after it.
+    A line longer than `BLOCK` is cut there, and nothing follows it: the parser reports its row.
+
+    Args:
+        name: Name of the file for errors.
+
+    Raises:
+        InvalidData: The file is no gzip, is truncated, or has data after its end.
     """
     rest, ended = b"", False
     # What ``igzip.IGzipFile`` reads with, by a name that is not public: that file's own ``readinto`` makes bytes of a
@@ -100,7 +107,7 @@ class _Stream(io.RawIOBase):
         self._chunks, self._rest = chunks, memoryview(b"")
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -130,7 +137,7 @@ def _filled(inside: isal_zlib._GzipReader, view: memoryview, name: str) -> int:
 
 
 def _lines_end(text: memoryview) -> int:
-    """Where the last whole line ends; 0 if there is none."""
+    """Return the offset after the last whole line; 0 if there is none."""
     for looked in (_LINE, len(text)):
         tail = bytes(text[-looked:])
         if found := tail.rfind(b"\n") + 1:
@@ -140,7 +147,7 @@ def _lines_end(text: memoryview) -> int:
 
 def _proof(delivery: Delivery, file: DataFile) -> Generator[None, None, None]:
     yield
-    for _ in stored(delivery, file):
+    for _ in stream_data_file(delivery, file):
         pass
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from brigade.errors import InvalidData, NotFound, UsageError
-from brigade.inventory.delivery.manifest import DataFile, Manifest, parse
+from brigade.inventory.delivery.manifest import DataFile, Manifest, parse_manifest
 from brigade.s3 import read
 from brigade.s3.get import Gets
 from brigade.s3.list import Lists, keys
@@ -19,7 +19,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _FORM = "%Y-%m-%dT%H-%MZ"
 
 
-class Store(Gets, Lists, Protocol):
+class DeliveryClient(Gets, Lists, Protocol):
     """The calls of S3 that deliveries need."""
 
 
@@ -31,15 +31,16 @@ class Delivery:
     """
 
     uri: str
-    s3: Store = field(repr=False, compare=False)
+    s3: DeliveryClient = field(repr=False, compare=False)
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What S3 says about this delivery, proved whole by ``manifest.checksum`` beside it.
+        """The manifest, verified by `manifest.checksum` beside it and read once.
 
-        Fails with NotFound when one of the two is not there (S3 writes the checksum last: the delivery is unfinished),
-        with InvalidData when the checksum is another, the manifest is not what S3 writes, or it names as its place a
-        bucket that it was not found in.
+        Raises:
+            NotFound: One of the two files is missing. S3 writes the checksum last, so the delivery is unfinished.
+            InvalidData: The checksum differs, the manifest is not one that S3 writes, or it names another destination
+                bucket.
         """
         body = self._read("manifest.json")
         try:
@@ -51,7 +52,7 @@ class Delivery:
         found = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if checksum != found:
             raise InvalidData(f"{self.uri} has the MD5 {found}, but manifest.checksum says {checksum!r}: damaged")
-        manifest = parse(body, self.uri)
+        manifest = parse_manifest(body, self.uri)
         if self.bucket not in (None, manifest.destination_bucket):
             raise InvalidData(
                 f"{self.uri} points outside its bucket, to {manifest.destination_bucket!r}: give the delivery there"
@@ -61,7 +62,7 @@ class Delivery:
     @property
     def taken(self) -> datetime:
         """When S3 began to list the bucket, to the minute, from the name of the folder, else from the manifest."""
-        return stamped(self.uri) or self.manifest.created
+        return parse_delivery_time(self.uri) or self.manifest.created
 
     @property
     def partition(self) -> str:
@@ -74,10 +75,12 @@ class Delivery:
         return _split(self.uri)[0] if self.uri.startswith("s3://") else None
 
     def place(self, file: DataFile) -> str | Path:
-        """Say where a data file is: its key in the destination bucket, or its path in a copy on this machine.
+        """Return the location of a data file: its key in the destination bucket, or its path in a local copy.
 
-        A copy keeps S3's folders (``data`` beside the delivery's own) or has all files in one folder. Fails with
-        NotFound when neither has the file.
+        A copy keeps S3's folders (`data` beside the delivery's folder) or has all files in one folder.
+
+        Raises:
+            NotFound: The local copy has no such file.
         """
         if self.bucket is not None:
             return file.key
@@ -99,7 +102,7 @@ class Delivery:
             raise NotFound(f"{Path(self.uri).with_name(name)} cannot be read: {error.strerror}") from error
 
 
-def stamped(uri: str) -> datetime | None:
+def parse_delivery_time(uri: str) -> datetime | None:
     """Return the time in the name of the delivery's folder, ``2026-11-22T01-00Z``; None if it is not named so.
 
     It is when S3 began to list the bucket. Addresses sort by it within the folder of one configuration alone.
@@ -110,22 +113,29 @@ def stamped(uri: str) -> datetime | None:
     return _time(uri.rpartition("/")[0].rpartition("/")[2])
 
 
-def deliveries(s3: Store, bucket: str, prefix: str, source: str, id: str) -> list[Delivery]:
-    """List the finished deliveries of an inventory configuration, newest first; none is opened.
+def list_deliveries(s3: DeliveryClient, bucket: str, prefix: str, source: str, id: str) -> list[Delivery]:
+    """Return the finished deliveries of an inventory configuration, newest first. Their manifests are not read.
 
-    Arguments: ``bucket`` and ``prefix``, the configuration's destination (no slash at its end, may be empty);
-    ``source``, the bucket that is listed in them; ``id``, the configuration's.
+    A delivery is finished when it has a `manifest.checksum`, which S3 writes last.
 
-    A delivery is finished when it has a ``manifest.checksum``, which S3 writes last. Fails with NotFound when there is
-    no such bucket.
+    Args:
+        bucket: The destination bucket of the configuration.
+        prefix: The destination prefix, without a slash at its end; may be empty.
+        source: The bucket that the inventory lists.
+        id: The id of the configuration.
+
+    Raises:
+        NotFound: There is no such destination bucket.
     """
     return list(_found(s3, bucket, prefix, source, id))
 
 
-def latest(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Delivery:
-    """Give the newest finished delivery, opened. The arguments are those of ``deliveries``.
+def open_latest_delivery(s3: DeliveryClient, bucket: str, prefix: str, source: str, id: str) -> Delivery:
+    """Return the newest finished delivery, its manifest read and verified. Arguments as `list_deliveries`.
 
-    Fails with NotFound when there is none yet, and as ``Delivery.manifest`` does.
+    Raises:
+        NotFound: There is no delivery yet.
+        InvalidData: The manifest of the newest one is damaged.
     """
     for delivery in _found(s3, bucket, prefix, source, id):
         _ = delivery.manifest  # opens it, so that what is wrong with it is said here
@@ -136,10 +146,15 @@ def latest(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Deliver
     )
 
 
-def open_delivery(s3: Store, uri: str) -> Delivery:
-    """Open the delivery whose ``manifest.json`` is at ``uri``: ``s3://bucket/…/manifest.json`` or a local path.
+def open_delivery(s3: DeliveryClient, uri: str) -> Delivery:
+    """Return the delivery at `uri`, its manifest read and verified.
 
-    A folder stands for the ``manifest.json`` in it. Fails as ``Delivery.manifest`` does.
+    Args:
+        uri: The `manifest.json` or its folder: `s3://bucket/…/manifest.json` or a local path.
+
+    Raises:
+        NotFound: The manifest or its checksum is missing.
+        InvalidData: The manifest is damaged.
     """
     whole = uri if uri.endswith("manifest.json") else f"{uri.rstrip('/')}/manifest.json"
     delivery = Delivery(whole, s3)
@@ -147,7 +162,7 @@ def open_delivery(s3: Store, uri: str) -> Delivery:
     return delivery
 
 
-def _found(s3: Store, bucket: str, prefix: str, source: str, id: str) -> Iterator[Delivery]:
+def _found(s3: DeliveryClient, bucket: str, prefix: str, source: str, id: str) -> Iterator[Delivery]:
     folder = _split(_folder(bucket, prefix, source, id))[1]
     # The names of deliveries begin with the year, so this lists their two files each and none of data/ or hive/.
     written = set(keys(s3, bucket, f"{folder}2"))

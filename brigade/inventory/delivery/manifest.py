@@ -37,7 +37,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One delivery as S3 describes it; ``columns`` are in file order, by the names that ORC and Parquet use."""
+    """The manifest of one delivery. `columns` are in file order, by the names that ORC and Parquet use."""
 
     source_bucket: str
     destination_bucket: str
@@ -53,11 +53,15 @@ class Manifest:
         return sum(file.size for file in self.files)
 
 
-def parse(body: bytes, name: str) -> Manifest:
-    """Read a ``manifest.json``; ``name`` is what an error calls it.
+def parse_manifest(body: bytes, name: str) -> Manifest:
+    """Parse a `manifest.json`.
 
-    Fails with InvalidData when it is no JSON, a field is missing or of another type, or the format or schema is one
-    that S3 does not document.
+    Args:
+        name: Name of the manifest for errors.
+
+    Raises:
+        InvalidData: It is no JSON, a field is missing or has another type, or S3 does not document the format or
+            schema.
     """
     try:
         document = json.loads(body)
@@ -91,7 +95,7 @@ def _columns(form: Format, schema: str, name: str) -> dict[str, Kind]:
 
 
 def _csv_fields(schema: str) -> list[tuple[str, Kind]]:
-    return [(snake(field.strip()), "string") for field in schema.split(",")]
+    return [(snake_case(field.strip()), "string") for field in schema.split(",")]
 
 
 def _orc_fields(schema: str) -> list[tuple[str, Kind]]:
@@ -114,6 +118,6 @@ def _parquet_fields(schema: str) -> list[tuple[str, Kind]]:
     return fields
 
 
-def snake(name: str) -> str:
-    """Give the ORC and Parquet spelling of a CSV column: ``LastModifiedDate`` is ``last_modified_date``."""
+def snake_case(name: str) -> str:
+    """Return the ORC and Parquet name of a CSV column: `LastModifiedDate` is `last_modified_date`."""
     return "e_tag" if name == "ETag" else _CAMEL.sub("_", name).lower()

@@ -13,7 +13,7 @@ SQL = """SELECT coalesce(storage_class, '') AS storage_class, count(*) AS object
 FROM inventory GROUP BY 1 ORDER BY 1"""
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class DeliverySummary(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery in figures; the differences are to the last one that was summarized, 0 of the first."""
 
     bucket: str
@@ -27,12 +27,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     bytes_more: int = 0
 
 
-def latest(bucket: str) -> str:
+def latest_key(bucket: str) -> str:
     """Return the key, in the state bucket, of the newest summary of a bucket."""
     return f"{SUMMARIES}/{bucket}/latest.json"
 
 
-def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> Summary:
+def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> DeliverySummary:
     """Return the summary of a delivery from the rows that ``SQL`` gives.
 
     Args:
@@ -48,7 +48,7 @@ def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> Summa
             f"{delivery.uri} lists {files} data files, and Athena counts {objects} rows: one of the two is wrong, so "
             "no summary is kept; count the rows of this delivery with: brigade inventory sql"
         )
-    return Summary(
+    return DeliverySummary(
         bucket=delivery.manifest.source_bucket,
         delivery=delivery.uri,
         taken=delivery.taken.strftime("%Y-%m-%dT%H-%MZ"),
@@ -58,25 +58,25 @@ def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> Summa
     )
 
 
-def keep(state: State, fresh: Summary) -> Summary:
-    """Keep ``fresh`` as the newest of its bucket, with the differences, and return that.
+def store_summary(state: State, fresh: DeliverySummary) -> DeliverySummary:
+    """Store `fresh` as the newest summary of its bucket and return it with its differences to the one before.
 
-    An older delivery than the newest that is kept leaves that as it is and has no differences. The same one again,
-    newest or not, returns what it returned before. Kept are ``inventory/<bucket>/latest.json`` and one document for
-    each time at which S3 listed the bucket; another configuration's delivery of that time takes its place.
+    A delivery older than the newest stored one changes nothing and has no differences. The same delivery again, newest
+    or not, returns the same summary. Two documents are written: `inventory/<bucket>/latest.json`, and one for the time
+    at which S3 listed the bucket. A delivery of another configuration with the same time replaces the latter.
     """
     own = f"{SUMMARIES}/{fresh.bucket}/{fresh.taken}.json"
-    if (known := state.get(own, Summary)) and known.value.delivery == fresh.delivery:
+    if (known := state.get(own, DeliverySummary)) and known.value.delivery == fresh.delivery:
         return known.value
 
-    def newer(last: Summary) -> Summary:
+    def newer(last: DeliverySummary) -> DeliverySummary:
         if last.taken >= fresh.taken:  # both are of one form with a fixed width, so text sorts as time does
             return last
         more = fresh.objects - last.objects, fresh.bytes - last.bytes
         return msgspec.structs.replace(fresh, objects_more=more[0], bytes_more=more[1])
 
     first = msgspec.structs.replace(fresh, taken="")
-    newest = state.update(latest(fresh.bucket), newer, default=first, kind=Summary).value
+    newest = state.update(latest_key(fresh.bucket), newer, default=first, kind=DeliverySummary).value
     told = newest if newest.delivery == fresh.delivery else fresh
     state.put(own, told, indent=True)
     return told

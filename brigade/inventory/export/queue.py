@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, RetryLater, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
-from brigade.inventory.export.walk import Checkpoint, Rate, Row, walk
+from brigade.inventory.export.walk import RateLimit, Row, WalkCheckpoint, walk
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
 """Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""
@@ -26,20 +26,22 @@ _TRIES = 8
 _IDENTITY = ("bucket", "key", "version_id")
 
 
-class Queue(Protocol):
+class SqsClient(Protocol):
     """The call of SQS that sending needs."""
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Any) -> Any:  # noqa: N803 - boto3's names
         """Send up to ten messages."""
 
 
-class Body:
-    """What a message says: ``{key}`` and any other column of the delivery put into a template.
+class MessageBody:
+    """The text of each message: a template with `{key}` and any other column of the delivery.
 
-    Times are ISO 8601 in UTC, booleans ``true`` and ``false``, as ``rows`` writes them, and null is an empty text.
-    ``{key:json}`` is the value as JSON writes it, ``{{`` a brace. Without a template it is a JSON object of ``bucket``,
-    ``key`` and, of deliveries that have it, ``version_id``. Fails with UsageError when it names what is no column,
-    or formats one in another way.
+    Times are ISO 8601 in UTC, booleans `true` and `false`, null an empty text. `{key:json}` writes the value as JSON,
+    `{{` is a brace. Without a template the text is a JSON object of `bucket`, `key` and, if the delivery has it,
+    `version_id`.
+
+    Raises:
+        UsageError: The template names no column of the delivery, or has another format.
     """
 
     def __init__(self, template: str | None, delivery: Delivery) -> None:
@@ -59,7 +61,7 @@ class Body:
         self.columns = list(dict.fromkeys([*self._identity, *named]))
 
     def of(self, row: Row) -> str:
-        """Give the body of the message of a row."""
+        """Return the text of the message for a row."""
         if self._template is None:
             return json.dumps({name: row[name] for name in self._identity if row[name] is not None})
         return self._template.format_map({name: _Value(value) for name, value in row.items()})
@@ -79,16 +81,16 @@ class _Value:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """How many messages went, in how many requests, for about how much."""
+class SendResult:
+    """The number of messages and requests sent, and their approximate price in US dollars."""
 
     messages: int
     requests: int
     dollars: float
 
 
-def send(
-    sqs: Queue,
+def send_keys(
+    sqs: SqsClient,
     url: str,
     delivery: Delivery,
     where: str | None = None,
@@ -96,21 +98,27 @@ def send(
     *,
     rate: float | None = None,
     parallel: int = 16,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: WalkCheckpoint | None = None,
     told: Callable[[int], None] = lambda count: None,
-) -> Sent:
-    """Send a message for each current object of a delivery that matches ``where``; ``Body`` says what it holds.
+) -> SendResult:
+    """Send a message for each current object of a delivery that matches `where`.
 
-    At least once: a request whose answer is lost is sent again, and a walk that was stopped goes on from its
-    ``checkpoint``, sending those of the last seconds twice. A FIFO queue (``….fifo``) drops what comes twice within its
-    five minutes: the deduplication id is of delivery, bucket, key and version, the group one of 256, of the key.
+    At least once: a request without an answer is sent again, and a walk resumed from its `checkpoint` repeats the
+    messages of the last seconds. A FIFO queue (`….fifo`) drops repeats within its five minutes: the deduplication id is
+    made of delivery, bucket, key and version, and the key selects one of 256 message groups.
 
-    Arguments: ``rate``, messages a second at most; ``parallel``, requests at a time.
+    Args:
+        template: Template of a message; see `MessageBody`.
+        rate: Messages per second at most; None: no limit.
+        parallel: Requests at the same time.
+        told: Called with the number of rows done.
 
-    Fails with UsageError when a body is longer than ``LARGEST``, with BrigadeError when SQS refuses a message or the
-    queue, with RetryLater when it goes on failing after a minute.
+    Raises:
+        UsageError: A message is longer than `LARGEST`.
+        BrigadeError: SQS rejects a message or the queue.
+        RetryLater: SQS still fails after a minute of retries.
     """
-    body, fifo, limit = Body(template, delivery), url.endswith(".fifo"), Rate(rate)
+    body, fifo, limit = MessageBody(template, delivery), url.endswith(".fifo"), RateLimit(rate)
     requests: list[int] = []  # the 64 KiB pieces that each was
 
     def entry(number: int, row: Row) -> dict[str, str]:
@@ -129,10 +137,10 @@ def send(
         requests.extend(_sent(sqs, url, entries))
 
     messages = walk(delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, told)
-    return Sent(messages, len(requests), sum(requests) / 1e6 * DOLLARS_PER_MILLION[fifo])
+    return SendResult(messages, len(requests), sum(requests) / 1e6 * DOLLARS_PER_MILLION[fifo])
 
 
-def _requests(found: Iterator[Row], body: Body) -> Iterator[list[Row]]:
+def _requests(found: Iterator[Row], body: MessageBody) -> Iterator[list[Row]]:
     group: list[Row] = []
     total = 0
     for row in found:
@@ -150,8 +158,8 @@ def _requests(found: Iterator[Row], body: Body) -> Iterator[list[Row]]:
         yield group
 
 
-def _sent(sqs: Queue, url: str, entries: list[dict[str, str]]) -> list[int]:
-    """Send until all are in; give how many 64 KiB each request was."""
+def _sent(sqs: SqsClient, url: str, entries: list[dict[str, str]]) -> list[int]:
+    """Send until SQS has accepted all entries; return the 64 KiB chunks that each request is billed as."""
     pieces = []
     for attempt in range(_TRIES):
         if attempt:

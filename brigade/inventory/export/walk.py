@@ -16,7 +16,7 @@ from brigade.errors import UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.reader import read
 from brigade.inventory.rows import scanner
-from brigade.inventory.sql.dialect import current
+from brigade.inventory.sql.dialect import current_condition
 from brigade.state import State
 
 T = TypeVar("T")
@@ -25,8 +25,8 @@ Row = dict[str, Any]
 _SAVE_SECONDS = 5.0
 
 
-class Reached(msgspec.Struct, frozen=True):
-    """How far a walk has come: all rows before this one are done, of the delivery read in this order."""
+class WalkState(msgspec.Struct, frozen=True):
+    """The stored progress of a walk: all rows before `rows` are done, in the order `order` of this delivery."""
 
     delivery: str
     order: int
@@ -35,15 +35,15 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """Where a walk keeps how far it has come, so that the same walk, started again, goes on there."""
+class WalkCheckpoint:
+    """The location of a walk's progress in the state bucket. The same walk, started again, resumes there."""
 
     state: State
     key: str
 
     def reached(self, delivery: Delivery) -> int:
-        """Give the number of rows that are done, 0 if none are; UsageError if that was another delivery's walk."""
-        entry = self.state.get(self.key, Reached)
+        """Return the number of rows that are done, 0 if none. Raises UsageError if another delivery was walked."""
+        entry = self.state.get(self.key, WalkState)
         if entry is None or entry.value.done:
             return 0
         if (entry.value.delivery, entry.value.order) != (delivery.uri, scanner.ORDER):
@@ -51,29 +51,29 @@ class Checkpoint:
         return entry.value.rows
 
     def save(self, delivery: Delivery, count: int, *, done: bool = False) -> None:
-        """Keep it."""
-        self.state.put(self.key, Reached(delivery.uri, scanner.ORDER, count, done))
+        """Store that `count` rows are done."""
+        self.state.put(self.key, WalkState(delivery.uri, scanner.ORDER, count, done))
 
 
-def each(
+def for_each_key(
     delivery: Delivery,
     call: Callable[[str], object],
     where: str | None = None,
     parallel: int = 16,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: WalkCheckpoint | None = None,
 ) -> int:
-    """Call ``call(key)`` for each current object of a delivery that matches ``where``, in threads; give how many.
+    """Call `call(key)` in threads for each current object that matches `where`; return the number of keys.
 
-    At least once: with a ``checkpoint``, a walk that was stopped goes on where it was, and calls again for the keys of
-    the last seconds before. Memory: as ``read``, and ``parallel`` keys. What ``call`` raises ends the walk and is
-    raised, after the calls that are running; what was done by then is kept.
+    At least once: with a `checkpoint`, a walk that was stopped is resumed, and repeats the calls of the last seconds.
+    An error of `call` ends the walk after the running calls, and is raised. Finished work stays stored. Memory: that of
+    `read`, and `parallel` keys.
     """
 
     def call_all(found: list[Row]) -> None:
         for row in found:
             call(row["key"])
 
-    return walk(delivery, call_all, lambda found: split(found, 1), ["key"], where, parallel, checkpoint)
+    return walk(delivery, call_all, lambda found: batched(found, 1), ["key"], where, parallel, checkpoint)
 
 
 def walk(
@@ -83,18 +83,21 @@ def walk(
     columns: list[str],
     where: str | None,
     parallel: int,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: WalkCheckpoint | None = None,
     told: Callable[[int], None] = lambda count: None,
 ) -> int:
-    """Call ``do`` for groups of rows, ``parallel`` at a time, and give the number of rows; the promises are ``each``'s.
+    """Call `do` for groups of rows, `parallel` at a time, and return the number of rows. Guarantees as `for_each_key`.
 
-    ``group`` makes groups of the rows, in their order; ``told`` is told how many rows are done.
-    Of a delivery of all versions only current objects are walked over.
+    In a delivery of all versions only current objects are walked.
+
+    Args:
+        group: Makes groups of the rows, in their order.
+        told: Called with the number of rows done.
     """
     before = checkpoint.reached(delivery) if checkpoint else 0
     count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
     with (
-        closing(read(delivery, columns, current(delivery.manifest.columns, where))) as batches,
+        closing(read(delivery, columns, current_condition(delivery.manifest.columns, where))) as batches,
         ThreadPoolExecutor(parallel, thread_name_prefix="inventory-walk") as threads,
     ):
         try:
@@ -124,14 +127,14 @@ def walk(
     return count - before
 
 
-def split(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    """Give the items in lists of ``size``, the last one of what is left."""
+def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`; the last one may be shorter."""
     while found := list(islice(items, size)):
         yield found
 
 
-class Rate:
-    """No more than so many a second, over all threads; None is no limit."""
+class RateLimit:
+    """A limit of operations per second over all threads; None is no limit."""
 
     def __init__(self, a_second: float | None) -> None:
         self._gap = 1 / a_second if a_second else 0.0
@@ -139,7 +142,7 @@ class Rate:
         self._lock = threading.Lock()
 
     def wait(self, count: int) -> None:
-        """Wait until ``count`` more may go."""
+        """Wait until `count` more operations are within the limit."""
         if not self._gap:
             return
         with self._lock:

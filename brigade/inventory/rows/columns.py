@@ -14,18 +14,19 @@ _PERCENT, _PLUS, _SPACE = b"%+ "
 
 
 class BadRow(Exception):
-    """What is wrong with row number ``row`` of what was parsed, counted from 0."""
+    """A row that S3 does not write: the reason, and its number `row` in the parsed block, from 0."""
 
     def __init__(self, row: int, wrong: str) -> None:
         super().__init__(wrong)
         self.row = row
 
 
-def decoded(column: pa.BinaryArray) -> pa.StringArray:
-    """Decode a column of keys: ``%XX`` is a byte of UTF-8, ``+`` a space.
+def decode_keys(column: pa.BinaryArray) -> pa.StringArray:
+    """Return a column of keys decoded: `%XX` is a byte of UTF-8, `+` a space.
 
-    Fails with BadRow when a key is empty, a ``%`` is not followed by two hexadecimal digits or the bytes are not UTF-8:
-    S3 writes none of these, and a key that is not exact is another object's.
+    Raises:
+        BadRow: A key is empty, a `%` lacks its two hexadecimal digits, or the bytes are not UTF-8. S3 writes none of
+            these, and an inexact key names another object.
     """
     if column.null_count:
         raise BadRow(pc.index(column.is_null(), value=True).as_py(), "there is no key")
@@ -56,16 +57,16 @@ def decoded(column: pa.BinaryArray) -> pa.StringArray:
 
 
 def _without_digits(text: Any, escapes: Any) -> pa.Buffer:
-    """Close up the two bytes behind each escape: what lies between them is copied by the piece, not by the byte."""
+    """Remove the two bytes after each escape, copying the text between them piece by piece."""
     cuts = np.empty(2 * len(escapes) + 2, np.int32)
     cuts[0], cuts[-1] = 0, len(text)
     cuts[1:-1:2], cuts[2::2] = escapes + 1, escapes + 3
-    return every_other(pa.py_buffer(text), cuts).buffers()[2]
+    return copy_alternate_pieces(pa.py_buffer(text), cuts).buffers()[2]
 
 
 @cache
 def _digits() -> Any:
-    """The value of each byte as a hexadecimal digit; 255 where it is none."""
+    """Return the value of each byte as a hexadecimal digit; 255 if it is none."""
     values = np.full(256, 255, np.uint8)
     for value in range(16):
         values[[ord(f"{value:x}"), ord(f"{value:X}")]] = value
@@ -85,10 +86,11 @@ def _undecodable(column: pa.BinaryArray) -> BadRow:
     raise AssertionError("a column that was refused holds a key that is")
 
 
-def every_other(text: pa.Buffer, cuts: Any) -> pa.BinaryArray:
-    """Copy of the pieces between ``cuts`` the first, the third and so on, one behind the other.
+def copy_alternate_pieces(text: pa.Buffer, cuts: Any) -> pa.BinaryArray:
+    """Return a copy of the first, third, fifth … piece between `cuts`, one after the other.
 
-    Arguments: ``cuts``, an even number of places in the text, as int32, from first to last.
+    Args:
+        cuts: An even number of ascending offsets in the text, as int32.
     """
     count = len(cuts) // 2
     pieces = pa.Array.from_buffers(pa.binary(), 2 * count - 1, [None, pa.py_buffer(cuts), text])
@@ -97,8 +99,8 @@ def every_other(text: pa.Buffer, cuts: Any) -> pa.BinaryArray:
     return pieces.take(odd)
 
 
-def null_where_empty(texts: pa.Array) -> pa.Array:
-    """Give a column of texts or bytes whose empty fields are null; no text is copied."""
+def empty_to_null(texts: pa.Array) -> pa.Array:
+    """Return a column of text or bytes with its empty fields as null. No text is copied."""
     if not len(texts):
         return texts
     _, offsets, data = texts.buffers()

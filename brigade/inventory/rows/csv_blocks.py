@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from brigade.inventory.delivery.data_files import BLOCK
-from brigade.inventory.rows.columns import BadRow, decoded, every_other, null_where_empty
+from brigade.inventory.rows.columns import BadRow, copy_alternate_pieces, decode_keys, empty_to_null
 
 _ROW = re.compile(r"Row #(\d+): ")
 _QUOTE, _COMMA, _NEWLINE = b'",\n'
@@ -18,17 +18,19 @@ _FIELDS = 8
 each of its many small steps hands the interpreter from thread to thread."""
 
 
-def parser(
+def make_parser(
     columns: Mapping[str, pa.DataType], wanted: pa.Schema
 ) -> Callable[[pa.Buffer | list[pa.Array]], list[pa.Array]]:
-    """Give what parses a block of whole lines: of any of their columns those that are ``wanted``, keys still encoded.
+    """Return a function that parses a block of whole lines into the `wanted` columns, with keys still encoded.
 
-    What it made it gives back as it is, so that it does not matter who parses a block, and when.
+    The function returns an already parsed block unchanged, so either thread may parse it.
 
-    Arguments: ``columns``, all that a line has, in order.
+    Args:
+        columns: All columns of a line, in order.
 
-    Fails with BadRow, counted from the block's first, when a row is longer than a block, has too few or too many
-    fields, or one that is not of its type.
+    Raises:
+        BadRow: By the returned function, counted from the first row of the block: a row is longer than a block, has
+            another number of fields, or a field of another type.
     """
     # Keys come as bytes, for it is decoded that they have to be UTF-8.
     types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
@@ -44,14 +46,15 @@ def parser(
     return parse
 
 
-def batches(blocks: Iterable[list[pa.Array]], wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Make parsed blocks record batches, keys decoded.
+def make_batches(blocks: Iterable[list[pa.Array]], wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield record batches of parsed blocks, with decoded keys.
 
-    A batch is the rows of a few blocks, but the first of one: who takes no more waits for no more. The rows of whole
-    blocks before a failure are given first.
+    A batch has the rows of a few blocks. The first has one block, so a caller of one batch does not wait for more.
+    After an error the rows of the whole blocks before it are yielded first.
 
-    Fails with BadRow, counted from the first row that was not given, as ``blocks`` does and when a key is not encoded
-    as S3 does it.
+    Raises:
+        BadRow: Counted from the first row that was not yielded: as `blocks` raises it, or a key is not encoded as by
+            S3.
     """
     held: list[list[pa.Array]] = []
     together = 1
@@ -70,11 +73,11 @@ def batches(blocks: Iterable[list[pa.Array]], wanted: pa.Schema) -> Iterator[pa.
 
 
 def _batch(parsed: list[list[pa.Array]], wanted: pa.Schema) -> pa.RecordBatch:
-    """Make what several blocks gave one batch, keys decoded."""
+    """Return one batch of several parsed blocks, with decoded keys."""
     arrays = [pa.concat_arrays(pieces) for pieces in zip(*parsed, strict=True)] if len(parsed) > 1 else parsed[0]
     if "key" in wanted.names:
         index = wanted.get_field_index("key")
-        arrays[index] = decoded(arrays[index])
+        arrays[index] = decode_keys(arrays[index])
     return pa.record_batch(arrays, schema=wanted)
 
 
@@ -108,10 +111,10 @@ def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str
 
 
 def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Array:
-    """Copy the fields of a column out of the text and give them their type; an empty one is null."""
+    """Return the fields of a column, copied out of the text with their type. An empty field is null."""
     cuts = np.empty(2 * len(begins), np.int32)
     cuts[0::2], cuts[1::2] = begins, ends
-    fields = null_where_empty(every_other(held, cuts))
+    fields = empty_to_null(copy_alternate_pieces(held, cuts))
     if pa.types.is_binary(kind):
         return fields
     texts = fields.cast(pa.string())
@@ -119,7 +122,7 @@ def _column(held: pa.Buffer, begins: Any, ends: Any, kind: pa.DataType) -> pa.Ar
 
 
 def _any(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array]:
-    """Parse any CSV, or say which row is wrong."""
+    """Parse any CSV. Raises BadRow with the row's number."""
     try:
         table = csv.read_csv(
             pa.BufferReader(block),

@@ -13,12 +13,12 @@ from pyarrow import dataset, fs, parquet
 
 from brigade.catalog import Kind
 from brigade.errors import InvalidData, NotFound
-from brigade.inventory.delivery.data_files import blocks, seekable, stored
+from brigade.inventory.delivery.data_files import decompress_blocks, open_data_file, stream_data_file
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.delivery.manifest import DataFile, Manifest
-from brigade.inventory.prefetch import ahead, cores, in_turn
+from brigade.inventory.prefetch import count_cores, prefetch, round_robin
 from brigade.inventory.rows import csv_blocks
-from brigade.inventory.rows.columns import BadRow, null_where_empty
+from brigade.inventory.rows.columns import BadRow, empty_to_null
 
 TYPES: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
@@ -39,12 +39,12 @@ _CELLS = 1 << 16  # of a batch of the columnar formats: 2 MiB about
 _ROWS = {"ORC": 1 << 12, "Parquet": 1 << 13}  # of a batch at least; ORC's reader takes more memory for each
 
 Batches = Generator[pa.RecordBatch, None, None]
-Watch = Callable[[DataFile], None]
+OnFileRead = Callable[[DataFile], None]
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """A condition for the reader: over which columns, and the part that a row group's statistics can decide."""
+class RowFilter:
+    """A condition for the reader: its columns, and the part that the statistics of a row group can decide."""
 
     columns: frozenset[str]
     keep: pc.Expression
@@ -52,9 +52,10 @@ class Pushed:
 
 
 def schema(manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Schema:
-    """Give the Arrow schema of ``columns``, in that order, or of all of them.
+    """Return the Arrow schema of `columns`, in this order; of all columns if None.
 
-    Fails with NotFound when the delivery lacks a column, naming those that it has.
+    Raises:
+        NotFound: The delivery lacks a column. The message lists its columns.
     """
     names = list(manifest.columns) if columns is None else list(columns)
     lacking = [name for name in names if name not in manifest.columns]
@@ -65,19 +66,24 @@ def schema(manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Schem
     return pa.schema([(name, TYPES[manifest.columns[name]]) for name in names])
 
 
-def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, ended: Watch | None = None) -> Batches:
-    """Stream the rows of a delivery; ``wanted`` is a ``schema`` of it.
+def scan(
+    delivery: Delivery, wanted: pa.Schema, pushed: RowFilter | None = None, ended: OnFileRead | None = None
+) -> Batches:
+    """Stream the rows of a delivery. Empty text is null, except in bucket and key; times are UTC.
 
-    Text that is empty is null, but for bucket and key; times are UTC. ``FILES_AT_ONCE`` files are read at the same
-    time, a batch of each in turn: the order is the same each time, and no file is begun before it is its turn. Who
-    stops early pays for what was read until then, of ORC and Parquet on S3 whole files.
+    `FILES_AT_ONCE` files are read at the same time, one batch of each in turn, always in the same order. No file starts
+    before its turn. Stopping early costs the bytes read until then: of ORC and Parquet on S3, whole files.
+    Memory: 200 MiB, measured by `benchmarks/inventory.py`.
 
-    Arguments: ``pushed``, which rows; ``ended``, called with each file when all its rows were given.
+    Args:
+        wanted: A `schema` of the delivery.
+        pushed: The condition for rows.
+        ended: Called with each file after all of its rows.
 
-    Memory: 200 MiB, measured by ``benchmarks/inventory.py``.
-
-    Fails with NotFound when a data file is not there, and with InvalidData, naming file and row, when a file is not
-    what the manifest says or not in its format. Rows given before were right, but their file was not proved whole.
+    Raises:
+        NotFound: A data file is missing.
+        InvalidData: A file differs from the manifest or is damaged. The message names file and row. Earlier rows were
+            right, but their file was not verified whole.
     """
     read = schema(
         delivery.manifest, [*wanted.names, *sorted((pushed.columns if pushed else set()) - set(wanted.names))]
@@ -86,36 +92,38 @@ def scan(delivery: Delivery, wanted: pa.Schema, pushed: Pushed | None = None, en
 
 
 def _scanned(
-    delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: Pushed | None, ended: Watch | None
+    delivery: Delivery, wanted: pa.Schema, read: pa.Schema, pushed: RowFilter | None, ended: OnFileRead | None
 ) -> Batches:
-    files, here = delivery.manifest.files, cores()
+    files, here = delivery.manifest.files, count_cores()
 
     def lane(index: int, file: DataFile) -> Batches:
         # A thread for each file that is read now; what one does beside the other only if there is a core for it.
         beside = here > min(FILES_AT_ONCE, len(files) - index // FILES_AT_ONCE * FILES_AT_ONCE)
         decode = partial(_parsed, beside=beside) if delivery.manifest.format == "CSV" else _decoded
-        with closing(ahead(lambda: decode(delivery, file, read, pushed))) as found:
+        with closing(prefetch(lambda: decode(delivery, file, read, pushed))) as found:
             for batch in found:
                 if batch.num_rows:
                     yield batch if len(read) == len(wanted) else batch.select(wanted.names)
         if ended is not None:
             ended(file)
 
-    with closing(in_turn(map(lane, count(), files), FILES_AT_ONCE)) as batches:
+    with closing(round_robin(map(lane, count(), files), FILES_AT_ONCE)) as batches:
         yield from batches
 
 
-def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None, *, beside: bool) -> Batches:
-    """Parse a file of CSV, ``beside`` a thread that inflates and proves it, or by turns, while the text is cached.
+def _parsed(
+    delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: RowFilter | None, *, beside: bool
+) -> Batches:
+    """Parse a file of CSV, with a second thread that decompresses and verifies it if `beside`.
 
-    That thread parses what it has inflated where it is far enough ahead: both are done at the same time.
+    That thread also parses while it would otherwise wait, so that both are busy.
     """
-    parse = csv_blocks.parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
+    parse = csv_blocks.make_parser({name: TYPES[kind] for name, kind in delivery.manifest.columns.items()}, wanted)
     row = 1
-    text = ahead(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
+    text = prefetch(lambda: _text(delivery, file), _BLOCKS, meanwhile=parse) if beside else _text(delivery, file)
     with closing(text):
         try:
-            for batch in csv_blocks.batches(map(parse, text), wanted):
+            for batch in csv_blocks.make_batches(map(parse, text), wanted):
                 yield _kept(batch, pushed)
                 row += batch.num_rows
         except BadRow as bad:
@@ -123,13 +131,13 @@ def _parsed(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushe
 
 
 def _text(delivery: Delivery, file: DataFile) -> Generator[pa.Buffer, None, None]:
-    with closing(stored(delivery, file)) as chunks:
-        yield from blocks(chunks, file.key)
+    with closing(stream_data_file(delivery, file)) as chunks:
+        yield from decompress_blocks(chunks, file.key)
 
 
-def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Pushed | None) -> Batches:
+def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: RowFilter | None) -> Batches:
     row, size = 1, max(_CELLS // len(wanted), _ROWS[delivery.manifest.format])
-    with seekable(delivery, file) as path:
+    with open_data_file(delivery, file) as path:
         try:
             orc = delivery.manifest.format == "ORC"
             for batch in _orc(path, wanted.names, size) if orc else _parquet(path, wanted.names, size, pushed):
@@ -140,7 +148,7 @@ def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: Push
             raise InvalidData(f"{file.key}, rows from {row}: {str(error)[:300]}") from error
 
 
-def _parquet(path: Path, names: list[str], size: int, pushed: Pushed | None) -> Iterator[pa.RecordBatch]:
+def _parquet(path: Path, names: list[str], size: int, pushed: RowFilter | None) -> Iterator[pa.RecordBatch]:
     # Pages come through a buffer: a column of a row group need not be in memory as a whole.
     with parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
         groups = list(range(file.num_row_groups))
@@ -159,7 +167,7 @@ def _orc(path: Path, names: list[str], size: int) -> Iterator[pa.RecordBatch]:
     )
 
 
-def _kept(batch: pa.RecordBatch, pushed: Pushed | None) -> pa.RecordBatch:
+def _kept(batch: pa.RecordBatch, pushed: RowFilter | None) -> pa.RecordBatch:
     return batch if pushed is None else batch.filter(pushed.keep)
 
 
@@ -176,5 +184,5 @@ def _column(column: pa.Array, field: pa.Field) -> pa.Array:
         return column.cast(pa.timestamp("ms")).cast(field.type) if not column.type.equals(field.type) else column
     column = column.cast(field.type)
     if pa.types.is_string(field.type) and field.name not in ("bucket", "key"):
-        return null_where_empty(column)
+        return empty_to_null(column)
     return column

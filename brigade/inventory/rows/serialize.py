@@ -20,16 +20,17 @@ _PLAIN = len("2026-11-22 01:00:06.000")
 _GROUP = 16 << 20  # bytes of a row group of Parquet, which is in memory until it is whole
 
 
-def lines(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> Iterator[bytes]:
-    r"""Write rows as UTF-8 text: the header first (of CSV and TSV), then each batch whole, never part of a row.
+def serialize_rows(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> Iterator[bytes]:
+    r"""Yield rows as UTF-8 text: the header first (CSV and TSV), then each batch, always whole rows.
 
-    ``csv`` quotes every text, doubles quotes in it, and leaves a key's newline in it; a null is nothing. ``tsv`` writes
-    a tab, newline, carriage return and backslash in a value as ``\t``, ``\n``, ``\r`` and ``\\``; a null is nothing.
-    ``jsonl`` gives an object a row. Times are ISO 8601 in UTC: ``2026-11-22T01:00:06.000Z``. ``keys0`` gives each key
-    as it is and a NUL behind it, as ``xargs -0`` takes them; UsageError if ``key`` is not the one column.
+    `csv` quotes each text, doubles quotes and keeps newlines; null is empty. `tsv` writes tab, newline, carriage return
+    and backslash as `\t`, `\n`, `\r` and `\\`; null is empty. `jsonl` writes one object per row. Times are ISO 8601 in
+    UTC:
+    `2026-11-22T01:00:06.000Z`. `keys0` writes each key and a NUL, for `xargs -0`. `parquet` writes a file with the
+    types of `scanner.schema`, complete after the last byte; its memory is a row group of 16 MiB.
 
-    ``parquet`` is no text: a file, whole only when all was written, with the types of ``rows.schema``; its memory is a
-    row group of 16 MiB.
+    Raises:
+        UsageError: `keys0` with any other column than `key`.
     """
     if form == "keys0" and schema.names != ["key"]:
         raise UsageError("keys0 is keys and nothing else: ask for no column, or for key alone")
@@ -102,22 +103,22 @@ _WRITERS: Mapping[str, Callable[[pa.RecordBatch], bytes]] = {"csv": _csv, "tsv":
 
 
 class _Sink(io.RawIOBase):
-    """Where the Parquet writer writes: pieces that are taken away as they come."""
+    """The output file of the Parquet writer. Its pieces are collected and removed as they come."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
     def writable(self) -> bool:
-        """Say that it can be written."""
+        """Return True."""
         return True
 
     def write(self, piece: Any) -> int:
-        """Keep a piece."""
+        """Append a piece."""
         self._pieces.append(bytes(piece))
         return len(piece)
 
     def taken(self) -> bytes:
-        """Give what was written since the last time."""
+        """Return the bytes written since the last call."""
         whole = b"".join(self._pieces)
         self._pieces.clear()
         return whole

@@ -1,4 +1,4 @@
-"""A Glue table over an inventory, changed by Glue's own API: what CloudFormation has no property for."""
+"""Changes to a Glue table by Glue's API that CloudFormation has no property for."""
 
 from typing import Any
 
@@ -18,33 +18,39 @@ _TAKEN = (
 )
 
 
-def given(made: dict[str, Any]) -> dict[str, Any]:
-    """Give of a table, as Glue describes it, what Glue takes: it adds what it knows of one, and refuses that in turn.
+def table_input(made: dict[str, Any]) -> dict[str, Any]:
+    """Keep only the fields that `TableInput` accepts. `GetTable` adds read-only fields, and `UpdateTable` rejects them.
 
-    https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+    Source: https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
     """
     return {name: made[name] for name in _TAKEN if made.get(name)}
 
 
-def located(storage: dict[str, Any], location: str) -> dict[str, Any]:
-    """Give a storage descriptor whose table is at ``location``, a configuration's folder, and says where its data is.
+def with_location(storage: dict[str, Any], location: str) -> dict[str, Any]:
+    """Return a storage descriptor with the table's location and its data's location.
 
-    Lake Formation lets Athena read the locations of a table alone, and what ``hive/`` points to is in ``data/``.
-    https://docs.aws.amazon.com/glue/latest/webapi/API_StorageDescriptor.html
+    Lake Formation lets Athena read only the locations of a table, and the symlinks in `hive/` point to files in
+    `data/`.
+
+    Args:
+        location: The folder of an inventory configuration.
+
+    Source: https://docs.aws.amazon.com/glue/latest/webapi/API_StorageDescriptor.html
     """
     return {**storage, "Location": location, "AdditionalLocations": [f"{location}data/"]}
 
 
-def locate(glue: Any, database: str, table: str) -> bool:
-    """Have the table say where its data is, and nothing else of it changed; False if it did already.
+def set_location(glue: Any, database: str, table: str) -> bool:
+    """Add the data's location to the table and change nothing else; return False if it is there already.
 
-    Fails with botocore's ClientError: AccessDeniedException where IAM or Lake Formation does not let the caller alter
-    the table, ConcurrentModificationException when somebody else has altered it meanwhile.
+    Raises:
+        ClientError: AccessDeniedException: IAM or Lake Formation does not let the caller alter the table.
+            ConcurrentModificationException: another caller altered it meanwhile.
     """
     made = glue.get_table(DatabaseName=database, Name=table)["Table"]
-    storage = located(made["StorageDescriptor"], made["StorageDescriptor"]["Location"])
+    storage = with_location(made["StorageDescriptor"], made["StorageDescriptor"]["Location"])
     if storage == made["StorageDescriptor"]:
         return False
-    changed = {**given(made), "StorageDescriptor": storage}
+    changed = {**table_input(made), "StorageDescriptor": storage}
     glue.update_table(DatabaseName=database, TableInput=changed, VersionId=made["VersionId"])
     return True

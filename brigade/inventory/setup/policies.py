@@ -1,4 +1,4 @@
-"""What lets S3 write an inventory: a statement in the policy of the bucket that takes it, and in that of its key."""
+"""The statements that let S3 write an inventory, in the policies of the destination bucket and of its KMS key."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Consent:
-    """A statement for one inventory, and the whole policy that is to be put: with it, or without."""
+class PolicyChange:
+    """A statement for one inventory, and the whole policy to put, with the statement added or removed."""
 
     of: str
     """Whose policy: a bucket's name, or a key's ARN."""
@@ -17,15 +17,22 @@ class Consent:
     policy: dict[str, Any]
 
 
-def needed(client: Callable[[str], Any], destination: str, prefix: str, bucket: str, account: str) -> list[Consent]:
-    """Give what S3 needs to write the inventory of ``bucket`` below ``prefix`` of ``destination``; nothing is changed.
+def plan_grants(
+    client: Callable[[str], Any], destination: str, prefix: str, bucket: str, account: str
+) -> list[PolicyChange]:
+    """Return the policy changes that let S3 write the inventory of `bucket` under `prefix`. Nothing is changed.
 
-    That is the bucket's consent and, where it encrypts with a key of the account, the key's as well: without it S3
-    delivers nothing and tells nobody.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html
+    The bucket's policy changes, and the key's policy if the bucket is encrypted with a key of the account. Without the
+    latter S3 delivers nothing and reports no error.
 
-    Arguments: ``client``, which gives AWS's client of a service by its name; ``destination``, the ARN of the bucket.
-    Fails with botocore's ClientError.
+    Args:
+        client: Returns the AWS client of a service by its name.
+        destination: The ARN of the destination bucket.
+
+    Raises:
+        ClientError: AWS refused a call.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html
     """
     source = {"ArnLike": {"aws:SourceArn": f"{destination.rpartition(':')[0]}:{bucket}"}}
     owned = {"aws:SourceAccount": account}
@@ -43,26 +50,26 @@ def needed(client: Callable[[str], Any], destination: str, prefix: str, bucket: 
     for (of, policy), allowed in zip(_policies(client, destination), (taking, encrypting), strict=False):
         statement = {"Sid": _name(bucket), "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, **allowed}
         others = [each for each in policy["Statement"] if each.get("Sid") != _name(bucket)]
-        consents.append(Consent(of, statement, {**policy, "Statement": [*others, statement]}))
+        consents.append(PolicyChange(of, statement, {**policy, "Statement": [*others, statement]}))
     return consents
 
 
-def withdrawn(client: Callable[[str], Any], destination: str, bucket: str) -> list[Consent]:
-    """Give the statements that are there of those which ``needed`` gives, each with the policy without it.
+def plan_revocations(client: Callable[[str], Any], destination: str, bucket: str) -> list[PolicyChange]:
+    """Return the policy changes that remove the statements of `plan_grants` that exist. Nothing is changed.
 
-    Nothing is changed. Arguments and failures are those of ``needed``.
+    The arguments and errors are those of `plan_grants`.
     """
     consents = []
     for of, policy in _policies(client, destination):
         there = {each.get("Sid"): each for each in policy["Statement"]}
         if statement := there.get(_name(bucket)):
             others = [each for each in policy["Statement"] if each is not statement]
-            consents.append(Consent(of, statement, {**policy, "Statement": others}))
+            consents.append(PolicyChange(of, statement, {**policy, "Statement": others}))
     return consents
 
 
-def put(client: Callable[[str], Any], consent: Consent) -> None:
-    """Put the policy. Fails with botocore's ClientError."""
+def put_policy(client: Callable[[str], Any], consent: PolicyChange) -> None:
+    """Write the changed policy. Raises botocore's ClientError."""
     policy = json.dumps(consent.policy)
     if consent.of.startswith("arn:"):
         client("kms").put_key_policy(KeyId=consent.of, PolicyName="default", Policy=policy)
@@ -71,7 +78,7 @@ def put(client: Callable[[str], Any], consent: Consent) -> None:
 
 
 def _policies(client: Callable[[str], Any], destination: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the policy of the bucket and, where it encrypts with a key of the account, that of the key."""
+    """Yield the policy of the bucket and, if it is encrypted with a key of the account, the policy of the key."""
     s3, reports = client("s3"), destination.rpartition(":")[2]
     yield reports, json.loads(s3.get_bucket_policy(Bucket=reports)["Policy"])
     (rule,) = s3.get_bucket_encryption(Bucket=reports)["ServerSideEncryptionConfiguration"]["Rules"]

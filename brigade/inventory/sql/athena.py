@@ -1,4 +1,4 @@
-"""SQL over deliveries on Athena: the same table ``inventory``, made of the stack's Glue table in any format."""
+"""SQL over deliveries on Athena: the same table `inventory`, made of the stage's Glue table in any format."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,15 +20,15 @@ _LEAST = 10_000_000
 _WAITS = (0.1, 0.2, 0.3, 0.5, 1.0)  # seconds between looks, the last one over and over
 
 
-class Glue(Protocol):
-    """What is asked of a Glue client."""
+class GlueClient(Protocol):
+    """The call of a Glue client that is used here."""
 
     def get_table(self, *, DatabaseName: str, Name: str) -> Any:  # noqa: N803 - boto3's names
         """Describe a table."""
 
 
-class Athena(Protocol):
-    """What is asked of an Athena client."""
+class AthenaClient(Protocol):
+    """The calls of an Athena client that are used here."""
 
     def start_query_execution(self, **request: Any) -> Any:
         """Start a query."""
@@ -37,15 +37,15 @@ class Athena(Protocol):
         """Describe a query."""
 
     def get_query_results(self, **request: Any) -> Any:
-        """Give a page of rows."""
+        """Return a page of rows."""
 
     def stop_query_execution(self, *, QueryExecutionId: str) -> Any:  # noqa: N803 - boto3's names
         """Cancel a query."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query on Athena answers; ``rows`` is read page by page as it is taken, once."""
+class AthenaResult:
+    """The result of a query on Athena. `rows` can be iterated once and reads page by page."""
 
     id: str
     columns: tuple[str, ...]
@@ -59,7 +59,7 @@ class Answer:
         return max(self.scanned, _LEAST) / 1e12 * DOLLARS_PER_TB
 
 
-def statement(glue: Glue, database: str, table: str, sql: str, deliveries: Sequence[Delivery]) -> str:
+def build_statement(glue: GlueClient, database: str, table: str, sql: str, deliveries: Sequence[Delivery]) -> str:
     """Return ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
 
     ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
@@ -73,8 +73,8 @@ def statement(glue: Glue, database: str, table: str, sql: str, deliveries: Seque
         UsageError: The query is no SELECT over ``inventory``, or Athena would read another thing than a delivery.
         NotFound: There is no such table.
     """
-    dialect.parsed(sql)
-    found = athena_table.find(glue, database, table)
+    dialect.parse_query(sql)
+    found = athena_table.find_table(glue, database, table)
     for delivery in deliveries:
         found.require_readable(delivery)
     named = ", ".join(f"'{delivery.partition}'" for delivery in deliveries)
@@ -86,27 +86,31 @@ def statement(glue: Glue, database: str, table: str, sql: str, deliveries: Seque
 
 
 def query(
-    athena: Athena,
+    athena: AthenaClient,
     workgroup: str,
     database: str,
     sql: str,
     looked: Callable[[str, int], None] = lambda state, scanned: None,
-) -> Answer:
-    """Run ``sql`` as it is in ``workgroup``, wait for it, and give its rows as values of Python.
+) -> AthenaResult:
+    """Run `sql` unchanged in `workgroup`, wait for its end, and return its rows as Python values.
 
-    ``looked`` is told the state and the bytes scanned each time that it looks whether the query has ended.
+    An interrupt cancels the query, which is charged for the bytes read until then.
 
-    Interrupted, it cancels the query, which is charged for what it had read. Fails with BrigadeError, with Athena's own
-    reason and the query's id, when the query fails or is cancelled, and when AWS refuses the call.
+    Args:
+        looked: Called with the state and the bytes scanned at each poll.
+
+    Raises:
+        BrigadeError: The query failed or was cancelled, with Athena's reason and the query's id, or AWS refused the
+            call.
     """
     execution = execute(athena, workgroup, database, sql, looked)
     id = str(execution["QueryExecutionId"])
     try:
         page = athena.get_query_results(QueryExecutionId=id, MaxResults=1000)
     except ClientError as error:
-        raise athena_table.refusal(error, f"the query in workgroup {workgroup}") from error
+        raise athena_table.translate_error(error, f"the query in workgroup {workgroup}") from error
     columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-    return Answer(
+    return AthenaResult(
         id=id,
         columns=tuple(column["Name"] for column in columns),
         rows=_rows(athena, id, page, [column["Type"] for column in columns]),
@@ -115,15 +119,15 @@ def query(
 
 
 def execute(
-    athena: Athena,
+    athena: AthenaClient,
     workgroup: str,
     database: str,
     sql: str,
     looked: Callable[[str, int], None] = lambda state, scanned: None,
 ) -> Mapping[str, Any]:
-    """Run a statement that gives no rows, such as UNLOAD, to its end, and give Athena's description of the execution.
+    """Run a statement without rows, such as UNLOAD, to its end and return Athena's description of the execution.
 
-    The arguments, what an interrupt does, and the failures are those of ``query``.
+    The arguments, the interrupt and the errors are those of `query`.
     """
     try:
         id = athena.start_query_execution(
@@ -131,7 +135,7 @@ def execute(
         )["QueryExecutionId"]
         execution: Mapping[str, Any] = _finished(athena, id, looked)
     except ClientError as error:
-        raise athena_table.refusal(error, f"the query in workgroup {workgroup}") from error
+        raise athena_table.translate_error(error, f"the query in workgroup {workgroup}") from error
     state = execution["Status"]["State"]
     if state != "SUCCEEDED":
         reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
@@ -139,7 +143,7 @@ def execute(
     return execution
 
 
-def _finished(athena: Athena, id: str, looked: Callable[[str, int], None]) -> Any:
+def _finished(athena: AthenaClient, id: str, looked: Callable[[str, int], None]) -> Any:
     looks = 0
     try:
         while True:
@@ -154,7 +158,7 @@ def _finished(athena: Athena, id: str, looked: Callable[[str, int], None]) -> An
         raise
 
 
-def _rows(athena: Athena, id: str, page: Any, types: list[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(athena: AthenaClient, id: str, page: Any, types: list[str]) -> Iterator[tuple[Any, ...]]:
     readers = [_READERS.get(kind, str) for kind in types]
     rows = page["ResultSet"]["Rows"][1:]  # the first row of a SELECT's first page is the header
     while True:
@@ -166,7 +170,7 @@ def _rows(athena: Athena, id: str, page: Any, types: list[str]) -> Iterator[tupl
         try:
             page = athena.get_query_results(QueryExecutionId=id, NextToken=page["NextToken"], MaxResults=1000)
         except ClientError as error:
-            raise athena_table.refusal(error, f"the rows of the query {id}") from error
+            raise athena_table.translate_error(error, f"the rows of the query {id}") from error
         rows = page["ResultSet"]["Rows"]
 
 

@@ -1,7 +1,7 @@
-"""What a Glue table over deliveries declares, and whether Athena reads a delivery by it as S3 wrote it.
+"""The declaration of a Glue table over deliveries, and a check that Athena reads a delivery by it as S3 wrote it.
 
-Athena tells nobody when it does not: a partition outside of a projection has no rows, and CSV and ORC columns are taken
-by their place.
+Athena reports no error when it does not: a partition outside of a projection has no rows, and the columns of CSV and
+ORC are matched by position.
 """
 
 import re
@@ -29,7 +29,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
-class Table:
+class GlueTable:
     """A Glue table as ``GetTable`` describes it."""
 
     described: Mapping[str, Any]
@@ -55,13 +55,13 @@ class Table:
             yield typed(column["Name"], column["Type"], encoded=self.format == "CSV")
 
     def require_readable(self, delivery: Delivery) -> None:
-        """Return if Athena reads, by this table, exactly the data files of the delivery, as what they are.
+        """Require that Athena reads exactly the data files of the delivery by this table, in their format.
 
-        Reads the delivery's manifest and the ``symlink.txt`` that Athena follows.
+        Reads the delivery's manifest and the `symlink.txt` that Athena follows.
 
         Raises:
-            UsageError: The table is another bucket's or configuration's, its projection leaves the delivery out, or the
-                delivery has another format or other columns. The message says which.
+            UsageError: The table belongs to another bucket or configuration, its projection excludes the delivery, or
+                the delivery has another format or other columns. The message says which.
         """
         problem = next(self._problems(delivery), None)
         if problem:
@@ -121,20 +121,22 @@ class Table:
             yield f"its columns have another order: {', '.join(found)}, in the table {', '.join(there)}"
 
 
-def find(glue: Any, database: str, name: str) -> Table:
-    """Return the Glue table ``database.name``.
+def find_table(glue: Any, database: str, name: str) -> GlueTable:
+    """Return the Glue table `database.name`.
 
-    Fails with NotFound when there is no such table, with BrigadeError when AWS refuses the call.
+    Raises:
+        NotFound: There is no such table.
+        BrigadeError: AWS refused the call.
     """
     try:
-        return Table(glue.get_table(DatabaseName=database, Name=name)["Table"])
+        return GlueTable(glue.get_table(DatabaseName=database, Name=name)["Table"])
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "EntityNotFoundException":
             raise NotFound(f"there is no table {database}.{name} in Glue; deploy the catalog stack") from error
-        raise refusal(error, f"the Glue table {database}.{name}") from error
+        raise translate_error(error, f"the Glue table {database}.{name}") from error
 
 
-def refusal(error: ClientError, what: str) -> BrigadeError:
+def translate_error(error: ClientError, what: str) -> BrigadeError:
     """Return the error to raise where AWS refuses a call about ``what``."""
     code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
     if code in {"ThrottlingException", "TooManyRequestsException"}:

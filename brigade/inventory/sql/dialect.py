@@ -30,11 +30,12 @@ NAMES = "function names"
 """Under this name in ``meta``, a query keeps the names of the functions that its text calls, in lower case."""
 
 
-def parsed(sql: str) -> exp.Query:
-    """Read one SELECT (or WITH … SELECT, UNION …) over ``inventory``, and nothing else.
+def parse_query(sql: str) -> exp.Query:
+    """Parse one SELECT (or WITH … SELECT, UNION …) over the table `inventory`.
 
-    Fails with BrigadeError when it writes, with UsageError when it does not parse, is several statements, no SELECT, or
-    names another table or a file.
+    Raises:
+        BrigadeError: The query writes.
+        UsageError: It does not parse, has several statements, is no SELECT, or names another table or a file.
     """
     statement = _one(sql)
     if statement.find(*_WRITES):
@@ -60,7 +61,7 @@ def with_table(sql: str, columns: Sequence[str], select: str) -> str:
     as Trino wants it for each query of a WITH RECURSIVE.
 
     Args:
-        sql: A query that ``parsed`` accepts.
+        sql: A query that `parse_query` accepts.
         columns: The names of the columns of ``select``, in its order.
         select: The query that is the table.
 
@@ -77,10 +78,11 @@ def with_table(sql: str, columns: Sequence[str], select: str) -> str:
     return f"{sql[first.start : begin]} {table},{sql[begin:end]}"
 
 
-def condition(where: str) -> str:
+def parse_condition(where: str) -> str:
     """Return the text of a condition in parentheses, ready to be joined to others by AND.
 
-    Fails with UsageError when ``where`` is not one whole condition, so no other text can leave the parentheses.
+    Raises:
+        UsageError: `where` is not exactly one condition, so no other text can leave the parentheses.
     """
     tree = _one(where)
     if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query) or tree.find(*_WRITES):
@@ -90,15 +92,18 @@ def condition(where: str) -> str:
     return f"({where[tokens[0].start : tokens[-1].end + 1]})"
 
 
-def current(columns: Iterable[str], where: str | None = None) -> str | None:
-    """Return the condition for current objects that match ``where``: no old version, no delete marker.
+def current_condition(columns: Iterable[str], where: str | None = None) -> str | None:
+    """Return the condition for current objects that match `where`: no old version, no delete marker.
 
-    None when that is every row. A delivery of current versions has no other rows, and no columns that tell them apart.
+    None if it holds for every row: a delivery of current versions has no other rows, and no columns to tell them apart.
 
     Args:
         columns: The columns of the delivery.
-        where: A condition, or None. Fails with UsageError when it is none, or when it may choose other objects the
-            next time: a selection is counted, sampled, written and taken up again by queries of their own.
+        where: A condition, or None.
+
+    Raises:
+        UsageError: `where` is no condition, or it may select other objects each time. A selection is counted, sampled,
+            written and resumed by separate queries.
     """
     there = set(columns)
     marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
@@ -115,16 +120,16 @@ def _repeatable(where: str) -> str:
                 f"the condition has {word}, so it may choose other objects each time that it is read: "
                 "write a constant, or count from the delivery's time, date_parse(dt, '%Y-%m-%d-%H-%i')"
             )
-    return condition(where)
+    return parse_condition(where)
 
 
-def filtered(columns: Iterable[str], where: str) -> exp.Query:
-    """Return the query for ``columns`` of the rows where the condition ``where`` holds. Fails with UsageError."""
+def filter_query(columns: Iterable[str], where: str) -> exp.Query:
+    """Return the query for `columns` of the rows that match the condition `where`. Raises UsageError."""
     chosen = ", ".join('"{}"'.format(column.replace('"', '""')) for column in columns)
-    return parsed(f"SELECT {chosen} FROM inventory WHERE {condition(where)}")  # noqa: S608 - a condition that parses
+    return parse_query(f"SELECT {chosen} FROM inventory WHERE {parse_condition(where)}")  # noqa: S608 - a condition that parses
 
 
-def columns_read(query: exp.Query, available: Iterable[str]) -> list[str]:
+def find_columns(query: exp.Query, available: Iterable[str]) -> list[str]:
     """Return those of ``available`` that the query may touch, in their order: all for a star, never too few."""
     columns = list(available)
     stars = (star for star in query.find_all(exp.Star) if not isinstance(star.parent, exp.Count))

@@ -6,21 +6,23 @@ from sqlglot import exp, parse_one
 from brigade.errors import UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.sql import dialect
-from brigade.inventory.sql.duckdb_query import Result, Table, answer
+from brigade.inventory.sql.duckdb_query import DeliveryTable, QueryResult, query_tables
 
 _TOLD = ("size", "e_tag", "last_modified_date")
 
 
-def difference(before: Delivery, after: Delivery) -> Result:
-    """Give the keys that were ``added``, ``removed`` or ``changed`` from ``before`` to ``after``, in no order.
+def compare_deliveries(before: Delivery, after: Delivery) -> QueryResult:
+    """Return the keys that were `added`, `removed` or `changed` from `before` to `after`, in no order.
 
-    A row is the ``change``, the ``key``, and of the columns that both deliveries have, ``size``, ``e_tag`` and
-    ``last_modified_date``, what they were and are (``size_before``, ``size_after`` …, null where there is no object).
-    Changed is an object with another size or ETag; if the deliveries have neither, one written at another time.
-    Of deliveries of all versions, the current versions are compared; a delete marker is no object.
+    A row has the `change`, the `key`, and of the columns `size`, `e_tag` and `last_modified_date` that both deliveries
+    have, the values before and after (`size_before`, `size_after` …; null without an object). An object is changed if
+    its size or ETag differs or, without both columns, its time. In deliveries of all versions the current versions are
+    compared; a delete marker is no object. Memory: as `duckdb_query.query`. The rest goes to a folder under `TMPDIR`,
+    at most about the keys, sizes and ETags of both.
 
-    Memory: as ``sql.query``: what is over goes to a folder under ``TMPDIR``, at most about the keys, sizes and ETags of
-    both. Fails with UsageError when the two are of different buckets, and as ``sql.query`` does.
+    Raises:
+        UsageError: The deliveries are of different buckets.
+        BrigadeError: As `duckdb_query.query`.
     """
     if before.manifest.source_bucket != after.manifest.source_bucket:
         raise UsageError(
@@ -41,15 +43,15 @@ def difference(before: Delivery, after: Delivery) -> Result:
     )
     if not isinstance(statement, exp.Query):
         raise TypeError(f"sqlglot reads the difference as {type(statement).__name__}")
-    return answer(
+    return query_tables(
         statement,
         {
-            name: Table(delivery, dialect.columns_read(statement, delivery.manifest.columns))
+            name: DeliveryTable(delivery, dialect.find_columns(statement, delivery.manifest.columns))
             for name, delivery in (("before", before), ("after", after))
         },
     )
 
 
 def _current(delivery: Delivery, table: str, told: list[str]) -> str:
-    current = dialect.current(delivery.manifest.columns)
+    current = dialect.current_condition(delivery.manifest.columns)
     return f"SELECT {', '.join(['key', *told])} FROM {table}" + (f" WHERE {current}" if current else "")

@@ -17,7 +17,7 @@ from sqlglot import exp
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.rows import scanner
-from brigade.inventory.rows.scanner import Pushed
+from brigade.inventory.rows.scanner import RowFilter
 from brigade.inventory.sql import dialect, duckdb_translation
 from brigade.inventory.sql.scope import Columns
 
@@ -30,8 +30,8 @@ _number = itertools.count()
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a query answers: its columns, and its rows, which are made as they are taken, once."""
+class QueryResult:
+    """The result of a query. Its batches can be iterated once and are computed as they are read."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
@@ -42,37 +42,40 @@ class Result:
         return tuple(self.schema.names)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Give the rows as values of Python: integers, text, datetimes without a zone (UTC), None."""
+        """Yield the rows as Python values: integers, text, datetimes without a zone (UTC), None."""
         for batch in self.batches:
             columns = [[_plain(value) for value in column.to_pylist()] for column in batch.columns]
             yield from zip(*columns, strict=True)
 
 
-def query(delivery: Delivery, sql: str) -> Result:
-    """Run one SELECT in Athena's SQL over the table ``inventory``: the delivery's rows, and ``dt`` as Athena has it.
+def query(delivery: Delivery, sql: str) -> QueryResult:
+    """Run one SELECT in Athena's SQL over the table `inventory`: the delivery's rows, and `dt` as Athena has it.
 
-    Columns are those of ``rows.scan``, with times as Athena's table has them, without a zone, in UTC. Only the columns
-    that the query names are read, and no more rows than it needs. Nothing else on this machine can be read or written.
+    Columns are those of `scanner.scan`; times have no zone, in UTC, as in Athena's table. Only the columns that the
+    query names are read, and no more rows than it needs. The query can read or write nothing else on this machine.
+    Memory: `MEMORY` and that of `scanner.scan`.
 
-    Memory: ``MEMORY`` and what ``rows.scan`` takes. Fails with UsageError at once when the query is no SELECT over
-    ``inventory`` or has a mistake in it, with BrigadeError when it fails while running, and as ``rows.scan`` does.
+    Raises:
+        UsageError: At once: the query is no SELECT over `inventory` or has a mistake.
+        BrigadeError: The query failed while it ran.
+        InvalidData: As `scanner.scan`.
     """
-    return run(delivery, dialect.parsed(sql))
+    return run_query(delivery, dialect.parse_query(sql))
 
 
-def run(
+def run_query(
     delivery: Delivery,
     statement: exp.Query,
-    pushed: Pushed | None = None,
-    ended: scanner.Watch | None = None,
-) -> Result:
-    """Run a query that ``dialect`` has passed, over the rows that are ``pushed``; it promises what ``query`` does."""
-    read = dialect.columns_read(statement, [*delivery.manifest.columns, "dt"])
-    return answer(statement, {"inventory": Table(delivery, read, pushed, ended)})
+    pushed: RowFilter | None = None,
+    ended: scanner.OnFileRead | None = None,
+) -> QueryResult:
+    """Run a query that `dialect` has accepted, over the rows that match `pushed`. Guarantees and errors as `query`."""
+    read = dialect.find_columns(statement, [*delivery.manifest.columns, "dt"])
+    return query_tables(statement, {"inventory": DeliveryTable(delivery, read, pushed, ended)})
 
 
-def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
-    """Run a query over ``tables``, the deliveries by the names that it has for them."""
+def query_tables(statement: exp.Query, tables: Mapping[str, "DeliveryTable"]) -> QueryResult:
+    """Run a query over `tables`: deliveries by the names that the query has for them."""
     text = duckdb_translation.translate(statement, {name: table.typed() for name, table in tables.items()})
     folder = Path(tempfile.gettempdir()) / f"brigade-query-{os.getpid()}-{next(_number)}"
     connection = duckdb.connect(
@@ -95,18 +98,18 @@ def answer(statement: exp.Query, tables: Mapping[str, "Table"]) -> Result:
         connection.close()
         kind = BrigadeError if isinstance(error, duckdb.OperationalError) else UsageError  # no memory, no disk
         raise _failure(tables) or kind(f"the query cannot run: {_line(error)}") from error
-    return Result(reader.schema, _batches(connection, reader, tables))
+    return QueryResult(reader.schema, _batches(connection, reader, tables))
 
 
 @dataclass
-class Table:
-    """A delivery as a table of DuckDB, which asks for a new stream of it each time that a query scans it."""
+class DeliveryTable:
+    """A delivery as a table of DuckDB. Each scan of a query opens a new stream of it."""
 
     delivery: Delivery
     columns: list[str]
     """Those that the query may touch; ``dt`` is one that no file has."""
-    pushed: Pushed | None = None
-    ended: scanner.Watch | None = None
+    pushed: RowFilter | None = None
+    ended: scanner.OnFileRead | None = None
     failure: BrigadeError | None = field(default=None, init=False)
 
     def typed(self) -> Columns:
@@ -138,7 +141,7 @@ class Table:
 
 
 def _batches(
-    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, tables: Mapping[str, Table]
+    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader, tables: Mapping[str, DeliveryTable]
 ) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
@@ -149,7 +152,7 @@ def _batches(
         connection.close()
 
 
-def _failure(tables: Mapping[str, Table]) -> BrigadeError | None:
+def _failure(tables: Mapping[str, DeliveryTable]) -> BrigadeError | None:
     return next((table.failure for table in tables.values() if table.failure), None)
 
 

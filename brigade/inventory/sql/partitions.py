@@ -13,7 +13,7 @@ from brigade.inventory.sql import predicate_pushdown
 _DT = "dt"
 
 
-def names_dt(query: exp.Query) -> bool:
+def reads_dt(query: exp.Query) -> bool:
     """Return whether the query reads the column ``dt`` of ``inventory``, directly or through a subquery of its own.
 
     A column that only has this name, such as ``date(last_modified_date) AS dt``, is another one.
@@ -21,7 +21,7 @@ def names_dt(query: exp.Query) -> bool:
     return any(_is_dt(column, scope) for scope in _scopes(query) for column in _named(scope))
 
 
-def asked_for(query: exp.Query, partitions: Sequence[str]) -> list[str]:
+def select_partitions(query: exp.Query, partitions: Sequence[str]) -> list[str]:
     """Return those of ``partitions`` that can hold a row the query counts, in their order; all where that is not sure.
 
     Decided are the comparisons of ``dt`` with constants that stand, joined by AND, in a WHERE, or in the ON of the join
@@ -38,7 +38,7 @@ def asked_for(query: exp.Query, partitions: Sequence[str]) -> list[str]:
 def _left(partitions: Sequence[str], conditions: Iterable[exp.Expr]) -> list[str]:
     table = pa.table({_DT: pa.array(partitions, pa.string())})
     for condition in conditions:
-        found, _ = predicate_pushdown.split(condition, {_DT: "string"})
+        found, _ = predicate_pushdown.push_down(condition, {_DT: "string"})
         # The groups' part has no IS NULL, which is true for the row that an outer join makes.
         if found is not None and found.groups is not None:
             table = table.filter(found.groups)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from brigade.catalog import Kind
-from brigade.inventory.rows.scanner import Pushed
+from brigade.inventory.rows.scanner import RowFilter
 from brigade.inventory.sql import syntax
 
 _BINARY = frozenset({"this", "expression"})
@@ -53,7 +53,7 @@ UNDERSTOOD: syntax.Understood = {
     exp.DataType: frozenset({"this", "expressions", "nested"}),
     exp.DataTypeParam: _UNARY,
 }
-"""Every node that ``split`` may push, with every argument that it reads. Any other node stays with the engine."""
+"""Every node that `push_down` may push, with every argument that it reads. Any other node stays with the engine."""
 
 _LONGEST_IN = 200
 _MOST_NODES = 2_000
@@ -63,7 +63,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,3}))?")
 
 
-def split(condition: exp.Expr, columns: Mapping[str, Kind]) -> tuple[Pushed | None, exp.Expr | None]:
+def push_down(condition: exp.Expr, columns: Mapping[str, Kind]) -> tuple[RowFilter | None, exp.Expr | None]:
     """Return the part of ``condition`` that the reader decides, and the rest, which is the engine's.
 
     Parts are the terms joined by AND. The reader decides comparisons of a column with a constant of its type, ``IN`` a
@@ -88,7 +88,7 @@ def split(condition: exp.Expr, columns: Mapping[str, Kind]) -> tuple[Pushed | No
     named = frozenset(column.name.lower() for term, _ in pushed for column in term.find_all(exp.Column))
     # Files have an empty text where the table has null, and their statistics know nothing of that.
     decided = [expression for term, expression in pushed if not term.find(exp.Is)]
-    return Pushed(named, _all([each for _, each in pushed]), _all(decided) if decided else None), rest
+    return RowFilter(named, _all([each for _, each in pushed]), _all(decided) if decided else None), rest
 
 
 def _terms(condition: exp.Expr) -> Iterator[exp.Expr]:

@@ -8,7 +8,7 @@ import msgspec
 
 from brigade.errors import InvalidData
 from brigade.operations import NoArguments, Object, Operation
-from brigade.operations.parquet import check
+from brigade.operations.parquet import check_parquet
 from brigade.operations.unpack import gunzip
 
 _PIECE = 1024 * 1024
@@ -23,7 +23,7 @@ def verify(source: Object, arguments: NoArguments) -> str:
 
     A key that ends in ``.gz`` must be sound gzip (every member's CRC and length, nothing after the last one); one that
     ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; a ``.parquet`` must be
-    sound to its last page (``parquet.check``); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50 million
+    sound to its last page (`check_parquet`); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50 million
     pixels) readable.
     Fails with InvalidData naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and
     however far it unpacks; of Parquet the footer and a page, of a picture its pixels.
@@ -34,7 +34,7 @@ def verify(source: Object, arguments: NoArguments) -> str:
         content = gunzip(content)
     found = ""
     if source.key.endswith(".parquet"):
-        table = check(source.seekable(), source.head.size)
+        table = check_parquet(source.seekable(), source.head.size)
         found = f" rows={table.rows} pages={table.pages}"
     elif source.key.lower().endswith(_PICTURES):
         found = " pixels={}x{}".format(*picture_size(source))

@@ -12,7 +12,7 @@ import pytest
 
 from brigade.errors import InvalidData
 from brigade.inventory import open_delivery, read
-from brigade.inventory.prefetch import ahead, cores
+from brigade.inventory.prefetch import count_cores, prefetch
 from brigade.inventory.rows import csv_blocks
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, write
 
@@ -31,7 +31,7 @@ def test_no_more_is_made_than_the_depth_and_one_that_is_worked_on_meanwhile() ->
         worked.put(number)
         return number + 100
 
-    items = ahead(lambda: numbers(made, 8), 2, meanwhile)
+    items = prefetch(lambda: numbers(made, 8), 2, meanwhile)
     taken = [next(items)]
     # Two wait and there is no room for the one that is worked on; if the first was taken late, a second one.
     while worked.get(timeout=30) != 3:
@@ -44,12 +44,12 @@ def test_no_more_is_made_than_the_depth_and_one_that_is_worked_on_meanwhile() ->
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_each_item_comes_once_and_in_order(depth: int) -> None:
-    assert list(ahead(lambda: numbers([], 1000), depth)) == list(range(1000))
+    assert list(prefetch(lambda: numbers([], 1000), depth)) == list(range(1000))
 
 
 def test_nothing_starts_before_it_is_asked_for() -> None:
     made: list[int] = []
-    items = ahead(lambda: numbers(made, 8))
+    items = prefetch(lambda: numbers(made, 8))
     assert made == []
     assert next(items) == 0
     items.close()
@@ -62,7 +62,7 @@ def test_what_fails_is_raised_behind_what_was_there_before_it() -> None:
 
     given: list[int] = []
     with pytest.raises(LookupError, match="the sixth"):
-        given.extend(ahead(failing))
+        given.extend(prefetch(failing))
     assert given == list(range(5))
 
 
@@ -70,7 +70,7 @@ def test_what_fails_meanwhile_fails_where_it_would_be_given() -> None:
     def meanwhile(number: int) -> int:
         raise LookupError(number)
 
-    items = ahead(lambda: numbers([], 8), 2, meanwhile)
+    items = prefetch(lambda: numbers([], 8), 2, meanwhile)
     given = [next(items)]
     with pytest.raises(LookupError) as failed:
         given.extend(items)
@@ -81,7 +81,7 @@ def test_what_fails_meanwhile_fails_where_it_would_be_given() -> None:
 def test_closed_it_leaves_no_thread() -> None:
     before = threading.active_count()
     made: list[int] = []
-    items = ahead(lambda: numbers(made, 1000))
+    items = prefetch(lambda: numbers(made, 1000))
     next(items)
     items.close()
     assert threading.active_count() == before
@@ -99,7 +99,7 @@ def test_a_row_is_counted_alike_whoever_parses_its_block(
         parsing.add(threading.get_ident())
         return quick(*arguments)
 
-    monkeypatch.setattr("brigade.inventory.rows.scanner.cores", lambda: 8)
+    monkeypatch.setattr("brigade.inventory.rows.scanner.count_cores", lambda: 8)
     monkeypatch.setattr(csv_blocks, "_quoted", watched)
     written: list[tuple[str, ...]] = [
         ("b", f"{number:0900d}", "", "true", "1", "2024-04-22T01:11:06.000Z", "e") for number in range(24_000)
@@ -123,9 +123,9 @@ def test_a_row_is_counted_alike_whoever_parses_its_block(
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux holds a process to some of its cores")
 def test_a_core_that_the_process_may_not_run_on_is_not_counted() -> None:
     allowed = os.sched_getaffinity(0)
-    assert cores() == len(allowed)
+    assert count_cores() == len(allowed)
     os.sched_setaffinity(0, {min(allowed)})
     try:
-        assert cores() == 1
+        assert count_cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)

@@ -56,7 +56,7 @@ def block(keys: list[str]) -> pa.Buffer:
 
 
 KEY = pa.schema([("key", pa.string())])
-PARSE = csv_blocks.parser({"key": pa.string()}, KEY)
+PARSE = csv_blocks.make_parser({"key": pa.string()}, KEY)
 
 
 def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
@@ -68,7 +68,7 @@ def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
             taken.append(number)
             yield block(keys)
 
-    batches = csv_blocks.batches(map(PARSE, coming()), KEY)
+    batches = csv_blocks.make_batches(map(PARSE, coming()), KEY)
     first = next(batches)
     assert taken == [0]
     rest = list(batches)
@@ -83,7 +83,7 @@ def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
     blocks = [block(["a", "b"]), block(["c", "d"]), block(["e", wrong])]
     given: list[pa.RecordBatch] = []
     with pytest.raises(BadRow) as failed:
-        given.extend(csv_blocks.batches(map(PARSE, blocks), KEY))
+        given.extend(csv_blocks.make_batches(map(PARSE, blocks), KEY))
     keys = [key for batch in given for key in batch["key"].to_pylist()]
     assert keys == list("abcd")[: len(keys)]
     assert len(keys) + failed.value.row == 5
@@ -92,5 +92,5 @@ def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
 def test_a_block_parsed_already_stays_what_it_is() -> None:
     parsed = PARSE(block(["a%2Fb", "c"]))
     assert PARSE(parsed) is parsed
-    (batch,) = csv_blocks.batches(map(PARSE, [parsed]), KEY)
+    (batch,) = csv_blocks.make_batches(map(PARSE, [parsed]), KEY)
     assert batch["key"].to_pylist() == ["a/b", "c"]
