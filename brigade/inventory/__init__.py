@@ -1,4 +1,4 @@
-"""S3 Inventory: what is in a bucket, from the lists that S3 itself delivers, exact, streamed, in any of its formats.
+"""S3 Inventory: the objects of a bucket from the lists that S3 delivers, exact, streamed, in any of its formats.
 
 for batch in read(latest(s3, "reports", "inventory", "lake", "lake"), columns=["key", "size"]):
     …
@@ -41,7 +41,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker knows the names above, and no other
 
     def __getattr__(name: str) -> Any:
-        """Load a name when it is used: who only looks for deliveries needs neither Arrow nor DuckDB."""
+        """Load a name on first use: a list of deliveries needs neither Arrow nor DuckDB."""
         for module, names in _HOMES.items():
             if name in names:
                 return getattr(import_module(f"brigade.inventory.{module}"), name)

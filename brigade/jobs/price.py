@@ -29,7 +29,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thousand_reads: float
     thousand_writes: float
     checksummed_gb: float
-    """For each GB of which S3 itself computes a checksum."""
+    """For each GB that S3 computes a checksum of."""
 
 
 class Priced(Protocol):

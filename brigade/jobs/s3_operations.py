@@ -79,7 +79,7 @@ class NativeOperation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     arguments: type[msgspec.Struct] = NoArguments
     price: PriceClass
-    """What it takes of S3 for one object."""
+    """The class of its requests for one object."""
     memory_mib: int = 0
     """No function runs."""
     build: Callable[[Any, str], Mapping[str, Any]]

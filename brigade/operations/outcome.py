@@ -1,4 +1,4 @@
-"""What became of a task: a result code of S3 Batch Operations, and one line of text for the completion report."""
+"""The result of a task: a result code of S3 Batch Operations, and one line of text for the completion report."""
 
 import re
 from typing import Literal
@@ -44,7 +44,7 @@ _SECRETS = (
 
 
 class OutOfTime(BaseException):
-    """The function's time is nearly over. Not an Exception: an operation's ``except Exception`` lets it through."""
+    """The function's time is nearly over. Not an Exception, so `except Exception` of an operation does not catch it."""
 
 
 def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
@@ -81,10 +81,7 @@ def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
 
 
 def report_text(text: str, limit: int) -> str:
-    """Give ``text`` on one line, without what looks like a secret, in at most ``limit`` bytes of valid UTF-8.
-
-    A cut is shown by ``…`` and never falls inside a character.
-    """
+    """Return `text` on one line, without anything that looks like a secret, in at most `limit` bytes of valid UTF-8."""
     text = mask(text)  # what was read as a secret here, then what only looks like one
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
@@ -92,7 +89,7 @@ def report_text(text: str, limit: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Give ``text`` with a space for each run of white space and an escape for what cannot be printed."""
+    """Return `text` with one space for each run of white space, and escapes for characters that cannot be printed."""
     text = " ".join(text.split())
     if text.isprintable():
         return text
@@ -100,7 +97,7 @@ def one_line(text: str) -> str:
 
 
 def truncate_text(text: str, limit: int) -> str:
-    """Give ``text``, or as much of it as fits in ``limit`` bytes of UTF-8 with a ``…`` behind it."""
+    """Return `text`, cut to `limit` bytes of UTF-8 with a `…` at the end if it is longer. No character is cut."""
     if len(text) * 4 <= limit or len(packed := text.encode()) <= limit:
         return text
     return packed[: limit - len("…".encode())].decode(errors="ignore") + "…"

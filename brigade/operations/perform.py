@@ -18,15 +18,15 @@ _AGAIN_S = 1.0
 
 @contextlib.contextmanager
 def deadline(remaining_s: float) -> Iterator[None]:
-    """Raise OutOfTime in the body three seconds (a fifth of the time, if that is less) before ``remaining_s`` is over.
+    """Raise OutOfTime in the body three seconds (at most a fifth of the time) before `remaining_s` seconds are over.
 
-    A function that S3 Batch Operations sees time out is a permanent failure, so the answer must come first. A timer
-    signal does it, not a thread that is waited for: Lambda runs handlers in the main thread, where a signal interrupts
-    sleeps, locks and sockets and unwinds the body, so that its ``finally`` blocks abort what was begun; a thread left
-    behind would wake up in the next task's invocation and write there. It rings again each second, in case a library
-    swallowed the first. What it cannot stop is C code that never returns; that ends as S3's own "Task timed out".
+    S3 counts a function that times out as a permanent failure, so the answer must come first. A timer signal interrupts
+    the body, because Lambda runs handlers in the main thread: it ends sleeps, locks and socket calls, and the body's
+    `finally` blocks abort what was begun. A thread left behind would continue in the next invocation and write there.
+    The signal repeats each second, in case a library swallows the first one. It cannot stop C code that never returns;
+    that ends as S3's own "Task timed out".
 
-    Works in the main thread only (ValueError elsewhere). Outside the body there is no timer.
+    Works only in the main thread (ValueError elsewhere). No timer runs outside of the body.
     """
     seconds = remaining_s - min(_MARGIN_S, remaining_s * 0.2)
     if seconds <= 0:
@@ -56,10 +56,10 @@ def perform_tasks(
     *,
     now: Callable[[], float] = time.monotonic,
 ) -> list[TaskResult]:
-    """Give exactly one result for each task, before ``remaining_s`` is over; nothing that an operation raises gets out.
+    """Return exactly one result for each task before `remaining_s` seconds are over. Never raises an operation's error.
 
-    The codes are those of ``outcome.classify_error``; a wrong argument, a key that is not UTF-8 and a MemoryError are
-    permanent. A task that the time does not allow any more is not begun: TemporaryFailure.
+    The codes are those of `classify_error`. An invalid argument, a key that is not UTF-8 and a MemoryError are
+    permanent. A task without time left is not started: TemporaryFailure.
     """
     end = now() + remaining_s
     return [_one(operation, invocation, task, s3, end - now()) for task in invocation.tasks]

@@ -1,4 +1,4 @@
-"""An object as a file to seek in, for readers that begin at the end."""
+"""An object as a seekable file, for readers that start at the end."""
 
 import io
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RangeFile(io.RawIOBase):
-    """The bytes of one version, read by ranges under its ETag: one GetObject a read. Memory: what is asked for."""
+    """The bytes of one version, read by ranges with If-Match: one GetObject per read. Memory: the bytes requested."""
 
     def __init__(self, s3: "S3", bucket: str, key: str, head: "ObjectHead", version_id: str | None) -> None:
         super().__init__()
@@ -19,24 +19,24 @@ class RangeFile(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset from the start, from here, or from the end."""
+        """Set the position, from the start, the current position or the end, and return it."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._head.size}[whence]
         return self._at
 
     def tell(self) -> int:
-        """Say where it is."""
+        """Return the position."""
         return self._at
 
     def readinto(self, buffer: object) -> int:
-        """Read as much as there is and fits."""
+        """Read as many bytes as are left and fit; return their number."""
         room = memoryview(buffer)[: max(0, self._head.size - self._at)]  # type: ignore[arg-type]  # io gives it as an object
         if room:
             etag = f'"{self._head.etag}"'

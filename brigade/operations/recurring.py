@@ -1,4 +1,4 @@
-"""The declaration of a recurring job: one operation over what is new, each time that the lake has been listed."""
+"""The declaration of a recurring job: one operation over the new objects of each delivery, or by a schedule."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -13,13 +13,13 @@ from brigade.operations.operation import Operation
 
 
 class Recurring(Declaration, frozen=True, kw_only=True):
-    """An operation over the objects that are new or changed since its last job that did all its work."""
+    """An operation over the objects that are new or changed since its last job that succeeded completely."""
 
     operation: Annotated[str, Meta(min_length=1)]
     """Its name: that of a module in the operations' folder."""
     arguments: Mapping[str, str] = {}
     where: Annotated[str, Meta(min_length=1)] | None = None
-    """Which objects, SQL over the columns of the inventory: ``key LIKE 'incoming/%' AND size > 0``; None for all."""
+    """Condition in SQL over the columns of the inventory: `key LIKE 'incoming/%' AND size > 0`; None: all objects."""
     schedule: str | None = None
     """When: an expression of EventBridge Scheduler, ``cron(0 6 ? * MON *)``, in UTC, over the newest delivery then.
     None: with each delivery."""
@@ -36,7 +36,7 @@ class Recurring(Declaration, frozen=True, kw_only=True):
 def validate_recurring(
     declared: Mapping[str, Recurring], operations: Mapping[str, Operation]
 ) -> Mapping[str, Recurring]:
-    """Give the declarations if each names one of ``operations``, with arguments that it takes; else SettingsError."""
+    """Return the declarations if each names one of `operations` and valid arguments. Raises SettingsError."""
     for name, recurring in declared.items():
         place = f"lambdas/batch_operations/recurring.py: {name}"
         if not name.isidentifier() or name != name.lower() or len(name) > 32:

@@ -1,6 +1,6 @@
-"""What a test of an operation needs: run it as the handler does, and the payloads that S3 sends.
+"""Test support for operations: run one as the handler does, and the events that S3 sends.
 
-The payloads are those that AWS has published, as Powertools for AWS Lambda keeps them in its tests.
+The events are those that AWS has published, as Powertools for AWS Lambda keeps them in its tests.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,16 +7,18 @@ from typing import Any
 
 
 class CompactReader:
-    """Reads values of Thrift's compact protocol from bytes, one after the other; ``at`` is the place of the next.
+    """A reader of values in Thrift's compact protocol. `at` is the offset of the next value.
 
-    Fails with IndexError past the end, with TypeError at what is no type of Thrift's.
+    Raises:
+        IndexError: A read past the end.
+        TypeError: The type is none of Thrift's.
     """
 
     def __init__(self, data: bytes) -> None:
         self._data, self.at = data, 0
 
     def struct(self) -> dict[int, Any]:
-        """Give a struct as a dict by field number; lists as lists, text as bytes."""
+        """Return a struct as a dict by field number, with lists as lists and text as bytes."""
         fields: dict[int, Any] = {}
         number = 0
         while head := self._byte():

@@ -1,4 +1,4 @@
-"""Compressed streams, unpacked in bounded memory: gzip of any number of members, Zstandard of any number of frames."""
+"""Decompressed streams in bounded memory: gzip with any number of members, Zstandard with any number of frames."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,19 +11,19 @@ PIECE = 1024 * 1024
 
 
 def gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Unpack gzip, in pieces of at most 1 MiB; fails with InvalidData where it is not sound."""
+    """Yield the content of gzip in pieces of at most 1 MiB. Raises InvalidData if it is damaged."""
     return _unpacked(pieces, "gzip", lambda: zlib.decompressobj(wbits=31), zlib.error, "member")
 
 
 def unzstd(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Unpack Zstandard, in pieces of at most 1 MiB; fails with InvalidData where it is not sound."""
+    """Yield the content of Zstandard in pieces of at most 1 MiB. Raises InvalidData if it is damaged."""
     from backports.zstd import ZstdDecompressor, ZstdError
 
     return _unpacked(pieces, "Zstandard", lambda: _Frame(ZstdDecompressor()), ZstdError, "frame")
 
 
 class _Frame:
-    """A frame of Zstandard with the interface of ``zlib``'s decompressor."""
+    """A frame of Zstandard with the interface of `zlib`'s decompressor."""
 
     unconsumed_tail = b""
 
@@ -31,7 +31,7 @@ class _Frame:
         self._frame = frame
 
     def decompress(self, data: bytes, limit: int) -> bytes:
-        """Unpack up to ``limit`` bytes."""
+        """Decompress up to `limit` bytes."""
         plain: bytes = self._frame.decompress(data, limit)
         # It keeps for itself what it has not used; an empty call goes on there.
         self.more = not self._frame.eof and not self._frame.needs_input

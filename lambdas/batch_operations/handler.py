@@ -8,7 +8,7 @@ It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:G
 (NoSuchKey) rather than forbidden.
 
 Lambda's own active tracing records each invocation. Powertools' Tracer would add the S3 calls inside, and with X-Ray's
-SDK two thirds to a cold start, a thousand of which a job begins with.
+SDK two thirds to a cold start, and a job begins with a thousand of those.
 """
 
 import functools
@@ -38,7 +38,7 @@ metrics = Metrics()
 
 @dataclass(frozen=True)
 class Setup:
-    """What lasts as long as the process: the operation and the client."""
+    """The objects that live as long as the process: the operation and the client."""
 
     operation: Operation
     s3: S3
@@ -59,7 +59,7 @@ def _setup() -> Setup:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run the operation over the event's tasks and answer with one result for each."""
+    """Run the operation over the event's tasks and return one result for each."""
     setup = _setup()
     invocation = parse_invocation(event)
     logger.append_keys(job=invocation.job_id)

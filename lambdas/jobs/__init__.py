@@ -1,1 +1,1 @@
-"""What follows a delivery of the inventory, or the end of a job: each with nobody watching."""
+"""Functions that run when a delivery has arrived or a job has ended."""

@@ -29,9 +29,9 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with the job and its counts; ``told`` says whether somebody was notified: of what failed, once.
+    """Return the job and its counts. `told` says whether a notification about failures was published: once per job.
 
-    A job that is not over, was told of before, or did not run as this stage's role, is left alone.
+    A job is ignored if it is not over, has been handled before, or did not run with this stage's role.
     """
     job_id = event["detail"]["serviceEventDetails"]["jobId"]
     role, reports = os.environ["BRIGADE_JOB_ROLE"], os.environ["BRIGADE_REPORTS_BUCKET"]

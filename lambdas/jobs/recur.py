@@ -30,7 +30,7 @@ logger = masking_logger()
 
 
 class _Size(msgspec.Struct, frozen=True):
-    """What the price takes of an operation's declaration: the stack gives it, the operation's code is not here."""
+    """The fields of an operation that its price depends on. The stack passes them: the operation's code is not here."""
 
     memory_mib: int
     price: PriceClass
@@ -39,9 +39,9 @@ class _Size(msgspec.Struct, frozen=True):
 @masking_errors
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with what is kept of each recurring job that the event is about, by name.
+    """Return the stored state of each recurring job that the event is about, by name.
 
-    Fails as ``Recurrence.arrive`` does, after the others have had their turn; Lambda then tries twice more.
+    Raises as `Recurrence.arrive`, after all jobs have been handled. Lambda then retries twice.
     """
     done: dict[str, RecurrenceState] = {}
     failure: Exception | None = None

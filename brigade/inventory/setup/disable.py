@@ -24,7 +24,7 @@ class DisablePlan:
     """Its id; None if there is none of ours."""
     consents: list[PolicyChange]
     names: list[str]
-    """Those of the tables."""
+    """The names of the tables."""
 
 
 def plan_disable(

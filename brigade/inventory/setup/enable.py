@@ -26,7 +26,7 @@ class EnablePlan:
 
     @property
     def names(self) -> list[str]:
-        """Those of the tables."""
+        """The names of the tables."""
         return [str(each["Name"]) for each in self.tables]
 
 

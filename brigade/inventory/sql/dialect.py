@@ -166,7 +166,7 @@ def _exact(sql: str) -> str:
     """Return the text with its decimal literals as casts that name precision and scale.
 
     sqlglot reads ``DECIMAL '0.023'`` as a cast to ``DECIMAL``, whose scale is another on each engine. Trino's literal
-    has as many digits as are written. Fails with UsageError at a number that sqlglot reads as another one.
+    has as many digits as are written. Raises UsageError at a number that sqlglot reads as another one.
 
     Source: https://trino.io/docs/current/language/types.html#decimal
     """

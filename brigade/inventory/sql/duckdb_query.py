@@ -107,7 +107,7 @@ class DeliveryTable:
 
     delivery: Delivery
     columns: list[str]
-    """Those that the query may touch; ``dt`` is one that no file has."""
+    """The columns that the query may read; no file has `dt`."""
     pushed: RowFilter | None = None
     ended: scanner.OnFileRead | None = None
     failure: BrigadeError | None = field(default=None, init=False)

@@ -147,7 +147,7 @@ def _require_exact(node: exp.Expr) -> None:
 
 
 def _named(query: exp.Query) -> exp.Query:
-    """Return a copy in which each column that has no name of its own is named as by Athena: ``_col0``, ``_col1`` …"""
+    """Return a copy whose unnamed columns have the names that Athena gives them: `_col0`, `_col1` and so on."""
     query = query.copy()
     for number, column in enumerate(query.selects):
         if not isinstance(column, (exp.Column, exp.Alias, exp.Star)):

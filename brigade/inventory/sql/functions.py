@@ -32,7 +32,7 @@ class Signature(NamedTuple):
     arguments: Mapping[str, Kinds]
     result: str
     required: int = 1
-    """How many of the arguments, from the first on, must be there."""
+    """The number of required arguments, from the first on."""
 
 
 def _of(result: str, required: int = 1, /, **arguments: Kinds) -> Signature:

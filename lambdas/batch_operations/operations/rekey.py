@@ -15,7 +15,7 @@ _LISTED = ", ".join(f"{{{name}}}" for name in _PARTS)
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to, and whether the original is deleted then."""
+    """The arguments: the new key, and whether the original is deleted."""
 
     to: Annotated[str, msgspec.Meta(min_length=1)]
     """The new key, with ``{key}``, ``{folder}``, ``{name}``, ``{stem}`` and ``{suffix}`` for parts of the old one."""
