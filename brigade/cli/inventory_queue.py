@@ -56,7 +56,7 @@ def to_queue(
             rate=rate,
             parallel=parallel,
             checkpoint=checkpoint,
-            told=lambda count: status.update(f"{count:,} messages") if status else None,
+            on_progress=lambda count: status.update(f"{count:,} messages") if status else None,
         )
     document = {
         "messages": sent.messages,

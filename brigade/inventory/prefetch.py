@@ -50,7 +50,7 @@ def prefetch(
         finally:
             made.put(_Ended(failure))
 
-    thread = threading.Thread(target=work, name="inventory-ahead", daemon=True)
+    thread = threading.Thread(target=work, name="inventory-prefetch", daemon=True)
     thread.start()
     try:
         while not isinstance(item := made.get(), _Ended):

@@ -62,19 +62,19 @@ class Recurrence:
     """Tells a person: a subject, a text."""
 
     def arrive(self, uri: str) -> RecurrenceState:
-        """Start a job over the delivery at ``uri``, unless one of that time or later had its turn; return what is kept.
+        """Start a job over the delivery at `uri`, unless that one or a later one was handled; return the state.
 
-        Deliveries are compared by the time at which S3 listed the bucket, whatever configuration they are of.
+        Deliveries are compared by the time at which S3 listed the bucket, in any configuration. After an error, a
+        second call continues.
 
         Args:
-            uri: The address of the delivery's ``manifest.json``.
+            uri: The URI of the delivery's `manifest.json`.
 
         Raises:
-            InvalidData: The address of this delivery, or of one that is kept, names no time to compare by.
+            InvalidData: The URI of this delivery, or of a stored one, contains no time to compare.
             UsageError: The delivery is of another bucket, or Athena cannot read it by the table of this stage. It is
-                left out, and the next delivery has its turn.
-
-        Fails as ``open_delivery``, ``unload`` and ``Control.create`` do; called again, it goes on where it was.
+                skipped, and the next delivery is handled.
+            BrigadeError: As `open_delivery`, `unload_manifest` and `JobsClient.create`.
         """
         kept = self._kept()
         if kept.running and kept.job and kept.running != uri:

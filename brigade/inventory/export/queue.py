@@ -99,7 +99,7 @@ def send_keys(
     rate: float | None = None,
     parallel: int = 16,
     checkpoint: WalkCheckpoint | None = None,
-    told: Callable[[int], None] = lambda count: None,
+    on_progress: Callable[[int], None] = lambda count: None,
 ) -> SendResult:
     """Send a message for each current object of a delivery that matches `where`.
 
@@ -111,7 +111,7 @@ def send_keys(
         template: Template of a message; see `MessageBody`.
         rate: Messages per second at most; None: no limit.
         parallel: Requests at the same time.
-        told: Called with the number of rows done.
+        on_progress: Called with the number of rows done.
 
     Raises:
         UsageError: A message is longer than `LARGEST`.
@@ -136,7 +136,9 @@ def send_keys(
         limit.wait(len(entries))
         requests.extend(_sent(sqs, url, entries))
 
-    messages = walk(delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, told)
+    messages = walk(
+        delivery, do, lambda found: _requests(found, body), body.columns, where, parallel, checkpoint, on_progress
+    )
     return SendResult(messages, len(requests), sum(requests) / 1e6 * DOLLARS_PER_MILLION[fifo])
 
 

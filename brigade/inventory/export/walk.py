@@ -84,7 +84,7 @@ def walk(
     where: str | None,
     parallel: int,
     checkpoint: WalkCheckpoint | None = None,
-    told: Callable[[int], None] = lambda count: None,
+    on_progress: Callable[[int], None] = lambda count: None,
 ) -> int:
     """Call `do` for groups of rows, `parallel` at a time, and return the number of rows. Guarantees as `for_each_key`.
 
@@ -92,7 +92,7 @@ def walk(
 
     Args:
         group: Makes groups of the rows, in their order.
-        told: Called with the number of rows done.
+        on_progress: Called with the number of rows done.
     """
     before = checkpoint.reached(delivery) if checkpoint else 0
     count, saved_at, running = before, time.monotonic(), deque[tuple[Future[None], int]]()
@@ -108,14 +108,14 @@ def walk(
                     future, size = running.popleft()
                     future.result()
                     count += size
-                    told(count)
+                    on_progress(count)
                 if checkpoint and time.monotonic() - saved_at > _SAVE_SECONDS:
                     checkpoint.save(delivery, count)
                     saved_at = time.monotonic()
             for future, size in running:
                 future.result()
                 count += size
-                told(count)
+                on_progress(count)
         except BaseException:
             for future, _ in running:
                 future.cancel()

@@ -11,18 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sqlglot import exp
 
 from brigade.inventory.sql import functions, syntax
-from brigade.inventory.sql.functions import (
-    ANY,
-    CAST_TYPES,
-    CASTS,
-    FLAG,
-    NUMBER,
-    SAME,
-    SIGNATURES,
-    UNIT,
-    UNITS,
-    Signature,
-)
+from brigade.inventory.sql.functions import ANY, CAST_TYPES, CASTS, FLAG, NUMBER, SAME, SIGNATURES, UNIT, UNITS
 from brigade.inventory.sql.scope import UNKNOWN, Scope, common
 from brigade.inventory.sql.syntax import mismatch, refused, shown
 
@@ -78,7 +67,7 @@ def together(node: exp.Expr, one: str, other: str) -> str:
     return found
 
 
-def _call(node: exp.Expr, signature: Signature, scope: Scope) -> str:
+def _call(node: exp.Expr, signature: functions.Signature, scope: Scope) -> str:
     if unknown := syntax.unknown_arguments(node, frozenset(signature.arguments)):
         raise refused(f"the argument {', '.join(unknown).strip('_')} of {shown(node)}")
     first = ""

@@ -69,7 +69,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
     queue, told = Queue(), list[int]()
-    sent = send_keys(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}", told=told.append)
+    sent = send_keys(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}", on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 2500
     assert sorted(queue.bodies) == sorted(f"s3://b/{key}" for key in KEYS)
