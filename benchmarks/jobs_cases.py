@@ -64,12 +64,12 @@ def manifest(folder: Path, tool: str) -> dict[str, Any]:
     with _measured() as figures, out:
         if tool == "brigade":
             from brigade.inventory import open_delivery
-            from brigade.jobs.manifest import write
-            from brigade.jobs.selection import of_delivery
+            from brigade.jobs.manifest import write_manifest
+            from brigade.jobs.selection import select_delivery
 
             with _worked(figures):
                 delivery = open_delivery(_NO_S3, str(folder / "2025-06-02T01-00Z" / "manifest.json"))
-                figures["rows"] = write(of_delivery(delivery), "lake", out.write).objects
+                figures["rows"] = write_manifest(select_delivery(delivery), "lake", out.write).objects
         else:
             from pyarrow import parquet
 
@@ -93,12 +93,12 @@ def report(folder: Path, tool: str, name: str = "report.csv") -> dict[str, Any]:
     (folder / "report.json").write_bytes(text)
     with _measured() as figures:
         if tool == "brigade":
-            from brigade.jobs.counting import count
-            from brigade.jobs.report import opened
+            from brigade.jobs.report import open_report
+            from brigade.jobs.report_counts import count_report
 
             disk: Any = Disk(folder)
             with _worked(figures):
-                tally = count(opened(disk, "s3://rrr/report.json"), disk)
+                tally = count_report(open_report(disk, "s3://rrr/report.json"), disk)
             figures["rows"] = tally.succeeded
         else:
             with _worked(figures), body.open(newline="") as file:

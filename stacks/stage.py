@@ -8,7 +8,7 @@ from aws_cdk import App, Environment
 from brigade.errors import SettingsError
 from brigade.ingest.declare.source import BaseSource
 from brigade.operations.operation import Operation
-from brigade.operations.recurring import Recurring, checked
+from brigade.operations.recurring import Recurring, validate_recurring
 from brigade.settings import Settings
 from stacks.batch_operations import BatchOperationsStack
 from stacks.catalog import CatalogStack
@@ -66,7 +66,7 @@ def add_stage(
         job_role=batch.job_role,
         topic=monitoring.topic,
         operations=operations,
-        recurring=checked(recurring, operations),
+        recurring=validate_recurring(recurring, operations),
         root=root,
         env=env,
     )

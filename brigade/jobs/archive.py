@@ -1,4 +1,4 @@
-"""What is kept of a job beside its report, since S3 forgets a job 90 days after its end: in the reports bucket."""
+"""Documents about a job in the reports bucket, beside its report: S3 forgets a job 90 days after its end."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,14 +13,18 @@ from brigade.s3.objects import get, put
 Part = Literal["request", "description", "told"]
 
 
-def keep(s3: S3Client, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
-    """Keep the request of a job, its description at its end, or what was told of that; the same again replaces it."""
+def archive_document(s3: S3Client, reports: str, job: str, part: Part, document: Mapping[str, Any]) -> None:
+    """Store one document of a job: its request, its last description, or its notification. Idempotent."""
     body = msgspec.json.encode(document)
     put(s3, reports, _key(job, part), body, content_type="application/json")
 
 
-def kept(s3: S3Client, reports: str, job: str, part: Part = "description") -> Mapping[str, Any] | None:
-    """Give what was kept of a job, which S3 may have forgotten; None if there is none. InvalidData if it is no JSON."""
+def read_archived(s3: S3Client, reports: str, job: str, part: Part = "description") -> Mapping[str, Any] | None:
+    """Return a stored document of a job, also after S3 has forgotten the job; None if there is none.
+
+    Raises:
+        InvalidData: The document is no JSON.
+    """
     found = get(s3, reports, _key(job, part))
     if found is None:
         return None

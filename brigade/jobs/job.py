@@ -1,4 +1,4 @@
-"""A job as S3 describes it, in our words."""
+"""A job as S3 describes it, in one flat struct."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ENDED = frozenset({"Complete", "Failed", "Cancelled"})
 
 @dataclass(frozen=True)
 class Job:
-    """What is known of a job. Its id never changes; all else is of the moment that it was asked."""
+    """The state of a job at one request. Its id never changes."""
 
     id: str
     status: str
@@ -30,53 +30,53 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether the status is a last one: Complete, Failed, Cancelled."""
+        """Whether the status is final: Complete, Failed or Cancelled."""
         return self.status in ENDED
 
     @property
     def well(self) -> bool:
-        """Whether everything was done. S3 says Complete of a job whose every task failed; this does not."""
+        """Whether every task succeeded. S3 also reports Complete for a job whose every task failed."""
         return self.status == "Complete" and self.failed == 0
 
     @property
     def done(self) -> int:
-        """How many tasks are done, well or not."""
+        """The number of tasks that succeeded or failed."""
         return self.succeeded + self.failed
 
     @property
     def never_ran(self) -> int:
-        """How many tasks a job that is over did not run. No report lists them, so no retry runs them either."""
+        """The number of tasks that an ended job did not run. No report lists them, so no retry runs them either."""
         return max(self.total - self.done, 0) if self.over else 0
 
     @property
     def rate(self) -> float | None:
-        """Tasks a second while it was active; None before any was."""
+        """Tasks per second while the job was active; None before the first task."""
         return self.done / self.active_seconds if self.active_seconds and self.done else None
 
     @property
     def seconds_left(self) -> float | None:
-        """How long it will go on at that rate; None where that is not known."""
+        """Seconds until the end at the current rate; None if unknown."""
         return (self.total - self.done) / self.rate if self.rate and not self.over else None
 
     def age(self, now: datetime) -> timedelta:
-        """How long it has been there, or was there when it ended."""
+        """Return the time since the job's creation, or until its end."""
         return (self.ended or now) - self.created
 
     @property
     def report(self) -> str | None:
-        """Where the completion report's manifest lies once S3 has written it."""
+        """The URI of the completion report's manifest, where S3 will write it; None if the job has no report."""
         if self.report_bucket is None:
             return None
         return f"s3://{self.report_bucket}/{report_key(self.report_prefix, self.id)}"
 
 
 def report_key(prefix: str, job: str) -> str:
-    """Give the key of a report's manifest.json; S3 puts a slash behind the prefix if there is one."""
+    """Return the key of a report's manifest.json. S3 adds a slash after a prefix."""
     return f"{prefix}/job-{job}/manifest.json" if prefix else f"job-{job}/manifest.json"
 
 
-def of(described: Mapping[str, Any]) -> Job:
-    """Read one job of DescribeJob or ListJobs; the latter leaves much out."""
+def parse_job(described: Mapping[str, Any]) -> Job:
+    """Parse one job of DescribeJob or ListJobs. The latter omits many fields."""
     progress: Mapping[str, Any] = described.get("ProgressSummary") or {}
     operation = described.get("Operation", "")
     report: Mapping[str, Any] = described.get("Report") or {}

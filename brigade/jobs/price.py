@@ -29,22 +29,22 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thousand_reads: float
     thousand_writes: float
     checksummed_gb: float
-    """For each GB of which S3 itself computes a checksum."""
+    """For each GB that S3 computes a checksum of."""
 
 
 class Priced(Protocol):
-    """What the price asks of an operation's declaration."""
+    """The fields of an operation's declaration that the price depends on."""
 
     @property
     def memory_mib(self) -> int:
-        """Its function's memory; 0 where no function runs."""
+        """The memory of its function in MiB; 0 if no function runs."""
 
     @property
     def price(self) -> PriceClass:
-        """What it does to S3 for one object."""
+        """The class of its requests to S3 for one object."""
 
 
-class Line(NamedTuple):
+class PriceLine(NamedTuple):
     """One line of an estimate."""
 
     item: str
@@ -52,10 +52,11 @@ class Line(NamedTuple):
     dollars: float
 
 
-def prices(path: str | None = None) -> Prices:
-    """Give the prices of ``price.json`` beside this module, or of a file in its form: another region, another date.
+def load_prices(path: str | None = None) -> Prices:
+    """Return the prices of `price.json` beside this module, or of a file of the same form.
 
-    Fails with UsageError, naming file and field, when the file is not there or lacks a price.
+    Raises:
+        UsageError: The file is missing or lacks a price. The message names the file and the field.
     """
     try:
         shipped = importlib.resources.files("brigade.jobs").joinpath("price.json")
@@ -66,12 +67,12 @@ def prices(path: str | None = None) -> Prices:
         raise UsageError(f"--prices {path}: {error}") from None
 
 
-def fee(tasks: int, price: Prices) -> float:
-    """Give what S3 Batch Operations itself takes for a job that has done so many tasks, without what they did."""
+def job_fee(tasks: int, price: Prices) -> float:
+    """Return the fee of S3 Batch Operations for a job after `tasks` tasks, without the price of their requests."""
     return price.job + tasks / 1e6 * price.million_objects
 
 
-def estimate(
+def estimate_lines(
     objects: int,
     size: int | None,
     operation: Priced,
@@ -79,12 +80,15 @@ def estimate(
     seconds: float | None = None,
     walked: int | None = None,
     price: Prices,
-) -> list[Line]:
-    """Give the price by line; requests and passes as the operation's price class has them.
+) -> list[PriceLine]:
+    """Return the price by line. Requests and passes are those of the operation's price class.
 
-    ``walked`` is how many objects the bucket has where S3 lists them itself, ``objects`` at least; None where it does
-    not. ``size`` is the objects' bytes, None if unknown; ``seconds`` the function's time an object, else assumed as
-    ``assumed_seconds`` says. Not in it: KMS, storage, data that leaves the region, and Lambda's free tier.
+    Not included: KMS, storage, data that leaves the region, and Lambda's free tier.
+
+    Args:
+        size: Bytes of all objects; None if unknown.
+        seconds: Time of the function per object; None: `assumed_seconds`.
+        walked: Number of objects in the bucket if S3 lists them itself, at least `objects`; None if it does not.
     """
     requests = REQUESTS[operation.price]
     each = assumed_seconds(objects, size, requests.passes) if seconds is None else seconds
@@ -92,20 +96,20 @@ def estimate(
     gib_seconds = objects * each * operation.memory_mib / 1024
     made = max(walked or 0, objects)
     lines = [
-        Line("the job", "1", price.job),
-        Line("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
+        PriceLine("the job", "1", price.job),
+        PriceLine("objects", f"{objects:,}", objects / 1e6 * price.million_objects),
     ]
     if operation.memory_mib:
-        lines.append(Line("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations))
-        lines.append(Line("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second))
+        lines.append(PriceLine("Lambda invocations", f"{objects:,}", objects / 1e6 * price.million_invocations))
+        lines.append(PriceLine("Lambda time", f"{gib_seconds:,.1f} GiB-s", gib_seconds * price.gib_second))
     if reads:
-        lines.append(Line("S3 reads", f"{reads:,}", reads / 1e3 * price.thousand_reads))
+        lines.append(PriceLine("S3 reads", f"{reads:,}", reads / 1e3 * price.thousand_reads))
     if operation.price == "checksum":
-        lines.append(Line("checksums by S3", f"{size or 0:,} bytes", (size or 0) / 1e9 * price.checksummed_gb))
+        lines.append(PriceLine("checksums by S3", f"{size or 0:,} bytes", (size or 0) / 1e9 * price.checksummed_gb))
     if walked is not None:
-        lines.insert(1, Line("the list, by S3", f"{made:,}", made / 1e6 * price.million_listed))
+        lines.insert(1, PriceLine("the list, by S3", f"{made:,}", made / 1e6 * price.million_listed))
     if writes:
-        lines.append(Line("S3 writes", f"{writes:,}", writes / 1e3 * price.thousand_writes))
+        lines.append(PriceLine("S3 writes", f"{writes:,}", writes / 1e3 * price.thousand_writes))
     return lines
 
 
@@ -127,13 +131,13 @@ class Quote:
     seconds: float | None = None
     walked: int | None = None
 
-    def lines(self, done: int | None = None) -> list[Line]:
+    def lines(self, done: int | None = None) -> list[PriceLine]:
         """Return the price by line, of the whole job or after `done` of its tasks, of average size."""
         if done is None:
             done = self.objects
         size = None if self.size is None else self.size * done // max(self.objects, 1)
         walked = None if self.walked is None else max(self.walked, self.objects)
-        return estimate(done, size, self.operation, seconds=self.seconds, walked=walked, price=self.price)
+        return estimate_lines(done, size, self.operation, seconds=self.seconds, walked=walked, price=self.price)
 
     def dollars(self, done: int | None = None) -> float:
         """Return the price in US dollars, of the whole job or after `done` of its tasks."""
@@ -165,8 +169,10 @@ class Quote:
 
 
 def assumed_seconds(objects: int, size: int | None, passes: int = 1) -> float:
-    """Give the time assumed for an object: 0.25 s, and a second for each 40 MiB that passes the function. Not measured.
+    """Return the assumed seconds per object: 0.25 s, and one second per 40 MiB that the function reads. Not measured.
 
-    ``passes`` is how often an object's content does; sizes that are not known count as nothing.
+    Args:
+        size: Bytes of all objects; None counts as 0.
+        passes: How often the function reads an object's content.
     """
     return _SECONDS_AN_OBJECT + passes * (size or 0) / max(objects, 1) / _BYTES_A_SECOND

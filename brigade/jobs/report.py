@@ -1,21 +1,23 @@
-"""The completion report of a job: every task and what became of it, read by content, not by its declared order.
+"""The completion report of a job: every task with its result, and counts of them by reason.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html. The report's own
 ``ReportSchema`` names ErrorCode before HTTPStatusCode; every row that S3 has been seen to write has them the other way.
+So a row is read by its content, not by the declared order.
 """
 
 import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
 from brigade.errors import InvalidData, NotFound
-from brigade.jobs.row import shown
-from brigade.jobs.table import LONGEST_MESSAGE, records
+from brigade.jobs.csv_records import LONGEST_MESSAGE, read_records
+from brigade.jobs.row import display_key
+from brigade.operations.outcome import one_line, truncate_text
 from brigade.s3 import Location
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import get
@@ -27,8 +29,8 @@ _HTTP = re.compile(r"\d{3}")
 _COLUMNS = 7
 
 
-class Task(NamedTuple):
-    """One row of a report. ``key_text`` is the manifest's text of the key, byte for byte."""
+class ReportTask(NamedTuple):
+    """One row of a report. `key_text` is the manifest's text of the key, byte for byte."""
 
     bucket: str
     key_text: str
@@ -45,8 +47,8 @@ class Task(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The key itself, for a person."""
-        return shown(self.key_text)
+        """The decoded key, for display."""
+        return display_key(self.key_text)
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -63,36 +65,45 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Report:
-    """A report that S3 has written: its result files, any number of them, succeeded and failed apart."""
+    """A report that S3 has written: result files, in any number, for succeeded and for failed tasks."""
 
     uri: str
     files: Sequence[_File]
 
-    def tasks(self, s3: S3Client, *, failed: bool = False) -> Iterator[Task]:
-        """Give each task, streamed; ``failed`` only those that failed. Memory: a block of 1 MiB and a row.
+    def tasks(self, s3: S3Client, *, failed: bool = False) -> Iterator[ReportTask]:
+        """Yield each task; with `failed` only those that failed. Memory: a block of 1 MiB and a row.
 
-        Fails with InvalidData, naming file and line, when a file is damaged (its MD5 is another) or a row is none; rows
-        given before that were read, but their file was not proved whole.
+        Raises:
+            InvalidData: A file is damaged (its MD5 differs) or a row is invalid. The message names file and line.
+                Earlier rows were valid, but their file was not verified whole.
         """
         for name, pieces in self.contents(s3, failed=failed):
-            for number, record in records(pieces, name, LONGEST_MESSAGE):
-                task = task_of(record, f"{name}, line {number}")
+            for number, record in read_records(pieces, name, LONGEST_MESSAGE):
+                task = parse_task(record, f"{name}, line {number}")
                 if task.failed or not failed:
                     yield task
 
     def contents(self, s3: S3Client, *, failed: bool = False) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Give the name and the bytes of each result file; the last byte is followed by the proof of the MD5."""
+        """Yield the name and the bytes of each result file. The MD5 is verified after the last byte."""
         for file in self.files:
             if not (failed and file.status == "succeeded"):
                 name = f"s3://{file.bucket}/{file.key}"
                 yield name, _proved(stream_object(s3, file.bucket, file.key), file.md5, name)
 
 
-def opened(s3: S3Client, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep) -> Report:
-    """Open the report whose ``manifest.json`` is at ``uri``, waiting up to ``patience_s`` for S3 to write it.
+def open_report(
+    s3: S3Client, uri: str, *, patience_s: float = 0, pause: Callable[[float], object] = time.sleep
+) -> Report:
+    """Return the report whose `manifest.json` is at `uri`.
 
-    S3 may write it a while after the job's end, and writes none when no task was invoked. Fails with NotFound when it
-    is not there, InvalidData when it is not a report.
+    S3 may write it some time after the job's end, and writes none if no task ran.
+
+    Args:
+        patience_s: Seconds to wait for S3 to write it.
+
+    Raises:
+        NotFound: It is not there.
+        InvalidData: It is no report.
     """
     place = Location.parse(uri)
     waited = 0.0
@@ -110,11 +121,16 @@ def opened(s3: S3Client, uri: str, *, patience_s: float = 0, pause: Callable[[fl
     return Report(uri, manifest.results)
 
 
-def task_of(record: Sequence[str], place: str) -> Task:
-    """Read one row in either order of columns, with or without the version's column.
+def parse_task(record: Sequence[str], place: str) -> ReportTask:
+    """Parse one row in either order of columns, with or without the version.
 
-    Of the two fields behind the status, the one that is a number of three digits is the HTTP status. Fails with
-    InvalidData naming ``place``.
+    Of the two fields after the status, the HTTP status is the one with three digits.
+
+    Args:
+        place: File and line for errors.
+
+    Raises:
+        InvalidData: The row is none of a completion report.
     """
     row = list(record)
     if len(row) == _COLUMNS - 1 and row[2] in _STATUSES:
@@ -124,7 +140,7 @@ def task_of(record: Sequence[str], place: str) -> Task:
     bucket, key_text, version_id, status, first, second, *message = row
     numbers = [bool(_HTTP.fullmatch(field)) for field in (first, second)]
     http_status, code = (second, first) if numbers == [False, True] else (first, second)
-    return Task(bucket, key_text, version_id or None, status, http_status, code, ",".join(message))
+    return ReportTask(bucket, key_text, version_id or None, status, http_status, code, ",".join(message))
 
 
 def _proved(pieces: Iterable[bytes], md5: str, name: str) -> Iterator[bytes]:
@@ -134,3 +150,62 @@ def _proved(pieces: Iterable[bytes], md5: str, name: str) -> Iterator[bytes]:
         yield piece
     if digest.hexdigest() != md5.strip().lower():
         raise InvalidData(f"{name} has the MD5 {digest.hexdigest()}, its report says {md5}: damaged")
+
+
+_SHAPES = 1000
+_SHAPE_BYTES = 200
+_UUID_OR_HASH = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_OTHERS = "(other messages)"
+
+
+@dataclass
+class ReasonCount:
+    """The number of tasks with one status, code and shape of message, with the first of them."""
+
+    status: str
+    code: str
+    shape: str
+    tasks: int
+    example: ReportTask
+
+
+@dataclass
+class Tally:
+    """Counts of tasks by reason. Memory: at most 1,000 reasons; further messages are counted together."""
+
+    succeeded: int = 0
+    failed: int = 0
+    _reasons: dict[tuple[str, str, str], ReasonCount] = field(default_factory=dict)
+
+    def over(self, tasks: Iterable[ReportTask]) -> Iterator[ReportTask]:
+        """Yield the tasks unchanged and count them."""
+        for task in tasks:
+            self.add(task)
+            yield task
+
+    def add(self, task: ReportTask, tasks: int = 1) -> None:
+        """Count `tasks` tasks that are like `task`."""
+        if task.failed:
+            self.failed += tasks
+        else:
+            self.succeeded += tasks
+        code = task.code or task.http_status
+        key = (task.status, code, message_shape(task))
+        if key not in self._reasons and len(self._reasons) >= _SHAPES:
+            key = (task.status, code, _OTHERS)
+        reason = self._reasons.setdefault(key, ReasonCount(*key, tasks=0, example=task))
+        reason.tasks += tasks
+
+    @property
+    def reasons(self) -> list[ReasonCount]:
+        """The reasons, failures first, the most frequent first."""
+        return sorted(self._reasons.values(), key=lambda reason: (reason.status, -reason.tasks))
+
+
+def message_shape(task: ReportTask) -> str:
+    """Return the message on one line, with the key as `KEY`, ids and hashes as `ID`, and numbers as `N`."""
+    text = one_line(task.message)
+    for name in filter(None, {one_line(task.key), task.key_text}):
+        text = text.replace(name, "KEY")
+    return truncate_text(_NUMBER.sub("N", _UUID_OR_HASH.sub("ID", text)), _SHAPE_BYTES)

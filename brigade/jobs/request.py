@@ -1,4 +1,4 @@
-"""What S3 is asked to run: a plan made the request of CreateJob, complete, the same each time that it is made.
+"""The request of CreateJob for a plan. The same plan makes the same request.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html
 """
@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brigade.jobs.summary import Summary
+from brigade.jobs.row import SelectionSummary
 from brigade.layout import JOB_REPORTS
 
-AS_S3_READS_IT = {"ServerSideEncryption": "AES256"}
+MANIFEST_ENCRYPTION = {"ServerSideEncryption": "AES256"}
 """How a manifest of ours is encrypted, whatever the bucket's default is: S3 takes none under a key of KMS."""
 _DESCRIPTION_CHARACTERS = 256
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to run over the rows, where its manifest and report go, and as whom."""
+class JobPlan:
+    """A job to create: the operation, the selection, the locations of manifest and report, and the role."""
 
     stage: str
     operation: str
@@ -41,34 +41,34 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Submitted:
+class SubmittedJob:
     """A job that S3 has accepted."""
 
     id: str
     run: str
     manifest: str
-    summary: Summary
+    summary: SelectionSummary
     request: Mapping[str, object]
 
 
-def new_run(plan: Plan) -> str:
-    """Give a run's name, which no other has: it names the manifest, and is the token by which a job is made once."""
+def new_run_name(plan: JobPlan) -> str:
+    """Return a unique name for a run. It names the manifest and is the token by which S3 creates the job once."""
     name, now = plan.operation.replace(":", "-"), datetime.datetime.now(datetime.UTC)
     return f"{name}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
-def retry_of(job: str) -> str:
-    """Return the words for the selection of a job that retries `job`: its description is known by them."""
+def retry_description(job: str) -> str:
+    """Return the text that describes a retry of `job`. A retry is found by this text."""
     return f"what failed in {job}"
 
 
-def bucket_arn(plan: Plan, bucket: str) -> str:
-    """Give the ARN of a bucket in the partition that the plan's role is of."""
+def bucket_arn(plan: JobPlan, bucket: str) -> str:
+    """Return the ARN of a bucket in the partition of the plan's role."""
     return f"arn:{plan.role_arn.split(':')[1]}:s3:::{bucket}"
 
 
-def rows_manifest(plan: Plan, key: str, etag: str, *, versions: bool) -> dict[str, Any]:
-    """Give ``Manifest`` of a CSV manifest of ours in the reports bucket, pinned by its ETag."""
+def build_manifest_spec(plan: JobPlan, key: str, etag: str, *, versions: bool) -> dict[str, Any]:
+    """Return `Manifest` of CreateJob for our CSV manifest in the reports bucket, pinned by its ETag."""
     return {
         "Spec": {
             "Format": "S3BatchOperations_CSV_20180820",
@@ -78,11 +78,13 @@ def rows_manifest(plan: Plan, key: str, etag: str, *, versions: bool) -> dict[st
     }
 
 
-def request_of(plan: Plan, run: str, objects: Mapping[str, Any], *, confirm: bool = False) -> dict[str, object]:
-    """Give the arguments of CreateJob, all but the account. The same arguments give the same request.
+def build_request(plan: JobPlan, run: str, objects: Mapping[str, Any], *, confirm: bool = False) -> dict[str, object]:
+    """Return the arguments of CreateJob without the account. The same arguments return the same request.
 
-    Arguments: ``run``, at most 64 characters, the token; ``objects``, one of ``Manifest`` and ``ManifestGenerator``;
-    ``confirm``, whether the job waits for a confirmation, which S3 is told in either case: left out, it would wait.
+    Args:
+        run: The token, at most 64 characters.
+        objects: One of `Manifest` and `ManifestGenerator`.
+        confirm: Whether the job waits for a confirmation. S3 is always told: by default a job would wait.
     """
     invoke: dict[str, object] = {"FunctionArn": plan.function_arn, "InvocationSchemaVersion": "2.0"}
     if plan.arguments:  # S3 refuses an empty map

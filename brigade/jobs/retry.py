@@ -1,22 +1,22 @@
-"""Run a job again over its failed tasks."""
+"""A retry of a job: the same operation over its failed tasks."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brigade.errors import UsageError
-from brigade.jobs.control import Control
-from brigade.jobs.job import of
-from brigade.jobs.own import name_of
-from brigade.jobs.report import opened
-from brigade.jobs.request import Plan, retry_of
-from brigade.jobs.row import NULL_VERSION, Row
+from brigade.jobs.client import JobsClient
+from brigade.jobs.job import parse_job
+from brigade.jobs.report import open_report
+from brigade.jobs.request import JobPlan, retry_description
+from brigade.jobs.row import NULL_VERSION, ManifestRow
+from brigade.jobs.s3_operations import operation_name
 from brigade.s3.client_type import S3Client
 
 _FOR_GOOD = "PermanentFailure"
 _GOING = ("New", "Preparing", "Suspended", "Ready", "Active", "Pausing", "Paused", "Completing")
 
 
-def plan_again(
+def plan_retry(
     described: Mapping[str, Any],
     *,
     stage: str,
@@ -25,28 +25,31 @@ def plan_again(
     reports: str,
     role_arn: str,
     priority: int,
-) -> Plan:
-    """Give the plan of the same operation with the same arguments, as S3 describes the job.
+) -> JobPlan:
+    """Return the plan of the same operation with the same arguments, from S3's description of the job.
 
-    ``functions`` are the deployed operations' by name. Fails with UsageError when the job is not over, or ran neither
-    one of them nor an operation of S3's own.
+    Args:
+        functions: The ARNs of the deployed operations' functions, by name.
+
+    Raises:
+        UsageError: The job is not over, or ran neither a deployed operation nor one of S3's own.
     """
-    job = of(described)
+    job = parse_job(described)
     if not job.over:
         raise UsageError(f"job {job.id} is {job.status}; retry it when it is over (`brigade jobs watch {job.id}`)")
     ran = described.get("Operation", {})
-    own, invoke = name_of(ran), ran.get("LambdaInvoke", {})
+    own, invoke = operation_name(ran), ran.get("LambdaInvoke", {})
     names = {arn: name for name, arn in functions.items()}
     arn = invoke.get("FunctionArn", "")
     if not own and arn not in names:
         raise UsageError(f"job {job.id} ran {job.operation or 'no function'}, which is no operation of stage {stage!r}")
-    return Plan(
+    return JobPlan(
         stage=stage,
         operation=own or names[arn],
         function_arn=arn,
         own=ran if own else None,
         arguments=invoke.get("UserArguments") or {},
-        what=retry_of(job.id),
+        what=retry_description(job.id),
         bucket=bucket,
         reports=reports,
         role_arn=role_arn,
@@ -55,41 +58,46 @@ def plan_again(
     )
 
 
-def check_not_retried(control: Control, job: str) -> None:
+def check_not_retried(control: JobsClient, job: str) -> None:
     """Raise UsageError while another job retries `job`: the same tasks would run twice, for two fees."""
     for described in control.list(_GOING):
-        found = of(described)
-        if f" over {retry_of(job)} [" in found.description:
+        found = parse_job(described)
+        if f" over {retry_description(job)} [" in found.description:
             raise UsageError(
                 f"job {found.id} retries {job} already and is {found.status}: follow it with `brigade jobs watch "
                 f"{found.id}`, or cancel it first"
             )
 
 
-def failed_rows(
+def read_failed_rows(
     s3: S3Client,
     described: Mapping[str, Any],
     *,
     only: str | None = None,
     everything: bool = False,
     patience_s: float = 0,
-) -> Iterator[Row]:
-    """Give a manifest row for each failed task, its key the report's own text, byte for byte.
+) -> Iterator[ManifestRow]:
+    """Yield a manifest row for each failed task. The key is the report's text, byte for byte.
 
-    Arguments: ``only``, the error code whose tasks are taken; ``everything``, those too that failed for good. Without
-    either, a task that failed for good is a UsageError: its function has said that another run ends the same way.
+    A row without a version is of the null version if the job's manifest had versions.
 
-    A row without a version in a job whose manifest had versions is of the null version. Fails as ``report.opened``
-    does.
+    Args:
+        only: Only tasks with this error code.
+        everything: Also tasks that failed permanently.
+        patience_s: Seconds to wait for the report.
+
+    Raises:
+        UsageError: A task failed permanently, and neither `only` nor `everything` is given: it would fail again.
+        NotFound, InvalidData: As `open_report`.
     """
-    job = of(described)
+    job = parse_job(described)
     if job.report is None:
         raise UsageError(f"job {job.id} was made without a completion report, so nobody knows what failed")
     fields = described.get("Manifest", {}).get("Spec", {}).get("Fields") or ()
     missing = NULL_VERSION if "VersionId" in fields else None
     if not job.failed:
         return
-    for task in opened(s3, job.report, patience_s=patience_s).tasks(s3, failed=True):
+    for task in open_report(s3, job.report, patience_s=patience_s).tasks(s3, failed=True):
         if only is not None and task.code != only:
             continue
         if only is None and not everything and task.code == _FOR_GOOD:
@@ -97,4 +105,4 @@ def failed_rows(
                 f"{task.key!r} failed for good ({task.message[:200]!r}): mend what it met, then retry with --all, or "
                 f"retry those of one code with --only CODE; see `brigade jobs report {job.id} --failed`"
             )
-        yield Row(task.bucket, task.key_text, task.version_id or missing)
+        yield ManifestRow(task.bucket, task.key_text, task.version_id or missing)

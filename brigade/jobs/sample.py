@@ -13,25 +13,24 @@ import numpy as np
 from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError
-from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Selected, row_of
-from brigade.jobs.row import Row, shown
-from brigade.operations.outcome import cut
+from brigade.jobs.manifest import ObjectColumns, Selected, row_at
+from brigade.jobs.row import ManifestRow, display_key
+from brigade.operations.outcome import truncate_text
 
 # The last line of an invocation's log, which Invoke gives with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 _BILLED = re.compile(rb"Billed Duration: (\d+) ms")
 
 
-class Functions(Protocol):
-    """What is asked of a Lambda client."""
+class LambdaClient(Protocol):
+    """The call of a Lambda client that is used here."""
 
     def invoke(self, **request: Any) -> Any:
         """Run a function and wait for its answer."""
 
 
 @dataclass(frozen=True)
-class Failure:
+class SampleFailure:
     """One object of a sample on which the function failed, and what it said."""
 
     key: str
@@ -50,7 +49,7 @@ class Sample:
     """
 
     objects: int
-    failures: tuple[Failure, ...]
+    failures: tuple[SampleFailure, ...]
     seconds: float | None
     said: str = ""
 
@@ -65,35 +64,37 @@ class RandomRows:
 
     most: int
     seed: int
-    _kept: list[tuple[float, int, Row]] = field(default_factory=list)
+    _kept: list[tuple[float, int, ManifestRow]] = field(default_factory=list)
 
-    def over(self, selected: Selected) -> Iterator[Row | Columns]:
+    def over(self, selected: Selected) -> Iterator[ManifestRow | ObjectColumns]:
         """Yield `selected` unchanged and choose from it."""
         random, seen = np.random.default_rng(self.seed), 0
         for part in selected:
-            many = 1 if isinstance(part, Row) else len(part)
+            many = 1 if isinstance(part, ManifestRow) else len(part)
             if self.most:
                 self._choose(part, random.random(many), seen)
             seen += many
             yield part
 
-    def _choose(self, part: Row | Columns, numbers: Any, seen: int) -> None:
+    def _choose(self, part: ManifestRow | ObjectColumns, numbers: Any, seen: int) -> None:
         limit = -self._kept[0][0] if len(self._kept) == self.most else 1.0
         for at in np.flatnonzero(numbers < limit).tolist():
             # A heap of negative numbers: the first one has the highest number and is the next to go.
             if len(self._kept) == self.most and -float(numbers[at]) <= self._kept[0][0]:
                 continue
-            row = part if isinstance(part, Row) else row_of(part, at)
+            row = part if isinstance(part, ManifestRow) else row_at(part, at)
             push = heapq.heappush if len(self._kept) < self.most else heapq.heapreplace
             push(self._kept, (-float(numbers[at]), seen + at, row))
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ManifestRow]:
         """Return the objects chosen so far, in the order of the selection."""
         return [row for _, _, row in sorted(self._kept, key=lambda kept: kept[1])]
 
 
-def measure(functions: Functions, function_arn: str, rows: Sequence[Row], arguments: Mapping[str, str]) -> Sample:
+def measure_sample(
+    functions: LambdaClient, function_arn: str, rows: Sequence[ManifestRow], arguments: Mapping[str, str]
+) -> Sample:
     """Return what the deployed function took for each row, run one after the other as S3 would run it.
 
     What the function writes is written. The first call is not counted where another one succeeded: it starts the
@@ -106,7 +107,7 @@ def measure(functions: Functions, function_arn: str, rows: Sequence[Row], argume
     for number, row in enumerate(rows):
         took, succeeded, text = _invoke(functions, function_arn, row, arguments, str(number))
         if not succeeded:
-            failures.append(Failure(shown(row.key_text), text))
+            failures.append(SampleFailure(display_key(row.key_text), text))
             continue
         seconds.append((number, took))
         said = said or text
@@ -121,7 +122,7 @@ class _Answer(NamedTuple):
     text: str
 
 
-def _invoke(functions: Functions, arn: str, row: Row, arguments: Mapping[str, str], number: str) -> _Answer:
+def _invoke(functions: LambdaClient, arn: str, row: ManifestRow, arguments: Mapping[str, str], number: str) -> _Answer:
     event = {
         "invocationSchemaVersion": "2.0",
         "invocationId": f"sample-{number}",
@@ -139,7 +140,7 @@ def _invoke(functions: Functions, arn: str, row: Row, arguments: Mapping[str, st
     billed = _BILLED.search(base64.b64decode(answer.get("LogResult", "")))
     took = int(billed[1]) / 1000 if billed else waited
     if answer.get("FunctionError"):
-        return _Answer(took, False, f"{answer['FunctionError']}: {cut(body.decode(errors='replace'), 1000)}")
+        return _Answer(took, False, f"{answer['FunctionError']}: {truncate_text(body.decode(errors='replace'), 1000)}")
     try:
         (result,) = json.loads(body)["results"]
         return _Answer(took, result["resultCode"] == "Succeeded", str(result["resultString"]))

@@ -1,105 +1,114 @@
-"""Make a job: the manifest written and pinned, then the request, both or neither."""
+"""Submit a job: write and pin its manifest, then create the job, both or neither."""
 
 from collections.abc import Callable
 from typing import Any
 
 from brigade.errors import NotFound, UsageError
 from brigade.inventory import Delivery
-from brigade.jobs.control import Control
-from brigade.jobs.generator import Filter
-from brigade.jobs.manifest import Selected, write
+from brigade.jobs.athena_manifest import AthenaSelection, AthenaTable, count_selection, unload_manifest
+from brigade.jobs.client import JobsClient
+from brigade.jobs.manifest import Selected, write_manifest
 from brigade.jobs.request import (
-    AS_S3_READS_IT,
-    Plan,
-    Submitted,
+    MANIFEST_ENCRYPTION,
+    JobPlan,
+    SubmittedJob,
     bucket_arn,
-    new_run,
-    request_of,
-    rows_manifest,
+    build_manifest_spec,
+    build_request,
+    new_run_name,
 )
-from brigade.jobs.summary import Summary
-from brigade.jobs.unload import Athena, Chosen, count, unload
+from brigade.jobs.row import SelectionSummary
+from brigade.jobs.selection import ObjectFilter
 from brigade.layout import MANIFESTS
 from brigade.operations.rights import covers
 from brigade.s3 import Absent, Location, Writer
 from brigade.s3.client_type import S3Client
 from brigade.s3.objects import head
 
-Agree = Callable[[Summary], None]
+Agree = Callable[[SelectionSummary], None]
 """Called once the whole selection is known and nothing is published; it raises to decline."""
 
 
-def submit(control: Control, s3: S3Client, plan: Plan, selected: Selected, agree: Agree) -> Submitted:
-    """Write the manifest, ask, publish it, create the job; what raises before it is published leaves nothing.
+def submit_rows(control: JobsClient, s3: S3Client, plan: JobPlan, selected: Selected, agree: Agree) -> SubmittedJob:
+    """Write the manifest, ask, publish it, and create the job. An error before the publication leaves nothing.
 
-    A manifest whose job S3 then refuses stays until the bucket's lifecycle clears it: nothing refers to it. The job
-    starts by itself: S3 is told explicitly that it needs no confirmation, for it would wait 30 days for one. A request
-    whose answer got lost is sent again under the same token, so it is one job. Memory: that of ``brigade.s3.Writer``.
+    If S3 rejects the job, its manifest stays until the bucket's lifecycle rule deletes it. The job starts by itself: S3
+    is told that it needs no confirmation, because it would wait 30 days for one. A request whose answer is lost is sent
+    again with the same token, so there is one job. Memory: that of `brigade.s3.Writer`.
 
-    Fails with UsageError when nothing, or another bucket's object, is selected.
+    Raises:
+        UsageError: Nothing is selected, or an object of another bucket.
     """
-    run = new_run(plan)
+    run = new_run_name(plan)
     key = f"{MANIFESTS}/{run}.csv"
     with Writer(
-        s3, plan.reports, key, condition=Absent(), content_type="text/csv", attributes=AS_S3_READS_IT
+        s3, plan.reports, key, condition=Absent(), content_type="text/csv", attributes=MANIFEST_ENCRYPTION
     ) as writer:
-        summary = write(selected, plan.bucket, writer.write, plan.reads)
+        summary = write_manifest(selected, plan.bucket, writer.write, plan.reads)
         agree(summary)
-    manifest = rows_manifest(plan, key, writer.written.etag, versions=summary.versions)
+    manifest = build_manifest_spec(plan, key, writer.written.etag, versions=summary.versions)
     return _created(control, plan, run, f"s3://{plan.reports}/{key}", summary, {"Manifest": manifest})
 
 
-def submit_chosen(control: Control, s3: Any, athena: Athena, plan: Plan, chosen: Chosen, agree: Agree) -> Submitted:
-    """Let Athena count, ask, let Athena write the manifest and S3 put it together, create the job.
+def submit_athena_selection(
+    control: JobsClient, s3: Any, athena: AthenaTable, plan: JobPlan, chosen: AthenaSelection, agree: Agree
+) -> SubmittedJob:
+    """Count with Athena, ask, write the manifest with Athena, concatenate it with S3, and create the job.
 
-    No row of a large selection passes through this machine: see ``unload.unload``. Declined, it leaves nothing. Fails
-    with UsageError as ``unload.count`` does, and as ``submit`` does.
+    No row of a large selection passes through this machine. If `agree` declines, nothing is left.
+
+    Raises:
+        UsageError: As `count_selection` and `submit_rows`.
     """
-    summary = count(athena, chosen, plan.bucket, plan.reads)
+    summary = count_selection(athena, chosen, plan.bucket, plan.reads)
     agree(summary)
-    run = new_run(plan)
+    run = new_run_name(plan)
     key = f"{MANIFESTS}/{run}.csv"
-    written = unload(athena, s3, chosen, plan.reports, key, run)
-    manifest = rows_manifest(plan, key, written.etag, versions=summary.versions)
+    written = unload_manifest(athena, s3, chosen, plan.reports, key, run)
+    manifest = build_manifest_spec(plan, key, written.etag, versions=summary.versions)
     return _created(control, plan, run, f"s3://{plan.reports}/{key}", summary, {"Manifest": manifest})
 
 
-def submit_listed(control: Control, plan: Plan, chosen: Filter) -> Submitted:
-    """Create a job whose manifest S3 makes, and which then waits for a confirmation: S3 counts, nothing has run.
+def submit_filter(control: JobsClient, plan: JobPlan, chosen: ObjectFilter) -> SubmittedJob:
+    """Create a job whose manifest S3 makes. It waits for a confirmation: S3 has counted, and nothing has run.
 
-    Cancelled then, it costs the job's fee. The object count is known by its description when it is Suspended.
+    A job cancelled then costs its fee. The number of objects is in its description once it is Suspended.
     """
-    check_listed(plan, chosen)
-    run = new_run(plan)
+    require_readable_filter(plan, chosen)
+    run = new_run_name(plan)
     generator = chosen.request(bucket_arn(plan, plan.bucket), bucket_arn(plan, plan.reports), f"{MANIFESTS}/{run}")
     place = f"s3://{plan.reports}/{MANIFESTS}/{run}/"
-    return _created(control, plan, run, place, Summary(bytes=None), {"ManifestGenerator": generator}, confirm=True)
+    return _created(
+        control, plan, run, place, SelectionSummary(bytes=None), {"ManifestGenerator": generator}, confirm=True
+    )
 
 
-def check_listed(plan: Plan, chosen: Filter) -> None:
-    """Raise UsageError where S3 could list keys that the operation may not read: their tasks could only fail."""
+def require_readable_filter(plan: JobPlan, chosen: ObjectFilter) -> None:
+    """Raise UsageError if S3 could list keys that the operation may not read: their tasks could only fail."""
     if not covers(plan.reads, chosen.prefix or "", chosen.suffix or ""):
         patterns = ", ".join(plan.reads) or "nothing"
         raise UsageError(f"{plan.operation} reads {patterns} alone: give --prefix or --suffix that lie within")
 
 
-def submit_delivery(control: Control, s3: S3Client, plan: Plan, delivery: Delivery) -> Submitted:
-    """Create a job over a delivery as it is, which ``passes`` says is possible; S3 counts it, as ``submit_listed``."""
+def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: Delivery) -> SubmittedJob:
+    """Create a job over a delivery that `is_accepted_by_s3`. It waits for a confirmation, as in `submit_filter`."""
     place = Location.parse(delivery.uri)
     found = head(s3, place.bucket, place.key)
     if found is None:
         raise NotFound(f"{delivery.uri} is gone; take another delivery")
     location = {"ObjectArn": f"{bucket_arn(plan, place.bucket)}/{place.key}", "ETag": found.etag.strip('"')}
     manifest = {"Spec": {"Format": "S3InventoryReport_CSV_20161130"}, "Location": location}
-    run = new_run(plan)
-    return _created(control, plan, run, delivery.uri, Summary(bytes=None), {"Manifest": manifest}, confirm=True)
+    run = new_run_name(plan)
+    return _created(
+        control, plan, run, delivery.uri, SelectionSummary(bytes=None), {"Manifest": manifest}, confirm=True
+    )
 
 
-def passes(delivery: Delivery, plan: Plan) -> bool:
-    """Say whether S3 takes a delivery as it is: CSV, of current versions, where the job's role reads.
+def is_accepted_by_s3(delivery: Delivery, plan: JobPlan) -> bool:
+    """Return whether S3 accepts a delivery as a manifest: CSV, of current versions, where the role reads.
 
-    Of all versions it would hold old ones and delete markers, and an empty version, which fails its task. Where the
-    operation may not read every key, the keys are checked on this machine instead.
+    A delivery of all versions has old ones and delete markers, and an empty version fails its task. If the operation
+    may not read every key, this machine checks the keys instead.
     """
     manifest = delivery.manifest
     places = (manifest.source_bucket, manifest.destination_bucket, delivery.bucket)
@@ -112,14 +121,14 @@ def passes(delivery: Delivery, plan: Plan) -> bool:
 
 
 def _created(
-    control: Control,
-    plan: Plan,
+    control: JobsClient,
+    plan: JobPlan,
     run: str,
     place: str,
-    summary: Summary,
+    summary: SelectionSummary,
     objects: dict[str, Any],
     *,
     confirm: bool = False,
-) -> Submitted:
-    request = request_of(plan, run, objects, confirm=confirm)
-    return Submitted(control.create(request), run, place, summary, request)
+) -> SubmittedJob:
+    request = build_request(plan, run, objects, confirm=confirm)
+    return SubmittedJob(control.create(request), run, place, summary, request)

@@ -1,4 +1,4 @@
-"""Arguments of an operation: S3 carries strings, the operation's struct says what they are."""
+"""Arguments of an operation: S3 passes strings, and the operation's struct declares their types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,12 @@ _KEY_CHARACTERS = 64
 _VALUE_CHARACTERS = 1024
 
 
-def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
-    """Give the arguments as a ``kind``, numbers and booleans read from their text.
+def parse_arguments(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
+    """Return the arguments as a `kind`, with numbers and booleans parsed from their text.
 
-    Fails with UsageError naming the argument and what it takes: an unknown one, a wrong or missing value, or more or
-    longer ones than S3 carries (10, names of 64 and values of 1024 characters).
+    Raises:
+        UsageError: An argument is unknown, missing or invalid, or there are more or longer ones than S3 accepts (10,
+            names of 64 and values of 1024 characters). The message names the argument and its type.
     """
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     for name, value in given.items():
@@ -35,8 +36,8 @@ def typed(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any:
         raise UsageError(f"argument{' ' + name if name else 's'}: {what[:1].lower()}{what[1:]}{got}") from None
 
 
-def described(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
-    """Give name, type and default of each argument, as text for a person."""
+def describe_arguments(kind: type[msgspec.Struct]) -> list[tuple[str, str, str]]:
+    """Return name, type and default of each argument as text."""
     rows = []
     for field in msgspec.structs.fields(kind):
         default = "required" if field.required else str(field.default)

@@ -1,4 +1,4 @@
-"""What S3 Batch Operations sends to a function and what it wants back, in both versions of its schema.
+"""The event that S3 Batch Operations sends to a function, and the response, in both versions of the schema.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 """
@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from brigade.errors import InvalidData
-from brigade.operations.outcome import Code
+from brigade.operations.outcome import ResultCode
 
 
 @dataclass(frozen=True)
 class Task:
-    """One object of the job. ``key_text`` is the key as it came, encoded like a form (``+`` is a space)."""
+    """One object of the job. `key_text` is the key as received, form-encoded (`+` is a space)."""
 
     id: str
     bucket: str
@@ -23,7 +23,7 @@ class Task:
 
     @property
     def key(self) -> str:
-        """The key itself; fails with InvalidData if what was encoded is not UTF-8."""
+        """The decoded key. Raises InvalidData if it is not UTF-8."""
         try:
             return unquote_plus(self.key_text, errors="strict")
         except UnicodeDecodeError:
@@ -31,18 +31,18 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a task, and the error itself for the log."""
+class TaskResult:
+    """The result of a task, and its error for the log."""
 
     task: Task
-    code: Code
+    code: ResultCode
     text: str
     error: BaseException | None = None
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One call of the function: usually one task, but nothing here counts on it."""
+    """One call of the function: usually with one task, but any number is handled."""
 
     schema: str
     id: str
@@ -50,11 +50,8 @@ class Invocation:
     arguments: Mapping[str, str]
     tasks: Sequence[Task]
 
-    def answer(self, results: Sequence[Result]) -> dict[str, Any]:
-        """Give the response: the same ids, a result for each task, and a missing one said to be a failure.
-
-        S3 would take a missing one for temporary; ours are never missing, so one that is must not look like success.
-        """
+    def answer(self, results: Sequence[TaskResult]) -> dict[str, Any]:
+        """Return the response: the same ids, a result for each task, and a missing result as a permanent failure."""
         return {
             "invocationSchemaVersion": self.schema,
             "treatMissingKeysAs": "PermanentFailure",
@@ -65,8 +62,8 @@ class Invocation:
         }
 
 
-def read(event: Mapping[str, Any]) -> Invocation:
-    """Read the event of either schema; fails with InvalidData if it is not one of S3 Batch Operations."""
+def parse_invocation(event: Mapping[str, Any]) -> Invocation:
+    """Parse the event of either schema. Raises InvalidData if it is none of S3 Batch Operations."""
     try:
         job = event["job"]
         return Invocation(

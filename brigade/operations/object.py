@@ -1,63 +1,38 @@
-"""The object that an operation is called with: what it is, its bytes in bounded memory, and writing beside it."""
+"""The object that an operation is called with: its head, its bytes in bounded memory, and writes beside it."""
 
 import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.headers import sent_text
+from brigade.operations.object_head import SOURCE, ObjectHead, read_object_head, short_digest
 from brigade.s3.client_type import S3Client
-from brigade.s3.conditions import TOKEN, Absent, Condition, Matches, condition_arguments
-from brigade.s3.errors import require_fields, translate_errors
+from brigade.s3.conditions import Absent, Condition, Matches, condition_arguments
+from brigade.s3.errors import translate_errors
 from brigade.s3.objects import delete, head, put
 from brigade.s3.read import stream_object
 
 if TYPE_CHECKING:
     from brigade.s3 import Writer
 
-SOURCE = "brigade-source"
-"""The name of the metadata entry that says of what an object was made: the source's ETag, digests of its key and of the
-recipe."""
-_MARKS = frozenset({SOURCE, TOKEN})
-
 _MIB = 1024 * 1024
 _COPIED_AT_ONCE = 5 * 1024 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-_KEPT = ("CacheControl", "ContentDisposition", "ContentLanguage", "Expires", "WebsiteRedirectLocation", "StorageClass")
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Classes that S3 does not give back before they are restored: a new object there could not be read."""
+"""Storage classes that are unreadable until a restore: nobody could read a new object there."""
 
 
 S3: TypeAlias = S3Client
 
 
-@dataclass(frozen=True)
-class Head:
-    """What S3 says of an object besides its bytes. ``etag`` is without its quotes."""
-
-    etag: str
-    size: int
-    content_type: str
-    encoding: str
-    """Its Content-Encoding, empty where it has none; what is made of it may be of another."""
-    metadata: dict[str, str]
-    version_id: str | None
-    attributes: Mapping[str, str]
-    """What else a copy should carry, by boto3's names of PutObject's arguments, as it was received."""
-
-    def carried(self) -> dict[str, Any]:
-        """Return `attributes` as arguments that send the same bytes. Fails with InvalidData where one is not UTF-8."""
-        return {name: sent_text(each) if isinstance(each, str) else each for name, each in self.attributes.items()}
-
-
 class Object:
-    """One object of a job; making it asks S3 nothing.
+    """One object of a job. The constructor sends no request.
 
-    It is the manifest's version, or without one the current object: pinned by its ETag from the moment that ``head`` is
-    looked at, and while it is streamed. If it changes meanwhile, reading fails with RetryLater.
+    It is the version that the manifest names, or else the current object. The current object is pinned by its ETag once
+    `head` has been read, and while it is streamed: if it changes meanwhile, reading raises RetryLater.
     """
 
     def __init__(self, s3: S3, bucket: str, key: str, version_id: str | None = None) -> None:
@@ -70,25 +45,13 @@ class Object:
         return f"s3://{self.bucket}/{self.key}"
 
     @cached_property
-    def head(self) -> Head:
-        """Size, ETag, type and metadata, by one HeadObject, asked when first looked at. Fails with NotFound."""
-        version: dict[str, Any] = {} if self.version_id is None else {"VersionId": self.version_id}
-        with translate_errors("look at", self.bucket, self.key):
-            answer: Any = self._s3.head_object(Bucket=self.bucket, Key=self.key, **version)
-        with require_fields("look at", self.bucket, self.key):
-            return Head(
-                etag=answer["ETag"].strip('"'),
-                size=answer["ContentLength"],
-                content_type=answer.get("ContentType", ""),
-                encoding=answer.get("ContentEncoding", ""),
-                metadata=dict(answer.get("Metadata", {})),
-                version_id=answer.get("VersionId"),
-                attributes={name: answer[name] for name in _KEPT if answer.get(name)},
-            )
+    def head(self) -> ObjectHead:
+        """Size, ETag, type and metadata, by one HeadObject on first use. Raises NotFound if there is no object."""
+        return read_object_head(self._s3, self.bucket, self.key, self.version_id)
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """The tags of this version of the object, asked when first looked at; the operation must declare ``tags``."""
+        """The tags of this version, by one request on first use. The operation must declare `tags`."""
         asked: Any = self._s3
         with translate_errors("look at the tags of", self.bucket, self.key):
             pinned = {"VersionId": self.version_id} if self.version_id else {}
@@ -96,13 +59,13 @@ class Object:
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def at(self, key: str) -> "Object":
-        """Give another object of the same bucket, as it is now."""
+        """Return another object of the same bucket, in its current version."""
         return Object(self._s3, self.bucket, key)
 
     @property
     def labels(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return the user's metadata, without the marks of this library, and the tags."""
-        return {name: value for name, value in self.head.metadata.items() if name not in _MARKS}, self.tags
+        return self.head.user_metadata, self.tags
 
     def must_be_current(self) -> None:
         """Raise InvalidData when this is a version that is not the current one, and so cannot be replaced.
@@ -116,7 +79,7 @@ class Object:
             raise InvalidData(f"version {self.version_id} is not the current one; nothing was done")
 
     def read(self, limit_mib: int) -> bytes:
-        """Give the whole content, by one GetObject; fails with InvalidData as soon as it is over ``limit_mib``."""
+        """Return the whole content, by one GetObject. Raises InvalidData as soon as it is over `limit_mib` MiB."""
         content = bytearray()
         for piece in self.stream():
             content += piece
@@ -125,10 +88,13 @@ class Object:
         return bytes(content)
 
     def stream(self, piece_bytes: int = _MIB) -> Iterator[bytes]:
-        """Give the content in pieces of at most ``piece_bytes``, all of it or an error; memory: one piece.
+        """Yield the whole content in pieces of at most `piece_bytes`. Memory: one piece.
 
-        A connection that breaks is taken up behind the last byte. Fails with NotFound, or with RetryLater when the
-        object changed or S3 does not give it now.
+        A broken connection is resumed after the last byte.
+
+        Raises:
+            NotFound: There is no object.
+            RetryLater: The object changed, or S3 does not answer now.
         """
         seen = self.__dict__.get("head")
         try:
@@ -139,23 +105,23 @@ class Object:
             raise RetryLater("the object changed while it was read") from error
 
     def seekable(self) -> io.BufferedIOBase:
-        """Give the content as a file to seek in, read by ranges of at least 1 MiB, all of the same version."""
-        from brigade.operations.ranges import Ranges  # few operations seek: the others start without it
+        """Return the content as a seekable file, read by ranges of at least 1 MiB, all of the same version."""
+        from brigade.operations.range_file import RangeFile  # few operations seek: the others start without it
 
-        return io.BufferedReader(Ranges(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
+        return io.BufferedReader(RangeFile(self._s3, self.bucket, self.key, self.head, self.version_id), _MIB)
 
     def sha256(self) -> str:
-        """Read all of it and give its SHA-256 in hexadecimal."""
+        """Return the SHA-256 of the whole content, in hexadecimal."""
         digest = hashlib.sha256()
         for piece in self.stream():
             digest.update(piece)
         return digest.hexdigest()
 
     def has_made(self, key: str, recipe: str = "") -> bool:
-        """Return whether `key` holds what was made of just this content by this `recipe`: there is nothing to do.
+        """Return whether `key` already holds the result of this content and this `recipe`, so there is nothing to do.
 
-        It is known by the metadata under `SOURCE`, which `copy` and `writer` set, and `write` once the head was looked
-        at. The operation's `reads` or `checks` must have the key.
+        The metadata entry `SOURCE` tells it. `copy` and `writer` set it, and `write` after `head` has been read. The
+        operation's `reads` or `checks` must allow the key.
 
         Args:
             key: The key of the result.
@@ -165,18 +131,18 @@ class Object:
         return found is not None and found.metadata.get(SOURCE) == self._mark(recipe)
 
     def made_key(self, key: str) -> bool:
-        """Return whether `key` holds what was made of an object with this key, whatever its content was.
+        """Return whether `key` holds a result of an object with this key, whatever its content was.
 
-        This object itself may be gone: a task that moved it, and whose answer was lost, is run again.
+        This object itself may be gone: S3 runs a task again if its answer was lost, also after it moved the object.
         """
         found = head(self._s3, self.bucket, key)
         return found is not None and self._is_marked(found.metadata)
 
     def replaces(self, key: str) -> Condition:
-        """Return the condition for a write to `key`: there is no object, or the one that was made of this key before.
+        """Return the condition for a write to `key`: there is no object, or it is an earlier result of this key.
 
         Raises:
-            ConditionLost: The key holds another object, or what was made of another key.
+            ConditionLost: The key holds another object, or the result of another key.
         """
         found = head(self._s3, self.bucket, key)
         if found is None:
@@ -186,10 +152,10 @@ class Object:
         return Matches(found.etag)
 
     def _is_marked(self, metadata: Mapping[str, str]) -> bool:
-        return metadata.get(SOURCE, "").split(" ")[1:2] == [_digest(self.key)]
+        return metadata.get(SOURCE, "").split(" ")[1:2] == [short_digest(self.key)]
 
     def _mark(self, recipe: str) -> str:
-        return f"{self.head.etag} {_digest(self.key)} {_digest(recipe)}"
+        return f"{self.head.etag} {short_digest(self.key)} {short_digest(recipe)}"
 
     def writer(
         self,
@@ -200,11 +166,11 @@ class Object:
         tags: Mapping[str, str] | None = None,
         recipe: str = "",
     ) -> "Writer":
-        """Give a stream to another object of the same bucket: all of it is published at the good end of the block.
+        """Return a stream to another object of the same bucket. It is published whole when the `with` block succeeds.
 
-        It carries this object's metadata and storage class, ``tags`` if given, and what ``has_made`` knows it by. Of an
-        object in an archive class the result is in S3's default class: it must be readable.
-        Memory: two parts of 8 MiB. Conditions and failures as in ``write``.
+        It has the metadata and storage class of this object, `tags`, and the entry that `has_made` reads. The result
+        of an object in an archive class is in S3's default class, because it must be readable.
+        Memory: two parts of 8 MiB. Conditions and errors are those of `write`.
         """
         from brigade.s3 import Writer  # most operations write one small object: they start without it
 
@@ -222,16 +188,16 @@ class Object:
 
     @property
     def _readable_attributes(self) -> dict[str, Any]:
-        given = self.head.carried()
+        given = self.head.put_arguments()
         if given.get("StorageClass") in _ARCHIVED:
             del given["StorageClass"]
         return given
 
     def copy(self, key: str, condition: Condition) -> None:
-        """Copy this content to another key of the same bucket inside S3, with everything that it carries.
+        """Copy this object to another key of the same bucket, inside S3.
 
-        The copy has the metadata, tags, headers and storage class of this object, and the mark by which `has_made`
-        knows it. The class is stated, because CopyObject without one writes to STANDARD. Over 5 GiB the object is
+        The copy has the metadata, tags, headers and storage class of this object, and the entry that `has_made`
+        reads. The class is stated, because CopyObject without one writes to STANDARD. Over 5 GiB the object is
         copied in parts, whole or not at all; it must be the current version.
 
         Raises:
@@ -290,12 +256,12 @@ class Object:
     @property
     def _carried(self) -> dict[str, Any]:
         encoding = {"ContentEncoding": sent_text(self.head.encoding)} if self.head.encoding else {}
-        return {**self.head.carried(), **encoding}
+        return {**self.head.put_arguments(), **encoding}
 
     def delete(self) -> None:
-        """Delete the current object if it is still this one; one that is gone is no error.
+        """Delete the current object if it has not changed. A missing object is no error.
 
-        In a versioned lake that is a delete marker. Fails with ConditionLost when it has changed.
+        In a versioned bucket this writes a delete marker. Raises ConditionLost if the object has changed.
         """
         calls: Any = self._s3
         delete(calls, self.bucket, self.key, condition=Matches(f'"{self.head.etag}"'))
@@ -303,29 +269,20 @@ class Object:
     def write(
         self, key: str, content: bytes, *, content_type: str, condition: Condition = None, recipe: str = ""
     ) -> None:
-        """Write another object of the same bucket, whole or not at all; a return says that it is there.
+        """Write another object of the same bucket, whole or not at all.
 
-        Where the head was looked at, or a ``recipe`` is given, it carries what ``has_made`` knows it by.
+        It has the entry that `has_made` reads if `head` has been read or a `recipe` is given.
 
-        ``condition`` is ``Absent()`` (only if there is none), ``Matches(etag)`` (only if it is still this one), or
-        none: replace what is there. Fails with ConditionLost when the condition did not hold. A conditional write whose
-        answer got lost is settled by a look at the object, so the operation's ``reads`` must have its keys too.
+        Args:
+            condition: `Absent()`: only if there is no object. `Matches(etag)`: only if it has this ETag. None: replace.
+                A conditional write whose answer is lost is resolved by HeadObject, so `reads` must allow the key too.
+
+        Raises:
+            ConditionLost: The condition did not hold.
         """
         metadata = {SOURCE: self._mark(recipe)} if recipe or "head" in self.__dict__ else {}
         if condition is None:
             # To send it again is the same, so a lost answer needs no look, and the role no right to read.
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=content_type, Metadata=metadata)
         else:
-            put(
-                self._s3,
-                self.bucket,
-                key,
-                content,
-                content_type=content_type,
-                condition=condition,
-                metadata=metadata,
-            )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+            put(self._s3, self.bucket, key, content, content_type=content_type, condition=condition, metadata=metadata)

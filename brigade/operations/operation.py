@@ -1,4 +1,4 @@
-"""The declaration of an operation: what the stacks provision, what the handler runs, what the command offers."""
+"""The declaration of an operation, which the stacks, the handler and the command read."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -17,15 +17,15 @@ _Pattern = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
 class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of an operation that takes none: any argument given is refused."""
+    """The arguments of an operation that has none: any argument is rejected."""
 
 
 PriceClass = Literal["look", "read", "write", "copy", "rewrite", "set", "delete", "checksum"]
-"""What an operation does to S3 for one object, by which its price is estimated; see ``REQUESTS``."""
+"""The class of an operation's requests for one object, from which its price is estimated; see `REQUESTS`."""
 
 
 class Requests(NamedTuple):
-    """What one object takes of S3: requests priced as GET and as PUT, and how often its content passes the function."""
+    """The requests for one object, priced as GET and as PUT, and how often the function reads its content."""
 
     reads: int
     writes: int
@@ -49,36 +49,36 @@ something of it, as its tags; ``delete`` deletes without a look, for which S3 ta
 
 
 class Operation(Declaration, frozen=True, kw_only=True):
-    """One function over one object, and what it needs: ``OPERATION`` of a module in the operations' folder."""
+    """One function over one object, and its resources and rights: `OPERATION` of a module in the operations' folder."""
 
     run: Callable[[Object, Any], str]
-    """Does the work and gives a short text for the report. It is called again after a TemporaryFailure, and S3 may call
-    it twice for one object, so doing it twice must be the same as doing it once. ``RetryLater`` means: later."""
+    """Does the work and returns a short text for the report. It must be idempotent: it is called again after a
+    TemporaryFailure, and S3 may call it twice for one object. Raise `RetryLater` for a retry."""
     arguments: type[msgspec.Struct] = NoArguments
     """A frozen struct whose fields are the arguments, with their types, bounds and defaults; S3 carries at most 10."""
     summary: str
     """One sentence for the list of operations."""
     memory_mib: Annotated[int, Meta(ge=128, le=10240)] = 256
-    """128 to 10240."""
+    """Memory of the function in MiB, 128 to 10240."""
     timeout_s: Annotated[int, Meta(ge=1, le=900)] = 60
-    """1 to 900; a task still running three seconds before it is answered with TemporaryFailure."""
+    """Timeout in seconds, 1 to 900. A task that still runs three seconds before it gets TemporaryFailure."""
     concurrency: Annotated[int, Meta(ge=1)] | None = None
     """Reserved concurrency: a cap on how many run at once. None leaves it to the account's limit."""
     price: PriceClass = "read"
-    """What it does to S3 for one object, for the estimate of a job's price."""
+    """The class of its requests to S3 for one object, for the estimate of a job's price."""
     text_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 1024
-    """At most so many bytes of UTF-8 of its text, or of its failure's, go into the report, 64 to 65536: S3 documents
-    no maximum, and a row should stay readable."""
+    """Bytes of its text, or of its error's, in the report at most, 64 to 65536. S3 documents no maximum; a row should
+    stay readable."""
     reads: tuple[_Pattern, ...]
     """Patterns of the lake's keys that it may read: ``photographs/*``; ``*`` for all."""
     content: bool = True
-    """Whether it reads what is in them: one that asks for heads alone has no use for the stage's key."""
+    """Whether it reads contents. With False it reads only heads, and its function may not use the stage's KMS key."""
     writes: tuple[_Pattern, ...] = ()
-    """Patterns of the lake's keys that it may write. What it may read it may not write unless it says so here."""
+    """Patterns of keys that it may write. A readable key is not writable unless it is declared here."""
     checks: tuple[_Pattern, ...] = ()
-    """Patterns of the lake's keys that it may look at, to learn what it made before: ``Object.has_made``, and any write
-    under a condition, must, of keys that it does not read anyway."""
+    """Patterns of keys whose head it may read. `Object.has_made` and conditional writes need them for keys outside of
+    `reads`."""
     deletes: tuple[_Pattern, ...] = ()
-    """Patterns of the lake's keys that it may delete: the current version, which a versioned lake keeps a while."""
+    """Patterns of keys whose current version it may delete. A versioned bucket keeps the version for a while."""
     tags: bool = False
-    """Whether it may read the tags of what it reads, and set those of what it writes."""
+    """Whether it may read the tags of objects that it reads, and set those of objects that it writes."""

@@ -1,4 +1,4 @@
-"""What became of a task: a result code of S3 Batch Operations, and one line of text for the completion report."""
+"""The result of a task: a result code of S3 Batch Operations, and one line of text for the completion report."""
 
 import re
 from typing import Literal
@@ -15,7 +15,7 @@ from brigade.errors import BrigadeError, RetryLater
 from brigade.masking import mask
 from brigade.retry import RETRYABLE_CODES
 
-Code = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
+ResultCode = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
 # S3's own codes besides, and the codes of HEAD, whose answer has no body.
 _LATER = RETRYABLE_CODES | {"OperationAborted", "ConditionalRequestConflict", "429", "500", "502", "503", "504"}
@@ -36,15 +36,17 @@ _SECRETS = (
 
 
 class OutOfTime(BaseException):
-    """The function's time is nearly over. Not an Exception: an operation's ``except Exception`` lets it through."""
+    """The function's time is nearly over. Not an Exception, so `except Exception` of an operation does not catch it."""
 
 
-def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
-    """Give the result code and text of what an operation raised.
+def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
+    """Return the result code and the text for an error that an operation raised.
 
-    TemporaryFailure, which S3 tries again: RetryLater, OutOfTime, AWS's throttling, timeouts, internal errors and lost
-    connections. PermanentFailure: everything else, its text the type or AWS's error code, and the message, as ``line``
-    gives it within ``limit``.
+    TemporaryFailure, which S3 retries: RetryLater, OutOfTime, throttling by AWS, timeouts, internal errors and lost
+    connections. PermanentFailure: every other error. The text is the error's type or AWS's code, and its message.
+
+    Args:
+        limit: Bytes of the text at most.
     """
     if isinstance(error, OutOfTime):
         return "TemporaryFailure", "OutOfTime: the function's time limit came before the task was done"
@@ -54,11 +56,11 @@ def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
         and not isinstance(error, RetryLater)
     ):
         # brigade.s3 says it for a person who does not see the object; a row of the report has it, and wants the code.
-        return of_error(error.__cause__, limit)
+        return classify_error(error.__cause__, limit)
     if isinstance(error, ClientError):
         code = str(error.response["Error"].get("Code", "Unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        text = line(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
+        text = report_text(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
         return ("TemporaryFailure" if code in _LATER or status in _LATER_STATUS else "PermanentFailure"), text
     temporary = isinstance(
         error,
@@ -66,31 +68,28 @@ def of_error(error: BaseException, limit: int) -> tuple[Code, str]:
         RetryLater | AwsConnectionError | HTTPClientError | IncompleteReadError | FlexibleChecksumError
         | ConnectionError | TimeoutError,
     )  # fmt: skip
-    message = line(f"{type(error).__name__}: {error}", limit) if str(error) else type(error).__name__
+    message = report_text(f"{type(error).__name__}: {error}", limit) if str(error) else type(error).__name__
     return ("TemporaryFailure" if temporary else "PermanentFailure"), message
 
 
-def line(text: str, limit: int) -> str:
-    """Give ``text`` on one line, without what looks like a secret, in at most ``limit`` bytes of valid UTF-8.
-
-    A cut is shown by ``…`` and never falls inside a character.
-    """
+def report_text(text: str, limit: int) -> str:
+    """Return `text` on one line, without anything that looks like a secret, in at most `limit` bytes of valid UTF-8."""
     text = mask(text)  # what was read as a secret here, then what only looks like one
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
-    return cut(one_line(text), limit)
+    return truncate_text(one_line(text), limit)
 
 
 def one_line(text: str) -> str:
-    """Give ``text`` with a space for each run of white space and an escape for what cannot be printed."""
+    """Return `text` with one space for each run of white space, and escapes for characters that cannot be printed."""
     text = " ".join(text.split())
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def cut(text: str, limit: int) -> str:
-    """Give ``text``, or as much of it as fits in ``limit`` bytes of UTF-8 with a ``…`` behind it."""
+def truncate_text(text: str, limit: int) -> str:
+    """Return `text`, cut to `limit` bytes of UTF-8 with a `…` at the end if it is longer. No character is cut."""
     if len(text) * 4 <= limit or len(packed := text.encode()) <= limit:
         return text
     return packed[: limit - len("…".encode())].decode(errors="ignore") + "…"

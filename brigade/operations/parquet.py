@@ -1,8 +1,9 @@
-"""Whether a Parquet file is sound: its footer, and every page of every column, in bounded memory.
+"""A check of a Parquet file: its footer, and every page of every column, in bounded memory.
+
+The values in a page are not decoded: a library that can do so is ten times as large as everything else in a function.
 
 Source: https://parquet.apache.org/docs/file-format/ and
-https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift. The values inside of a page are not
-decoded: the library that could is ten times as large as all else in a function.
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
 import io
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from brigade.errors import InvalidData
-from brigade.operations.compact import Compact
+from brigade.operations.thrift_compact import CompactReader
 
 _MAGIC = b"PAR1"
 _SMALLEST = 12
@@ -33,21 +34,22 @@ File = BinaryIO | io.BufferedIOBase
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found: the rows that the footer says, and the pages that were read."""
+class ParquetCounts:
+    """The rows that the footer states, and the pages that were read."""
 
     rows: int
     pages: int
 
 
-def check(file: File, size: int) -> Checked:
-    """Check a Parquet file of ``size`` bytes whole: footer, columns, and each page.
+def check_parquet(file: File, size: int) -> ParquetCounts:
+    """Check a Parquet file of `size` bytes: footer, columns, and each page.
 
-    A page must be where its column says, have its CRC where it carries one, unpack to just the size that it says, and
-    the pages of a column must hold its values. Pages of codecs that nobody writes any more (LZO, LZ4 of Hadoop) are
-    not unpacked. Memory: the footer and a page, packed and not, of at most 64 MiB each.
+    A page must be where its column says, match its CRC if it has one, and decompress to its stated size. The pages of a
+    column must have its number of values. Pages of codecs that nobody writes any more (LZO, LZ4 of Hadoop) are not
+    decompressed. Memory: the footer and a page, compressed and not, each at most 64 MiB.
 
-    Fails with InvalidData naming the place when it is not sound, or has a page over 64 MiB.
+    Raises:
+        InvalidData: The file is damaged, or has a page over 64 MiB. The message names the offset.
     """
     footer, end = _footer(file, size)
     pages = 0
@@ -58,13 +60,13 @@ def check(file: File, size: int) -> Checked:
             if not 4 <= begin <= begin + chunk[_PACKED_SIZE] <= end:
                 raise InvalidData(f"not sound Parquet: a column from byte {begin} on is not in the file")
             pages += _check_column(file, chunk, begin)
-        return Checked(int(footer[_ROWS]), pages)
+        return ParquetCounts(int(footer[_ROWS]), pages)
     except _BROKEN as error:
         raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
 
 
 def _footer(file: File, size: int) -> tuple[dict[int, Any], int]:
-    """Give the footer, and where it begins."""
+    """Return the footer and its offset."""
     if size < _SMALLEST:
         raise InvalidData(f"no Parquet: {size} bytes")
     start = file.read(4)
@@ -76,13 +78,13 @@ def _footer(file: File, size: int) -> tuple[dict[int, Any], int]:
         raise InvalidData(f"not sound Parquet: a footer of {length} bytes in a file of {size}")
     file.seek(size - 8 - length)
     try:
-        return Compact(file.read(length)).struct(), size - 8 - length
+        return CompactReader(file.read(length)).struct(), size - 8 - length
     except _BROKEN as error:
         raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
 
 
 def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
-    """Check the pages of a column, and give their number."""
+    """Check the pages of a column and return their number."""
     at, end, values, pages = begin, begin + chunk[_PACKED_SIZE], 0, 0
     while at < end:
         header, body = _header(file, at, end)
@@ -106,10 +108,10 @@ def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
 
 
 def _header(file: File, at: int, end: int) -> tuple[dict[int, Any], int]:
-    """Give the header of the page at a byte, and where the page itself begins."""
+    """Return the header of the page at an offset, and the offset of the page itself."""
     for most in _HEADERS:
         file.seek(at)
-        reader = Compact(file.read(min(most, end - at)))
+        reader = CompactReader(file.read(min(most, end - at)))
         try:
             header = reader.struct()
             if _KIND not in header:
@@ -121,7 +123,7 @@ def _header(file: File, at: int, end: int) -> tuple[dict[int, Any], int]:
 
 
 def _unpack(packed: bytes, plain: int, codec: int, second: Mapping[int, Any], at: int) -> None:
-    """Fail where a page does not unpack to just ``plain`` bytes; ``second``, its header if it is of version 2."""
+    """Raise InvalidData if a page does not decompress to exactly `plain` bytes. `second` is its header of version 2."""
     levels = sum(second.get(part, 0) for part in _LEVELS)  # of version 2 these come first, and not packed
     room = plain - levels
     if codec and second.get(_IS_PACKED, True):
@@ -139,7 +141,7 @@ def _unpack(packed: bytes, plain: int, codec: int, second: Mapping[int, Any], at
 
 
 def _codecs() -> Mapping[int, Callable[[bytes, bytearray], int]]:
-    """By CompressionCodec: unpacks into a buffer, gives the size, and fails where it does not fit."""
+    """Return the decompressors by CompressionCodec. Each writes into a buffer and returns the size."""
     import cramjam  # only where there is Parquet: the others start without it
 
     return {

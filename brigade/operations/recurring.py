@@ -1,4 +1,4 @@
-"""The declaration of a recurring job: one operation over what is new, each time that the lake has been listed."""
+"""The declaration of a recurring job: one operation over the new objects of each delivery, or by a schedule."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -8,18 +8,18 @@ from msgspec import Meta
 from brigade.declarations import Declaration
 from brigade.declarations.schedule import schedule_error
 from brigade.errors import SettingsError, UsageError, did_you_mean
-from brigade.operations.arguments import typed
+from brigade.operations.arguments import parse_arguments
 from brigade.operations.operation import Operation
 
 
 class Recurring(Declaration, frozen=True, kw_only=True):
-    """An operation over the objects that are new or changed since its last job that did all its work."""
+    """An operation over the objects that are new or changed since its last job that succeeded completely."""
 
     operation: Annotated[str, Meta(min_length=1)]
     """Its name: that of a module in the operations' folder."""
     arguments: Mapping[str, str] = {}
     where: Annotated[str, Meta(min_length=1)] | None = None
-    """Which objects, SQL over the columns of the inventory: ``key LIKE 'incoming/%' AND size > 0``; None for all."""
+    """Condition in SQL over the columns of the inventory: `key LIKE 'incoming/%' AND size > 0`; None: all objects."""
     schedule: str | None = None
     """When: an expression of EventBridge Scheduler, ``cron(0 6 ? * MON *)``, in UTC, over the newest delivery then.
     None: with each delivery."""
@@ -33,8 +33,10 @@ class Recurring(Declaration, frozen=True, kw_only=True):
         self._check("schedule", takes is None, takes or "")
 
 
-def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operation]) -> Mapping[str, Recurring]:
-    """Give the declarations if each names one of ``operations``, with arguments that it takes; else SettingsError."""
+def validate_recurring(
+    declared: Mapping[str, Recurring], operations: Mapping[str, Operation]
+) -> Mapping[str, Recurring]:
+    """Return the declarations if each names one of `operations` and valid arguments. Raises SettingsError."""
     for name, recurring in declared.items():
         place = f"lambdas/batch_operations/recurring.py: {name}"
         if not name.isidentifier() or name != name.lower() or len(name) > 32:
@@ -43,7 +45,7 @@ def checked(declared: Mapping[str, Recurring], operations: Mapping[str, Operatio
             hint = did_you_mean(recurring.operation, operations)
             raise SettingsError(f"{place}: no operation {recurring.operation!r}; {hint}")
         try:
-            typed(operations[recurring.operation].arguments, recurring.arguments)
+            parse_arguments(operations[recurring.operation].arguments, recurring.arguments)
         except UsageError as error:
             raise SettingsError(f"{place}: {error}") from None
     return declared

@@ -35,7 +35,7 @@ def changes_objects(operation: Operation) -> bool:
 
 
 @lru_cache(maxsize=64)
-def pattern(patterns: tuple[str, ...]) -> str:
+def pattern_regex(patterns: tuple[str, ...]) -> str:
     """Return a regular expression that matches the whole of each key that one of IAM's `patterns` matches.
 
     `*` stands for any characters, `?` for one, everything else for itself. The expression is valid for Python's `re`
@@ -46,9 +46,9 @@ def pattern(patterns: tuple[str, ...]) -> str:
     return "|".join(f"(?:{one})" for one in each) or r"[^\s\S]"
 
 
-def matches(patterns: Sequence[str], key: str) -> bool:
+def matches_any(patterns: Sequence[str], key: str) -> bool:
     """Return whether one of IAM's `patterns` matches all of `key`."""
-    return "*" in patterns or re.fullmatch(pattern(tuple(patterns)), key) is not None
+    return "*" in patterns or re.fullmatch(pattern_regex(tuple(patterns)), key) is not None
 
 
 def covers(patterns: Sequence[str], prefix: str, suffix: str) -> bool:
@@ -59,7 +59,7 @@ def covers(patterns: Sequence[str], prefix: str, suffix: str) -> bool:
     """
     for one in patterns:
         middles = ("\0" * length for length in range(one.count("?") + 2))
-        if all(matches((one,), prefix + middle + suffix) for middle in middles):
+        if all(matches_any((one,), prefix + middle + suffix) for middle in middles):
             return True
     return False
 
@@ -124,5 +124,5 @@ class LimitedClient:
 
     def _check_key(self, name: str, key: str, field: str, declared: Sequence[str]) -> None:
         allowed = self._keys if declared and self._keys is not None else declared
-        if not matches(allowed, key):
+        if not matches_any(allowed, key):
             raise NoRight(f"{name} of {key!r}: the operation's `{field}` does not allow this key")

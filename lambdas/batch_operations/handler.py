@@ -8,7 +8,7 @@ It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:G
 (NoSuchKey) rather than forbidden.
 
 Lambda's own active tracing records each invocation. Powertools' Tracer would add the S3 calls inside, and with X-Ray's
-SDK two thirds to a cold start, a thousand of which a job begins with.
+SDK two thirds to a cold start, and a job begins with a thousand of those.
 """
 
 import functools
@@ -24,10 +24,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
 from brigade.errors import SettingsError
-from brigade.operations.invocation import Result, read
+from brigade.operations import Operation
+from brigade.operations.invocation import TaskResult, parse_invocation
 from brigade.operations.object import S3
-from brigade.operations.operation import Operation
-from brigade.operations.perform import perform
+from brigade.operations.perform import perform_tasks
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -38,7 +38,7 @@ metrics = Metrics()
 
 @dataclass(frozen=True)
 class Setup:
-    """The operation and the client, which last as long as the process."""
+    """The objects that live as long as the process: the operation and the client."""
 
     operation: Operation
     s3: S3
@@ -59,18 +59,18 @@ def _setup() -> Setup:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run the operation over the event's tasks and answer with one result for each."""
+    """Run the operation over the event's tasks and return one result for each."""
     setup = _setup()
-    invocation = read(event)
+    invocation = parse_invocation(event)
     logger.append_keys(job=invocation.job_id)
-    results = perform(setup.operation, invocation, setup.s3, context.get_remaining_time_in_millis() / 1000)
+    results = perform_tasks(setup.operation, invocation, setup.s3, context.get_remaining_time_in_millis() / 1000)
     for result in results:
         _tell(result)
     _measure(context)
     return invocation.answer(results)
 
 
-def _tell(result: Result) -> None:
+def _tell(result: TaskResult) -> None:
     metrics.add_metric(name=result.code, unit=MetricUnit.Count, value=1)
     told = {"bucket": result.task.bucket, "key": result.task.key_text, "result": result.text}
     if result.error is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from brigade.operations.recurring import Recurring
+from brigade.operations import Recurring
 
 RECURRING: Mapping[str, Recurring] = {
     "verify_incoming": Recurring(

@@ -23,10 +23,10 @@ from botocore.exceptions import ClientError
 from brigade.aws import Connection
 from brigade.catalog import table
 from brigade.errors import RetryLater
-from brigade.inventory import athena
-from brigade.inventory.delivery import open_delivery
-from brigade.inventory.summary import SQL, keep, summarize
-from brigade.inventory.table import locate
+from brigade.inventory.delivery.deliveries import open_delivery
+from brigade.inventory.delivery.summary import SQL, store_summary, summarize
+from brigade.inventory.setup.glue_table import set_location
+from brigade.inventory.sql import athena
 from brigade.state import State
 from lambdas.logs import masking_errors, masking_logger
 
@@ -38,12 +38,15 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Summarize the delivery whose ``manifest.checksum`` the event names, and answer with the summary.
+    """Summarize the delivery whose `manifest.checksum` the event names, and return the summary.
 
-    Fails as ``open_delivery`` does when the delivery is not whole, as ``athena.statement`` does when Athena would read
-    another thing than this delivery, as ``athena.query`` does, and as ``summarize`` does when the answer contradicts
-    the manifest. Nothing is kept then, and Lambda tries twice more. The same event again gives the same summary. Fails
-    with RetryLater when EventBridge does not accept the event: without it no recurring job would start.
+    The same event again returns the same summary. After an error nothing is stored, and Lambda retries twice.
+
+    Raises:
+        NotFound, InvalidData: The delivery is incomplete, or Athena's counts contradict its manifest.
+        UsageError: Athena would not read exactly this delivery by the table.
+        BrigadeError: The query failed.
+        RetryLater: EventBridge did not accept the event. Without it no recurring job would start.
     """
     detail = event["detail"]
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
@@ -51,9 +54,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     source, database = delivery.manifest.source_bucket, os.environ["BRIGADE_DATABASE"]
     name = table(None if source == os.environ["BRIGADE_LAKE_BUCKET"] else source)
     _locate(database, name)
-    statement = athena.statement(_client("glue"), database, name, SQL, [delivery])
+    statement = athena.build_statement(_client("glue"), database, name, SQL, [delivery])
     answer = athena.query(_client("athena"), os.environ["BRIGADE_WORKGROUP"], database, statement)
-    summary = keep(State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]), summarize(delivery, list(answer.rows)))
+    summary = store_summary(
+        State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]), summarize(delivery, list(answer.rows))
+    )
     metrics.add_dimension("table", name)  # so that each bucket has an alarm of its own
     for metric, unit, value in (
         ("Delivered", MetricUnit.Count, 1),
@@ -91,7 +96,7 @@ def _locate(database: str, name: str) -> None:
     takes it away. The table's own location holds the data too, so a refusal is logged and costs nobody the summary.
     """
     try:
-        if locate(_client("glue"), database, name):
+        if set_location(_client("glue"), database, name):
             logger.info("located", extra={"table": name})
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("AccessDeniedException", "ConcurrentModificationException"):

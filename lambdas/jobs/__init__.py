@@ -1,1 +1,1 @@
-"""Lambda functions for jobs: submit recurring jobs after a delivery, and report the end of a job."""
+"""Functions that run when a delivery has arrived or a job has ended."""

@@ -15,10 +15,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
-from brigade.jobs.archive import keep, kept
-from brigade.jobs.control import Control
-from brigade.jobs.ending import told
-from brigade.jobs.job import of
+from brigade.jobs.archive import archive_document, read_archived
+from brigade.jobs.client import JobsClient
+from brigade.jobs.job import parse_job
+from brigade.jobs.notification import build_notification
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -29,24 +29,24 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with the job and its counts; ``told`` says whether somebody was notified: of what failed, once.
+    """Return the job and its counts. `told` says whether a notification about failures was published: once per job.
 
-    A job that is not over, was told of before, or did not run as this stage's role, is left alone.
+    A job is ignored if it is not over, has been handled before, or did not run with this stage's role.
     """
     job_id = event["detail"]["serviceEventDetails"]["jobId"]
     role, reports = os.environ["BRIGADE_JOB_ROLE"], os.environ["BRIGADE_REPORTS_BUCKET"]
     s3 = _client("s3")
-    described = Control(_client("s3control"), role.split(":")[4]).describe(job_id)
-    job = of(described)
-    if described["RoleArn"] != role or not job.over or kept(s3, reports, job_id, "told"):
+    described = JobsClient(_client("s3control"), role.split(":")[4]).describe(job_id)
+    job = parse_job(described)
+    if described["RoleArn"] != role or not job.over or read_archived(s3, reports, job_id, "told"):
         return {"id": job_id, "status": job.status, "told": False}
     failed = job.status == "Failed" or job.failed > 0
     if failed:
-        ending = told(s3, job, os.environ["BRIGADE_STAGE"])
+        ending = build_notification(s3, job, os.environ["BRIGADE_STAGE"])
         _client("sns").publish(TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=ending.subject, Message=ending.text)
-    keep(s3, reports, job_id, "description", described)
+    archive_document(s3, reports, job_id, "description", described)
     # Kept last: killed before this, it is told again rather than never.
-    keep(s3, reports, job_id, "told", {"failed": failed})
+    archive_document(s3, reports, job_id, "told", {"failed": failed})
     for name, value in (
         ("JobsEnded", 1),
         ("JobsFailed", int(failed)),

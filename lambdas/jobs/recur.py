@@ -15,11 +15,11 @@ import msgspec
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from brigade.aws import Connection
-from brigade.inventory.delivery import latest
-from brigade.jobs.control import Control
-from brigade.jobs.recur import Progress, Recurrence
-from brigade.jobs.request import Plan
-from brigade.jobs.unload import Athena
+from brigade.inventory.delivery.deliveries import open_latest_delivery
+from brigade.jobs.athena_manifest import AthenaTable
+from brigade.jobs.client import JobsClient
+from brigade.jobs.recurrence import Recurrence, RecurrenceState
+from brigade.jobs.request import JobPlan
 from brigade.operations.operation import PriceClass
 from brigade.operations.recurring import Recurring
 from brigade.state import State
@@ -30,7 +30,7 @@ logger = masking_logger()
 
 
 class _Size(msgspec.Struct, frozen=True):
-    """The fields of an operation that its price needs. The stack passes them; the code of the operation is not here."""
+    """The fields of an operation that its price depends on. The stack passes them: the operation's code is not here."""
 
     memory_mib: int
     price: PriceClass
@@ -39,11 +39,11 @@ class _Size(msgspec.Struct, frozen=True):
 @masking_errors
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with what is kept of each recurring job that the event is about, by name.
+    """Return the stored state of each recurring job that the event is about, by name.
 
-    Fails as ``Recurrence.arrive`` does, after the others have had their turn; Lambda then tries twice more.
+    Raises as `Recurrence.arrive`, after all jobs have been handled. Lambda then retries twice.
     """
-    done: dict[str, Progress] = {}
+    done: dict[str, RecurrenceState] = {}
     failure: Exception | None = None
     for name in _meant(event):
         recurrence = _recurrence(name, RECURRING[name])
@@ -66,11 +66,11 @@ def _meant(event: dict[str, Any]) -> list[str]:
     return [name for name, declared in RECURRING.items() if ended or declared.schedule is None]
 
 
-def _take(recurrence: Recurrence, event: dict[str, Any]) -> Progress:
+def _take(recurrence: Recurrence, event: dict[str, Any]) -> RecurrenceState:
     if "recurring" in event:
         plan, given = recurrence.plan, os.environ
         prefix, inventory = given["BRIGADE_INVENTORY_PREFIX"], given["BRIGADE_INVENTORY_ID"]
-        return recurrence.arrive(latest(recurrence.s3, plan.reports, prefix, plan.bucket, inventory).uri)
+        return recurrence.arrive(open_latest_delivery(recurrence.s3, plan.reports, prefix, plan.bucket, inventory).uri)
     detail = event["detail"]
     if "serviceEventDetails" in detail:
         return recurrence.end(detail["serviceEventDetails"]["jobId"])
@@ -80,7 +80,7 @@ def _take(recurrence: Recurrence, event: dict[str, Any]) -> Progress:
 def _recurrence(name: str, declared: Recurring) -> Recurrence:
     given, s3 = os.environ, _client("s3")
     sizes = msgspec.json.decode(given["BRIGADE_OPERATIONS"], type=dict[str, _Size])
-    plan = Plan(
+    plan = JobPlan(
         stage=given["BRIGADE_STAGE"],
         operation=declared.operation,
         function_arn=f"{given['BRIGADE_OPERATION_ARN']}{declared.operation}",
@@ -96,10 +96,10 @@ def _recurrence(name: str, declared: Recurring) -> Recurrence:
         declared=declared,
         size=sizes[declared.operation],
         plan=plan,
-        control=Control(_client("s3control"), plan.role_arn.split(":")[4]),
+        control=JobsClient(_client("s3control"), plan.role_arn.split(":")[4]),
         s3=s3,
         state=State(s3, given["BRIGADE_STATE_BUCKET"]),
-        athena=Athena(_client("athena"), _client("glue"), workgroup, database, table),
+        athena=AthenaTable(_client("athena"), _client("glue"), workgroup, database, table),
         tell=_tell,
     )
 

@@ -71,7 +71,7 @@ class InventoryTable(glue.CfnTable):
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
                     # With Lake Formation, Athena reads only inside the location of a table. The folder `data/`, which
                     # the files in `hive/` name, is beside `hive/`, so the location is their parent. CloudFormation
-                    # does not support AdditionalLocations, so brigade/inventory/table.py sets them in Glue.
+                    # does not support AdditionalLocations, so brigade/inventory/setup/glue_table.py sets them in Glue.
                     location=f"{deliveries}/",
                     columns=[
                         glue.CfnTable.ColumnProperty(name=column.name, type=column.type_in(inventory.format))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from brigade.catalog import KINDS
-from brigade.inventory import athena, latest, query
+from brigade.inventory import open_latest_delivery, query
+from brigade.inventory.sql import athena
 from stacks.parts.inventory import columns
 from tests import command
 from tests.local.conftest import Emulator
@@ -64,14 +65,14 @@ class Lake:
         return done
 
     def asked_athena(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        newest = latest(self.client("s3"), *self.place)
-        statement = athena.statement(self.client("glue"), self.database, "inventory", sql, [newest])
+        newest = open_latest_delivery(self.client("s3"), *self.place)
+        statement = athena.build_statement(self.client("glue"), self.database, "inventory", sql, [newest])
         answer = athena.query(self.client("athena"), self.database, self.database, statement)
         return answer.columns, list(answer.rows)
 
     def asked_duckdb(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         s3 = self.client("s3")
-        result = query(latest(s3, *self.place), sql)
+        result = query(open_latest_delivery(s3, *self.place), sql)
         return result.columns, list(result.rows())
 
 

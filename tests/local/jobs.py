@@ -5,14 +5,14 @@ import json
 import uuid
 from typing import Any
 
-from brigade.jobs.request import Plan
+from brigade.jobs.request import JobPlan
 from tests.local.deployment import Deployment
 
 
-def plan_of(deployed: Deployment, **changes: Any) -> Plan:
+def plan_of(deployed: Deployment, **changes: Any) -> JobPlan:
     """What a job of ``verify`` is made of, to be made in this process."""
     given = deployed.outputs
-    made = Plan(
+    made = JobPlan(
         stage=deployed.stage,
         operation="verify",
         function_arn=given["OperationVerify"],

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.inventory.summary import Summary, keep
+from brigade.inventory.delivery.summary import DeliverySummary, store_summary
 from brigade.state import State
 from tests import command
 from tests.local.deployment import Deployment
@@ -74,12 +74,14 @@ def test_an_older_delivery_gives_what_it_gave_and_leaves_the_newest(deployed: De
 def test_an_older_delivery_heard_of_late_has_no_differences_and_is_not_the_newest(deployed: Deployment) -> None:
     state = State(deployed.emulator.root("s3"), deployed.outputs["StateBucket"])
     older, newest = (
-        Summary(bucket="late", delivery=f"d{day}", taken=f"2026-11-0{day}", objects=day, bytes=day, bytes_by_class={})
+        DeliverySummary(
+            bucket="late", delivery=f"d{day}", taken=f"2026-11-0{day}", objects=day, bytes=day, bytes_by_class={}
+        )
         for day in (1, 2)
     )
-    assert keep(state, newest) == newest
-    assert keep(state, older) == older
-    kept = state.get("inventory/late/latest.json", Summary)
+    assert store_summary(state, newest) == newest
+    assert store_summary(state, older) == older
+    kept = state.get("inventory/late/latest.json", DeliverySummary)
     assert kept is not None
     assert kept.value == newest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from brigade.inventory import latest
+from brigade.inventory import open_latest_delivery
 from tests.local.inventory_lake import KEYS, Lake
 
 
@@ -68,7 +68,7 @@ def test_a_closed_stdout_is_no_error(lake: Lake) -> None:
         Path(sys.executable).with_name("brigade"),
         "inventory",
         "rows",
-        latest(lake.client("s3"), *lake.place).uri,
+        open_latest_delivery(lake.client("s3"), *lake.place).uri,
     ]
     ended = subprocess.run(
         command, env=lake.environment, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60
@@ -79,7 +79,7 @@ def test_a_closed_stdout_is_no_error(lake: Lake) -> None:
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_a_terminal_shows_rows_and_files_and_a_pipe_shows_nothing(lake: Lake) -> None:
-    uri = latest(lake.client("s3"), *lake.place).uri
+    uri = open_latest_delivery(lake.client("s3"), *lake.place).uri
     command: list[str | Path] = [Path(sys.executable).with_name("brigade"), "inventory", "rows", uri]
     ours, theirs = pty.openpty()
     terminal = {**lake.environment, "TERM": "xterm-256color", "COLUMNS": "100"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brigade.inventory import latest, read
+from brigade.inventory import open_latest_delivery, read
 from tests.local.configuring import cloudformation, wanted
 from tests.local.conftest import Emulator
 from tests.local.exercises.base import logged, traced
@@ -88,7 +88,7 @@ def test_somebody_elses_configuration_survives_deploy_update_and_destroy(
     each_right_is_needed(stage, bucket)
     bucket.deliver()
     reports = stage.outputs("storage")["ReportsBucket"]
-    delivery = latest(bucket.s3, reports, "inventory", bucket.source, "lake")
+    delivery = open_latest_delivery(bucket.s3, reports, "inventory", bucket.source, "lake")
     assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     stage.cdk("deploy", *stacks, *always, "--app", stage.assembly("second", "Parquet", {"name": bucket.source}))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import NotFound
-from brigade.inventory import athena, disable, latest, read
+from brigade.inventory import open_latest_delivery, read
+from brigade.inventory.setup import disable
+from brigade.inventory.sql import athena
 from lambdas.inventory import configure
 from tests.local.configuring import cloudformation, wanted
 from tests.local.conftest import Emulator, run_local
@@ -42,7 +44,7 @@ def test_deploy_update_and_destroy_leave_the_others_as_they_are(bucket: Inventor
     assert (created["Status"], created["PhysicalResourceId"]) == ("SUCCESS", f"{bucket.source}/lake")
     assert bucket.configurations().keys() == {"theirs", "lake"}
     bucket.deliver()
-    delivery = latest(bucket.s3, bucket.destination, "inventory", bucket.source, "lake")
+    delivery = open_latest_delivery(bucket.s3, bucket.destination, "inventory", bucket.source, "lake")
     assert sorted(key for batch in read(delivery) for key in batch["key"].to_pylist()) == KEYS
 
     assert asked(bucket, "Update", created["PhysicalResourceId"], Format="Parquet")["Status"] == "SUCCESS"
@@ -113,7 +115,7 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     here = lake.run("--json", "inventory", "sql", sql, "--bucket", bucket)
     assert json.loads(here.stdout) == {"key": "old/a b+c", "size": 5}
     assert lake.run("--json", "inventory", "sql", sql, "--bucket", bucket, "--engine", "athena").stdout == here.stdout
-    newest = latest(s3, lake.reports, "inventory", bucket, "all")
+    newest = open_latest_delivery(s3, lake.reports, "inventory", bucket, "all")
     # Its address is enough: the table is that of the delivery's bucket, not the lake's.
     by_address = lake.run("--json", "inventory", "sql", sql, "--delivery", newest.uri, "--engine", "athena")
     assert by_address.stdout == here.stdout
@@ -133,7 +135,7 @@ def test_the_command_enables_a_bucket_that_exists_and_reads_it(lake: Lake) -> No
     ] == ["theirs"]
     tables = {each["Name"] for each in lake.client("glue").get_tables(DatabaseName=lake.database)["TableList"]}
     assert tables == {"inventory", "typed_inventory"}
-    assert latest(s3, lake.reports, "inventory", bucket, "all"), "what was delivered stays"
+    assert open_latest_delivery(s3, lake.reports, "inventory", bucket, "all"), "what was delivered stays"
     nothing = lake.run("inventory", "disable", bucket, "--yes", check=False)
     assert (nothing.returncode, b"put nothing for" in nothing.stderr) == (1, True)
 
@@ -153,7 +155,9 @@ def test_where_a_key_encrypts_the_command_has_it_consent_too(lake: Lake) -> None
             assert f"arn:aws:s3:::{bucket}" in json.dumps(shown[f"statement in the policy of {key}"])
         for bucket in (f"{name}1", f"{name}-1"):
             run_local(lake.emulator.home, "deliver-inventory", bucket)
-            place = latest(s3, lake.reports, "inventory", bucket, "all").uri.removeprefix(f"s3://{lake.reports}/")
+            place = open_latest_delivery(s3, lake.reports, "inventory", bucket, "all").uri.removeprefix(
+                f"s3://{lake.reports}/"
+            )
             assert s3.head_object(Bucket=lake.reports, Key=place)["SSEKMSKeyId"] == key
         lake.run("inventory", "disable", f"{name}1", "--yes")
         policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
@@ -172,14 +176,14 @@ def test_what_a_deployment_has_made_its_own_is_not_taken_away(lake: Lake) -> Non
     policy = s3.get_bucket_policy(Bucket=lake.reports)["Policy"]
     lake.run("inventory", "enable", bucket, "--yes")
     s3.put_bucket_policy(Bucket=lake.reports, Policy=policy)
-    planned = disable.plan(lake.client, lake.database, lake.place, bucket)
+    planned = disable.plan_disable(lake.client, lake.database, lake.place, bucket)
     assert (planned.configuration, planned.consents, len(planned.names)) == (None, [], 2)
     for _ in range(2):  # once more changes nothing
-        disable.apply(lake.client, lake.database, planned)
+        disable.apply_disable(lake.client, lake.database, planned)
     listed = s3.list_bucket_inventory_configurations(Bucket=bucket)["InventoryConfigurationList"]
     assert [each["Id"] for each in listed] == ["all"]
     with pytest.raises(NotFound, match="put nothing for"):
-        disable.plan(lake.client, lake.database, lake.place, bucket)
+        disable.plan_disable(lake.client, lake.database, lake.place, bucket)
 
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)

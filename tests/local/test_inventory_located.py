@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from brigade.inventory.table import locate
+from brigade.inventory.setup.glue_table import set_location
 from tests.local.deployment import Deployment
 from tests.local.exercises.base import logged
 from tests.local.grants import Grant, Policies
@@ -108,6 +108,6 @@ def test_a_table_that_is_changed_meanwhile_keeps_that_change(deployed: Deploymen
             return found
 
     with pytest.raises(ClientError, match="ConcurrentModificationException"):
-        locate(Raced(), DATABASE, TABLE)
+        set_location(Raced(), DATABASE, TABLE)
     assert described(deployed)["Description"] == before
     arrived(deployed, delivery)

@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from brigade.errors import BrigadeError
-from brigade.inventory import latest
-from brigade.inventory.queue import send
+from brigade.inventory import open_latest_delivery
+from brigade.inventory.export.queue import send_keys
 from tests.local.inventory_lake import KEYS, Lake
 
 
@@ -42,7 +42,7 @@ def test_the_right_that_the_settings_queues_give_is_enough_for_those_and_no_othe
     iam.put_user_policy(UserName=name, PolicyName="queues", PolicyDocument=document)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     sender = lake.emulator.client("sqs", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
-    delivery = latest(lake.client("s3"), *lake.place)
-    assert send(sender, ours, delivery).messages == len(KEYS) - 1
+    delivery = open_latest_delivery(lake.client("s3"), *lake.place)
+    assert send_keys(sender, ours, delivery).messages == len(KEYS) - 1
     with pytest.raises(BrigadeError, match="SQS refuses"):
-        send(sender, other, delivery)
+        send_keys(sender, other, delivery)

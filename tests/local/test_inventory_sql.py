@@ -6,7 +6,8 @@ import pytest
 
 from brigade.catalog import QUESTIONS, Question
 from brigade.errors import BrigadeError, NotFound
-from brigade.inventory import athena, latest, query
+from brigade.inventory import open_latest_delivery, query
+from brigade.inventory.sql import athena
 from tests.local.inventory_lake import Lake
 
 
@@ -30,19 +31,19 @@ def test_athena_answers_what_duckdb_answers(lake: Lake, sql: str) -> None:
 
 
 def test_athena_says_its_own_reason(lake: Lake) -> None:
-    newest = latest(lake.client("s3"), *lake.place)
+    newest = open_latest_delivery(lake.client("s3"), *lake.place)
     sql = "SELECT nothing FROM inventory"
-    statement = athena.statement(lake.client("glue"), lake.database, "inventory", sql, [newest])
+    statement = athena.build_statement(lake.client("glue"), lake.database, "inventory", sql, [newest])
     with pytest.raises(BrigadeError, match=r"ended FAILED on Athena: .*nothing"):
         athena.query(lake.client("athena"), lake.database, lake.database, statement)
     with pytest.raises(NotFound, match="there is no table"):
-        athena.statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", [newest])
+        athena.build_statement(lake.client("glue"), lake.database, "other", "SELECT 1 FROM inventory", [newest])
 
 
 @pytest.mark.parametrize("lake", ["CSV"], indirect=True)
 def test_who_waits_for_athena_is_told_how_far_it_is(lake: Lake) -> None:
-    newest = latest(lake.client("s3"), *lake.place)
-    sql = athena.statement(lake.client("glue"), lake.database, "inventory", "SELECT key FROM inventory", [newest])
+    newest = open_latest_delivery(lake.client("s3"), *lake.place)
+    sql = athena.build_statement(lake.client("glue"), lake.database, "inventory", "SELECT key FROM inventory", [newest])
     told: list[tuple[str, int]] = []
     answer = athena.query(lake.client("athena"), lake.database, lake.database, sql, lambda *looked: told.append(looked))
     assert answer.scanned > 0
@@ -74,7 +75,7 @@ def test_the_command_asks_both_engines(lake: Lake) -> None:
     assert json.loads(here.stdout.splitlines()[0])["key"] == "//leading//../dots"
     assert b"Athena reads the delivery dt = '20" in there.stderr
     assert b"bytes for about $0.00005" in there.stderr
-    partition = latest(lake.client("s3"), *lake.place).partition
+    partition = open_latest_delivery(lake.client("s3"), *lake.place).partition
     dated = sql.replace("WHERE", f"WHERE dt = '{partition}' AND")
     pinned = lake.run("--json", "inventory", "sql", dated, "--engine", "athena")
     assert pinned.stdout == here.stdout
@@ -87,7 +88,7 @@ def test_the_command_asks_both_engines(lake: Lake) -> None:
     [("2199-11-23T21-32Z", "the table has whole hours from"), ("2026-10-01T01-00Z", "the table begins at")],
 )
 def test_a_delivery_that_the_projection_leaves_out_is_refused_not_empty(lake: Lake, stamp: str, said: str) -> None:
-    s3, newest = lake.client("s3"), latest(lake.client("s3"), *lake.place)
+    s3, newest = lake.client("s3"), open_latest_delivery(lake.client("s3"), *lake.place)
     folder = f"inventory/{lake.lake}/all"
     copied = {
         f"{folder}/{newest.uri.split('/')[-2]}/{name}": f"{folder}/{stamp}/{name}"
@@ -116,7 +117,7 @@ def test_a_delivery_that_the_projection_leaves_out_is_refused_not_empty(lake: La
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)
 def test_both_engines_answer_each_question_alike(lake: Lake, question: Question) -> None:
-    delivery = latest(lake.client("s3"), *lake.place)
+    delivery = open_latest_delivery(lake.client("s3"), *lake.place)
     text = question.text([*delivery.manifest.columns, "dt"])
     here = query(delivery, text)
     assert lake.asked_athena(text) == (here.columns, list(here.rows()))

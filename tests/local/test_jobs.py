@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from brigade.jobs.control import Control
-from brigade.jobs.row import Row
-from brigade.jobs.submit import submit
+from brigade.jobs.client import JobsClient
+from brigade.jobs.row import ManifestRow
+from brigade.jobs.submit import submit_rows
 from tests.local.deployment import BRIGADE, Deployment
 from tests.local.jobs import finished, plan_of, put_manifest, reported
 
@@ -129,9 +129,9 @@ def test_an_operation_reaches_what_it_declares_and_nothing_else(deployed: Deploy
     refused = deployed.run("jobs", "submit", "thumbnail", "--keys", "-", "--yes", given=folder + "plain.txt\n")
     assert (refused.returncode, "it reads photographs/*" in refused.stderr) == (2, True)
     plan = plan_of(deployed, operation="thumbnail", function_arn=deployed.outputs["OperationThumbnail"])
-    control = Control(deployed.emulator.operator("s3control"), "0" * 12)
-    row = Row(plan.bucket, quote(folder + "plain.txt"))
-    job = submit(control, deployed.emulator.operator("s3"), plan, [row], lambda _: None).id
+    control = JobsClient(deployed.emulator.operator("s3control"), "0" * 12)
+    row = ManifestRow(plan.bucket, quote(folder + "plain.txt"))
+    job = submit_rows(control, deployed.emulator.operator("s3"), plan, [row], lambda _: None).id
     assert deployed.run("jobs", "watch", job).returncode == 1
     (task,) = reported(deployed, job).values()
     assert task["message"].startswith("AccessDenied: ")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError
-from brigade.jobs.control import Control
-from brigade.jobs.row import Row
-from brigade.jobs.submit import submit
+from brigade.jobs.client import JobsClient
+from brigade.jobs.row import ManifestRow
+from brigade.jobs.submit import submit_rows
 from tests.local.deployment import BRIGADE, Deployment
 from tests.local.jobs import finished, plan_of, reported
 
@@ -81,16 +81,16 @@ def test_a_role_that_may_not_be_passed_is_one_line(deployed: Deployment, folder:
     ],
 )
 def test_a_job_that_s3_refuses_is_one_line(deployed: Deployment, changes: dict[str, Any], said: str) -> None:
-    control = Control(deployed.emulator.operator("s3control"), "000000000000")
+    control = JobsClient(deployed.emulator.operator("s3control"), "000000000000")
     asked, s3 = plan_of(deployed, **changes), deployed.emulator.operator("s3")
     with pytest.raises(BrigadeError) as refused:
-        submit(control, s3, asked, [Row(asked.bucket, "a+b")], lambda _: None)
+        submit_rows(control, s3, asked, [ManifestRow(asked.bucket, "a+b")], lambda _: None)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_manifest_that_changes_after_the_submit_fails_the_job_and_says_why(deployed: Deployment) -> None:
-    class Tampered(Control):
+    class Tampered(JobsClient):
         """Somebody writes another manifest before S3 reads the one that the job was made with."""
 
         def create(self, request: Any) -> str:
@@ -100,7 +100,7 @@ def test_a_manifest_that_changes_after_the_submit_fails_the_job_and_says_why(dep
             return super().create(request)
 
     control, s3 = Tampered(deployed.emulator.operator("s3control"), "000000000000"), deployed.emulator.operator("s3")
-    job = submit(control, s3, plan_of(deployed), [Row(plan_of(deployed).bucket, "a+b")], lambda _: None).id
+    job = submit_rows(control, s3, plan_of(deployed), [ManifestRow(plan_of(deployed).bucket, "a+b")], lambda _: None).id
     assert deployed.run("jobs", "watch", job).returncode == 1
     shown = deployed.ask("jobs", "show", job)
     assert (shown["status"], shown["total"]) == ("Failed", 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brigade.jobs.own import OWN, PREFIX
+from brigade.jobs.s3_operations import NATIVE_OPERATIONS, PREFIX
 from stacks.parts.native_operations import REQUIRED_ACTIONS
 from tests.local.deployment import Deployment
 from tests.local.jobs import finished, reported
@@ -94,7 +94,7 @@ ASKED: dict[str, tuple[list[str], Check]] = {
 }
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", NATIVE_OPERATIONS)
 def test_what_is_asked_for_is_done(lake: Deployment, name: str) -> None:
     s3, bucket = lake.emulator.root("s3"), lake.outputs["LakeBucket"]
     archived = {"StorageClass": "GLACIER"} if name == "s3:restore" else {}
@@ -128,4 +128,4 @@ def test_what_the_stage_does_not_name_fails_each_task_and_is_retried_when_it_doe
 
 
 def test_every_one_is_asked_for() -> None:
-    assert set(ASKED) == set(OWN) == {PREFIX + name for name in REQUIRED_ACTIONS}
+    assert set(ASKED) == set(NATIVE_OPERATIONS) == {PREFIX + name for name in REQUIRED_ACTIONS}

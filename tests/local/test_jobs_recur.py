@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import RetryLater
-from brigade.jobs.control import Control
-from brigade.jobs.recur import Recurrence
-from brigade.jobs.unload import Athena
+from brigade.jobs.athena_manifest import AthenaTable
+from brigade.jobs.client import JobsClient
+from brigade.jobs.recurrence import Recurrence
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from tests.local.deployment import Deployment
@@ -23,7 +23,7 @@ class Size:
     price: str = "read"
 
 
-class Lossy(Control):
+class Lossy(JobsClient):
     """S3 takes the job; the answer is lost."""
 
     def create(self, request: Any) -> str:
@@ -51,7 +51,7 @@ def recurrence(deployed: Deployment, folder: str, **changes: Any) -> Recurrence:
     operator, given = deployed.emulator.operator, deployed.outputs
     limits = {"most_objects": 100, "most_dollars": 1.0}
     declared = {name: changes.pop(name) for name in limits if name in changes}
-    athena = Athena(
+    athena = AthenaTable(
         operator("athena"), operator("glue"), given["Workgroup"], given["Database"], given["InventoryTable"]
     )
     made = Recurrence(
@@ -59,7 +59,7 @@ def recurrence(deployed: Deployment, folder: str, **changes: Any) -> Recurrence:
         declared=Recurring(operation="verify", where=f"key LIKE '{folder}%'", **{**limits, **declared}),
         size=Size(),  # type: ignore[arg-type]  # a class of its price is text here
         plan=plan_of(deployed),
-        control=Control(operator("s3control"), "000000000000"),
+        control=JobsClient(operator("s3control"), "000000000000"),
         s3=operator("s3"),
         state=State(operator("s3"), given["StateBucket"]),
         athena=athena,

@@ -17,8 +17,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from brigade.operations import object as object_module
-from brigade.operations.invocation import Result
-from brigade.operations.kit import run
+from brigade.operations.invocation import TaskResult
+from brigade.operations.testing import run_operation
 from brigade.s3 import concatenate
 from lambdas.batch_operations.operations import forget, recompress, rekey, to_parquet, verify
 from tests.local.conftest import REPOSITORY, Emulator
@@ -45,8 +45,8 @@ class Lake:
     def listed(self) -> set[str]:
         return {item["Key"] for item in self.s3.list_objects_v2(Bucket=self.name).get("Contents", [])}
 
-    def run(self, module: Any, key: str, arguments: Mapping[str, str] | None = None, **more: Any) -> Result:
-        return run(module.OPERATION, self.s3, self.name, key, arguments, **more)
+    def run(self, module: Any, key: str, arguments: Mapping[str, str] | None = None, **more: Any) -> TaskResult:
+        return run_operation(module.OPERATION, self.s3, self.name, key, arguments, **more)
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def lake(emulator: Emulator) -> Lake:
     return Lake(emulator.root("s3"))
 
 
-def done(result: Result) -> str:
+def done(result: TaskResult) -> str:
     assert result.code == "Succeeded", result.text
     return result.text
 
 
-def refused(result: Result) -> str:
+def refused(result: TaskResult) -> str:
     assert result.code == "PermanentFailure", result.text
     return result.text
 
@@ -145,9 +145,10 @@ def test_to_parquet_takes_so_much_memory_whatever_the_size(lake: Lake, emulator:
     lake.put("endless.jsonl.gz", gzip.compress(b"[" * 40_000_000, 1))
     script = (
         "import boto3\nfrom lambdas.batch_operations.operations.to_parquet import OPERATION\n"
-        "from brigade.operations.kit import run\nfrom lambdas.memory import peak_mib\ns3 = boto3.client('s3')\n"
+        "from brigade.operations.testing import run_operation\nfrom lambdas.memory import peak_mib\n"
+        "s3 = boto3.client('s3')\n"
         "for key in ('small.jsonl', 'large.jsonl.gz', 'endless.jsonl.gz'):\n"
-        f"    print(peak_mib(), run(OPERATION, s3, '{lake.name}', key).text)\nprint(peak_mib())"
+        f"    print(peak_mib(), run_operation(OPERATION, s3, '{lake.name}', key).text)\nprint(peak_mib())"
     )
     environment = {**emulator.environment("root"), "PYTHONPATH": str(REPOSITORY)}
     told = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)

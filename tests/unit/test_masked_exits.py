@@ -17,7 +17,7 @@ import urllib3
 from brigade import masking
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, RetryLater
 from brigade.masking import MASK
-from brigade.operations.outcome import line, of_error
+from brigade.operations.outcome import classify_error, report_text
 from lambdas.logs import masking_errors, masking_logger
 from tests.unit.leaks import SECRET, leaks, spellings
 
@@ -106,8 +106,8 @@ def test_a_log_line_is_masked_whatever_part_of_it_has_the_secret(
 def test_what_a_report_of_a_job_says_of_a_task_is_masked_before_it_is_cut(how: str) -> None:
     text = "x" * 100 + spellings()[how]
     for limit in (110, 1024):
-        assert not leaks(of_error(ValueError(text), limit)[1])
-        assert not leaks(line(text, limit))
+        assert not leaks(classify_error(ValueError(text), limit)[1])
+        assert not leaks(report_text(text, limit))
 
 
 def _handlers() -> Iterator[tuple[Path, ast.FunctionDef]]:

@@ -11,8 +11,8 @@ from brigade.cli.ingest.sources import find_source, find_state_machine
 from brigade.cli.jobs.selection import find_job_operation
 from brigade.cli.main import app
 from brigade.errors import NotFound, UsageError, did_you_mean
-from brigade.inventory.rows import schema
-from brigade.operations.arguments import typed
+from brigade.inventory.rows.scanner import schema
+from brigade.operations.arguments import parse_arguments
 from lambdas.batch_operations.operations.thumbnail import OPERATION
 
 
@@ -40,7 +40,7 @@ def test_a_command_and_an_option(words: list[str], suggestion: str) -> None:
         (find_job_operation, "thumbnial", "thumbnail"),
         (find_job_operation, "tag", "s3:tag"),
         (question, "bigest", "largest"),
-        (lambda name: typed(OPERATION.arguments, {name: "64"}), "sise", "size"),
+        (lambda name: parse_arguments(OPERATION.arguments, {name: "64"}), "sise", "size"),
     ],
 )
 def test_a_source_an_operation_a_question_and_an_argument(look_up: Any, name: str, suggestion: str) -> None:

@@ -56,7 +56,7 @@ def deliveries(
 
     session: Session = context.obj
     where = inventory_location(session, bucket) if uri is None else _folder(uri)
-    found = inventory.deliveries(session.client("s3"), *where)
+    found = inventory.list_deliveries(session.client("s3"), *where)
     if not found:
         session.note("No delivery yet: S3 writes the first within 48 hours (local: brigade local deliver-inventory).")
     session.print_table(
@@ -104,8 +104,8 @@ def rows(
         brigade inventory rows latest --format keys0 | xargs -0 -n 1 echo
     """
     from brigade.inventory import read
-    from brigade.inventory.rows import schema
-    from brigade.inventory.text import lines
+    from brigade.inventory.rows.scanner import schema
+    from brigade.inventory.rows.serialize import serialize_rows
 
     session: Session = context.obj
     chosen = open_delivery(session, delivery, bucket)
@@ -116,7 +116,7 @@ def rows(
     progress = DeliveryProgress(session, [chosen])
     with closing(read(chosen, names, where, progress.ended)) as batches, progress.shown():
         wanted = schema(chosen.manifest, names)
-        write_stdout(lines(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
+        write_stdout(serialize_rows(wanted, progress.counted(batches), form or ("jsonl" if session.json else "csv")))
 
 
 @app.command()
@@ -146,17 +146,17 @@ def diff(
     import tempfile
 
     from brigade.errors import UsageError
-    from brigade.inventory.difference import difference
-    from brigade.inventory.sql import MEMORY
-    from brigade.inventory.text import lines
+    from brigade.inventory.rows.serialize import serialize_rows
+    from brigade.inventory.sql.difference import compare_deliveries
+    from brigade.inventory.sql.duckdb_query import MEMORY
 
     session: Session = context.obj
     if bucket and "latest" not in (before, after):
         raise UsageError(f"--bucket {bucket} and the addresses: an address already names the bucket")
     first, second = (open_delivery(session, each, bucket if each == "latest" else None) for each in (before, after))
     session.note(f"Compares in {MEMORY} of memory; rows beyond that go to {tempfile.gettempdir()} until the end.")
-    result = difference(first, second)
-    write_stdout(lines(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
+    result = compare_deliveries(first, second)
+    write_stdout(serialize_rows(result.schema, result.batches, form or ("jsonl" if session.json else "csv")))
 
 
 def _folder(uri: str) -> tuple[str, str, str, str]:

@@ -49,7 +49,7 @@ def open_delivery(session: Session, text: str, bucket: str | None = None) -> "De
     from brigade.errors import UsageError
 
     if text == "latest":
-        return inventory.latest(session.client("s3"), *inventory_location(session, bucket))
+        return inventory.open_latest_delivery(session.client("s3"), *inventory_location(session, bucket))
     if bucket:
         raise UsageError(f"--bucket {bucket} and the address {text}: the address already names the bucket")
     return inventory.open_delivery(session.client("s3"), text)

@@ -12,8 +12,8 @@ from brigade.cli.options import Yes
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.inventory import disable as disabling
-    from brigade.inventory import enable as enabling
+    from brigade.inventory.setup import disable as disabling
+    from brigade.inventory.setup import enable as enabling
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ def enable(
         brigade inventory enable photographs --dry-run
         brigade inventory enable photographs --yes
     """
-    from brigade.inventory import enable as enabling
+    from brigade.inventory.setup import enable as enabling
 
     session: Session = context.obj
     database, account = session.deployment["Database"], session.connection.account()
-    planned = enabling.plan(session.client, account, database, inventory_location(session, None), bucket)
+    planned = enabling.plan_enable(session.client, account, database, inventory_location(session, None), bucket)
     _carry_out(
         session,
         planned,
         confirm,
         "S3 bills $0.0025 for each million objects of a delivery, and storage. Make these changes?",
-        partial(enabling.apply, session.client, database, planned),
+        partial(enabling.apply_enable, session.client, database, planned),
         f"enabled; S3 writes the first delivery within 48 hours: brigade inventory deliveries --bucket {bucket}",
     )
 
@@ -67,19 +67,19 @@ def disable(
         brigade inventory disable photographs --dry-run
         brigade inventory disable photographs --yes
     """
-    from brigade.inventory import disable as disabling
+    from brigade.inventory.setup import disable as disabling
 
     session: Session = context.obj
     database = session.deployment["Database"]
-    planned = disabling.plan(session.client, database, inventory_location(session, None), bucket)
+    planned = disabling.plan_disable(session.client, database, inventory_location(session, None), bucket)
     done = f"disabled; the deliveries of {bucket} stay until they expire"
-    apply = partial(disabling.apply, session.client, database, planned)
+    apply = partial(disabling.apply_disable, session.client, database, planned)
     _carry_out(session, planned, confirm, "Remove these?", apply, done)
 
 
 def _carry_out(
     session: Session,
-    planned: "enabling.Plan | disabling.Plan",
+    planned: "enabling.EnablePlan | disabling.DisablePlan",
     confirm: ConfirmOptions,
     question: str,
     apply: Callable[[], None],

@@ -39,10 +39,10 @@ def sql(
         brigade inventory sql "SELECT count(*), sum(size) FROM inventory"
         brigade inventory sql "SELECT key FROM inventory ORDER BY size DESC LIMIT 10" --engine athena
     """
-    from brigade.inventory import dialect
+    from brigade.inventory.sql import dialect
 
     session: Session = context.obj
-    parsed = dialect.parsed(query)
+    parsed = dialect.parse_query(query)
     if engine == "duckdb":
         _here(session, query, delivery, bucket)
     else:
@@ -120,17 +120,17 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
     """
     from brigade import inventory
     from brigade.errors import NotFound
-    from brigade.inventory.partitions import asked_for, names_dt
+    from brigade.inventory.sql.partitions import reads_dt, select_partitions
 
-    if delivery != "latest" or not names_dt(query):
+    if delivery != "latest" or not reads_dt(query):
         chosen = open_delivery(session, delivery, bucket)
         session.note(f"Athena reads the delivery dt = '{chosen.partition}'.")
         return [chosen]
     there = {
         each.partition: each
-        for each in inventory.deliveries(session.client("s3"), *inventory_location(session, bucket))
+        for each in inventory.list_deliveries(session.client("s3"), *inventory_location(session, bucket))
     }
-    wanted = asked_for(query, list(there))
+    wanted = select_partitions(query, list(there))
     if not wanted:
         raise NotFound("no delivery has the dt that the query names: brigade inventory deliveries lists them")
     session.note(f"The query names dt: Athena reads {len(wanted)} of {len(there)} deliveries.")
@@ -138,11 +138,11 @@ def _deliveries(session: Session, query: "exp.Query", delivery: str, bucket: str
 
 
 def _on_athena(session: Session, query: str, deliveries: "list[Delivery]") -> None:
-    from brigade.inventory import athena
+    from brigade.inventory.sql import athena
 
     deployed = session.deployment
     name = table_name(session, deliveries[0].manifest.source_bucket)
-    statement = athena.statement(session.client("glue"), deployed["Database"], name, query, deliveries)
+    statement = athena.build_statement(session.client("glue"), deployed["Database"], name, query, deliveries)
     with session.terminal.status("Athena …") if session.terminal.is_terminal else nullcontext() as status:
         answer = athena.query(
             session.client("athena"),

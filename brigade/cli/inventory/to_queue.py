@@ -13,7 +13,7 @@ from brigade.cli.session import Session
 from brigade.layout import SUMMARIES
 
 if TYPE_CHECKING:
-    from brigade.inventory import Checkpoint, Delivery
+    from brigade.inventory import Delivery, WalkCheckpoint
 
 
 def to_queue(
@@ -48,7 +48,7 @@ def to_queue(
         brigade inventory to-queue https://sqs.us-east-1.amazonaws.com/123456789012/work --dry-run
         brigade inventory to-queue https://sqs.us-east-1.amazonaws.com/123456789012/work --rate 500 --yes
     """
-    from brigade.inventory.queue import DOLLARS_PER_MILLION, send
+    from brigade.inventory.export.queue import DOLLARS_PER_MILLION, send_keys
 
     session: Session = context.obj
     chosen = open_delivery(session, delivery, bucket)
@@ -65,7 +65,7 @@ def to_queue(
     if (before := checkpoint.reached(chosen)) and not session.json:
         session.note(f"Continues after {before:,} messages that were sent before (state {checkpoint.key}).")
     with session.terminal.status("") if session.terminal.is_terminal else nullcontext() as status:
-        sent = send(
+        sent = send_keys(
             session.client("sqs"),
             queue_url,
             chosen,
@@ -74,7 +74,7 @@ def to_queue(
             rate=rate,
             parallel=parallel,
             checkpoint=checkpoint,
-            told=lambda count: status.update(f"{count:,} messages") if status else None,
+            on_progress=lambda count: status.update(f"{count:,} messages") if status else None,
         )
     document = {
         "messages": sent.messages,
@@ -87,20 +87,20 @@ def to_queue(
 
 def _show(chosen: "Delivery", where: str | None, body: str | None) -> None:
     from brigade.inventory import read
-    from brigade.inventory.dialect import current
-    from brigade.inventory.queue import Body
+    from brigade.inventory.export.queue import MessageBody
+    from brigade.inventory.sql.dialect import current_condition
 
-    text = Body(body, chosen)
-    with closing(read(chosen, text.columns, current(chosen.manifest.columns, where))) as batches:
+    text = MessageBody(body, chosen)
+    with closing(read(chosen, text.columns, current_condition(chosen.manifest.columns, where))) as batches:
         for row in itertools.islice((row for batch in batches for row in batch.slice(0, 3).to_pylist()), 3):
             print(text.of(row))
 
 
-def _checkpoint(session: Session, *walk: str) -> "Checkpoint":
+def _checkpoint(session: Session, *walk: str) -> "WalkCheckpoint":
     """Return the checkpoint of this command. Another queue, delivery, condition or body has another checkpoint."""
-    from brigade.inventory.walk import Checkpoint
+    from brigade.inventory.export.walk import WalkCheckpoint
     from brigade.state import State
 
     name = hashlib.sha256("\0".join(walk).encode()).hexdigest()[:24]
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    return Checkpoint(state, f"{SUMMARIES}/to-queue/{name}.json")
+    return WalkCheckpoint(state, f"{SUMMARIES}/to-queue/{name}.json")

@@ -31,17 +31,19 @@ def operations(context: typer.Context) -> None:
         brigade jobs operations
         brigade --json jobs operations
     """
-    from brigade.jobs.own import OWN
-    from brigade.operations.arguments import described
+    from brigade.jobs.s3_operations import NATIVE_OPERATIONS
+    from brigade.operations.arguments import describe_arguments
 
     session: Session = context.obj
     found, broken = selection.find_operations()
     rows = [(name, "", f"broken: {error}") for name, error in broken.items()]
     for name, operation in found.items():
-        arguments = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(operation.arguments))
+        arguments = " ".join(
+            f"{key}={kind} ({default})" for key, kind, default in describe_arguments(operation.arguments)
+        )
         rows.append((name, arguments, operation.summary))
-    for name, own in OWN.items():
-        arguments = " ".join(f"{key}={kind} ({default})" for key, kind, default in described(own.arguments))
+    for name, own in NATIVE_OPERATIONS.items():
+        arguments = " ".join(f"{key}={kind} ({default})" for key, kind, default in describe_arguments(own.arguments))
         rows.append((name, arguments, own.summary))
     session.print_table(["operation", "arguments", "does"], rows)
 
@@ -56,17 +58,17 @@ def list_jobs(context: typer.Context) -> None:
         brigade jobs list
         brigade --json jobs list
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.price import fee, prices
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.price import job_fee, load_prices
 
     session: Session = context.obj
-    jobs = sorted(map(of, lookup.jobs_client(session).list()), key=lambda job: job.created, reverse=True)
-    now, price = datetime.now(UTC), prices()
+    jobs = sorted(map(parse_job, lookup.jobs_client(session).list()), key=lambda job: job.created, reverse=True)
+    now, price = datetime.now(UTC), load_prices()
     columns = ["id", "status", "total", "succeeded", "failed", "age", "fee", "created", "description"]
     rows = (
         (
             *(j.id, j.status, j.total, j.succeeded, j.failed, view.format_duration(j.age(now).total_seconds())),
-            *(round(fee(j.done, price), 6), view.format_time(j.created), j.description),
+            *(round(job_fee(j.done, price), 6), view.format_time(j.created), j.description),
         )
         for j in jobs
     )
@@ -83,10 +85,10 @@ def show(context: typer.Context, job: JobId) -> None:
         brigade jobs show 074d61b4-b7bd-41d2-9fe8-8c32b2b60301
         brigade --json jobs show 074d61b4-b7bd-41d2-9fe8-8c32b2b60301
     """
-    from brigade.jobs.job import of
+    from brigade.jobs.job import parse_job
 
     session: Session = context.obj
-    document = view.job_document(of(lookup.describe_job(session, job)))
+    document = view.job_document(parse_job(lookup.describe_job(session, job)))
     session.print(document, view.job_text(document))
 
 
@@ -113,12 +115,12 @@ def confirm(context: typer.Context, job: JobId, yes: Yes = False) -> None:
         brigade jobs confirm 074d61b4-b7bd-41d2-9fe8-8c32b2b60301
         brigade jobs confirm 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --yes
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.price import fee, prices
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.price import job_fee, load_prices
 
     session: Session = context.obj
-    waiting = of(lookup.jobs_client(session).describe(job))
-    price = f"the fee of S3 is ${fee(waiting.total, prices()):,.2f}; the work of the tasks is billed too"
+    waiting = parse_job(lookup.jobs_client(session).describe(job))
+    price = f"the fee of S3 is ${job_fee(waiting.total, load_prices()):,.2f}; the work of the tasks is billed too"
     session.confirm(f"Start {waiting.description!r} on {waiting.total:,} objects? {price}.", yes=yes)
     status = lookup.jobs_client(session).request(job, "Ready", "confirmed by brigade jobs confirm")
     session.print({"id": job, "status": status})
@@ -178,12 +180,12 @@ def report(
         brigade jobs report 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --failed
         brigade jobs report 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --format csv > report.csv
     """
-    from brigade.jobs.counting import count
+    from brigade.jobs.report_counts import count_report
 
     session: Session = context.obj
     s3 = session.client("s3")
     found = lookup.open_report(session, job)
-    tally = count(found, s3)
+    tally = count_report(found, s3)
     view.print_report(session, job, tally, found.tasks(s3, failed=failed), form)
     if tally.failed:
         raise typer.Exit(1)

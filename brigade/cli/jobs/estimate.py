@@ -14,7 +14,7 @@ from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
 
 if TYPE_CHECKING:
-    from brigade.jobs.own import Own
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.operation import Operation
 
 
@@ -56,8 +56,8 @@ def estimate(
         brigade jobs estimate thumbnail --where "key LIKE 'photographs/%'" --sample 20 --allow-changes
     """
     from brigade.jobs.price import Quote
-    from brigade.jobs.price import prices as price_list
-    from brigade.jobs.sample import measure
+    from brigade.jobs.price import load_prices as price_list
+    from brigade.jobs.sample import measure_sample
 
     session: Session = context.obj
     declared, arguments, listed = (
@@ -82,7 +82,7 @@ def estimate(
     if changes:
         session.note(view.sample_question(operation, arguments, rows))
         session.confirm(f"Run {operation} on these {len(rows)} objects?", yes=yes)
-    trial = measure(session.client("lambda"), lookup.find_function(session, operation), rows, arguments)
+    trial = measure_sample(session.client("lambda"), lookup.find_function(session, operation), rows, arguments)
     document, text = view.describe_price(replace(quote, seconds=trial.seconds), what, summary)
     sampled, lines = view.describe_sample(operation, trial)
     session.print({**document, "sample": sampled}, f"{text}\n{lines}")
@@ -90,14 +90,14 @@ def estimate(
         raise BrigadeError(f"{operation} failed on every object of the sample, so its time is assumed, not measured")
 
 
-def _check_sample(operation: str, declared: "Operation | Own", sample: int, *, allow_changes: bool) -> bool:
+def _check_sample(operation: str, declared: "Operation | NativeOperation", sample: int, *, allow_changes: bool) -> bool:
     """Return whether the sample will write or delete; raise UsageError for an operation that cannot be sampled."""
-    from brigade.jobs.own import Own
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.rights import changes_objects
 
     if not sample:
         return False
-    if isinstance(declared, Own):
+    if isinstance(declared, NativeOperation):
         raise UsageError(f"{operation} runs no function that --sample could measure; S3 does it itself")
     changes = changes_objects(declared)
     if changes and not allow_changes:

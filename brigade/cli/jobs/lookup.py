@@ -8,10 +8,10 @@ from brigade.cli.session import Session
 from brigade.errors import NotFound, UsageError
 
 if TYPE_CHECKING:  # boto3 and pyarrow are behind these imports
-    from brigade.inventory.summary import Summary as InventorySummary
-    from brigade.jobs.control import Control
-    from brigade.jobs.own import Own
+    from brigade.inventory.delivery.summary import DeliverySummary as InventorySummary
+    from brigade.jobs.client import JobsClient
     from brigade.jobs.report import Report
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.operation import Operation
 
 REPORT_PATIENCE_S = 30
@@ -20,12 +20,12 @@ REPORT_PATIENCE_S = 30
 
 def latest_summary(session: Session, bucket: str) -> "InventorySummary | None":
     """Return the summary of the last inventory of `bucket`; None without one."""
-    from brigade.inventory.summary import Summary as InventorySummary
-    from brigade.inventory.summary import latest
+    from brigade.inventory.delivery.summary import DeliverySummary as InventorySummary
+    from brigade.inventory.delivery.summary import latest_key
     from brigade.state import State
 
     state = State(session.client("s3"), session.deployment["StateBucket"])
-    found = state.get(latest(bucket), InventorySummary)
+    found = state.get(latest_key(bucket), InventorySummary)
     return found.value if found else None
 
 
@@ -35,12 +35,12 @@ def describe_job(session: Session, job: str) -> Mapping[str, Any]:
     Raises:
         NotFound: S3 does not know the job, and the reports bucket has no description of it.
     """
-    from brigade.jobs.archive import kept
+    from brigade.jobs.archive import read_archived
 
     try:
         return jobs_client(session).describe(job)
     except NotFound:
-        found = kept(session.client("s3"), session.deployment["ReportsBucket"], job)
+        found = read_archived(session.client("s3"), session.deployment["ReportsBucket"], job)
         if found is None:
             raise
         dates = {name: found[name] for name in ("CreationTime", "TerminationDate") if found.get(name)}
@@ -60,7 +60,7 @@ def find_function(session: Session, operation: str) -> str:
 
 
 def check_arguments(
-    session: Session, declared: "Operation | Own", arguments: Mapping[str, str]
+    session: Session, declared: "Operation | NativeOperation", arguments: Mapping[str, str]
 ) -> Mapping[str, Any] | None:
     """Check the arguments against the declaration of the operation.
 
@@ -70,21 +70,21 @@ def check_arguments(
     Raises:
         UsageError: An argument is unknown, missing or wrong; the message names it.
     """
-    from brigade.jobs.own import Own
-    from brigade.operations.arguments import typed
+    from brigade.jobs.s3_operations import NativeOperation
+    from brigade.operations.arguments import parse_arguments as parse_declared
 
-    if not isinstance(declared, Own):
-        typed(declared.arguments, arguments)
+    if not isinstance(declared, NativeOperation):
+        parse_declared(declared.arguments, arguments)
         return None
     partition = session.deployment["JobRoleArn"].split(":")[1]
     return declared.request(arguments, f"arn:{partition}:s3:::{session.deployment['LakeBucket']}")
 
 
-def jobs_client(session: Session) -> "Control":
+def jobs_client(session: Session) -> "JobsClient":
     """Return the job API of the account of the caller."""
-    from brigade.jobs.control import Control
+    from brigade.jobs.client import JobsClient
 
-    return Control(session.client("s3control"), session.connection.account())
+    return JobsClient(session.client("s3control"), session.connection.account())
 
 
 def open_report(session: Session, job: str) -> "Report":
@@ -98,7 +98,7 @@ def open_report(session: Session, job: str) -> "Report":
     """
     import time
 
-    from brigade.jobs.report import opened
+    from brigade.jobs.report import open_report as open_job_report
 
     uri, patience_s = _report_place(session, job)
     noted = False
@@ -110,16 +110,16 @@ def open_report(session: Session, job: str) -> "Report":
             noted = True
         time.sleep(seconds)
 
-    return opened(session.client("s3"), uri, patience_s=patience_s, pause=pause)
+    return open_job_report(session.client("s3"), uri, patience_s=patience_s, pause=pause)
 
 
 def _report_place(session: Session, job: str) -> tuple[str, float]:
     """Return the address of the report of a job, and the seconds to wait for it: 0 if no task ran."""
-    from brigade.jobs.job import of, report_key
+    from brigade.jobs.job import parse_job, report_key
     from brigade.layout import JOB_REPORTS
 
     try:
-        found = of(jobs_client(session).describe(job))
+        found = parse_job(jobs_client(session).describe(job))
     except NotFound:
         return f"s3://{session.deployment['ReportsBucket']}/{report_key(JOB_REPORTS, job)}", 0
     if not found.over:

@@ -9,7 +9,7 @@ import typer
 from brigade.cli.options import Yes
 
 if TYPE_CHECKING:
-    from brigade.jobs.generator import Filter
+    from brigade.jobs.selection import ObjectFilter
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="Name of an operation: see `brigade jobs operations`.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job: see `brigade jobs list`.")]
@@ -127,11 +127,11 @@ class FilterOptions:
     ] = None
 
     @property
-    def filter(self) -> "Filter | None":
+    def filter(self) -> "ObjectFilter | None":
         """The filter for S3; None without an option."""
-        from brigade.jobs.generator import Filter
+        from brigade.jobs.selection import ObjectFilter
 
-        made = Filter(
+        made = ObjectFilter(
             prefix=self.prefix,
             suffix=self.suffix,
             larger_than=self.larger_than,
@@ -140,7 +140,7 @@ class FilterOptions:
             created_before=self.created_before and self.created_before.replace(tzinfo=UTC),
             storage_classes=tuple(self.storage_class or ()),
         )
-        return made if made != Filter() else None
+        return made if made != ObjectFilter() else None
 
 
 @dataclass(frozen=True)

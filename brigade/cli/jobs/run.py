@@ -26,7 +26,7 @@ def run(
         brigade jobs run verify s3://lake/photographs/chelsea.jpg
         brigade jobs run thumbnail s3://lake/photographs/chelsea.jpg --argument size=64
     """
-    from brigade.operations.kit import run as run_here
+    from brigade.operations.testing import run_operation as run_here
     from brigade.s3 import Location
 
     session: Session = context.obj

@@ -14,11 +14,10 @@ from brigade.errors import NotFound, SettingsError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from brigade.inventory import Delivery
+    from brigade.jobs.athena_manifest import AthenaSelection, AthenaTable
     from brigade.jobs.manifest import Selected
-    from brigade.jobs.own import Own
-    from brigade.jobs.row import Row
-    from brigade.jobs.summary import Summary
-    from brigade.jobs.unload import Athena, Chosen
+    from brigade.jobs.row import ManifestRow, SelectionSummary
+    from brigade.jobs.s3_operations import NativeOperation
     from brigade.operations.operation import Operation
 
 
@@ -31,7 +30,7 @@ class Selection:
     bucket: str
     """The bucket of all objects."""
     rows: "Selected" = ()
-    chosen: "Chosen | None" = None
+    chosen: "AthenaSelection | None" = None
     whole: "Delivery | None" = None
     """The delivery, if the selection is all of it."""
 
@@ -75,7 +74,7 @@ def check_bucket(session: Session, options: SelectionOptions) -> None:
             raise NotFound(f"--bucket {options.bucket}: there is no such bucket") from error
 
 
-def readable_patterns(session: Session, declared: "Operation | Own", bucket: str) -> tuple[str, ...]:
+def readable_patterns(session: Session, declared: "Operation | NativeOperation", bucket: str) -> tuple[str, ...]:
     """Return the patterns of keys that a job of this operation may read in `bucket`.
 
     For a bucket other than the lake the deployed settings decide, which this machine may not have: any key.
@@ -108,30 +107,30 @@ def selected_bucket(session: Session, options: SelectionOptions) -> str:
 
 def count_selection(
     session: Session, chosen: Selection, reads: tuple[str, ...], sample: int, seed: int
-) -> "tuple[Summary, list[Row]]":
+) -> "tuple[SelectionSummary, list[ManifestRow]]":
     """Count a selection and choose `sample` objects of it at random, the same ones for the same `seed`.
 
     Raises the errors of writing the manifest, also for a key that no pattern of `reads` matches.
     """
     if chosen.chosen:
-        from brigade.jobs.unload import count, some
+        from brigade.jobs.athena_manifest import count_selection, sample_selection
 
         asked = athena_of_stage(session, chosen.bucket)
-        summary = count(asked, chosen.chosen, chosen.bucket, reads)
-        return summary, some(asked, chosen.chosen, sample, seed) if sample else []
-    from brigade.jobs.manifest import write
+        summary = count_selection(asked, chosen.chosen, chosen.bucket, reads)
+        return summary, sample_selection(asked, chosen.chosen, sample, seed) if sample else []
+    from brigade.jobs.manifest import write_manifest
     from brigade.jobs.sample import RandomRows
 
     choice = RandomRows(sample, seed)
-    return write(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
+    return write_manifest(choice.over(chosen.rows), chosen.bucket, len, reads), choice.rows
 
 
-def athena_of_stage(session: Session, bucket: str) -> "Athena":
+def athena_of_stage(session: Session, bucket: str) -> "AthenaTable":
     """Return the Athena of the stage, over the inventory of `bucket`."""
-    from brigade.jobs.unload import Athena
+    from brigade.jobs.athena_manifest import AthenaTable
 
     deployed = session.deployment
-    return Athena(
+    return AthenaTable(
         session.client("athena"),
         session.client("glue"),
         deployed["Workgroup"],
@@ -146,19 +145,19 @@ def _of_inventory(session: Session, options: SelectionOptions) -> Selection:
 
     s3, bucket = session.client("s3"), selected_bucket(session, options)
     if options.inventory in (None, "latest"):
-        delivery = inventories.latest(s3, *inventory_location(session, bucket))
+        delivery = inventories.open_latest_delivery(s3, *inventory_location(session, bucket))
     else:
         delivery = inventories.open_delivery(s3, str(options.inventory))
     where = options.where
     what = f"inventory of {delivery.taken:%Y-%m-%d %H:%M}Z" + (f" where {where}" if where else "")
     whole = None if where else delivery
     if options.engine == "athena":
-        from brigade.jobs.unload import choose
+        from brigade.jobs.athena_manifest import build_selection
 
         if delivery.manifest.source_bucket != bucket:
             raise UsageError(f"{delivery.uri} is a delivery of another bucket than {bucket}: set --bucket")
-        return Selection(what, bucket, chosen=choose(delivery, where), whole=whole)
-    return Selection(what, bucket, rows=selection.of_delivery(delivery, where), whole=whole)
+        return Selection(what, bucket, chosen=build_selection(delivery, where), whole=whole)
+    return Selection(what, bucket, rows=selection.select_delivery(delivery, where), whole=whole)
 
 
 def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
@@ -172,7 +171,7 @@ def _of_manifest(session: Session, manifest: str, bucket: str) -> Selection:
     if not place.key:
         raise UsageError(f"{manifest} is a bucket; --manifest needs one CSV object")
     pieces = stream_object(session.client("s3"), place.bucket, place.key)
-    return Selection(f"manifest {manifest}", bucket, rows=manifests.read(pieces, manifest))
+    return Selection(f"manifest {manifest}", bucket, rows=manifests.read_manifest(pieces, manifest))
 
 
 def _of_keys(session: Session, files: ExitStack, options: SelectionOptions) -> Selection:
@@ -180,7 +179,7 @@ def _of_keys(session: Session, files: ExitStack, options: SelectionOptions) -> S
 
     lines, name = _lines(str(options.keys), files)
     bucket = selected_bucket(session, options)
-    return Selection(f"keys of {name}", bucket, rows=selection.of_keys(lines, bucket, name))
+    return Selection(f"keys of {name}", bucket, rows=selection.select_keys(lines, bucket, name))
 
 
 def _lines(keys: str, files: ExitStack) -> tuple[Iterable[bytes], str]:
@@ -217,12 +216,12 @@ def find_operation(name: str, others: Iterable[str] = ()) -> "Operation":
     return found[name]
 
 
-def find_job_operation(name: str) -> "Operation | Own":
+def find_job_operation(name: str) -> "Operation | NativeOperation":
     """Return an operation of this clone or of S3 itself.
 
     Raises:
         UsageError: As `find_operation`.
     """
-    from brigade.jobs.own import OWN, find
+    from brigade.jobs import s3_operations
 
-    return find(name) or find_operation(name, OWN)
+    return s3_operations.find_operation(name) or find_operation(name, s3_operations.NATIVE_OPERATIONS)

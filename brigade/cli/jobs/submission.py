@@ -11,10 +11,10 @@ from brigade.errors import BrigadeError, UsageError
 if TYPE_CHECKING:  # boto3 and pyarrow are behind these imports
     from brigade.cli.jobs.options import RunOptions
     from brigade.cli.jobs.selection import Selection
-    from brigade.jobs.control import Control
+    from brigade.jobs.client import JobsClient
     from brigade.jobs.price import Priced, Quote
-    from brigade.jobs.request import Plan, Submitted
-    from brigade.jobs.summary import Summary
+    from brigade.jobs.request import JobPlan, SubmittedJob
+    from brigade.jobs.row import SelectionSummary
 
 _SUBMIT = "Submit this job?"
 
@@ -24,7 +24,7 @@ class _DryRunEnds(Exception):
 
 
 @dataclass(frozen=True)
-class SubmittedJob:
+class PricedSubmission:
     """A submitted job and its price."""
 
     id: str
@@ -32,8 +32,8 @@ class SubmittedJob:
 
 
 def submit_rows(
-    session: Session, declared: "Priced", plan: "Plan", chosen: "Selection", options: "RunOptions"
-) -> "SubmittedJob | None":
+    session: Session, declared: "Priced", plan: "JobPlan", chosen: "Selection", options: "RunOptions"
+) -> "PricedSubmission | None":
     """Print the objects and the price of a job, ask, submit it and print its id.
 
     Returns:
@@ -42,14 +42,13 @@ def submit_rows(
     Raises:
         UsageError: Nobody can confirm: no `--yes`, and stdin is not a terminal. Nothing is submitted.
     """
-    from brigade.jobs.submit import submit as submit_rows
-    from brigade.jobs.submit import submit_chosen
+    from brigade.jobs.submit import submit_athena_selection, submit_rows
 
     if not options.dry_run:
         session.require_answer(_SUBMIT, yes=options.yes)
     quotes: list[Quote] = []
 
-    def agree(summary: "Summary") -> None:
+    def agree(summary: "SelectionSummary") -> None:
         quotes.append(quote_job(declared, summary, options))
         _check_budget(quotes[0], options)
         session.note(view.describe_price(quotes[0], f"{plan.operation} over {plan.what}", summary)[1])
@@ -60,7 +59,7 @@ def submit_rows(
     s3 = session.client("s3")
     try:
         if chosen.chosen:
-            done = submit_chosen(
+            done = submit_athena_selection(
                 lookup.jobs_client(session),
                 s3,
                 selection.athena_of_stage(session, plan.bucket),
@@ -76,19 +75,19 @@ def submit_rows(
     document = {"id": done.id, "run": done.run, "manifest": done.manifest, "objects": done.summary.objects}
     session.print({**document, "parent": plan.parent} if plan.parent else document, done.id)
     _keep_request(session, plan, done)
-    return SubmittedJob(done.id, quotes[0])
+    return PricedSubmission(done.id, quotes[0])
 
 
 def submit_counted(
     session: Session,
     declared: "Priced",
-    plan: "Plan",
-    create: "Callable[[], Submitted]",
+    plan: "JobPlan",
+    create: "Callable[[], SubmittedJob]",
     options: "RunOptions",
     *,
     walked: int | None = None,
     size: int | None = None,
-) -> "SubmittedJob | None":
+) -> "PricedSubmission | None":
     """Create a suspended job so that S3 counts its objects, print the price, ask, and start or cancel the job.
 
     S3 bills the fee of the job even if it is cancelled then, so the first question is before it is created.
@@ -103,13 +102,13 @@ def submit_counted(
     Raises:
         UsageError: Nobody can confirm: no `--yes`, and stdin is not a terminal. No job is created.
     """
-    from brigade.jobs.summary import Summary
+    from brigade.jobs.row import SelectionSummary
 
     what = f"{plan.operation} over {plan.what}"
     if options.dry_run:
         session.note(f"{what}. Only S3 can count them; nothing was submitted (--dry-run).")
         return None
-    before = quote_job(declared, Summary(bytes=size), options, walked)
+    before = quote_job(declared, SelectionSummary(bytes=size), options, walked)
     _check_budget(before, options)
     question = (
         f"{what}: S3 counts once the job is made, which costs ${before.dollars():,.2f} even if you decline. Count?"
@@ -118,7 +117,7 @@ def submit_counted(
     jobs = lookup.jobs_client(session)
     done = create()
     try:
-        counted = Summary(objects=_counted(jobs, done.id), bytes=size)
+        counted = SelectionSummary(objects=_counted(jobs, done.id), bytes=size)
         quote = quote_job(declared, counted, options, walked)
         session.note(view.describe_price(quote, what, counted)[1])
         session.confirm("Start this job?", yes=options.yes)
@@ -128,14 +127,16 @@ def submit_counted(
     jobs.request(done.id, "Ready", "confirmed at brigade jobs submit")
     session.print({"id": done.id, "run": done.run, "manifest": done.manifest, "objects": counted.objects}, done.id)
     _keep_request(session, plan, done)
-    return SubmittedJob(done.id, quote)
+    return PricedSubmission(done.id, quote)
 
 
-def quote_job(declared: "Priced", summary: "Summary", options: "RunOptions", walked: int | None = None) -> "Quote":
+def quote_job(
+    declared: "Priced", summary: "SelectionSummary", options: "RunOptions", walked: int | None = None
+) -> "Quote":
     """Return the price of a job over the counted objects, with the price list and the time of the options."""
-    from brigade.jobs.price import Quote, prices
+    from brigade.jobs.price import Quote, load_prices
 
-    return Quote(declared, summary.objects, summary.bytes, prices(options.prices), options.seconds, walked)
+    return Quote(declared, summary.objects, summary.bytes, load_prices(options.prices), options.seconds, walked)
 
 
 def _check_budget(quote: "Quote", options: "RunOptions") -> None:
@@ -146,39 +147,39 @@ def _check_budget(quote: "Quote", options: "RunOptions") -> None:
         )
 
 
-def _counted(jobs: "Control", job: str) -> int:
+def _counted(jobs: "JobsClient", job: str) -> int:
     """Wait until S3 has counted the objects of a suspended job, and return their number.
 
     Raises:
         BrigadeError: The job ended instead.
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.watch import follow
+    from brigade.jobs.client import follow_job
+    from brigade.jobs.job import parse_job
 
-    *_, seen = follow(jobs, job)
+    *_, seen = follow_job(jobs, job)
     if seen.status != "Suspended":
-        reasons = "; ".join(text for _, text in of(jobs.describe(job)).reasons)
+        reasons = "; ".join(text for _, text in parse_job(jobs.describe(job)).reasons)
         raise BrigadeError(f"job {job} is {seen.status}: {reasons or 'S3 gives no reason'}")
     return seen.total
 
 
-def _cancel_waiting(session: Session, jobs: "Control", job: str) -> None:
+def _cancel_waiting(session: Session, jobs: "JobsClient", job: str) -> None:
     """Cancel a job that was not confirmed, unless it has ended."""
-    from brigade.jobs.job import of
+    from brigade.jobs.job import parse_job
 
     try:
-        if not of(jobs.describe(job)).over:
+        if not parse_job(jobs.describe(job)).over:
             jobs.request(job, "Cancelled", "declined at brigade jobs submit")
     except Exception as error:  # noqa: BLE001 - the caller raises the error that led here; this one is only noted
         kind = type(error).__name__
         session.note(f"job {job} waits and could not be cancelled ({kind}): brigade jobs cancel {job}")
 
 
-def _keep_request(session: Session, plan: "Plan", done: "Submitted") -> None:
+def _keep_request(session: Session, plan: "JobPlan", done: "SubmittedJob") -> None:
     """Store the request. A failure is only noted: the job runs and must not be submitted again."""
-    from brigade.jobs.archive import keep
+    from brigade.jobs.archive import archive_document
 
     try:
-        keep(session.client("s3"), plan.reports, done.id, "request", done.request)
+        archive_document(session.client("s3"), plan.reports, done.id, "request", done.request)
     except BrigadeError as error:
         session.note(f"job {done.id} is submitted; its request is not stored in the reports bucket: {error}")

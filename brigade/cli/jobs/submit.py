@@ -23,9 +23,9 @@ from brigade.cli.session import Session
 from brigade.errors import UsageError
 
 if TYPE_CHECKING:
-    from brigade.jobs.generator import Filter
     from brigade.jobs.price import Priced
-    from brigade.jobs.request import Plan
+    from brigade.jobs.request import JobPlan
+    from brigade.jobs.selection import ObjectFilter
 
 
 _check_watching = check_combinations(needs={"most_dollars": "watch", "most_failures": "watch"})
@@ -51,7 +51,7 @@ def submit(
         brigade jobs submit verify --inventory latest --watch
         brigade jobs submit thumbnail --prefix photographs/ --argument size=64 --yes
     """
-    from brigade.jobs.request import Plan
+    from brigade.jobs.request import JobPlan
 
     session: Session = context.obj
     arguments, declared = parse_arguments(argument or []), selection.find_job_operation(operation)
@@ -67,7 +67,7 @@ def submit(
         )
     selection.check_bucket(session, selection_options)
     deployed, bucket = session.deployment, selection.selected_bucket(session, selection_options)
-    plan = Plan(
+    plan = JobPlan(
         stage=session.stage,
         operation=operation,
         function_arn=function,
@@ -82,31 +82,31 @@ def submit(
     )
     with ExitStack() as files:
         if listed:
-            job = _submit_listed(session, declared, plan, listed, run_options)
+            job = _submit_filter(session, declared, plan, listed, run_options)
         else:
             chosen = selection.read_selection(session, files, selection_options)
             job = _submit_selected(session, declared, replace(plan, what=chosen.what), chosen, run_options)
     _follow(session, job, run_options)
 
 
-def _submit_listed(
-    session: Session, declared: "Priced", plan: "Plan", listed: "Filter", run_options: RunOptions
-) -> "submission.SubmittedJob | None":
-    from brigade.jobs.submit import check_listed, submit_listed
+def _submit_filter(
+    session: Session, declared: "Priced", plan: "JobPlan", listed: "ObjectFilter", run_options: RunOptions
+) -> "submission.PricedSubmission | None":
+    from brigade.jobs.submit import require_readable_filter, submit_filter
 
     plan = replace(plan, what=listed.words)
-    check_listed(plan, listed)
+    require_readable_filter(plan, listed)
     known = lookup.latest_summary(session, plan.bucket)
-    create = partial(submit_listed, lookup.jobs_client(session), plan, listed)
+    create = partial(submit_filter, lookup.jobs_client(session), plan, listed)
     return submission.submit_counted(session, declared, plan, create, run_options, walked=known.objects if known else 0)
 
 
 def _submit_selected(
-    session: Session, declared: "Priced", plan: "Plan", chosen: selection.Selection, run_options: RunOptions
-) -> "submission.SubmittedJob | None":
-    from brigade.jobs.submit import passes, submit_delivery
+    session: Session, declared: "Priced", plan: "JobPlan", chosen: selection.Selection, run_options: RunOptions
+) -> "submission.PricedSubmission | None":
+    from brigade.jobs.submit import is_accepted_by_s3, submit_delivery
 
-    if not chosen.whole or not passes(chosen.whole, plan):
+    if not chosen.whole or not is_accepted_by_s3(chosen.whole, plan):
         return submission.submit_rows(session, declared, plan, chosen, run_options)
     known = lookup.latest_summary(session, plan.bucket)
     size = known.bytes if known and known.delivery == chosen.whole.uri else None
@@ -135,13 +135,13 @@ def retry(
         brigade jobs retry 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --all --watch
         brigade jobs retry 074d61b4-b7bd-41d2-9fe8-8c32b2b60301 --only TemporaryFailure --yes
     """
-    from brigade.jobs.job import of
-    from brigade.jobs.retry import check_not_retried, failed_rows, plan_again
+    from brigade.jobs.job import parse_job
+    from brigade.jobs.retry import check_not_retried, plan_retry, read_failed_rows
 
     session: Session = context.obj
     s3, deployed = session.client("s3"), session.deployment
     described = lookup.jobs_client(session).describe(job)
-    plan = plan_again(
+    plan = plan_retry(
         described,
         stage=session.stage,
         functions=deployed.named("Operation"),
@@ -151,9 +151,9 @@ def retry(
         priority=run_options.priority,
     )
     check_not_retried(lookup.jobs_client(session), job)
-    rows = failed_rows(s3, described, only=only, everything=everything, patience_s=lookup.REPORT_PATIENCE_S)
+    rows = read_failed_rows(s3, described, only=only, everything=everything, patience_s=lookup.REPORT_PATIENCE_S)
     first = next(rows, None)
-    if never_ran := of(described).never_ran:
+    if never_ran := parse_job(described).never_ran:
         missed = f"{never_ran:,} tasks of job {job} never ran, and no report lists them: submit their selection again"
         if first is None:
             raise UsageError(f"nothing to retry: {missed}")
@@ -167,7 +167,7 @@ def retry(
     _follow(session, submission.submit_rows(session, declared, plan, chosen, run_options), run_options)
 
 
-def _follow(session: Session, job: "submission.SubmittedJob | None", run_options: RunOptions) -> None:
+def _follow(session: Session, job: "submission.PricedSubmission | None", run_options: RunOptions) -> None:
     if job and run_options.watch:
         budget = view.Budget(job.quote, run_options.most_failures, run_options.most_dollars)
         view.watch_job(session, lookup.jobs_client(session), job.id, budget)

@@ -14,14 +14,12 @@ import typer
 from brigade.cli.session import Session
 
 if TYPE_CHECKING:
-    from brigade.jobs.control import Control
+    from brigade.jobs.client import JobsClient
     from brigade.jobs.job import Job
     from brigade.jobs.price import Quote
-    from brigade.jobs.report import Task
-    from brigade.jobs.row import Row
+    from brigade.jobs.report import ReportTask, Tally
+    from brigade.jobs.row import ManifestRow, SelectionSummary
     from brigade.jobs.sample import Sample
-    from brigade.jobs.summary import Summary
-    from brigade.jobs.tally import Tally
 
 _ROWS_SHOWN = 20
 _MESSAGE_BYTES = 1024
@@ -29,7 +27,7 @@ _MESSAGE_BYTES = 1024
 _COLUMNS = ("bucket", "key", "version_id", "status", "http_status", "code", "message")
 
 
-def describe_price(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[str, Any], str]:
+def describe_price(quote: "Quote", what: str, summary: "SelectionSummary") -> tuple[dict[str, Any], str]:
     """Return the objects and the price of a job, as a document and as text."""
     lines, total = quote.lines(), quote.dollars()
     document = {
@@ -50,13 +48,13 @@ def describe_price(quote: "Quote", what: str, summary: "Summary") -> tuple[dict[
     return document, "\n".join(text)
 
 
-def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[Row]") -> str:
+def sample_question(operation: str, arguments: Mapping[str, str], rows: "Sequence[ManifestRow]") -> str:
     """Return the question before a sample that writes or deletes: the operation and the keys."""
-    from brigade.jobs.row import shown
+    from brigade.jobs.row import display_key
 
     values = "".join(f" {name}={value}" for name, value in arguments.items())
     lines = [f"The sample runs {operation}{values} for real on {len(rows)} objects:"]
-    lines += [f"  {_one_line(shown(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
+    lines += [f"  {_one_line(display_key(row.key_text))}" for row in rows[:_ROWS_SHOWN]]
     return "\n".join([*lines, *(["  …"] if len(rows) > _ROWS_SHOWN else [])])
 
 
@@ -81,7 +79,7 @@ def describe_sample(operation: str, sample: "Sample") -> tuple[dict[str, Any], s
 
 def job_document(job: "Job") -> dict[str, Any]:
     """Return the document of a job."""
-    from brigade.jobs.reasons import remedy
+    from brigade.jobs.notification import find_failure_advice
 
     return {
         "id": job.id,
@@ -96,7 +94,9 @@ def job_document(job: "Job") -> dict[str, Any]:
         "active_seconds": job.active_seconds,
         "description": job.description,
         "report": job.report,
-        "reasons": [{"code": code, "text": text, "remedy": remedy(code, text)} for code, text in job.reasons],
+        "reasons": [
+            {"code": code, "text": text, "remedy": find_failure_advice(code, text)} for code, text in job.reasons
+        ],
     }
 
 
@@ -130,11 +130,11 @@ class Budget:
         return None
 
 
-def watch_job(session: Session, control: "Control", job: str, budget: Budget | None = None) -> None:
+def watch_job(session: Session, control: "JobsClient", job: str, budget: Budget | None = None) -> None:
     """Print the progress of a job to stderr until its end, then the job. Exit 1 if anything failed."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from brigade.jobs.watch import follow
+    from brigade.jobs.client import follow_job
 
     bar = Progress(
         TextColumn("{task.description}"),
@@ -147,7 +147,7 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
     try:
         with bar:
             line = bar.add_task("")
-            for seen in follow(control, job):
+            for seen in follow_job(control, job):
                 pace = f", {seen.rate:,.0f} a second" if seen.rate else ""
                 pace += f", {format_duration(seen.seconds_left)} left" if seen.seconds_left else ""
                 failed = f", {seen.failed} failed" if seen.failed else ""
@@ -172,13 +172,13 @@ def watch_job(session: Session, control: "Control", job: str, budget: Budget | N
         raise typer.Exit(1)
 
 
-def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Task]", form: str) -> None:
+def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[ReportTask]", form: str) -> None:
     """Print a report: the counts of the whole job, then the first rows; as csv or jsonl all rows."""
     if form != "table":
         _write_rows(tasks, form)
         session.note(_counted(tally))
         return
-    from brigade.operations.outcome import cut
+    from brigade.operations.outcome import truncate_text
 
     shown = list(itertools.islice(tasks, _ROWS_SHOWN))
     reasons = [
@@ -200,7 +200,7 @@ def print_report(session: Session, job: str, tally: "Tally", tasks: "Iterator[Ta
         ["result", "code", "tasks", "message", "example"], [tuple(reason.values()) for reason in reasons]
     )
     print()
-    rows = [(task.status, task.code, task.key, cut(task.message, _MESSAGE_BYTES)) for task in shown]
+    rows = [(task.status, task.code, task.key, truncate_text(task.message, _MESSAGE_BYTES)) for task in shown]
     session.print_table(["status", "code", "key", "message"], rows)
     if next(tasks, None):
         session.note(f"The first {len(shown)} rows; --format csv or jsonl prints all.")
@@ -211,7 +211,7 @@ def _counted(tally: "Tally") -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no task"
 
 
-def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
+def _write_rows(tasks: "Iterable[ReportTask]", form: str) -> None:
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -221,7 +221,7 @@ def _write_rows(tasks: "Iterable[Task]", form: str) -> None:
             print(json.dumps(_fields(task), ensure_ascii=False))
 
 
-def _fields(task: "Task") -> dict[str, Any]:
+def _fields(task: "ReportTask") -> dict[str, Any]:
     values = (task.bucket, task.key, task.version_id, task.status, task.http_status, task.code, task.message)
     return dict(zip(_COLUMNS, values, strict=True))
 

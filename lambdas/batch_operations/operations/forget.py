@@ -5,21 +5,23 @@ from typing import Literal
 import msgspec
 
 from brigade.errors import NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `forget`: `mode=delete` deletes, the default only reports."""
+    """The arguments: by default objects are only reported."""
 
     mode: Literal["report", "delete"] = "report"
 
 
 def forget(source: Object, arguments: Arguments) -> str:
-    """Report the object to delete; with `mode=delete` delete it, if it has not changed meanwhile.
+    """Report what would be deleted; with `mode=delete`, delete the object if it has not changed.
 
-    A versioned lake keeps the version as long as its rule for old ones says. An object that is gone is no failure.
-    Fails with InvalidData when the manifest names a version that is not current; with ConditionLost when it changed.
+    A versioned bucket keeps the version for as long as its lifecycle rule says. A missing object is no failure.
+
+    Raises:
+        InvalidData: The manifest names a version that is not current.
+        ConditionLost: The object changed.
     """
     try:
         size = source.head.size

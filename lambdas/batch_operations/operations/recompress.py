@@ -9,8 +9,7 @@ import msgspec
 
 from brigade.codec import gunzip, unzstd
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 from brigade.s3 import Absent
 
 _LEVEL = 6
@@ -18,21 +17,22 @@ _FORMS = {".gz": ("application/gzip", gunzip), ".zst": ("application/zstd", unzs
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Into which format, and whether the original stays."""
+    """The arguments: the new format, and whether the original is kept."""
 
     to: Literal["zst", "gz"] = "zst"
     keep: bool = False
 
 
 def recompress(source: Object, arguments: Arguments) -> str:
-    """Write ``a.gz`` as ``a.zst`` (or the other way) with its metadata and tags, prove it, then delete the original.
+    """Write `a.gz` as `a.zst` (or the other way) with its metadata and tags, verify it, then delete the original.
 
-    The new object is written only if there is none, read back whole, and must unpack to the same bytes; the original is
-    deleted only then, only if it is unchanged and the new object carries its metadata and tags, and not with ``keep``.
-    Stopped at any point, it goes on where it was. Memory: 50 MiB, whatever the size.
+    The new object is written only if there is none, read back whole, and must decompress to the same bytes. The
+    original is deleted only after that, only if it is unchanged and the new object has its metadata and tags, and not
+    with `keep`. A run that was stopped at any point is continued by the next one. Memory: 50 MiB at any size.
 
-    Fails with InvalidData when the key ends otherwise, it is not sound, or another version is current by now; with
-    ConditionLost when the new key holds something else.
+    Raises:
+        InvalidData: The key has another ending, the object is damaged, or another version is current by now.
+        ConditionLost: The new key holds another object.
     """
     ending = ".gz" if arguments.to == "zst" else ".zst"
     if not source.key.endswith(ending):

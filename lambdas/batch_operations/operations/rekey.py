@@ -6,8 +6,7 @@ from typing import Annotated
 import msgspec
 
 from brigade.errors import ConditionLost, InvalidData, NotFound
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 from brigade.s3 import Absent
 
 _LONGEST = 1024
@@ -16,7 +15,7 @@ _LISTED = ", ".join(f"{{{name}}}" for name in _PARTS)
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `rekey`: the new key, and whether the original is deleted."""
+    """The arguments: the new key, and whether the original is deleted."""
 
     to: Annotated[str, msgspec.Meta(min_length=1)]
     """The new key, with ``{key}``, ``{folder}``, ``{name}``, ``{stem}`` and ``{suffix}`` for parts of the old one."""

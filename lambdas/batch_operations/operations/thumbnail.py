@@ -8,8 +8,7 @@ import msgspec
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 
 _SOURCE_MIB = 64
 _PIXELS = 50_000_000
@@ -17,7 +16,7 @@ _TYPES = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `thumbnail`: size and format."""
+    """The arguments: size and format."""
 
     size: Annotated[int, msgspec.Meta(ge=16, le=2048)] = 256
     """The longer side in pixels; a smaller picture keeps its size."""
@@ -25,11 +24,13 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def thumbnail(source: Object, arguments: Arguments) -> str:
-    """Write the first frame of ``source``, turned as its EXIF says, to ``thumbnails/<key>.<jpg|png|webp>``.
+    """Write the first frame of `source`, turned by its EXIF orientation, to `thumbnails/<key>.<jpg|png|webp>`.
 
-    The same object and arguments give the same bytes under the same key, so doing it twice is doing it once. Fails with
-    InvalidData when the source is over 64 MiB or 50 million pixels, which is known before it is decoded, or is
-    no picture; with Pillow's own error when it is a broken one.
+    Idempotent: the same object and arguments write the same bytes to the same key.
+
+    Raises:
+        InvalidData: The source is over 64 MiB or 50 million pixels (checked before it is decoded), or is no picture.
+        OSError: Pillow cannot decode the picture.
     """
     picture = shrink(source.read(_SOURCE_MIB), arguments)
     target = f"thumbnails/{source.key}.{_TYPES[arguments.format]}"

@@ -10,8 +10,7 @@ from pyarrow import json, parquet
 
 from brigade.codec import gunzip
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import Operation
+from brigade.operations import Object, Operation
 
 _BLOCK = 8 * 1024 * 1024
 _TYPES = {
@@ -24,7 +23,7 @@ _TYPES = {
 
 
 class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `to_parquet`: the columns."""
+    """The arguments: the columns."""
 
     columns: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     """``name:type`` with commas between, of text, integer, number, boolean, time; empty: all, with types as found."""
@@ -34,15 +33,17 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def to_parquet(source: Object, arguments: Arguments) -> str:
-    """Write ``a.jsonl`` or ``a.jsonl.gz`` as ``a.parquet``, a row a line; skipped when made of just this content.
+    """Write `a.jsonl` or `a.jsonl.gz` as `a.parquet`, one row per line, unless it is its result already.
 
-    Without ``columns`` the content is read twice: first for the columns and their types over all lines (integers with
-    numbers are numbers), then to write. With them, other fields are left out and absent ones null. Memory: about 150
-    MiB, whatever the size: 8 MiB of lines at a time, a row group each.
+    Without `columns` the content is read twice: first for the columns and their types over all lines (integers and
+    numbers make numbers), then to write. With `columns`, other fields are dropped and absent ones are null. Memory:
+    about 150 MiB at any size: 8 MiB of lines at a time, one row group each.
 
-    Fails with InvalidData when the key ends otherwise, a line is no JSON object or longer than 8 MiB, or a field has
-    types that do not go together; with ConditionLost when ``a.parquet`` was not made of this key, but of ``a.jsonl``
-    beside ``a.jsonl.gz`` or by somebody else: it stays as it is.
+    Raises:
+        InvalidData: The key has another ending, a line is no JSON object or longer than 8 MiB, or the types of a field
+            do not go together.
+        ConditionLost: `a.parquet` is the result of another key, such as `a.jsonl` beside `a.jsonl.gz`. It is not
+            changed.
     """
     stem = source.key.removesuffix(".gz")
     if not stem.endswith(".jsonl"):
@@ -118,7 +119,7 @@ def _blocks(source: Object) -> Iterator[bytes]:
 
 
 class _Sink:
-    """A file for Arrow over a writer."""
+    """The file that Arrow writes to, over a writer."""
 
     closed = False
 
@@ -134,10 +135,10 @@ class _Sink:
         return int(self._out.bytes)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no byte waits."""
 
     def close(self) -> None:
-        """The writer's own block ends it."""
+        """Do nothing: the writer's own block closes it."""
 
 
 OPERATION = Operation(

@@ -8,9 +8,8 @@ import msgspec
 
 from brigade.codec import gunzip
 from brigade.errors import InvalidData
-from brigade.operations.object import Object
-from brigade.operations.operation import NoArguments, Operation
-from brigade.operations.parquet import check
+from brigade.operations import NoArguments, Object, Operation
+from brigade.operations.parquet import check_parquet
 
 _PIECE = 1024 * 1024
 _LINE_MIB = 64
@@ -20,14 +19,15 @@ _PIXELS = 50_000_000
 
 
 def verify(source: Object, arguments: NoArguments) -> str:
-    """Read all of ``source`` and give ``sha256=… bytes=…``, and ``lines=…`` for JSON Lines.
+    """Read all of `source` and return `sha256=… bytes=…`, and `lines=…` for JSON Lines.
 
-    A key that ends in ``.gz`` must be sound gzip (every member's CRC and length, nothing after the last one); one that
-    ends in ``.jsonl`` or ``.jsonl.gz`` must have one JSON value a line, a line at most 64 MiB; a ``.parquet`` must be
-    sound to its last page (``parquet.check``); every pixel of a picture (``.jpg``, ``.png`` …, 64 MiB, 50 million
-    pixels) readable.
-    Fails with InvalidData naming the place. Memory: two pieces of 1 MiB and a line, whatever the object's size and
-    however far it unpacks; of Parquet the footer and a page, of a picture its pixels.
+    A key that ends in `.gz` must be sound gzip (CRC and length of each member, nothing after the last one). `.jsonl`
+    and `.jsonl.gz` must have one JSON value per line, a line at most 64 MiB. `.parquet` must pass `check_parquet`.
+    Every pixel of a picture (`.jpg`, `.png` …, 64 MiB, 50 million pixels) must be readable. Memory: two pieces of 1 MiB
+    and a line, at any size and compression ratio; for Parquet the footer and a page, for a picture its pixels.
+
+    Raises:
+        InvalidData: The object is damaged. The message names the place.
     """
     digest = _Digest()
     content: Iterable[bytes] = digest.over(source.stream(_PIECE))
@@ -35,7 +35,7 @@ def verify(source: Object, arguments: NoArguments) -> str:
         content = gunzip(content)
     found = ""
     if source.key.endswith(".parquet"):
-        table = check(source.seekable(), source.head.size)
+        table = check_parquet(source.seekable(), source.head.size)
         found = f" rows={table.rows} pages={table.pages}"
     elif source.key.lower().endswith(_PICTURES):
         found = " pixels={}x{}".format(*picture_size(source))
@@ -48,7 +48,7 @@ def verify(source: Object, arguments: NoArguments) -> str:
 
 
 def picture_size(source: Object) -> tuple[int, int]:
-    """Decode a picture and give its width and height; fails with InvalidData where it is not sound."""
+    """Decode a picture and return its width and height. Raises InvalidData if it is damaged."""
     from PIL import Image  # takes longer to load than all the rest: only where there is a picture
 
     try:
@@ -74,7 +74,7 @@ class _Digest:
 
 
 def count_lines(pieces: Iterable[bytes]) -> int:
-    """Count lines, each of which must be JSON; a last line needs no newline. Fails with InvalidData naming the line."""
+    """Return the number of lines, each of which must be JSON. A last line needs no newline. Raises InvalidData."""
     lines, open_line = 0, b""
     for piece in pieces:
         *whole, rest = piece.split(b"\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from brigade.inventory.table import given
+from brigade.inventory.setup.glue_table import table_input
 from tests.local.deployment import BRIGADE
 from tests.local.exercises.base import PATIENCE_S, Base, logged, soon, traced
 
@@ -35,7 +35,7 @@ class Inventories(Base):
         """Of a table that does not say it, as after a deployment that changed it; refused, the summary comes still."""
         name = {"DatabaseName": f"brigade_{self._deployed.stage}", "Name": "inventory"}
         glue = self._deployed.emulator.root("glue")
-        made = given(glue.get_table(**name)["Table"])
+        made = table_input(glue.get_table(**name)["Table"])
         made["StorageDescriptor"].pop("AdditionalLocations", None)
         glue.update_table(DatabaseName=name["DatabaseName"], TableInput=made)
         self.summarize_a_delivery()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from brigade.jobs.own import OWN, PREFIX
+from brigade.jobs.s3_operations import NATIVE_OPERATIONS, PREFIX
 from stacks.parts.native_operations import REQUIRED_ACTIONS
 from tests.local.local_jobs.batch import Batch
 
@@ -43,9 +43,9 @@ def run(batch: Batch, operation: Mapping[str, Any], key: str, *statements: dict[
     return [status, code, message]
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", NATIVE_OPERATIONS)
 def test_with_the_rights_of_the_stacks_it_is_done_and_without_it_is_not(lake: Batch, name: str) -> None:
-    operation, needs = OWN[name].request(GIVEN[name], ARN), REQUIRED_ACTIONS[name.removeprefix(PREFIX)]  # type: ignore[index]  # a name
+    operation, needs = NATIVE_OPERATIONS[name].request(GIVEN[name], ARN), REQUIRED_ACTIONS[name.removeprefix(PREFIX)]  # type: ignore[index]  # a name
     key = "cold" if name == "s3:restore" else "a+b%2Bc"
     objects = {"Effect": "Allow", "Action": list(needs.objects), "Resource": f"{ARN}/*"}
     bucket = {"Effect": "Allow", "Action": [*needs.bucket, "s3:ListBucket"], "Resource": ARN}
@@ -57,8 +57,8 @@ def test_with_the_rights_of_the_stacks_it_is_done_and_without_it_is_not(lake: Ba
 def test_what_was_asked_for_was_done(lake: Batch) -> None:
     objects = {"Effect": "Allow", "Action": "s3:*", "Resource": [ARN, f"{ARN}/*"]}
     for name in ("s3:tag", "s3:copy"):
-        run(lake, OWN[name].request(GIVEN[name], ARN), "a+b%2Bc", objects)
+        run(lake, NATIVE_OPERATIONS[name].request(GIVEN[name], ARN), "a+b%2Bc", objects)
     for key in ("a b+c", "copies/a b+c"):
         assert lake.s3.get_object_tagging(Bucket=LAKE, Key=key)["TagSet"] == [{"Key": "team", "Value": "red"}]
-    _, _, message = run(lake, OWN["s3:checksum"].request({"algorithm": "CRC32"}, ARN), "a+b%2Bc", objects)
+    _, _, message = run(lake, NATIVE_OPERATIONS["s3:checksum"].request({"algorithm": "CRC32"}, ARN), "a+b%2Bc", objects)
     assert "352441C2" in message

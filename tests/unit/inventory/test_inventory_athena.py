@@ -12,10 +12,11 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, UsageError
-from brigade.inventory import Delivery, athena
-from brigade.inventory.dialect import condition, current, parsed, with_table
-from brigade.inventory.partitions import asked_for, names_dt
-from brigade.inventory.summary import summarize
+from brigade.inventory import Delivery
+from brigade.inventory.delivery.summary import summarize
+from brigade.inventory.sql import athena
+from brigade.inventory.sql.dialect import current_condition, parse_condition, parse_query, with_table
+from brigade.inventory.sql.partitions import reads_dt, select_partitions
 from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
 
 FOLDER = "inv/b/id"
@@ -74,7 +75,7 @@ def delivered(tmp_path: Any, form: str = "CSV", stamp: str = "2025-06-02T01-00Z"
 
 def asked(there: Objects, sql: str = "SELECT key FROM inventory", stamp: str = "2025-06-02T01-00Z") -> str:
     made = Delivery(f"s3://reports/{FOLDER}/{stamp}/manifest.json", there)  # type: ignore[arg-type]  # no listing
-    return athena.statement(there, "db", "inventory", sql, [made])
+    return athena.build_statement(there, "db", "inventory", sql, [made])
 
 
 def test_a_delivery_that_the_table_reads_is_asked_of(tmp_path: Any) -> None:
@@ -137,9 +138,9 @@ def test_a_copy_on_this_machine_is_refused(tmp_path: Any) -> None:
     there = delivered(tmp_path)
     copy = Delivery(str(tmp_path / "2025-06-02T01-00Z" / "manifest.json"), there)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="it is a copy on this machine"):
-        athena.statement(there, "db", "inventory", "SELECT 1 FROM inventory", [copy])
+        athena.build_statement(there, "db", "inventory", "SELECT 1 FROM inventory", [copy])
     with pytest.raises(UsageError, match="needs a delivery"):
-        athena.statement(there, "db", "inventory", "SELECT 1 FROM inventory", [])
+        athena.build_statement(there, "db", "inventory", "SELECT 1 FROM inventory", [])
 
 
 QUERIES = [
@@ -156,7 +157,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("sql", QUERIES)
 def test_the_text_behind_the_table_answers_as_the_text_over_a_table(sql: str) -> None:
-    parsed(sql)
+    parse_query(sql)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE source AS SELECT * FROM (VALUES ('a', 1, true), ('b', 2, NULL)) t(k, s, l)")
         behind = with_table(sql, ["key", "size", "is_latest"], "SELECT k, s, l FROM source")
@@ -176,8 +177,8 @@ def test_the_text_behind_the_table_answers_as_the_text_over_a_table(sql: str) ->
     ],
 )
 def test_a_condition_is_its_text_in_parentheses(where: str, text: str) -> None:
-    assert condition(where) == text
-    assert current(["key", "is_latest"], where) == f"{text} AND is_latest"
+    assert parse_condition(where) == text
+    assert current_condition(["key", "is_latest"], where) == f"{text} AND is_latest"
 
 
 @pytest.mark.parametrize(
@@ -195,13 +196,13 @@ def test_a_condition_is_its_text_in_parentheses(where: str, text: str) -> None:
 )
 def test_what_is_no_whole_condition_is_refused(where: str) -> None:
     with pytest.raises(UsageError):
-        condition(where)
+        parse_condition(where)
 
 
 @pytest.mark.parametrize("number", ["1_000", "0x10", "0b1", "1a"])
 def test_a_number_that_is_read_as_another_is_refused(number: str) -> None:
     with pytest.raises(UsageError, match=f"the number {number}"):
-        parsed(f"SELECT {number} FROM inventory")
+        parse_query(f"SELECT {number} FROM inventory")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_number_that_is_read_as_another_is_refused(number: str) -> None:
     ],
 )
 def test_a_query_names_dt_only_by_the_column_of_the_inventory(sql: str, does: bool) -> None:
-    assert names_dt(parsed(sql)) is does
+    assert reads_dt(parse_query(sql)) is does
 
 
 PARTITIONS = ["2026-11-20-01-00", "2026-11-21-01-00", "2026-11-22-01-00"]
@@ -280,7 +281,7 @@ def test_the_deliveries_that_are_asked_for_hold_every_row_that_counts(
             every = sorted(connection.execute(sql).fetchall(), key=repr)
         except duckdb.BinderException:  # an unqualified dt of two tables, or a table that is not joined
             return
-        left = asked_for(parsed(sql), PARTITIONS)
+        left = select_partitions(parse_query(sql), PARTITIONS)
         listed = ", ".join(f"'{each}'" for each in left) or "NULL"
         connection.execute(f"CREATE OR REPLACE VIEW inventory AS SELECT * FROM rows WHERE dt IN ({listed})")
         assert sorted(connection.execute(sql).fetchall(), key=repr) == every, (sql, left)
@@ -291,8 +292,8 @@ def test_conditions_on_dt_leave_deliveries_out() -> None:
         "SELECT i.key FROM inventory i LEFT JOIN inventory o ON o.key = i.key AND o.dt = '2026-11-20-01-00' "
         "WHERE i.dt = '2026-11-21-01-00' AND o.key IS NULL"
     )
-    assert asked_for(parsed(sql), PARTITIONS) == PARTITIONS[:2]
-    assert asked_for(parsed("SELECT key FROM inventory WHERE dt = '2026-11-23-21-32'"), PARTITIONS) == []
+    assert select_partitions(parse_query(sql), PARTITIONS) == PARTITIONS[:2]
+    assert select_partitions(parse_query("SELECT key FROM inventory WHERE dt = '2026-11-23-21-32'"), PARTITIONS) == []
 
 
 @pytest.mark.parametrize(

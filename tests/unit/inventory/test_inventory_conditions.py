@@ -19,7 +19,7 @@ from pyarrow import parquet
 from sqlglot import parse_one
 
 from brigade.inventory import Delivery, open_delivery, query, read
-from brigade.inventory.pushed import split
+from brigade.inventory.sql.predicate_pushdown import push_down
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, columnar_file, csv_file, write
 
 Row = Mapping[str, Any]
@@ -336,7 +336,7 @@ def test_pushed_rows_are_the_engines_and_those_of_a_filter_in_python(
 )
 def test_a_node_is_pushed_only_if_all_its_arguments_are_known(where: str, is_pushed: bool) -> None:
     kinds = {"key": "string", "size": "bigint", "is_latest": "boolean", "last_modified_date": "timestamp"}
-    found, rest = split(parse_one(where, read="athena"), kinds)  # type: ignore[arg-type]  # the kinds are literals
+    found, rest = push_down(parse_one(where, read="athena"), kinds)  # type: ignore[arg-type]  # the kinds are literals
     assert (found is not None, rest is None) == (is_pushed, is_pushed)
 
 

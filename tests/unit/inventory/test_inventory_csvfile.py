@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from brigade.inventory import csvfile
-from brigade.inventory.badrow import BadRow
+from brigade.inventory.rows import csv_blocks
+from brigade.inventory.rows.columns import BadRow
 
 ROWS, COLUMNS = 3, ("a", "b", "c")
 TYPES = dict.fromkeys(COLUMNS, pa.string())
@@ -37,16 +37,16 @@ def blocks(draw: st.DrawFn) -> bytes:
 @example(text=b'"a"x"b","c"\n' * ROWS)
 def test_what_the_quick_way_takes_is_what_arrow_reads(text: bytes) -> None:
     assume(text.count(b"\n") == ROWS)  # S3 writes none in a field, and blocks end at them
-    quick = csvfile._quoted(pa.py_buffer(text), TYPES, list(COLUMNS))
+    quick = csv_blocks._quoted(pa.py_buffer(text), TYPES, list(COLUMNS))
     if quick is not None:
         assert [column.to_pylist() for column in quick] == [
-            column.to_pylist() for column in csvfile._any(pa.py_buffer(text), TYPES, list(COLUMNS))
+            column.to_pylist() for column in csv_blocks._any(pa.py_buffer(text), TYPES, list(COLUMNS))
         ]
 
 
 def test_the_quick_way_takes_what_s3_writes() -> None:
     text = b'"a","","c"\n"","b,b","1"\n'
-    quick = csvfile._quoted(pa.py_buffer(text), TYPES, list(COLUMNS))
+    quick = csv_blocks._quoted(pa.py_buffer(text), TYPES, list(COLUMNS))
     assert quick is not None
     assert [column.to_pylist() for column in quick] == [["a", None], [None, "b,b"], ["c", "1"]]
 
@@ -56,7 +56,7 @@ def block(keys: list[str]) -> pa.Buffer:
 
 
 KEY = pa.schema([("key", pa.string())])
-PARSE = csvfile.parser({"key": pa.string()}, KEY)
+PARSE = csv_blocks.make_parser({"key": pa.string()}, KEY)
 
 
 def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
@@ -68,7 +68,7 @@ def test_a_batch_is_of_several_blocks_but_the_first_of_one() -> None:
             taken.append(number)
             yield block(keys)
 
-    batches = csvfile.batches(map(PARSE, coming()), KEY)
+    batches = csv_blocks.make_batches(map(PARSE, coming()), KEY)
     first = next(batches)
     assert taken == [0]
     rest = list(batches)
@@ -83,7 +83,7 @@ def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
     blocks = [block(["a", "b"]), block(["c", "d"]), block(["e", wrong])]
     given: list[pa.RecordBatch] = []
     with pytest.raises(BadRow) as failed:
-        given.extend(csvfile.batches(map(PARSE, blocks), KEY))
+        given.extend(csv_blocks.make_batches(map(PARSE, blocks), KEY))
     keys = [key for batch in given for key in batch["key"].to_pylist()]
     assert keys == list("abcd")[: len(keys)]
     assert len(keys) + failed.value.row == 5
@@ -92,5 +92,5 @@ def test_rows_before_a_failure_are_given_first(wrong: str) -> None:
 def test_a_block_parsed_already_stays_what_it_is() -> None:
     parsed = PARSE(block(["a%2Fb", "c"]))
     assert PARSE(parsed) is parsed
-    (batch,) = csvfile.batches(map(PARSE, [parsed]), KEY)
+    (batch,) = csv_blocks.make_batches(map(PARSE, [parsed]), KEY)
     assert batch["key"].to_pylist() == ["a/b", "c"]

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import open_delivery, sql
-from brigade.inventory.difference import difference
+from brigade.inventory import open_delivery
+from brigade.inventory.sql import duckdb_query
+from brigade.inventory.sql.difference import compare_deliveries
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 FIELDS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
 
 
 def told(before: Any, after: Any) -> list[tuple[Any, ...]]:
-    return sorted(row[:4] for row in difference(before, after).rows())
+    return sorted(row[:4] for row in compare_deliveries(before, after).rows())
 
 
 def test_added_removed_and_changed_keys_of_two_formats(tmp_path: Path, form: str) -> None:
@@ -49,7 +50,7 @@ def test_two_buckets_have_no_difference(tmp_path: Path) -> None:
     one = of_keys(tmp_path / "one", "CSV", ["k"])
     other = open_delivery(NO_S3, str(write(tmp_path / "two", "CSV", SCHEMAS["CSV"], [], sourceBucket="c")))
     with pytest.raises(UsageError, match="a difference is of one bucket"):
-        difference(one, other)
+        compare_deliveries(one, other)
 
 
 def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +60,8 @@ def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, mon
     spilled = tmp_path / "spilled"
     spilled.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spilled))
-    monkeypatch.setattr(sql, "MEMORY", "64MiB")
-    batches = difference(before, after).batches
+    monkeypatch.setattr(duckdb_query, "MEMORY", "64MiB")
+    batches = compare_deliveries(before, after).batches
     found = next(batches).num_rows
     assert sum(file.stat().st_size for file in spilled.rglob("*") if file.is_file()) > 1 << 20
     assert found + sum(batch.num_rows for batch in batches) == 400_000, "each key has another size"
@@ -69,7 +70,7 @@ def test_what_outgrows_the_memory_goes_to_disk_until_the_end(tmp_path: Path, mon
 
 def test_no_room_for_what_outgrows_the_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = of_keys(tmp_path / "1", "Parquet", [f"{number:0200}" for number in range(50_000)])
-    monkeypatch.setattr(sql, "MEMORY", "4MiB")
+    monkeypatch.setattr(duckdb_query, "MEMORY", "4MiB")
     with pytest.raises(BrigadeError, match="the query cannot run: Out of Memory") as raised:
-        sum(batch.num_rows for batch in difference(found, found).batches)
+        sum(batch.num_rows for batch in compare_deliveries(found, found).batches)
     assert raised.value.exit_status == 1

@@ -9,7 +9,7 @@ import pytest
 
 from brigade.errors import InvalidData, NotFound
 from brigade.inventory import open_delivery
-from brigade.inventory.manifest import DataFile, parse
+from brigade.inventory.delivery.manifest import DataFile, parse_manifest
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 # As S3 wrote it for the nix-cache bucket (s3-facts A2).
@@ -52,7 +52,7 @@ def changed(**fields: Any) -> bytes:
 
 
 def test_a_real_manifest() -> None:
-    manifest = parse(NIX, "m")
+    manifest = parse_manifest(NIX, "m")
     assert (manifest.source_bucket, manifest.destination_bucket) == ("nix-cache", "nix-cache-inventory")
     assert manifest.created == datetime(2025, 6, 2, 1, tzinfo=UTC)
     assert manifest.format == "Parquet"
@@ -74,20 +74,23 @@ def test_a_real_manifest() -> None:
 
 
 def test_csv_and_orc_name_the_same_columns_alike() -> None:
-    csv = parse(changed(fileFormat="CSV", fileSchema=ALL), "m")
-    orc = parse(changed(fileFormat="ORC", fileSchema=ALL_ORC), "m")
+    csv = parse_manifest(changed(fileFormat="CSV", fileSchema=ALL), "m")
+    orc = parse_manifest(changed(fileFormat="ORC", fileSchema=ALL_ORC), "m")
     assert list(csv.columns.items()) == list(orc.columns.items())
 
 
 def test_old_parquet_annotations() -> None:
-    columns = parse(changed(fileSchema=OLD_PARQUET), "m").columns
+    columns = parse_manifest(changed(fileSchema=OLD_PARQUET), "m").columns
     assert (columns["size"], columns["last_modified_date"], columns["is_latest"]) == ("bigint", "timestamp", "boolean")
 
 
 def test_columns_that_nobody_knows_yet_keep_their_declared_type() -> None:
     orc = ALL_ORC.replace("key:string", "key:string,moon_phase:bigint,mood:string")
-    assert parse(changed(fileFormat="ORC", fileSchema=orc), "m").columns["moon_phase"] == "bigint"
-    assert parse(changed(fileFormat="CSV", fileSchema="Bucket, Key, MoonPhase"), "m").columns["moon_phase"] == "string"
+    assert parse_manifest(changed(fileFormat="ORC", fileSchema=orc), "m").columns["moon_phase"] == "bigint"
+    assert (
+        parse_manifest(changed(fileFormat="CSV", fileSchema="Bucket, Key, MoonPhase"), "m").columns["moon_phase"]
+        == "string"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_columns_that_nobody_knows_yet_keep_their_declared_type() -> None:
 )
 def test_what_s3_does_not_write_is_said(body: bytes, said: str) -> None:
     with pytest.raises(InvalidData, match=said):
-        parse(body, "m")
+        parse_manifest(body, "m")
 
 
 def test_a_copy_on_disk_is_opened_by_manifest_or_folder(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ READ = """
 import resource, sys
 import duckdb, pyarrow.dataset
 from brigade.inventory import open_delivery, read
-from brigade.inventory import csvfile, rows
+from brigade.inventory.rows import csv_blocks
+from brigade.inventory.rows import scanner
 from tests.unit.inventory.conftest import NO_S3
 delivery = open_delivery(NO_S3, sys.argv[1])
 idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.inventory import csvfile, open_delivery, read
+from brigade.inventory import open_delivery, read
+from brigade.inventory.rows import csv_blocks
 from brigade.streams import count_cores, prefetch
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, write
 
@@ -92,14 +93,14 @@ def test_a_row_is_counted_alike_whoever_parses_its_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
     """Who takes rows slowly leaves the parsing to the thread that inflates."""
-    parsing, quick = set[int](), csvfile._quoted
+    parsing, quick = set[int](), csv_blocks._quoted
 
     def watched(*arguments: Any) -> Any:
         parsing.add(threading.get_ident())
         return quick(*arguments)
 
-    monkeypatch.setattr("brigade.inventory.rows.count_cores", lambda: 8)
-    monkeypatch.setattr(csvfile, "_quoted", watched)
+    monkeypatch.setattr("brigade.inventory.rows.scanner.count_cores", lambda: 8)
+    monkeypatch.setattr(csv_blocks, "_quoted", watched)
     written: list[tuple[str, ...]] = [
         ("b", f"{number:0900d}", "", "true", "1", "2024-04-22T01:11:06.000Z", "e") for number in range(24_000)
     ]

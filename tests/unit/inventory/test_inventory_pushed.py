@@ -8,7 +8,7 @@ from pyarrow import parquet
 from sqlglot import parse_one
 
 from brigade.inventory import Delivery, open_delivery, query, read
-from brigade.inventory.pushed import split
+from brigade.inventory.sql.predicate_pushdown import push_down
 from tests.unit.inventory.conftest import NO_S3, of_keys, write
 
 KEYS = [f"photographs/{n}/ü +{n}.jpg" for n in range(40)] + ["README", "a%b", "a_b", "%"]
@@ -69,7 +69,7 @@ def test_the_same_rows_as_sql(tmp_path: Path, form: str) -> None:
 def test_the_reader_decides_comparisons_and_leaves_what_is_not_sure_to_the_engine(tmp_path: Path) -> None:
     columns = of_keys(tmp_path, "CSV", KEYS).manifest.columns
     for where in [*PUSHED, *LEFT]:
-        pushed, rest = split(parse_one(where, read="athena"), columns)
+        pushed, rest = push_down(parse_one(where, read="athena"), columns)
         assert (pushed is None, rest is None) == (where in LEFT, where in PUSHED), where
 
 

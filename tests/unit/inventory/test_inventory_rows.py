@@ -59,7 +59,7 @@ def keys(folder: Path, form: str, given: Sequence[str]) -> list[str]:
 def test_rows_and_refusals_are_the_same_on_any_number_of_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, files: int
 ) -> None:
-    monkeypatch.setattr("brigade.inventory.rows.count_cores", lambda: count)
+    monkeypatch.setattr("brigade.inventory.rows.scanner.count_cores", lambda: count)
     packed = gzip.compress(DANDI.encode())
     assert len(rows(write(tmp_path / "sound", "CSV", DANDI_SCHEMA, [packed] * files))) == 3 * files
     with pytest.raises(InvalidData, match="is a torn gzip"):

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import dialect, query
-from brigade.inventory.dialect import condition
+from brigade.inventory import query
+from brigade.inventory.sql import dialect
+from brigade.inventory.sql.dialect import parse_condition
 from tests.unit.inventory.conftest import of_keys
 
 
@@ -36,9 +37,9 @@ from tests.unit.inventory.conftest import of_keys
 )
 def test_a_spelling_of_another_dialect_is_refused(where: str, said: str) -> None:
     with pytest.raises(UsageError, match=f"the SQL has {said}"):
-        condition(where)
+        parse_condition(where)
     with pytest.raises(UsageError, match=f"the SQL has {said}"):
-        dialect.parsed(f"SELECT key FROM inventory WHERE {where}")
+        dialect.parse_query(f"SELECT key FROM inventory WHERE {where}")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_a_spelling_of_another_dialect_is_refused(where: str, said: str) -> None
     ],
 )
 def test_athenas_own_spellings_are_taken_as_they_are(where: str) -> None:
-    assert condition(where).startswith(f"({where[:10]}")
+    assert parse_condition(where).startswith(f"({where[:10]}")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from brigade.errors import BrigadeError, UsageError
-from brigade.inventory import Delivery, dialect, duckdb_sql, functions, query, read, trino_types
-from brigade.inventory.dialect import current
+from brigade.inventory import Delivery, query, read
+from brigade.inventory.sql import dialect, duckdb_translation, functions, trino_types
+from brigade.inventory.sql.dialect import current_condition
 from tests.unit.inventory.conftest import of_keys
 
 COLUMNS = [
@@ -29,7 +30,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 
 def translated(sql: str) -> str:
-    return duckdb_sql.translate(dialect.parsed(sql), {"inventory": COLUMNS})
+    return duckdb_translation.translate(dialect.parse_query(sql), {"inventory": COLUMNS})
 
 
 def error_of(sql: str) -> str:
@@ -55,7 +56,7 @@ def error_of(sql: str) -> str:
     ],
 )
 def test_a_condition_that_trino_does_not_parse_is_refused_on_both_engines(where: str, said: str) -> None:
-    for parse in (dialect.condition, lambda text: dialect.parsed(f"SELECT key FROM inventory WHERE {text}")):
+    for parse in (dialect.parse_condition, lambda text: dialect.parse_query(f"SELECT key FROM inventory WHERE {text}")):
         with pytest.raises(UsageError, match=f"the SQL has .*{said}"):
             parse(where)
 
@@ -148,13 +149,13 @@ def expressions(base: type[exp.Expr]) -> Iterator[type[exp.Expr]]:
 
 
 def test_every_expression_of_sqlglot_is_known_or_refused() -> None:
-    known = trino_types.KNOWN | set(duckdb_sql.UNDERSTOOD)
+    known = trino_types.KNOWN | set(duckdb_translation.UNDERSTOOD)
     kinds = set(expressions(exp.Expr))
     assert len(kinds) > 800
     for kind in kinds - known:
         statement = exp.select(kind()).from_("inventory")
         with pytest.raises(UsageError):
-            duckdb_sql.translate(statement, {"inventory": COLUMNS})
+            duckdb_translation.translate(statement, {"inventory": COLUMNS})
 
 
 class Typed(NamedTuple):
@@ -334,11 +335,14 @@ def test_a_query_that_both_engines_know_runs(delivery: Delivery, sql: str, rows:
 )
 def test_a_selection_that_may_choose_other_objects_the_next_time_is_refused(where: str) -> None:
     with pytest.raises(UsageError, match="may choose other objects each time"):
-        current(["key"], where)
+        current_condition(["key"], where)
 
 
 def test_a_selection_may_have_such_a_word_as_a_constant() -> None:
-    assert current(["key"], "key LIKE 'now' OR key = 'random(' -- now()") == "(key LIKE 'now' OR key = 'random(')"
+    assert (
+        current_condition(["key"], "key LIKE 'now' OR key = 'random(' -- now()")
+        == "(key LIKE 'now' OR key = 'random(')"
+    )
 
 
 SAMPLES = [

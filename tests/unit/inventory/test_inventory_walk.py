@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import Delivery
-from brigade.inventory.queue import Body, send
-from brigade.inventory.walk import Checkpoint, each
+from brigade.inventory.export.queue import MessageBody, send_keys
+from brigade.inventory.export.walk import WalkCheckpoint, for_each_key
 from brigade.state import Entry
 from tests.unit.inventory.conftest import of_keys
 
@@ -58,8 +58,8 @@ class Remembered:
         self.kept[key] = value
 
 
-def checkpoint() -> Checkpoint:
-    return Checkpoint(Remembered(), "walk.json")  # type: ignore[arg-type]  # as much of a state as a checkpoint asks
+def checkpoint() -> WalkCheckpoint:
+    return WalkCheckpoint(Remembered(), "walk.json")  # type: ignore[arg-type]  # as much of a state as a checkpoint asks
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Delivery:
 
 def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
     queue, told = Queue(), list[int]()
-    sent = send(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}", told=told.append)
+    sent = send_keys(queue, "https://sqs/q", delivery, template="s3://{bucket}/{key}", on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 2500
     assert sorted(queue.bodies) == sorted(f"s3://b/{key}" for key in KEYS)
@@ -79,14 +79,14 @@ def test_each_key_is_sent_once_when_nothing_fails(delivery: Delivery) -> None:
 
 def test_messages_that_failed_are_sent_again_alone(delivery: Delivery) -> None:
     queue = Queue(faults=40)
-    sent = send(queue, "https://sqs/q", delivery)
+    sent = send_keys(queue, "https://sqs/q", delivery)
     assert sorted(json.loads(body)["key"] for body in queue.bodies) == sorted(KEYS)
     assert sent.requests > 250
 
 
 def test_a_message_that_sqs_refuses_ends_it_with_its_reason(delivery: Delivery) -> None:
     with pytest.raises(BrigadeError, match=r"SQS refuses the message .*a/77 \+\.jpg.*InvalidMessageContents"):
-        send(Queue(refuses="a/77 "), "https://sqs/q", delivery)
+        send_keys(Queue(refuses="a/77 "), "https://sqs/q", delivery)
 
 
 def test_a_queue_that_is_not_there_is_said(delivery: Delivery) -> None:
@@ -95,13 +95,13 @@ def test_a_queue_that_is_not_there_is_said(delivery: Delivery) -> None:
             raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "no such queue"}}, "SendMessageBatch")
 
     with pytest.raises(BrigadeError, match=r"SQS refuses https://sqs/q \(QueueDoesNotExist\): no such queue"):
-        send(Gone(), "https://sqs/q", delivery)
+        send_keys(Gone(), "https://sqs/q", delivery)
 
 
 def test_a_fifo_queue_gets_groups_and_ids_that_a_second_sending_has_too(delivery: Delivery) -> None:
     first, second = Queue(), Queue()
     for queue in (first, second):
-        send(queue, "https://sqs/q.fifo", delivery, where="size < 1000")
+        send_keys(queue, "https://sqs/q.fifo", delivery, where="size < 1000")
     ids = {entry["MessageDeduplicationId"] for entry in first.entries}
     assert len(ids) == len(first.entries) == 100
     assert ids == {entry["MessageDeduplicationId"] for entry in second.entries}
@@ -110,20 +110,20 @@ def test_a_fifo_queue_gets_groups_and_ids_that_a_second_sending_has_too(delivery
 
 def test_large_messages_share_no_request_over_a_mebibyte(delivery: Delivery) -> None:
     queue = Queue()
-    send(queue, "https://sqs/q", delivery, where="size < 100", template="x" * 300_000 + "{key}")
+    send_keys(queue, "https://sqs/q", delivery, where="size < 100", template="x" * 300_000 + "{key}")
     assert queue.largest == 3
     with pytest.raises(UsageError, match="more than the 1048576 of SQS"):
-        send(queue, "https://sqs/q", delivery, template="x" * (1 << 20) + "{key}")
+        send_keys(queue, "https://sqs/q", delivery, template="x" * (1 << 20) + "{key}")
 
 
 @pytest.mark.parametrize("template", ["{colour}", "{key", "{}", "}"])
 def test_a_template_that_names_no_column_is_refused(delivery: Delivery, template: str) -> None:
     with pytest.raises(UsageError, match="--body"):
-        Body(template, delivery)
+        MessageBody(template, delivery)
 
 
 def test_a_template_escapes_for_json(delivery: Delivery) -> None:
-    body = Body('{{"k": {key:json}, "v": {version_id:json}}}', delivery)
+    body = MessageBody('{{"k": {key:json}, "v": {version_id:json}}}', delivery)
     assert json.loads(body.of({"bucket": "b", "key": 'a"\n', "version_id": None})) == {"k": 'a"\n', "v": None}
 
 
@@ -137,11 +137,11 @@ def test_a_walk_that_was_stopped_goes_on_and_misses_nothing(delivery: Delivery) 
         seen.append(key)
 
     with pytest.raises(BrigadeError, match="stopped"):
-        each(delivery, call, parallel=4, checkpoint=kept)
+        for_each_key(delivery, call, parallel=4, checkpoint=kept)
     reached = kept.reached(delivery)
     assert 1000 < reached <= 1200
     again: list[str] = []
-    assert each(delivery, again.append, parallel=4, checkpoint=kept) == 2500 - reached
+    assert for_each_key(delivery, again.append, parallel=4, checkpoint=kept) == 2500 - reached
     assert set(seen) | set(again) == set(KEYS)
     assert kept.reached(delivery) == 0, "a walk that is done begins anew"
 
@@ -150,10 +150,10 @@ def test_a_checkpoint_of_another_delivery_is_refused(delivery: Delivery, tmp_pat
     kept = checkpoint()
     kept.save(of_keys(tmp_path, "CSV", ["k"]), 1)
     with pytest.raises(UsageError, match="is of another walk"):
-        each(delivery, print, checkpoint=kept)
+        for_each_key(delivery, print, checkpoint=kept)
 
 
 def test_no_more_a_second_than_asked(delivery: Delivery) -> None:
     began = time.monotonic()
-    send(Queue(), "https://sqs/q", delivery, where="size < 1000", rate=200)
+    send_keys(Queue(), "https://sqs/q", delivery, where="size < 1000", rate=200)
     assert time.monotonic() - began > 0.4

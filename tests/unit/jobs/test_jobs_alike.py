@@ -6,9 +6,8 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from brigade.jobs.alike import groups
-from brigade.jobs.report import Task
-from brigade.jobs.tally import shape
+from brigade.jobs.report import ReportTask, message_shape
+from brigade.jobs.report_counts import group_messages
 
 _UUID = "00000000-abcd-ef01-2345-6789abcdef01"
 _WORDS = ["7", "41", "deadbeef", "cafe", "FEED4abcdef01234", "abcd-ef01", _UUID, "x"]
@@ -16,11 +15,11 @@ _messages = st.lists(st.sampled_from([*"- _.gé\0", *_WORDS]), max_size=8).map("
 
 
 def grouped(*texts: str) -> list[tuple[int, int]]:
-    return groups([pa.array(texts, pa.string())])
+    return group_messages([pa.array(texts, pa.string())])
 
 
 def seen(message: str) -> str:
-    return shape(Task("b", "no part of it", None, "failed", "200", "c", message))
+    return message_shape(ReportTask("b", "no part of it", None, "failed", "200", "c", message))
 
 
 @given(_messages, _messages)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from brigade.jobs.counting import BLOCK
+from brigade.jobs.report_counts import BLOCK
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -20,13 +20,13 @@ except SystemExit as ended:
     assert not ended.code
 
 from benchmarks.jobs_cases import Disk
-from brigade.jobs.counting import count
-from brigade.jobs.report import opened
+from brigade.jobs.report_counts import count_report
+from brigade.jobs.report import open_report
 from lambdas.memory import peak_mib
 
 disk = Disk(Path(folder))
 for name in ("few", "many"):
-    tally = count(opened(disk, f"s3://rrr/{name}.json"), disk)
+    tally = count_report(open_report(disk, f"s3://rrr/{name}.json"), disk)
     print(tally.succeeded, len(tally.reasons), peak_mib())
 """
 

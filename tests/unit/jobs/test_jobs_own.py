@@ -8,10 +8,10 @@ from botocore.config import Config
 from botocore.validate import validate_parameters
 
 from brigade.errors import UsageError
-from brigade.jobs.own import OWN, PREFIX, find, name_of
-from brigade.jobs.price import Quote, estimate, prices
-from brigade.jobs.request import Plan, new_run, request_of
-from brigade.jobs.retry import plan_again
+from brigade.jobs.price import Quote, estimate_lines, load_prices
+from brigade.jobs.request import JobPlan, build_request, new_run_name
+from brigade.jobs.retry import plan_retry
+from brigade.jobs.s3_operations import NATIVE_OPERATIONS, PREFIX, find_operation, operation_name
 from brigade.settings import OwnOperation
 
 LAKE = "arn:aws:s3:::lake"
@@ -28,21 +28,21 @@ GIVEN: dict[str, dict[str, str]] = {
 
 
 def test_the_names_are_those_of_the_settings() -> None:
-    assert {name.removeprefix(PREFIX) for name in OWN} == set(get_args(OwnOperation))
+    assert {name.removeprefix(PREFIX) for name in NATIVE_OPERATIONS} == set(get_args(OwnOperation))
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", NATIVE_OPERATIONS)
 def test_the_request_is_one_that_s3_takes(name: str) -> None:
     client = boto3.client("s3control", region_name="us-east-1", config=Config(parameter_validation=True))
     shape = client.meta.service_model.shape_for("JobOperation")
-    operation = OWN[name].request(GIVEN[name], LAKE)
+    operation = NATIVE_OPERATIONS[name].request(GIVEN[name], LAKE)
     validate_parameters(operation, shape)
-    assert name_of(operation) == name
+    assert operation_name(operation) == name
 
 
 def test_arguments_become_parameters() -> None:
     def parameters(name: str, **given: str) -> Any:
-        (made,) = OWN[name].request(given, LAKE).values()
+        (made,) = NATIVE_OPERATIONS[name].request(given, LAKE).values()
         return made
 
     assert parameters("s3:copy", prefix="a/") == {"TargetResource": LAKE, "TargetKeyPrefix": "a/"}
@@ -72,30 +72,32 @@ def test_arguments_become_parameters() -> None:
 )
 def test_what_makes_no_sense_is_refused(name: str, given: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        OWN[name].request(given, LAKE)
+        NATIVE_OPERATIONS[name].request(given, LAKE)
 
 
 def test_names_are_found_or_said() -> None:
-    assert find("verify") is None
-    assert find("s3:tag") is OWN["s3:tag"]
+    assert find_operation("verify") is None
+    assert find_operation("s3:tag") is NATIVE_OPERATIONS["s3:tag"]
     with pytest.raises(UsageError, match="there are s3:copy, s3:tag"):
-        find("s3:delete")
-    assert name_of({"LambdaInvoke": {}}) is None
+        find_operation("s3:delete")
+    assert operation_name({"LambdaInvoke": {}}) is None
 
 
 def test_a_job_of_one_runs_no_function() -> None:
-    operation = OWN["s3:tag"].request({"team": "red"}, LAKE)
-    plan = Plan("dev", "s3:tag", "", {"team": "red"}, "all", "lake", "reports", "arn:aws:iam::1:role/r", own=operation)
-    run = new_run(plan)
+    operation = NATIVE_OPERATIONS["s3:tag"].request({"team": "red"}, LAKE)
+    plan = JobPlan(
+        "dev", "s3:tag", "", {"team": "red"}, "all", "lake", "reports", "arn:aws:iam::1:role/r", own=operation
+    )
+    run = new_run_name(plan)
     assert run.startswith("s3-tag-20")
-    request: Any = request_of(plan, run, {"Manifest": {}})
+    request: Any = build_request(plan, run, {"Manifest": {}})
     assert request["Operation"] == operation
     assert {"Key": "brigade:operation", "Value": "s3:tag"} in request["Tags"]
     assert request["ConfirmationRequired"] is False
 
 
 def test_what_failed_of_one_is_retried_as_it_was() -> None:
-    operation = OWN["s3:hold"].request({"status": "ON"}, LAKE)
+    operation = NATIVE_OPERATIONS["s3:hold"].request({"status": "ON"}, LAKE)
     described = {
         "JobId": "one",
         "Status": "Complete",
@@ -103,7 +105,7 @@ def test_what_failed_of_one_is_retried_as_it_was() -> None:
         "Operation": operation,
         "Report": {"Enabled": True, "Bucket": "arn:aws:s3:::reports", "Prefix": "jobs"},
     }
-    plan = plan_again(
+    plan = plan_retry(
         described,
         stage="dev",
         functions={},
@@ -117,9 +119,12 @@ def test_what_failed_of_one_is_retried_as_it_was() -> None:
 
 def test_its_price_has_no_lambda() -> None:
     def lines(name: str) -> dict[str, float]:
-        return {line.item: line.dollars for line in estimate(1_000_000, 10**12, OWN[name], price=prices())}
+        return {
+            line.item: line.dollars
+            for line in estimate_lines(1_000_000, 10**12, NATIVE_OPERATIONS[name], price=load_prices())
+        }
 
     assert lines("s3:tag") == {"the job": 0.25, "objects": 1.0, "S3 writes": 5.0}
     assert lines("s3:untag") == {"the job": 0.25, "objects": 1.0}
     assert lines("s3:checksum") == {"the job": 0.25, "objects": 1.0, "S3 reads": 0.4, "checksums by S3": 4.0}
-    assert "S3 does it itself" in Quote(OWN["s3:tag"], 1, 1, prices()).basis
+    assert "S3 does it itself" in Quote(NATIVE_OPERATIONS["s3:tag"], 1, 1, load_prices()).basis

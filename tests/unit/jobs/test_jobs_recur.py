@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater, UsageError
-from brigade.inventory.delivery import stamped
-from brigade.jobs import recur
-from brigade.jobs.recur import Progress, Recurrence
-from brigade.jobs.request import Plan
-from brigade.jobs.summary import Summary
+from brigade.inventory.delivery.deliveries import parse_delivery_time
+from brigade.jobs import recurrence
+from brigade.jobs.recurrence import Recurrence, RecurrenceState
+from brigade.jobs.request import JobPlan
+from brigade.jobs.row import SelectionSummary
 from brigade.operations.recurring import Recurring
 
 
@@ -25,12 +25,12 @@ def uri(day: int, configuration: str = "inventory/lake/lake") -> str:
 class Memory:
     """State of one process."""
 
-    kept: Progress | None = None
+    kept: RecurrenceState | None = None
 
     def get(self, key: str, kind: type) -> Any:
         return None if self.kept is None else SimpleNamespace(value=self.kept)
 
-    def update(self, key: str, change: Callable[[Progress], Progress], **given: Any) -> Any:
+    def update(self, key: str, change: Callable[[RecurrenceState], RecurrenceState], **given: Any) -> Any:
         self.kept = change(self.kept or given["default"])
         return SimpleNamespace(value=self.kept)
 
@@ -50,7 +50,7 @@ class Place:
         if address in self.gone:
             raise NotFound(f"{address} is not there")
         manifest = SimpleNamespace(source_bucket=self.bucket, columns={})
-        return SimpleNamespace(uri=address, taken=stamped(address), manifest=manifest)
+        return SimpleNamespace(uri=address, taken=parse_delivery_time(address), manifest=manifest)
 
     def require_readable(self, delivery: Any) -> None:
         if delivery.uri in self.unreadable:
@@ -60,9 +60,9 @@ class Place:
         self.over = {"delivery": delivery, "since": since}
         return SimpleNamespace(versions=False)
 
-    def count(self, asked: Any, chosen: Any, bucket: str) -> Summary:
+    def count(self, asked: Any, chosen: Any, bucket: str) -> SelectionSummary:
         self.require_readable(self.over["delivery"])
-        return Summary(objects=3, bytes=3)
+        return SelectionSummary(objects=3, bytes=3)
 
     def create(self, request: Any) -> str:
         self.made.append((self.over["delivery"].uri, self.over["since"] and self.over["since"].uri))
@@ -75,19 +75,21 @@ class Place:
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     found = Place()
-    monkeypatch.setattr(recur, "open_delivery", found.open_delivery)
-    monkeypatch.setattr(recur, "choose", found.choose)
-    monkeypatch.setattr(recur, "count", found.count)
-    monkeypatch.setattr(recur, "head", lambda *_: SimpleNamespace(etag="e"))
-    monkeypatch.setattr(recur, "keep", lambda *_: None)
-    monkeypatch.setattr(recur, "request_of", lambda *_, **__: {})
-    monkeypatch.setattr(recur, "rows_manifest", lambda *_, **__: {})
-    monkeypatch.setattr(recur, "of", lambda job: SimpleNamespace(id=job, over=True, well=True, description=""))
+    monkeypatch.setattr(recurrence, "open_delivery", found.open_delivery)
+    monkeypatch.setattr(recurrence, "build_selection", found.choose)
+    monkeypatch.setattr(recurrence, "count_selection", found.count)
+    monkeypatch.setattr(recurrence, "head", lambda *_: SimpleNamespace(etag="e"))
+    monkeypatch.setattr(recurrence, "archive_document", lambda *_: None)
+    monkeypatch.setattr(recurrence, "build_request", lambda *_, **__: {})
+    monkeypatch.setattr(recurrence, "build_manifest_spec", lambda *_, **__: {})
+    monkeypatch.setattr(
+        recurrence, "parse_job", lambda job: SimpleNamespace(id=job, over=True, well=True, description="")
+    )
     return found
 
 
-def recurrence(place: Place, kept: Progress | None) -> Recurrence:
-    plan = Plan("dev", "verify", "arn:f", {}, "", "lake", "reports", "arn:aws:iam::1:role/r")
+def make_recurrence(place: Place, kept: RecurrenceState | None) -> Recurrence:
+    plan = JobPlan("dev", "verify", "arn:f", {}, "", "lake", "reports", "arn:aws:iam::1:role/r")
     return Recurrence(
         name="nightly",
         declared=Recurring(operation="verify", where="size > 1", most_objects=100, most_dollars=1.0),
@@ -107,28 +109,28 @@ def recurrence(place: Place, kept: Progress | None) -> Recurrence:
     ids=["id, sorts before", "prefix, sorts before", "prefix, digits", "prefix, sorts after"],
 )
 def test_a_newer_delivery_of_another_configuration_has_its_job(place: Place, changed: str) -> None:
-    kept = recurrence(place, Progress(done=uri(20))).arrive(uri(21, changed))
+    kept = make_recurrence(place, RecurrenceState(done=uri(20))).arrive(uri(21, changed))
     assert place.made == [(uri(21, changed), uri(20))]
     assert kept.done == uri(21, changed)
 
 
 @pytest.mark.parametrize("changed", ["inventory/lake/all", "zz/lake/lake"])
 def test_an_older_delivery_of_another_configuration_has_none(place: Place, changed: str) -> None:
-    assert recurrence(place, Progress(done=uri(20))).arrive(uri(19, changed)).done == uri(20)
+    assert make_recurrence(place, RecurrenceState(done=uri(20))).arrive(uri(19, changed)).done == uri(20)
     assert place.made == []
 
 
 def test_what_cannot_be_compared_by_time_is_an_error(place: Place) -> None:
     for address, kept in (("s3://reports/by/hand/manifest.json", uri(20)), (uri(21), "s3://reports/x/manifest.json")):
         with pytest.raises(InvalidData, match="cannot be compared"):
-            recurrence(place, Progress(done=kept)).arrive(address)
+            make_recurrence(place, RecurrenceState(done=kept)).arrive(address)
     assert place.made == []
 
 
 @pytest.mark.parametrize("error", [UsageError("other columns"), BrigadeError("403 on the old prefix")])
 def test_a_delivery_before_that_cannot_be_read_makes_all_new_and_is_told(place: Place, error: BrigadeError) -> None:
     place.unreadable[uri(20)] = error
-    recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+    make_recurrence(place, RecurrenceState(done=uri(20))).arrive(uri(21))
     assert place.made == [(uri(21), None)]
     ((subject, text),) = place.told
     assert subject == "nightly is over all objects, not just the new ones"
@@ -138,18 +140,18 @@ def test_a_delivery_before_that_cannot_be_read_makes_all_new_and_is_told(place: 
 def test_a_delivery_before_that_cannot_be_read_just_now_makes_no_job(place: Place) -> None:
     place.unreadable[uri(20)] = RetryLater("slow down")
     with pytest.raises(RetryLater):
-        recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+        make_recurrence(place, RecurrenceState(done=uri(20))).arrive(uri(21))
     assert (place.made, place.told) == ([], [])
 
 
 def test_a_delivery_before_that_was_cleared_makes_all_new_within_the_limits(place: Place) -> None:
     place.gone.add(uri(20))
-    recurrence(place, Progress(done=uri(20))).arrive(uri(21))
+    make_recurrence(place, RecurrenceState(done=uri(20))).arrive(uri(21))
     assert (place.made, place.told) == ([(uri(21), None)], [])
 
 
 def test_a_delivery_over_which_no_job_can_be_made_is_an_error_and_blocks_no_later_one(place: Place) -> None:
-    recurring = recurrence(place, Progress(done=uri(20)))
+    recurring = make_recurrence(place, RecurrenceState(done=uri(20)))
     place.unreadable[uri(21)] = UsageError("the table has whole hours")
     for _ in range(2):  # as Lambda tries again
         with pytest.raises(UsageError, match="whole hours"):
@@ -161,20 +163,20 @@ def test_a_delivery_over_which_no_job_can_be_made_is_an_error_and_blocks_no_late
 def test_another_buckets_delivery_is_an_error(place: Place) -> None:
     place.bucket = "another"
     with pytest.raises(UsageError, match="is of bucket another, and the recurring job nightly is over lake"):
-        recurrence(place, None).arrive(uri(21))
+        make_recurrence(place, None).arrive(uri(21))
     assert place.made == []
 
 
 def test_what_was_done_last_is_the_later_one_by_time() -> None:
-    failed = Progress(done=uri(22, "a"), failed="job-0", failed_over=uri(21, "z"))
+    failed = RecurrenceState(done=uri(22, "a"), failed="job-0", failed_over=uri(21, "z"))
     retried = SimpleNamespace(id="job-9", well=True)
-    assert recur._ended(failed, retried, "job-0").done == uri(22, "a")  # type: ignore[arg-type]
+    assert recurrence._ended(failed, retried, "job-0").done == uri(22, "a")  # type: ignore[arg-type]
     earlier = replace_done(failed, uri(20, "z"))
-    assert recur._ended(earlier, retried, "job-0").done == uri(21, "z")  # type: ignore[arg-type]
+    assert recurrence._ended(earlier, retried, "job-0").done == uri(21, "z")  # type: ignore[arg-type]
 
 
-def replace_done(kept: Progress, done: str) -> Progress:
-    return Progress(done=done, failed=kept.failed, failed_over=kept.failed_over)
+def replace_done(kept: RecurrenceState, done: str) -> RecurrenceState:
+    return RecurrenceState(done=done, failed=kept.failed, failed_over=kept.failed_over)
 
 
 FAILED = {"total": 245, "succeeded": 157, "failed": 21}
@@ -216,23 +218,23 @@ def test_a_retry_counts_for_the_job_only_if_it_did_all_that_was_left(
         given = first if job == "job-0" else {"total": retry, "succeeded": retry}
         return SimpleNamespace(id=job, over=True, well=job != "job-0", description=description, **(given or {}))
 
-    monkeypatch.setattr(recur, "of", lambda found: found)
+    monkeypatch.setattr(recurrence, "parse_job", lambda found: found)
     monkeypatch.setattr(place, "describe", described)
-    failed = Progress(done=uri(20), failed="job-0", failed_over=uri(21))
-    kept = recurrence(place, failed).end("job-9")
+    failed = RecurrenceState(done=uri(20), failed="job-0", failed_over=uri(21))
+    kept = make_recurrence(place, failed).end("job-9")
     assert (kept.done, kept.failed) == ((uri(21), "") if counts else (uri(20), "job-0"))
 
 
 def test_without_sizes_a_job_whose_price_needs_them_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recur, "count", lambda *_: Summary(objects=3, bytes=None))
+    monkeypatch.setattr(recurrence, "count_selection", lambda *_: SelectionSummary(objects=3, bytes=None))
     asked: list[bool] = []
 
     def request_of(*_: Any, confirm: bool) -> dict[str, Any]:
         asked.append(confirm)
         return {}
 
-    monkeypatch.setattr(recur, "request_of", request_of)
-    recurrence(place, None).arrive(uri(21))
+    monkeypatch.setattr(recurrence, "build_request", request_of)
+    make_recurrence(place, None).arrive(uri(21))
     assert asked == [True]
     ((subject, text),) = place.told
     assert subject == "nightly waits for a confirmation"
@@ -246,8 +248,8 @@ def test_a_changed_declaration_takes_no_manifest_of_an_older_one(place: Place, m
         looked.append(key)
         return SimpleNamespace(etag="e")
 
-    monkeypatch.setattr(recur, "head", head)
-    first = recurrence(place, None)
+    monkeypatch.setattr(recurrence, "head", head)
+    first = make_recurrence(place, None)
     for where in ("size > 1", "size > 1", "key LIKE 'incoming/%'", None):
         declared = msgspec.structs.replace(first.declared, where=where)
         replace(first, declared=declared, state=Memory(None)).arrive(uri(21))  # type: ignore[arg-type]

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound
-from brigade.jobs import counting
-from brigade.jobs.counting import count
-from brigade.jobs.ending import told
-from brigade.jobs.job import of
-from brigade.jobs.report import Task, opened, task_of
-from brigade.jobs.retry import failed_rows
-from brigade.jobs.table import cells, records
-from brigade.jobs.tally import Tally, shape
+from brigade.jobs import report_counts
+from brigade.jobs.csv_records import format_record, read_records
+from brigade.jobs.job import parse_job
+from brigade.jobs.notification import build_notification
+from brigade.jobs.report import ReportTask, Tally, message_shape, open_report, parse_task
+from brigade.jobs.report_counts import count_report
+from brigade.jobs.retry import read_failed_rows
 from tests.fake_client import FakeClient
 
 TIMED_OUT = (
@@ -83,8 +82,8 @@ def bucket(**files: bytes) -> Bucket:
     )
 
 
-def tasks(s3: Bucket, *, failed: bool = False) -> list[Task]:
-    return list(opened(s3, "s3://rep/job-1/manifest.json").tasks(s3, failed=failed))
+def tasks(s3: Bucket, *, failed: bool = False) -> list[ReportTask]:
+    return list(open_report(s3, "s3://rep/job-1/manifest.json").tasks(s3, failed=failed))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +118,8 @@ def tasks(s3: Bucket, *, failed: bool = False) -> list[Task]:
     ],
 )
 def test_a_row_is_read_by_content(line: bytes, expected: tuple[Any, ...]) -> None:
-    ((_, record),) = records([line], "r")
-    assert tuple(task_of(record, "r")) == expected
+    ((_, record),) = read_records([line], "r")
+    assert tuple(parse_task(record, "r")) == expected
 
 
 def test_the_samples_of_the_user_guide() -> None:
@@ -166,16 +165,16 @@ def test_a_late_report_is_waited_for_and_a_missing_one_said() -> None:
         if len(waits) == 3:
             s3.objects["job-1/manifest.json"] = manifest
 
-    assert opened(s3, "s3://rep/job-1/manifest.json", patience_s=5, pause=pause).files
+    assert open_report(s3, "s3://rep/job-1/manifest.json", patience_s=5, pause=pause).files
     assert len(waits) == 3
     with pytest.raises(NotFound, match="no report"):
-        opened(Bucket({}), "s3://rep/job-1/manifest.json", patience_s=2, pause=lambda _: None)
+        open_report(Bucket({}), "s3://rep/job-1/manifest.json", patience_s=2, pause=lambda _: None)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"Format":"Other","Results":[]}'])
 def test_what_is_no_report_is_said(body: bytes) -> None:
     with pytest.raises(InvalidData, match="s3://rep/m"):
-        opened(Bucket({"m": body}), "s3://rep/m")
+        open_report(Bucket({"m": body}), "s3://rep/m")
 
 
 def test_reasons_are_counted_by_shape() -> None:
@@ -197,7 +196,7 @@ def test_reasons_are_counted_by_shape() -> None:
         ["b", f"k{n}", "", "succeeded", "200", "", f"wrote 64x{n}, 99 bytes: thumbnails/k{n}.jpg"] for n in range(9)
     ]
     for row in rows:
-        tally.add(task_of(row, "r"))
+        tally.add(parse_task(row, "r"))
     assert (tally.succeeded, tally.failed) == (9, 6)
     assert [(reason.tasks, reason.code, reason.shape) for reason in tally.reasons] == [
         (5, "PermanentFailure", "InvalidData: KEY has N bytes"),
@@ -207,14 +206,14 @@ def test_reasons_are_counted_by_shape() -> None:
 
 
 def test_a_key_of_white_space_is_no_part_of_a_message() -> None:
-    assert shape(task_of(["b", "+", "", "failed", "200", "X", "it broke"], "r")) == "it broke"
+    assert message_shape(parse_task(["b", "+", "", "failed", "200", "X", "it broke"], "r")) == "it broke"
 
 
 def test_the_number_of_reasons_is_bounded() -> None:
     tally = Tally()
     for n in range(1200):
         word = "".join(chr(ord("a") + int(digit)) for digit in str(n))
-        tally.add(task_of(["b", "key", "", "failed", "200", "X", f"reason-{word}"], "r"))
+        tally.add(parse_task(["b", "key", "", "failed", "200", "X", f"reason-{word}"], "r"))
     assert tally.failed == sum(reason.tasks for reason in tally.reasons) == 1200
     assert len(tally.reasons) <= 1001
 
@@ -222,7 +221,7 @@ def test_the_number_of_reasons_is_bounded() -> None:
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.text(), st.text(min_size=1))
 def test_a_shape_is_one_short_line(message: str, key: str) -> None:
-    text = shape(task_of(["b", key, "", "failed", "200", "X", message], "r"))
+    text = message_shape(parse_task(["b", key, "", "failed", "200", "X", message], "r"))
     assert len(text.encode()) <= 200
     assert len(text.splitlines()) <= 1
 
@@ -242,7 +241,7 @@ MESSAGES = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), ma
 @given(st.lists(st.tuples(st.sampled_from(["key+one%20", "%", "über/k7"]), st.booleans(), MESSAGES), max_size=20))
 def test_counting_on_columns_is_counting_task_by_task(found: list[tuple[str, bool, str]]) -> None:
     lines = [
-        cells(
+        format_record(
             (
                 "b",
                 key,
@@ -257,11 +256,11 @@ def test_counting_on_columns_is_counting_task_by_task(found: list[tuple[str, boo
         for key, failed, message in found
     ]
     s3 = bucket(failed="".join(lines).encode())
-    report = opened(s3, "s3://rep/job-1/manifest.json")
+    report = open_report(s3, "s3://rep/job-1/manifest.json")
     one_by_one = Tally()
     for _ in one_by_one.over(report.tasks(s3)):
         pass
-    assert counted(count(report, s3)) == counted(one_by_one)
+    assert counted(count_report(report, s3)) == counted(one_by_one)
 
 
 def counted(tally: Tally) -> tuple[int, int, dict[tuple[str, str, str], int]]:
@@ -269,13 +268,13 @@ def counted(tally: Tally) -> tuple[int, int, dict[tuple[str, str, str], int]]:
 
 
 def test_a_block_that_is_not_in_seven_columns_is_counted_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "BLOCK", 100)
+    monkeypatch.setattr(report_counts, "BLOCK", 100)
     rows = (
         b'b,k,failed,400,InvalidRequest,no version\nb,k,,failed,200,P,a message, "bare"\nb,k,,failed,200,P,"a\nb"\n'
         * 50
     )
     s3 = bucket(failed=rows)
-    assert count(opened(s3, "s3://rep/job-1/manifest.json"), s3).failed == 150
+    assert count_report(open_report(s3, "s3://rep/job-1/manifest.json"), s3).failed == 150
 
 
 @pytest.mark.parametrize("length", [131_073, 300_000, 1_500_000, 6_000_000])
@@ -286,12 +285,12 @@ def test_a_message_of_any_length_is_read_and_cut_where_it_is_shown(length: int, 
     s3 = bucket(failed=row % (1, b"short") + row % (2, b"x" * length) + row % (3, b"short"))
     read = tasks(s3, failed=True)
     assert [len(task.message) for task in read] == [5, length, 5]
-    tally = count(opened(s3, "s3://rep/job-1/manifest.json"), s3)
+    tally = count_report(open_report(s3, "s3://rep/job-1/manifest.json"), s3)
     assert (tally.failed, {len(reason.shape.encode()) for reason in tally.reasons}) == (3, {5, 200})
     described: dict[str, Any] = {"JobId": "1", "Status": "Complete", "CreationTime": None}
     described["Report"] = {"Bucket": "arn:aws:s3:::rep", "Prefix": "", "Enabled": True}
     described["ProgressSummary"] = {"NumberOfTasksFailed": 3}
-    assert [row.key_text for row in failed_rows(s3, described, everything=True)] == ["1", "2", "3"]
-    alarm = told(s3, of(described), "dev", patience_s=0)
+    assert [row.key_text for row in read_failed_rows(s3, described, everything=True)] == ["1", "2", "3"]
+    alarm = build_notification(s3, parse_job(described), "dev", patience_s=0)
     assert "2 × PermanentFailure: short" in alarm.text
     assert len(alarm.text) < 2_000

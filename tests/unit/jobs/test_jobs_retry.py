@@ -12,9 +12,9 @@ from brigade.cli.jobs import lookup, submission
 from brigade.cli.jobs import submit as jobs_submit
 from brigade.errors import UsageError
 from brigade.jobs import retry
-from brigade.jobs.ending import told
-from brigade.jobs.job import of
-from brigade.jobs.row import Row
+from brigade.jobs.job import parse_job
+from brigade.jobs.notification import build_notification
+from brigade.jobs.row import ManifestRow
 
 
 def cancelled(failed: int) -> dict[str, Any]:
@@ -33,16 +33,16 @@ class Deployed(dict[str, str]):
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(retry, "plan_again", lambda *_, **__: SimpleNamespace(what="", bucket="", operation="verify"))
+    monkeypatch.setattr(retry, "plan_retry", lambda *_, **__: SimpleNamespace(what="", bucket="", operation="verify"))
     monkeypatch.setattr(retry, "check_not_retried", lambda *_: None)
     monkeypatch.setattr(jobs_submit, "replace", lambda made, **_: made)
     monkeypatch.setattr(submission, "submit_rows", lambda *_: None)
     return []
 
 
-def ran(monkeypatch: pytest.MonkeyPatch, said: list[str], described: dict[str, Any], rows: list[Row]) -> None:
+def ran(monkeypatch: pytest.MonkeyPatch, said: list[str], described: dict[str, Any], rows: list[ManifestRow]) -> None:
     monkeypatch.setattr(lookup, "jobs_client", lambda _: SimpleNamespace(describe=lambda _: described))
-    monkeypatch.setattr(retry, "failed_rows", lambda *_, **__: iter(rows))
+    monkeypatch.setattr(retry, "read_failed_rows", lambda *_, **__: iter(rows))
     session = SimpleNamespace(
         stage="dev",
         client=lambda _: None,
@@ -60,7 +60,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, said: list[str], described: dict[str, A
 def test_tasks_that_never_ran_are_named_by_a_retry_of_the_failed_ones(
     monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    ran(monkeypatch, said, cancelled(21), [Row("lake", "a")])
+    ran(monkeypatch, said, cancelled(21), [ManifestRow("lake", "a")])
     (text,) = said
     assert "67 tasks of job job-0 never ran" in text
 
@@ -81,4 +81,4 @@ def test_a_job_that_ran_all_its_tasks_says_nothing_of_it(monkeypatch: pytest.Mon
 
 
 def test_the_notification_of_a_job_names_the_tasks_that_never_ran() -> None:
-    assert "67 tasks never ran" in told(None, of(cancelled(0)), "dev").text
+    assert "67 tasks never ran" in build_notification(None, parse_job(cancelled(0)), "dev").text

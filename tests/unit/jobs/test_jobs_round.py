@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from brigade.errors import RetryLater
 from brigade.inventory import open_delivery
-from brigade.jobs.manifest import Selected, read, write
-from brigade.jobs.report import task_of
-from brigade.jobs.row import Row
-from brigade.jobs.selection import of_delivery
-from brigade.jobs.table import cells, records
-from brigade.operations.invocation import read as read_event
-from brigade.operations.kit import PAYLOADS
+from brigade.jobs.csv_records import format_record, read_records
+from brigade.jobs.manifest import Selected, read_manifest, write_manifest
+from brigade.jobs.report import parse_task
+from brigade.jobs.row import ManifestRow
+from brigade.jobs.selection import select_delivery
+from brigade.operations.invocation import parse_invocation as read_event
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
-from brigade.operations.perform import perform
+from brigade.operations.perform import perform_tasks
+from brigade.operations.testing import PAYLOADS
 from tests.unit.inventory.conftest import NO_S3, csv_file
 from tests.unit.inventory.conftest import write as deliver
 from tests.unit.operations.operations_lake import Lake
@@ -34,32 +34,32 @@ def test_a_key_comes_back_exactly(keys: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         listed = csv_file([("lake", quote_plus(key, safe="/")) for key in keys])
         delivery = open_delivery(NO_S3, str(deliver(Path(folder), "CSV", "Bucket, Key", [listed])))
-        manifest = written(of_delivery(delivery))
-    rows = list(read([manifest], "m"))
+        manifest = written(select_delivery(delivery))
+    rows = list(read_manifest([manifest], "m"))
     seen = [called(row) for row in rows]
     assert seen == keys
     # S3 writes the manifest's own text of the key; CSV as RFC 4180 has it.
     failed = ("failed", "200", "TemporaryFailure", "later")
-    report = "".join(cells(("lake", row.key_text, "", *failed)) + "\n" for row in rows)
-    tasks = [task_of(record, "r") for _, record in records([report.encode()], "r")]
+    report = "".join(format_record(("lake", row.key_text, "", *failed)) + "\n" for row in rows)
+    tasks = [parse_task(record, "r") for _, record in read_records([report.encode()], "r")]
     assert [task.key for task in tasks] == keys
-    assert written([Row(task.bucket, task.key_text, task.version_id) for task in tasks]) == manifest
+    assert written([ManifestRow(task.bucket, task.key_text, task.version_id) for task in tasks]) == manifest
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
 def test_another_tools_spelling_of_a_key_stays_as_it_was(key: str) -> None:
     manifest = f"lake,{quote(key)}\n".encode()
-    assert written(list(read([manifest], "m"))) == manifest
+    assert written(list(read_manifest([manifest], "m"))) == manifest
 
 
 def written(selected: Selected) -> bytes:
     out = io.BytesIO()
-    write(selected, "lake", out.write)
+    write_manifest(selected, "lake", out.write)
     return out.getvalue()
 
 
-def called(row: Row) -> str:
+def called(row: ManifestRow) -> str:
     """The key that an operation is called with, when S3 sends it encoded like a form."""
     keys = []
 
@@ -69,6 +69,6 @@ def called(row: Row) -> str:
 
     task = {**PAYLOADS["2.0"]["tasks"][0], "s3Key": quote_plus(unquote_plus(row.key_text), safe="/")}
     event = {**PAYLOADS["2.0"], "job": {"id": "j"}, "tasks": [task]}
-    (result,) = perform(Operation(run=see, summary="", reads=("*",)), read_event(event), Lake(), 60)
+    (result,) = perform_tasks(Operation(run=see, summary="", reads=("*",)), read_event(event), Lake(), 60)
     assert result.code == "TemporaryFailure"
     return keys[0]

@@ -7,27 +7,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from brigade.jobs.columns import Columns
-from brigade.jobs.manifest import Selected, write
-from brigade.jobs.row import Row
-from brigade.jobs.sample import RandomRows, measure
+from brigade.jobs.manifest import ObjectColumns, Selected, write_manifest
+from brigade.jobs.row import ManifestRow
+from brigade.jobs.sample import RandomRows, measure_sample
 
 
-def rows(many: int) -> list[Row]:
-    return [Row("lake", f"k{number}") for number in range(many)]
+def rows(many: int) -> list[ManifestRow]:
+    return [ManifestRow("lake", f"k{number}") for number in range(many)]
 
 
-def columns(many: int, each: int) -> list[Columns]:
+def columns(many: int, each: int) -> list[ObjectColumns]:
     made = []
     for first in range(0, many, each):
         keys = [f"k{number}" for number in range(first, min(first + each, many))]
-        made.append(Columns(pa.array(["lake"] * len(keys)), pa.array(keys), None, pa.array(range(len(keys)))))
+        made.append(ObjectColumns(pa.array(["lake"] * len(keys)), pa.array(keys), None, pa.array(range(len(keys)))))
     return made
 
 
 def chosen(selected: Selected, most: int, seed: int) -> list[str]:
     choice = RandomRows(most, seed)
-    write(choice.over(selected), "lake", len)
+    write_manifest(choice.over(selected), "lake", len)
     return [row.key_text for row in choice.rows]
 
 
@@ -75,7 +74,7 @@ def test_failed_objects_are_named_and_their_time_counts_nowhere() -> None:
         ("TemporaryFailure", "SlowDown", 1),
         ("Succeeded", "third", 4000),
     )
-    sample = measure(functions, "arn", rows(6), {})
+    sample = measure_sample(functions, "arn", rows(6), {})
     assert (sample.objects, sample.seconds, sample.said) == (6, 3.0, "first")
     assert [(each.key, each.text) for each in sample.failures] == [
         ("k1", "InvalidData: no"),
@@ -85,5 +84,5 @@ def test_failed_objects_are_named_and_their_time_counts_nowhere() -> None:
 
 
 def test_one_object_that_succeeded_is_counted_and_none_is_no_measure() -> None:
-    assert measure(Functions(("Succeeded", "", 500)), "arn", rows(1), {}).seconds == 0.5
-    assert measure(Functions(("PermanentFailure", "no", 500)), "arn", rows(1), {}).seconds is None
+    assert measure_sample(Functions(("Succeeded", "", 500)), "arn", rows(1), {}).seconds == 0.5
+    assert measure_sample(Functions(("PermanentFailure", "no", 500)), "arn", rows(1), {}).seconds is None

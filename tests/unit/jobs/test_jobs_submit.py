@@ -7,14 +7,12 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
-from brigade.jobs.control import Control
-from brigade.jobs.generator import Filter
-from brigade.jobs.request import Plan, request_of
-from brigade.jobs.retry import check_not_retried, plan_again
-from brigade.jobs.row import Row
-from brigade.jobs.submit import submit, submit_listed
-from brigade.jobs.summary import Summary
-from brigade.jobs.watch import follow
+from brigade.jobs.client import JobsClient, follow_job
+from brigade.jobs.request import JobPlan, build_request
+from brigade.jobs.retry import check_not_retried, plan_retry
+from brigade.jobs.row import ManifestRow, SelectionSummary
+from brigade.jobs.selection import ObjectFilter
+from brigade.jobs.submit import submit_filter, submit_rows
 
 ROLE = "arn:aws:iam::000000000000:role/jobs"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:brigade-dev-operation-verify"
@@ -55,7 +53,7 @@ class Bucket:
         return {"ETag": '"abc"'}
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> JobPlan:
     given = {
         "stage": "dev",
         "operation": "verify",
@@ -66,12 +64,12 @@ def plan(**changes: Any) -> Plan:
         "reports": "reports",
         "role_arn": ROLE,
     }
-    return Plan(**given | changes)
+    return JobPlan(**given | changes)
 
 
 def test_the_request_is_explicit_and_pinned() -> None:
     jobs, bucket = Jobs(), Bucket()
-    done = submit(Control(jobs, "0" * 12), bucket, plan(), [Row("lake", "a+b")], lambda _: None)  # type: ignore[arg-type]  # the writer needs just PutObject for a small manifest
+    done = submit_rows(JobsClient(jobs, "0" * 12), bucket, plan(), [ManifestRow("lake", "a+b")], lambda _: None)  # type: ignore[arg-type]  # the writer needs just PutObject for a small manifest
     (request,) = jobs.created
     assert request["ConfirmationRequired"] is False
     assert request["Operation"] == {"LambdaInvoke": {"FunctionArn": FUNCTION, "InvocationSchemaVersion": "2.0"}}
@@ -91,7 +89,7 @@ def test_the_request_is_explicit_and_pinned() -> None:
 def test_arguments_versions_and_a_long_description() -> None:
     jobs = Jobs()
     long = plan(arguments={"size": "3"}, what="w" * 1000, parent="parent-job")
-    submit(Control(jobs, "0" * 12), Bucket(), long, [Row("lake", "a", "null")], lambda _: None)  # type: ignore[arg-type]  # as above
+    submit_rows(JobsClient(jobs, "0" * 12), Bucket(), long, [ManifestRow("lake", "a", "null")], lambda _: None)  # type: ignore[arg-type]  # as above
     (request,) = jobs.created
     assert request["Operation"]["LambdaInvoke"]["UserArguments"] == {"size": "3"}
     assert request["Manifest"]["Spec"]["Fields"] == ["Bucket", "Key", "VersionId"]
@@ -100,13 +98,13 @@ def test_arguments_versions_and_a_long_description() -> None:
 
 
 def test_declining_publishes_nothing() -> None:
-    def decline(summary: Summary) -> None:
+    def decline(summary: SelectionSummary) -> None:
         assert summary.objects == 1
         raise UsageError("no")
 
     jobs, bucket = Jobs(), Bucket()
     with pytest.raises(UsageError):
-        submit(Control(jobs, "0" * 12), bucket, plan(), [Row("lake", "a")], decline)  # type: ignore[arg-type]  # as above
+        submit_rows(JobsClient(jobs, "0" * 12), bucket, plan(), [ManifestRow("lake", "a")], decline)  # type: ignore[arg-type]  # as above
     assert (jobs.created, bucket.objects) == ([], {})
 
 
@@ -124,26 +122,26 @@ def test_declining_publishes_nothing() -> None:
 )
 def test_a_refusal_is_one_line_in_words(code: str, error: type[BrigadeError], said: str) -> None:
     with pytest.raises(error, match=said):
-        Control(Jobs(fails=refusal(code)), "0" * 12).describe("job-id")
+        JobsClient(Jobs(fails=refusal(code)), "0" * 12).describe("job-id")
 
 
 def test_what_is_no_job_id_is_not_sent() -> None:
     with pytest.raises(UsageError, match="is no job id"):
-        Control(Jobs(), "0" * 12).describe("../../x")
+        JobsClient(Jobs(), "0" * 12).describe("../../x")
 
 
 @pytest.mark.parametrize("last", ["Complete", "Failed", "Cancelled", "Suspended"])
 def test_following_ends_when_the_job_does_and_asks_ever_less_often(last: str) -> None:
     waits: list[float] = []
     statuses = ("New", "Preparing", *["Active"] * 30, "Completing", last)
-    seen = list(follow(Control(Jobs(statuses=statuses), "0" * 12), "job-id", pause=waits.append))
+    seen = list(follow_job(JobsClient(Jobs(statuses=statuses), "0" * 12), "job-id", pause=waits.append))
     assert [job.status for job in seen] == list(statuses)
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.5, 10.0)
 
 
-def again(described: dict[str, Any]) -> Plan:
-    return plan_again(
+def again(described: dict[str, Any]) -> JobPlan:
+    return plan_retry(
         {"JobId": "parent", "CreationTime": None, **described},
         stage="dev",
         functions={"verify": FUNCTION},
@@ -185,7 +183,7 @@ def test_a_lost_answer_to_the_creation_says_that_the_job_may_exist_and_how_to_fi
 
     jobs = Lost()
     with pytest.raises(RetryLater, match=r"it may exist: look for verify-\S+ in `brigade jobs list`") as lost:
-        submit(Control(jobs, "0" * 12), Bucket(), plan(), [Row("lake", "a")], lambda _: None)  # type: ignore[arg-type]  # as above
+        submit_rows(JobsClient(jobs, "0" * 12), Bucket(), plan(), [ManifestRow("lake", "a")], lambda _: None)  # type: ignore[arg-type]  # as above
     assert jobs.created[0]["ClientRequestToken"] in str(lost.value)
 
 
@@ -207,35 +205,35 @@ class Listed(Jobs):
 
 @pytest.mark.parametrize("status", ["New", "Preparing", "Suspended", "Ready", "Active", "Paused", "Completing"])
 def test_a_job_whose_retry_goes_on_is_not_retried_again(status: str) -> None:
-    going = request_of(plan(what="what failed in parent"), "run", {})["Description"]
+    going = build_request(plan(what="what failed in parent"), "run", {})["Description"]
     jobs = Listed(("a", status, "verify over all"), ("b", status, str(going)))
     with pytest.raises(UsageError, match=f"job b retries parent already and is {status}"):
-        check_not_retried(Control(jobs, "0" * 12), "parent")
-    check_not_retried(Control(jobs, "0" * 12), "paren")
+        check_not_retried(JobsClient(jobs, "0" * 12), "parent")
+    check_not_retried(JobsClient(jobs, "0" * 12), "paren")
 
 
 @pytest.mark.parametrize("status", ["Complete", "Failed", "Cancelled"])
 def test_a_job_whose_retry_is_over_may_be_retried_again(status: str) -> None:
     jobs = Listed(("b", status, "verify over what failed in parent [dev run]"))
-    check_not_retried(Control(jobs, "0" * 12), "parent")
+    check_not_retried(JobsClient(jobs, "0" * 12), "parent")
 
 
 @pytest.mark.parametrize(
     ("chosen", "fits"),
     [
-        (Filter(prefix="photographs/"), True),
-        (Filter(prefix="photographs/2024", suffix=".png"), True),
-        (Filter(prefix="photo"), False),
-        (Filter(suffix=".png"), False),
-        (Filter(larger_than=0), False),
+        (ObjectFilter(prefix="photographs/"), True),
+        (ObjectFilter(prefix="photographs/2024", suffix=".png"), True),
+        (ObjectFilter(prefix="photo"), False),
+        (ObjectFilter(suffix=".png"), False),
+        (ObjectFilter(larger_than=0), False),
     ],
 )
-def test_s3_lists_only_what_the_operation_may_read(chosen: Filter, fits: bool) -> None:
+def test_s3_lists_only_what_the_operation_may_read(chosen: ObjectFilter, fits: bool) -> None:
     jobs = Jobs()
     made = plan(operation="thumbnail", reads=("photographs/*",))
     if fits:
-        assert submit_listed(Control(jobs, "0" * 12), made, chosen).id == "job-id"
+        assert submit_filter(JobsClient(jobs, "0" * 12), made, chosen).id == "job-id"
         return
     with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
-        submit_listed(Control(jobs, "0" * 12), made, chosen)
+        submit_filter(JobsClient(jobs, "0" * 12), made, chosen)
     assert jobs.created == []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from brigade.errors import InvalidData
-from brigade.operations.invocation import Result, read
+from brigade.operations.invocation import TaskResult, parse_invocation
 
 V1: dict[str, Any] = {
     "invocationSchemaVersion": "1.0",
@@ -36,7 +36,7 @@ V2: dict[str, Any] = {
 
 
 def test_schema_1_names_the_bucket_by_arn_and_has_no_arguments() -> None:
-    invocation = read(V1)
+    invocation = parse_invocation(V1)
     assert invocation.arguments == {}
     (task,) = invocation.tasks
     assert (task.bucket, task.key, task.version_id) == (
@@ -47,20 +47,20 @@ def test_schema_1_names_the_bucket_by_arn_and_has_no_arguments() -> None:
 
 
 def test_schema_2_names_the_bucket_and_has_arguments() -> None:
-    invocation = read(V2)
+    invocation = parse_invocation(V2)
     assert invocation.arguments == {"k1": "v1", "k2": "v2"}
     assert (invocation.tasks[0].bucket, invocation.tasks[0].version_id) == ("powertools-dataset", None)
 
 
 def test_the_arn_with_region_and_account_of_aws_own_page_is_read_too() -> None:
     task = {**V1["tasks"][0], "s3BucketArn": "arn:aws:s3:us-east-1:0123456788:bucket"}
-    assert read({**V1, "tasks": [task]}).tasks[0].bucket == "bucket"
+    assert parse_invocation({**V1, "tasks": [task]}).tasks[0].bucket == "bucket"
 
 
 @pytest.mark.parametrize("event", [V1, V2])
 def test_the_answer_echoes_the_ids_and_says_what_a_missing_result_is(event: dict[str, Any]) -> None:
-    invocation = read(event)
-    assert invocation.answer([Result(invocation.tasks[0], "Succeeded", "fine")]) == {
+    invocation = parse_invocation(event)
+    assert invocation.answer([TaskResult(invocation.tasks[0], "Succeeded", "fine")]) == {
         "invocationSchemaVersion": event["invocationSchemaVersion"],
         "treatMissingKeysAs": "PermanentFailure",
         "invocationId": event["invocationId"],
@@ -70,10 +70,10 @@ def test_the_answer_echoes_the_ids_and_says_what_a_missing_result_is(event: dict
 
 def test_keys_are_decoded_like_a_form() -> None:
     task = {**V2["tasks"][0], "s3Key": "a+b%2Bc%2520d/%F0%9F%AA%A3"}
-    assert read({**V2, "tasks": [task]}).tasks[0].key == "a b+c%20d/🪣"
+    assert parse_invocation({**V2, "tasks": [task]}).tasks[0].key == "a b+c%20d/🪣"
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": []}, {**V2, "tasks": [{}]}, {**V2, "job": None}])
 def test_another_event_is_refused_in_words(event: dict[str, Any]) -> None:
     with pytest.raises(InvalidData, match="not an invocation by S3 Batch Operations"):
-        read(event)
+        parse_invocation(event)

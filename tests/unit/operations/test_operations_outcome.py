@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import BrigadeError, ConditionLost, InvalidData, NotFound, RetryLater
-from brigade.operations.outcome import OutOfTime, line, of_error
+from brigade.operations.outcome import OutOfTime, classify_error, report_text
 from tests.unit.operations.operations_lake import refusal
 
 
@@ -34,7 +34,7 @@ from tests.unit.operations.operations_lake import refusal
     ],
 )
 def test_what_would_work_later_is_temporary(error: BaseException) -> None:
-    assert of_error(error, 1024)[0] == "TemporaryFailure"
+    assert classify_error(error, 1024)[0] == "TemporaryFailure"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_would_work_later_is_temporary(error: BaseException) -> None:
     ],
 )
 def test_everything_else_is_permanent_and_says_what_it_was(error: BaseException, text: str) -> None:
-    assert of_error(error, 1024) == ("PermanentFailure", text)
+    assert classify_error(error, 1024) == ("PermanentFailure", text)
 
 
 def test_an_error_of_ours_about_s3_is_told_by_s3s_own_code() -> None:
@@ -63,18 +63,18 @@ def test_an_error_of_ours_about_s3_is_told_by_s3s_own_code() -> None:
 
     with pytest.raises(BrigadeError) as caught:
         asked()
-    assert of_error(caught.value, 1024) == ("PermanentFailure", "NoSuchVersion: gone (GetObject)")
+    assert classify_error(caught.value, 1024) == ("PermanentFailure", "NoSuchVersion: gone (GetObject)")
 
 
 def test_text_is_one_line_of_what_can_be_shown() -> None:
-    assert line("a\nb\t c\x00d\x1b[31m", 1024) == "a b c\\x00d\\x1b[31m"
+    assert report_text("a\nb\t c\x00d\x1b[31m", 1024) == "a b c\\x00d\\x1b[31m"
 
 
 @given(st.text(), st.integers(min_value=3, max_value=200))
 def test_a_cut_never_breaks_a_character_and_never_exceeds_the_limit(text: str, limit: int) -> None:
-    cut = line(text, limit)
+    cut = report_text(text, limit)
     assert len(cut.encode()) <= limit
-    whole = line(text, 10_000)
+    whole = report_text(text, 10_000)
     assert cut == whole or (cut.endswith("…") and whole.startswith(cut[:-1]))
 
 
@@ -90,4 +90,4 @@ def test_a_cut_never_breaks_a_character_and_never_exceeds_the_limit(text: str, l
     ],
 )
 def test_what_looks_like_a_secret_is_left_out(text: str, secret: str) -> None:
-    assert secret not in line(text, 1024)
+    assert secret not in report_text(text, 1024)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from brigade.errors import InvalidData
-from brigade.operations.compact import Compact
-from brigade.operations.parquet import check
+from brigade.operations.parquet import check_parquet
+from brigade.operations.thrift_compact import CompactReader
 
 
 def written(rows: int) -> bytes:
@@ -28,14 +28,14 @@ FILE = written(20)
 @pytest.mark.parametrize("rows", [0, 1, 20, 5000])
 def test_says_the_rows(rows: int) -> None:
     body = written(rows)
-    assert check(io.BytesIO(body), len(body)).rows == rows
+    assert check_parquet(io.BytesIO(body), len(body)).rows == rows
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, len(FILE) - 1))
 def test_a_torn_file_is_refused(size: int) -> None:
     with pytest.raises(InvalidData):
-        check(io.BytesIO(FILE[:size]), size)
+        check_parquet(io.BytesIO(FILE[:size]), size)
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -43,7 +43,7 @@ def test_a_torn_file_is_refused(size: int) -> None:
 def test_any_footer_is_read_or_refused(footer: bytes) -> None:
     body = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
     with pytest.raises(InvalidData):
-        check(io.BytesIO(body), len(body))
+        check_parquet(io.BytesIO(body), len(body))
 
 
 CODECS = ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]
@@ -67,7 +67,7 @@ def packed(codec: str, version: str, **more: object) -> bytes:
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_page_is_read(codec: str, version: str) -> None:
     body = packed(codec, version, write_page_checksum=codec == "zstd", row_group_size=1000)
-    found = check(io.BytesIO(body), len(body))
+    found = check_parquet(io.BytesIO(body), len(body))
     assert found.rows == 3000
     assert found.pages > 20
 
@@ -81,14 +81,14 @@ def test_with_checksums_no_flipped_bit_of_a_page_goes_unseen(version: str) -> No
         at = column.dictionary_page_offset or column.data_page_offset
         end = at + column.total_compressed_size
         while at < end:
-            reader = Compact(body[at:end])
+            reader = CompactReader(body[at:end])
             length = reader.struct()[3]
             at += reader.at
             for place in range(at, at + length, 53):
                 damaged = bytearray(body)
                 damaged[place] ^= 0x10
                 with pytest.raises(InvalidData, match="another CRC"):
-                    check(io.BytesIO(damaged), len(damaged))
+                    check_parquet(io.BytesIO(damaged), len(damaged))
                 flipped += 1
             at += length
     assert flipped > 100
@@ -102,7 +102,7 @@ def test_pages_of_nothing_are_refused(codec: str) -> None:
     damaged = bytearray(body)
     damaged[begin + 200 : begin + about.total_compressed_size] = bytes(about.total_compressed_size - 200)
     with pytest.raises(InvalidData, match=r"not sound Parquet: (the page|no page|the column)"):
-        check(io.BytesIO(damaged), len(damaged))
+        check_parquet(io.BytesIO(damaged), len(damaged))
 
 
 @settings(deadline=None, max_examples=300)  # a busy machine is no failure
@@ -111,7 +111,7 @@ def test_damage_anywhere_is_found_or_harmless_and_never_another_error(at: int, f
     damaged = bytearray(FILE)
     damaged[at % len(FILE)] ^= flip
     with contextlib.suppress(InvalidData):
-        check(io.BytesIO(damaged), len(damaged))
+        check_parquet(io.BytesIO(damaged), len(damaged))
 
 
 def test_memory_is_a_page_whatever_the_size() -> None:
@@ -124,7 +124,7 @@ def test_memory_is_a_page_whatever_the_size() -> None:
         size = file.tell()
         file.seek(0)
         tracemalloc.start()
-        assert check(file, size).rows == 2000 * pages
+        assert check_parquet(file, size).rows == 2000 * pages
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

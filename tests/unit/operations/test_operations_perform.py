@@ -12,7 +12,7 @@ from brigade.errors import RetryLater, SettingsError
 from brigade.operations.invocation import Invocation, Task
 from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
-from brigade.operations.perform import perform
+from brigade.operations.perform import perform_tasks
 from tests.unit.operations.operations_lake import Lake, refusal
 
 
@@ -39,7 +39,7 @@ def test_every_task_has_its_own_result_whatever_the_others_did() -> None:
             raise RetryLater("later")
         return f"read {len(source.read(1))}"
 
-    results = perform(operation(run), invocation("good", "bad+key", "busy", "gone"), Lake(good=b"12"), 60)
+    results = perform_tasks(operation(run), invocation("good", "bad+key", "busy", "gone"), Lake(good=b"12"), 60)
     assert [(result.task.id, result.code, result.text) for result in results] == [
         ("task-good", "Succeeded", "read 2"),
         ("task-bad+key", "PermanentFailure", "ValueError: bad"),
@@ -56,7 +56,7 @@ def test_text_is_cut_to_what_the_operation_declares() -> None:
 
     for limit in (64, 101, 2000):
         declared = Operation(run=run, summary="", reads=("*",), text_bytes=limit)
-        for result in perform(declared, invocation("good", "bad"), Lake(), 60):
+        for result in perform_tasks(declared, invocation("good", "bad"), Lake(), 60):
             assert min(limit, 900) - 3 < len(result.text.encode()) <= max(limit, 64)
             assert result.text.endswith("…") == (limit < 1000)
 
@@ -74,7 +74,7 @@ def test_arguments_come_typed() -> None:
         seen.append(arguments)
         return ""
 
-    (result,) = perform(operation(run, Size), invocation("k", size="7", deep="true"), Lake(), 60)
+    (result,) = perform_tasks(operation(run, Size), invocation("k", size="7", deep="true"), Lake(), 60)
     assert result.code == "Succeeded"
     assert seen == [Size(size=7, format="png", deep=True)]
 
@@ -90,12 +90,12 @@ def test_arguments_come_typed() -> None:
     ],
 )
 def test_a_wrong_argument_is_permanent_and_named(arguments: dict[str, str], text: str) -> None:
-    (result,) = perform(operation(lambda *_: "", Size), invocation("k", **arguments), Lake(), 60)
+    (result,) = perform_tasks(operation(lambda *_: "", Size), invocation("k", **arguments), Lake(), 60)
     assert (result.code, result.text) == ("PermanentFailure", text)
 
 
 def test_a_key_that_is_not_utf8_is_permanent() -> None:
-    (result,) = perform(operation(lambda *_: ""), invocation("%FF%FE"), Lake(), 60)
+    (result,) = perform_tasks(operation(lambda *_: ""), invocation("%FF%FE"), Lake(), 60)
     assert result.code == "PermanentFailure"
     assert "not UTF-8" in result.text
 
@@ -113,19 +113,19 @@ def test_a_task_that_would_outlive_the_function_is_stopped_in_time_and_cleaned_u
         return "done"
 
     began = time.monotonic()
-    results = perform(operation(run), invocation("first", "second"), Lake(), 3)
+    results = perform_tasks(operation(run), invocation("first", "second"), Lake(), 3)
     assert stopped_after[0] < 3, "its result would come too late"
     assert [result.code for result in results] == ["TemporaryFailure", "TemporaryFailure"]
     assert "OutOfTime" in results[0].text
 
 
 def test_a_task_that_the_time_does_not_allow_is_not_begun() -> None:
-    (result,) = perform(operation(lambda *_: pytest.fail("begun")), invocation("k"), Lake(), 0)
+    (result,) = perform_tasks(operation(lambda *_: pytest.fail("begun")), invocation("k"), Lake(), 0)
     assert result.code == "TemporaryFailure"
 
 
 def test_no_timer_is_left_behind() -> None:
-    perform(operation(lambda *_: "done"), invocation("k"), Lake(), 0.3)
+    perform_tasks(operation(lambda *_: "done"), invocation("k"), Lake(), 0.3)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
 
@@ -134,12 +134,12 @@ def test_running_out_of_memory_is_permanent() -> None:
     def run(*_: Any) -> str:
         raise MemoryError
 
-    (result,) = perform(operation(run), invocation("k"), Lake(), 60)
+    (result,) = perform_tasks(operation(run), invocation("k"), Lake(), 60)
     assert (result.code, result.text) == ("PermanentFailure", "MemoryError")
 
 
 def test_throttling_while_reading_is_temporary() -> None:
     lake = Lake(k=b"x")
     lake.fails = [refusal("SlowDown", 503)]
-    (result,) = perform(operation(lambda source, _: str(source.read(1))), invocation("k"), lake, 60)
+    (result,) = perform_tasks(operation(lambda source, _: str(source.read(1))), invocation("k"), lake, 60)
     assert result.code == "TemporaryFailure"

@@ -7,7 +7,7 @@ import pytest
 from brigade.declarations import find
 from brigade.errors import SettingsError
 from brigade.operations.operation import Operation
-from brigade.operations.recurring import Recurring, checked
+from brigade.operations.recurring import Recurring, validate_recurring
 from lambdas.batch_operations.recurring import RECURRING
 
 
@@ -17,7 +17,7 @@ def operations() -> Any:
 
 
 def test_what_ships_can_be_deployed(operations: Any) -> None:
-    assert checked(RECURRING, operations) is RECURRING
+    assert validate_recurring(RECURRING, operations) is RECURRING
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_what_ships_can_be_deployed(operations: Any) -> None:
 def test_a_mistake_names_the_place(operations: Any, name: str, changes: dict[str, Any], said: str) -> None:
     declared = Recurring(**{"operation": "thumbnail", "most_objects": 1, "most_dollars": 1, **changes})
     with pytest.raises(SettingsError, match="recurring") as caught:
-        checked({name: declared}, operations)
+        validate_recurring({name: declared}, operations)
     assert said in str(caught.value)

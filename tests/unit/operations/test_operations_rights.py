@@ -10,10 +10,10 @@ from botocore import xform_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.operations.kit import run
 from brigade.operations.object import Object
 from brigade.operations.operation import Operation
-from brigade.operations.rights import LimitedClient, NoRight, covers, matches
+from brigade.operations.rights import LimitedClient, NoRight, covers, matches_any
+from brigade.operations.testing import run_operation
 from tests.unit.operations.operations_lake import Lake
 
 S3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
@@ -106,14 +106,14 @@ def test_an_operation_that_declares_no_delete_deletes_nothing_here() -> None:
         return "deleted"
 
     lake = Lake(k=b"only copy")
-    result = run(Operation(run=liar, summary="", reads=("*",)), lake, "lake", "k")
+    result = run_operation(Operation(run=liar, summary="", reads=("*",)), lake, "lake", "k")
     assert (result.code, "`deletes` does not allow" in result.text) == ("PermanentFailure", True)
     assert lake.objects == {"k": b"only copy"}
 
 
 @given(PATTERNS, KEYS)
 def test_patterns_match_as_the_standard_library_has_it(patterns: list[str], key: str) -> None:
-    assert matches(patterns, key) == any(fnmatch.fnmatchcase(key, one) for one in patterns)
+    assert matches_any(patterns, key) == any(fnmatch.fnmatchcase(key, one) for one in patterns)
 
 
 @given(PATTERNS, KEYS, KEYS, KEYS)
@@ -121,7 +121,7 @@ def test_what_is_covered_is_matched_whatever_stands_between(
     patterns: list[str], prefix: str, suffix: str, middle: str
 ) -> None:
     if covers(patterns, prefix, suffix):
-        assert matches(patterns, prefix + middle + suffix)
+        assert matches_any(patterns, prefix + middle + suffix)
 
 
 @pytest.mark.parametrize(
