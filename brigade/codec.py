@@ -71,7 +71,7 @@ def open_compressor(compression: Compression, level: int | None = None) -> Membe
     return MemberCompressor(level) if compression == "gzip" else FrameCompressor(level)
 
 
-class Sink(Protocol):
+class SupportsWrite(Protocol):
     """The destination of compressed bytes."""
 
     def write(self, block: bytes | bytearray | memoryview) -> int:
@@ -81,7 +81,7 @@ class Sink(Protocol):
 class _SinkFile:
     """A sink with the methods of a file that igzip calls."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: SupportsWrite) -> None:
         self.write = sink.write
 
     def flush(self) -> None:
@@ -94,7 +94,7 @@ class _SinkFile:
 class GzipSink:
     """Compress to gzip into a sink, in a thread of its own. Memory: about 8 MiB."""
 
-    def __init__(self, sink: Sink, level: int | None, threads: int) -> None:
+    def __init__(self, sink: SupportsWrite, level: int | None, threads: int) -> None:
         from isal import igzip_threaded
 
         opened: Any = igzip_threaded.open
@@ -121,7 +121,7 @@ class GzipSink:
 class ZstdSink:
     """Compress to Zstandard into a sink, with a checksum in the frame. Memory: 10 MiB to 100 MiB, by level."""
 
-    def __init__(self, sink: Sink, level: int | None, threads: int) -> None:
+    def __init__(self, sink: SupportsWrite, level: int | None, threads: int) -> None:
         self._sink = sink
         self._compressor = _zstd_compressor(3 if level is None else level, threads if threads > 1 else 0)
 
@@ -138,7 +138,7 @@ class ZstdSink:
 
 
 def open_sink(
-    compression: Compression, sink: Sink, level: int | None = None, threads: int | None = None
+    compression: Compression, sink: SupportsWrite, level: int | None = None, threads: int | None = None
 ) -> GzipSink | ZstdSink:
     """Return a compressor into `sink`.
 

@@ -77,7 +77,7 @@ def key_columns(
     names: Sequence[str],
     check: Callable[[KeyColumn], sql.Composed],
 ) -> tuple[KeyColumn, ...]:
-    """Return the columns ``names`` with their operators.
+    """Return the columns `names` with their operators.
 
     Args:
         description: Name, type's OID and modifier of each column of the relation.

@@ -1,12 +1,14 @@
 """Members of gzip and zstd, each standing on its own."""
 
 import gzip
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.codec import Compression, MemberCompressor, decompress_members, open_compressor
+from brigade.codec import Compression, MemberCompressor, decompress_detected, decompress_members, open_compressor
+from brigade.errors import InvalidData
 
 
 @given(st.lists(st.lists(st.binary(max_size=2000), max_size=4), max_size=4))
@@ -54,3 +56,27 @@ def test_a_level_trades_time_for_bytes() -> None:
 
     assert size("gzip", 3) < size("gzip", 0)
     assert size("zstd", 19) < size("zstd", 1)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_both_formats_are_detected_and_a_truncated_stream_is_named(compression: Compression) -> None:
+    compressor = open_compressor(compression)
+    packed = memoryview(compressor.compress(b"x" * 3_000_000) + compressor.flush())
+    assert b"".join(decompress_detected([packed[:1], packed[1:9], packed[9:]], "it")) == b"x" * 3_000_000
+    assert b"".join(decompress_detected([], "it")) == b""
+    with pytest.raises(InvalidData, match=r"^it: .* ends in the middle of a .*, at byte") as caught:
+        b"".join(decompress_detected([packed[:-1]], "it"))
+    assert caught.value.truncated
+    with pytest.raises(InvalidData, match=r"^it: something that is not .* follows, near byte 0, after 1 sound"):
+        b"".join(decompress_detected([memoryview(bytes(packed) + b"other bytes behind it")], "it"))
+
+
+def test_an_error_of_the_source_is_not_taken_for_damage() -> None:
+    packed = gzip.compress(b"x" * 100)
+
+    def blocks() -> Iterator[memoryview]:
+        yield memoryview(packed[:20])
+        raise InvalidData("other bytes than S3 stores")
+
+    with pytest.raises(InvalidData, match=r"^other bytes than S3 stores$"):
+        b"".join(decompress_detected(blocks(), "it"))
