@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
 from brigade.headers import sent_text
-from brigade.operations.object_head import SOURCE, ObjectHead, read_object_head, short_digest
+from brigade.operations.object_properties import SOURCE, ObjectProperties, read_object_properties, short_digest
 from brigade.s3.client_type import S3Client
 from brigade.s3.conditions import Absent, Condition, Matches, condition_arguments
 from brigade.s3.errors import translate_errors
@@ -45,9 +45,9 @@ class Object:
         return f"s3://{self.bucket}/{self.key}"
 
     @cached_property
-    def head(self) -> ObjectHead:
+    def head(self) -> ObjectProperties:
         """Size, ETag, type and metadata, by one HeadObject on first use. Raises NotFound if there is no object."""
-        return read_object_head(self._s3, self.bucket, self.key, self.version_id)
+        return read_object_properties(self._s3, self.bucket, self.key, self.version_id)
 
     @cached_property
     def tags(self) -> dict[str, str]:

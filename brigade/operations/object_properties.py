@@ -23,7 +23,7 @@ _COPIED_HEADERS = (
 
 
 @dataclass(frozen=True)
-class ObjectHead:
+class ObjectProperties:
     """The answer of HeadObject, without the object's bytes. `etag` is without its quotes."""
 
     etag: str
@@ -50,7 +50,7 @@ class ObjectHead:
         return {name: sent_text(each) if isinstance(each, str) else each for name, each in self.attributes.items()}
 
 
-def read_object_head(s3: Any, bucket: str, key: str, version_id: str | None) -> ObjectHead:
+def read_object_properties(s3: Any, bucket: str, key: str, version_id: str | None) -> ObjectProperties:
     """Return the head of an object, by one HeadObject.
 
     Args:
@@ -63,7 +63,7 @@ def read_object_head(s3: Any, bucket: str, key: str, version_id: str | None) -> 
     with translate_errors("look at", bucket, key):
         answer: Any = s3.head_object(Bucket=bucket, Key=key, **version)
     with require_fields("look at", bucket, key):
-        return ObjectHead(
+        return ObjectProperties(
             etag=answer["ETag"].strip('"'),
             size=answer["ContentLength"],
             content_type=answer.get("ContentType", ""),
