@@ -109,7 +109,7 @@ def test_a_delivery_that_the_projection_leaves_out_is_refused_not_empty(lake: La
             assert said in refused.stderr.decode()
         mistyped = ["inventory", "sql", "SELECT count(*) AS n FROM inventory WHERE dt = '2026-11-2'"]
         none = lake.run(*mistyped, "--engine", "athena", check=False)
-        assert (none.returncode, b"no delivery that there is" in none.stderr) == (1, True)
+        assert (none.returncode, b"no delivery has the dt" in none.stderr) == (1, True)
     finally:
         for target in copied.values():
             s3.delete_object(Bucket=lake.reports, Key=target)

@@ -207,23 +207,6 @@ def exact_number(text: str) -> float | Decimal:
     return binary if Decimal(repr(binary)) == exact else exact
 
 
-def json_number(text: str) -> float | Decimal:
-    """Return a number of JSON with a fraction: binary up to 17 significant digits, else as `exact_number` does.
-
-    No binary number needs more digits to be known again, so a number with more is a decimal one. To compare the digits
-    of each number would take twice the time of a record.
-
-    Source: IEEE 754-2019, section 5.12.2.
-    """
-    if "e" not in text and "E" not in text:
-        if len(text) < 19:  # a point, and 17 digits at most
-            return float(text)
-        digits = text.lstrip("-0.")
-        if len(digits) - ("." in digits) <= 17:
-            return float(text)
-    return exact_number(text)
-
-
 def _boolean(value: Any) -> bool:
     text = str(value).lower()
     if text not in _TRUE | _FALSE:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from brigade.codec import MemberCompressor
 from brigade.errors import InvalidData
 from brigade.ingest.declare.source import BaseSource
-from brigade.ingest.declare.transform import json_number
 from brigade.ingest.read.deduplicate import BoundaryDeduplicator, Deduplicator
 from brigade.ingest.state.profile import Profile
 from brigade.jsonl import Page, Stamp
@@ -67,7 +66,7 @@ class LineWriter:
         self._tolerated = 1.0 if replayed or not source.contract else source.contract.tolerated
         self._objects = source.changes_records or source.contract is not None
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            float_hook=Decimal if source.exact_numbers else json_number
+            float_hook=Decimal if source.exact_numbers else None
         )
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 

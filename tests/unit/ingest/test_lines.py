@@ -5,7 +5,6 @@ import itertools
 import json
 import tracemalloc
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -72,19 +71,6 @@ def test_a_value_that_cannot_be_cast_names_page_and_record_but_not_the_value() -
 def test_numbers_survive_a_change() -> None:
     rows, _ = poured([{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}], transform=Transform(drop=("x",)))
     assert rows == [{"a": 2**63, "b": 0.1, "c": 10**30, "d": 1e300}]
-
-
-@pytest.mark.parametrize(
-    "number", ["12345678.901234567890123", "1234567890123456789.5", "1e400", "0.10", "-0.0", "1E2"]
-)
-@pytest.mark.parametrize(
-    "changes", [{"transform": Transform(drop=("x",))}, {"contract": Contract(fields={"a": "number"})}]
-)
-def test_digits_that_no_binary_number_has_survive(number: str, changes: dict[str, Any]) -> None:
-    declared: ApiSource = source(pagination=Pagination(), **changes)
-    page = decode_page(declared, reply(b'{"rows":[{"a":%s}]}' % number.encode()), "page 1")
-    (line,) = b"".join(LineWriter(declared, STAMP, profile=Profile()).write_page(page)).splitlines()
-    assert json.loads(line, parse_float=Decimal)["a"] == Decimal(number)
 
 
 FROZEN = Contract(fields={"n": "integer", "t": "text"}, required=("n",), tolerated=0.5)
