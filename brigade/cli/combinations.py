@@ -13,8 +13,9 @@ class Combinations:
     """The rules of one command, by the names of its parameters.
 
     Args:
-        needs: From a parameter to those of which it needs one: `"gzip zstd"`, or `"codec=pickle"` for one value.
-        excludes: From a parameter to those that it excludes: `"resume sha256"`.
+        needs: By parameter, the parameters that it depends on, such as `"gzip zstd"`. One of them must be set.
+            `"codec=pickle"` requires that value.
+        excludes: By parameter, the parameters that must not be set with it, such as `"resume sha256"`.
     """
 
     needs: Mapping[str, str]

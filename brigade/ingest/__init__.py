@@ -1,4 +1,4 @@
-"""What the declaration of a source imports.
+"""The names that the declaration of a source imports.
 
 from brigade.ingest import ApiSource, Cursor
 

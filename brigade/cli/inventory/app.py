@@ -136,8 +136,8 @@ def diff(
 ) -> None:
     """Stream the keys that were added, removed or changed between two deliveries, in no order.
 
-    Use it to find what a job changed or what came since yesterday. Rows that do not fit the memory go to the temporary
-    folder until the command ends.
+    Use it to find the keys that a job changed, or the keys added since yesterday. Rows that do not fit in memory are
+    stored in the temporary folder until the command ends.
 
     Examples:
         brigade inventory diff s3://reports/inventory/lake/lake/2026-11-21T00-00Z/manifest.json latest

@@ -80,7 +80,7 @@ def from_(
     ] = False,
     decompress: Annotated[bool, typer.Option("--decompress", help="Decompress gzip or Zstandard.")] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Read segments while `pipe to --segments` still writes them.")
+        bool, typer.Option("--follow", help="Read segments while `pipe to --segments` is still writing.")
     ] = False,
     dead_after: Annotated[
         str, typer.Option(metavar="AGE", help="Fail if the writer shows no sign of life for this long: 90s, 30m.")

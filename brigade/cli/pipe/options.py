@@ -98,7 +98,7 @@ class SegmentOptions:
 
     segments: Annotated[
         bool,
-        typer.Option("--segments", help="Write many objects, s3://BUCKET/KEY/000000000000001 and so on, to follow."),
+        typer.Option("--segments", help="Write one object per segment: s3://BUCKET/KEY/000000000000001 and so on."),
     ] = False
     segment_size: Annotated[
         str,

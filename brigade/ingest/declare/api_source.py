@@ -28,7 +28,7 @@ _DATED = ("path", "parameters", "headers", "body")
 
 
 class Rule(Declaration, frozen=True, kw_only=True):
-    """What to do with a response that has one of `statuses`, or for which `when(status, headers, body)` is true.
+    """The reaction to a response that has one of `statuses`, or for which `when(status, headers, body)` is true.
 
     Attributes:
         act: `retry` waits and sends the request again. `refresh` sends it once more, with new credentials. `ignore`
@@ -72,7 +72,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
     records: str = ""
     """The path of the array of records in the response (`data.items`, `["a.b"][0]`); `""`: all of it."""
     pagination: Pagination = Pagination()
-    """How to find the next page. The default is a single page."""
+    """Finds the next page. The default is a single page."""
     format: Literal["json", "jsonl", "csv"] | Csv = "json"
     """The format of the response: JSON with an array of records or JSON Lines, in UTF-8, or CSV with a header line.
     `Csv` declares other CSV."""
@@ -156,7 +156,7 @@ class ApiSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether the request contains the date, or asks for new records only."""
+        """True if the request contains the date, or requests only new records."""
         in_path = self.pagination.in_path if isinstance(self.pagination, Cursor) else None
         return self.incremental or has_date([*(getattr(self, name) for name in _DATED), in_path])
 

@@ -1,4 +1,4 @@
-"""How a source authenticates to an API. The declarations name secrets, and never hold their values."""
+"""The authentication of a source to an API. The declarations name secrets, and never hold their values."""
 
 from typing import Annotated, Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""What each record must satisfy: its fields and their types."""
+"""The contract of a source: the fields that each record must have, and their types."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

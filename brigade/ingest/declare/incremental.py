@@ -1,4 +1,4 @@
-"""How a run requests only new records: between two instants (`Since`), or after a position (`Newest`)."""
+"""Requests for new records only: between two instants (`Since`), or after a position (`Newest`)."""
 
 import datetime
 import re

@@ -87,7 +87,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
 
     @property
     def may_be_absent(self) -> bool:
-        """Whether a first page without the next path or header is the last."""
+        """True if a first page without the next path or header is the last."""
         return False
 
     def apply_cursor(self, request: Request, cursor: str | None) -> Request:
@@ -162,7 +162,7 @@ class NextFromAnswer(Pagination, frozen=True, kw_only=True):
 
     @property
     def may_be_absent(self) -> bool:
-        """Whether a first page without the next path or header is the last."""
+        """True if a first page without the next path or header is the last."""
         return self.absent == "end"
 
     def _is_total_reached(self, answer: PageInfo) -> bool:

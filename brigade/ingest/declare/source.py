@@ -32,7 +32,7 @@ _LEVELS = {"gzip": (0, 3), "zstd": (1, 19)}
 
 
 class Objects(Declaration, frozen=True, kw_only=True):
-    """How a run partitions its records into several objects. All are published at the end, each once.
+    """The partitioning of a run's records into several objects. All are published at the end, each once.
 
     Attributes:
         date_field: The field of a written record whose text starts with the date that the record belongs to
@@ -63,11 +63,11 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
     stall_s: Annotated[float, Meta(ge=0, le=86400)] = 900.0
     """Seconds without a record that are an error: an API can return new cursors and no records for ever."""
     expired_cursor: Literal["restart", "fail"] = "fail"
-    """What a resumed run does when the API rejects its cursor."""
+    """The action of a resumed run when the API rejects its cursor."""
     transform: Transform | None = None
     """Changes each record. None keeps its bytes, except for the stamp."""
     contract: RecordContract | None = None
-    """What each record must satisfy. None accepts any object."""
+    """The contract of each record. None accepts any object."""
     prefix: _PREFIX = ""
     """The prefix before `<source>/date=…` in the lake: names separated by slashes."""
     objects: Objects | None = None
@@ -125,17 +125,17 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def pagination(self) -> Pagination:
-        """How to find the next page."""
+        """Finds the next page."""
         return Pagination()
 
     @property
     def incremental(self) -> bool:
-        """Whether a date reads on from the last published date. Then dates run in order."""
+        """True if a date reads on from the last published date. Then dates run in order."""
         return bool(getattr(self, "since", None))
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether the records depend on the date. Otherwise a backfill would read the same for each date."""
+        """True if the records depend on the date. Otherwise a backfill would read the same for each date."""
         return self.incremental
 
     def for_date(self, date: str) -> Self:
@@ -164,12 +164,12 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def single(self) -> bool:
-        """Whether there is one response of any size. A killed run starts it again."""
+        """True if there is one response of any size. A killed run starts it again."""
         return False
 
     @property
     def exact_numbers(self) -> bool:
-        """Whether numbers of transformed or checked records are read as decimals rather than floats."""
+        """True if numbers of transformed or checked records are decimals. False if they are floats."""
         return False
 
     def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
@@ -182,5 +182,5 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def changes_records(self) -> bool:
-        """Whether records are decoded and changed."""
+        """True if records are decoded and changed."""
         return self.transform is not None or type(self).transform_record is not BaseSource.transform_record

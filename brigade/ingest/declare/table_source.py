@@ -85,7 +85,7 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def depends_on_date(self) -> bool:
-        """Whether the query contains the date, or only new rows are read."""
+        """True if the query contains the date, or only new rows are read."""
         return self.incremental or has_date(self.query)
 
     def for_date(self, date: str) -> Self:
@@ -99,7 +99,7 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def rereads_last_value(self) -> bool:
-        """Whether a date reads the last `since` value of the date before again."""
+        """True if a date reads the last `since` value of the date before again."""
         return bool(self.since) and not self.lag_s
 
     @property
@@ -109,7 +109,7 @@ class TableSource(BaseSource, frozen=True, kw_only=True):
 
     @property
     def single(self) -> bool:
-        """Whether there is no sort order, so that an interrupted run starts again."""
+        """True if there is no sort order, so that an interrupted run starts again."""
         return not self.order
 
     @property

@@ -1,4 +1,4 @@
-"""How each record is changed. What this does not cover is a `transform_record` of the source."""
+"""The declared changes of each record. For any other change, a source overrides `transform_record`."""
 
 import math
 import re

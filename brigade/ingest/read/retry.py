@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent again."""
+"""The wait before a request is sent again."""
 
 import contextlib
 import email.utils

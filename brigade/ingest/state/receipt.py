@@ -9,7 +9,7 @@ from brigade.ingest.state.profile import Profile
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has done so far. Requests count those of all its invocations.
+    """The progress of a run. Requests are counted over all its invocations.
 
     Attributes:
         records: Records written.
@@ -65,7 +65,7 @@ class PublishedObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageTimes(msgspec.Struct, frozen=True):
-    """How long pages took, from the request to the compressed lines.
+    """The duration of pages, from the request to the compressed lines.
 
     Attributes:
         total_s: Seconds of all pages.
@@ -84,7 +84,7 @@ class PageTimes(msgspec.Struct, frozen=True):
 
 
 class Receipt(Counts, frozen=True, kw_only=True):
-    """What a date published.
+    """The receipt of a published date.
 
     A date of several objects has no ETag and no digest of its own: each of its `objects` has them.
 

@@ -1,4 +1,4 @@
-"""What follows a publication: the receipt, and the deletion of everything unfinished."""
+"""The steps after a publication: write the receipt, and delete everything unfinished."""
 
 import gzip
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""How a run replaces a published date."""
+"""Replace a published date."""
 
 from brigade.errors import ConditionLost, UsageError
 from brigade.ingest.clock import now

@@ -52,7 +52,7 @@ class PartBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether there is enough for a part."""
+        """True if the buffer holds a whole part."""
         return len(self._buffer) >= part_size(self._number, self._part_bytes)
 
     def take_chunk(self, *, last: bool = False) -> bytearray:

@@ -1,4 +1,4 @@
-"""Where the records of a date go: into one object, or partitioned into several."""
+"""The sink of a date: it writes the records into one object, or partitioned into several."""
 
 from collections.abc import Collection
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ class LineBuffer(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether there is enough for a chunk."""
+        """True if the buffer holds a whole chunk."""
 
     def take_chunk(self, *, last: bool = False) -> Any:
         """End the compressed members, and return the chunk. `last`: nothing follows it."""

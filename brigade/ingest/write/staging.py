@@ -76,7 +76,7 @@ class StageBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether there is enough for a staged object."""
+        """True if the buffer holds enough for a staged object."""
         return sum(map(len, self._members.values())) >= self._part_bytes
 
     def take_chunk(self, *, last: bool = False) -> StagedMembers:
