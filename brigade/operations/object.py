@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from brigade.errors import ConditionLost, InvalidData, RetryLater
@@ -25,9 +25,6 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes that are unreadable until a restore: nobody could read a new object there."""
 
 
-S3: TypeAlias = S3Client
-
-
 class Object:
     """One object of a job. The constructor sends no request.
 
@@ -35,7 +32,7 @@ class Object:
     `head` has been read, and while it is streamed: if it changes meanwhile, reading raises RetryLater.
     """
 
-    def __init__(self, s3: S3, bucket: str, key: str, version_id: str | None = None) -> None:
+    def __init__(self, s3: S3Client, bucket: str, key: str, version_id: str | None = None) -> None:
         self.bucket = bucket
         self.key = key
         self.version_id = version_id

@@ -8,9 +8,10 @@ from types import FrameType
 
 from brigade.operations.arguments import parse_arguments
 from brigade.operations.invocation import Invocation, Task, TaskResult
-from brigade.operations.object import S3, Object
+from brigade.operations.object import Object
 from brigade.operations.operation import Operation
 from brigade.operations.outcome import OutOfTime, classify_error, report_text
+from brigade.s3.client_type import S3Client
 
 _MARGIN_S = 3.0
 _AGAIN_S = 1.0
@@ -51,7 +52,7 @@ def _ring(signum: int, frame: FrameType | None) -> None:
 def perform_tasks(
     operation: Operation,
     invocation: Invocation,
-    s3: S3,
+    s3: S3Client,
     remaining_s: float,
     *,
     now: Callable[[], float] = time.monotonic,
@@ -65,7 +66,7 @@ def perform_tasks(
     return [_one(operation, invocation, task, s3, end - now()) for task in invocation.tasks]
 
 
-def _one(operation: Operation, invocation: Invocation, task: Task, s3: S3, remaining_s: float) -> TaskResult:
+def _one(operation: Operation, invocation: Invocation, task: Task, s3: S3Client, remaining_s: float) -> TaskResult:
     try:
         with deadline(remaining_s):
             arguments = parse_arguments(operation.arguments, invocation.arguments)

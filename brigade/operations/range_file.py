@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from brigade.s3.read import read_range
 
 if TYPE_CHECKING:
-    from brigade.operations.object import S3
     from brigade.operations.object_properties import ObjectProperties
+    from brigade.s3.client_type import S3Client
 
 
 class RangeFile(io.RawIOBase):
     """The bytes of one version, read by ranges with If-Match: one GetObject per read. Memory: the bytes requested."""
 
-    def __init__(self, s3: "S3", bucket: str, key: str, head: "ObjectProperties", version_id: str | None) -> None:
+    def __init__(self, s3: "S3Client", bucket: str, key: str, head: "ObjectProperties", version_id: str | None) -> None:
         super().__init__()
         self._s3, self._bucket, self._key, self._head, self._version_id = s3, bucket, key, head, version_id
         self._at = 0

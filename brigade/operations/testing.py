@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from brigade.operations.invocation import Invocation, Task, TaskResult
-from brigade.operations.object import S3
 from brigade.operations.operation import Operation
 from brigade.operations.perform import perform_tasks
 from brigade.operations.rights import LimitedClient
+from brigade.s3.client_type import S3Client
 
 _TASK = {"taskId": "dGFza2lkZ29lc2hlcmUK", "s3Key": "prefix/dataset/dataset.20231222.json.gz"}
 _CALL = {"invocationId": "YXNkbGZqYWRmaiBhc2RmdW9hZHNmZGpmaGFzbGtkaGZza2RmaAo"}
@@ -36,7 +36,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
 
 def run_operation(
     operation: Operation,
-    s3: S3,
+    s3: S3Client,
     bucket: str,
     key: str,
     arguments: Mapping[str, str] | None = None,

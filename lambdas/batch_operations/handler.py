@@ -26,8 +26,8 @@ from brigade.aws import Connection
 from brigade.errors import SettingsError
 from brigade.operations import Operation
 from brigade.operations.invocation import TaskResult, parse_invocation
-from brigade.operations.object import S3
 from brigade.operations.perform import perform_tasks
+from brigade.s3.client_type import S3Client
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -41,7 +41,7 @@ class Setup:
     """The objects that live as long as the process: the operation and the client."""
 
     operation: Operation
-    s3: S3
+    s3: S3Client
 
 
 @functools.cache
