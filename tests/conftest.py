@@ -1,20 +1,14 @@
 """What holds for every test."""
 
-import os
 import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from brigade import aws
+from tests.examples import load_profile
 
-# A slow machine is no fault of what is tested, and the same commit gives the same result. HYPOTHESIS_PROFILE=search
-# looks for new examples.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", _PATIENT, derandomize=True)
-settings.register_profile("search", _PATIENT)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+load_profile()
 
 # A shell that starts something aside has it ignore SIGINT, and what it starts in turn; some tests send SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

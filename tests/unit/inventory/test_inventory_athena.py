@@ -17,6 +17,7 @@ from brigade.inventory.delivery.summary import summarize
 from brigade.inventory.sql import athena
 from brigade.inventory.sql.dialect import current_condition, parse_condition, parse_query, with_table
 from brigade.inventory.sql.partitions import reads_dt, select_partitions
+from tests.examples import examples
 from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
 
 FOLDER = "inv/b/id"
@@ -254,7 +255,7 @@ TERMS = st.sampled_from(
 
 
 @seed(20261201)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     side=st.sampled_from(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", ""]),
     on=st.lists(TERMS, max_size=2),

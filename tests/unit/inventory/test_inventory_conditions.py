@@ -20,6 +20,7 @@ from sqlglot import parse_one
 
 from brigade.inventory import Delivery, open_delivery, query, read
 from brigade.inventory.sql.predicate_pushdown import push_down
+from tests.examples import examples
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, columnar_file, csv_file, write
 
 Row = Mapping[str, Any]
@@ -290,7 +291,7 @@ def pushed_rows(delivery: Delivery, where: str) -> list[str]:
 
 
 @seed(20261201)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(found=st.lists(CONDITIONS, min_size=10, max_size=20))
 def test_pushed_rows_are_the_engines_and_those_of_a_filter_in_python(
     deliveries: dict[str, Delivery], found: list[Condition]

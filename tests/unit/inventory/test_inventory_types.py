@@ -14,6 +14,7 @@ from brigade.errors import BrigadeError, UsageError
 from brigade.inventory import Delivery, query, read
 from brigade.inventory.sql import dialect, duckdb_translation, functions, trino_types
 from brigade.inventory.sql.dialect import current_condition
+from tests.examples import examples
 from tests.unit.inventory.conftest import of_keys
 
 COLUMNS = [
@@ -233,7 +234,7 @@ EXPRESSIONS = spoiled(st.one_of(st.sampled_from(LEAVES), spoiled(st.sampled_from
 
 
 @seed(20261201)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(found=EXPRESSIONS)
 def test_types_mix_as_in_trino(found: Typed) -> None:
     sql = f"SELECT {found.sql} FROM inventory"
@@ -356,7 +357,7 @@ PIECES = st.sampled_from([*SYMBOLS, *WORDS])
 
 
 @seed(20261201)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600))
 @given(
     sample=st.sampled_from(SAMPLES),
     changes=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 6), PIECES), min_size=1, max_size=4),
