@@ -77,7 +77,7 @@ def ours(data: bytes, method: str) -> tuple[int, str | None, bytes]:
         return response.status, response.headers.get("etag"), response.read()
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(150))
 @given(data=answers(), method=st.sampled_from(["GET", "HEAD"]))
 def test_an_answer_is_read_as_by_the_standard_library_or_refused(data: bytes, method: str) -> None:
     try:

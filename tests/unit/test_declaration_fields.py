@@ -143,7 +143,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=examples(1000))
+@settings(max_examples=examples(200))
 @given(st.sampled_from(FIELDS), values)
 def test_what_typeguard_refuses_is_refused(field: tuple[Any, Any], value: Any) -> None:
     kind = field[1].type

@@ -255,7 +255,7 @@ TERMS = st.sampled_from(
 
 
 @seed(20261201)
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(50))
 @given(
     side=st.sampled_from(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", ""]),
     on=st.lists(TERMS, max_size=2),

@@ -234,7 +234,7 @@ EXPRESSIONS = spoiled(st.one_of(st.sampled_from(LEAVES), spoiled(st.sampled_from
 
 
 @seed(20261201)
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(100))
 @given(found=EXPRESSIONS)
 def test_types_mix_as_in_trino(found: Typed) -> None:
     sql = f"SELECT {found.sql} FROM inventory"
@@ -357,7 +357,7 @@ PIECES = st.sampled_from([*SYMBOLS, *WORDS])
 
 
 @seed(20261201)
-@settings(max_examples=examples(600))
+@settings(max_examples=examples(150))
 @given(
     sample=st.sampled_from(SAMPLES),
     changes=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 6), PIECES), min_size=1, max_size=4),
