@@ -44,8 +44,8 @@ class CatalogStack(Stack):
             self,
             "Queries",
             name=names.workgroup(settings.stage),
-            results=storage.reports.s3_url_for_object(f"{layout.QUERIES}/"),
-            key=storage.key,
+            results=storage.buckets.reports.s3_url_for_object(f"{layout.QUERIES}/"),
+            key=storage.buckets.key,
             scan_limit_gib=settings.query_scan_limit_gib,
         )
         for query in list_named_queries(inventory, names.database(settings.stage)):
@@ -67,14 +67,14 @@ class CatalogStack(Stack):
     ) -> None:
         """Create the table over the inventory of the lake or of the bucket `existing`, and its view."""
         inventory, name = settings.inventory, table_name(existing)
-        bucket, suffix = existing or storage.lake.bucket_name, f"-{existing}" if existing else ""
+        bucket, suffix = existing or storage.buckets.lake.bucket_name, f"-{existing}" if existing else ""
         inventory_table.InventoryTable(
             self,
             f"Table{suffix}",
             catalog=self.account,
             database=database.ref,
             name=name,
-            deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
+            deliveries=storage.buckets.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
             inventory=inventory,
         )
         inventory_view.TypedView(

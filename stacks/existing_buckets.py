@@ -42,7 +42,6 @@ class ExistingBucketsStack(Stack):
             name=names.stack(settings.stage, "inventory-configure"),
             service="inventory-configure",
             package=Package.of_inventory(root, settings.target, "configure"),
-            environment={},
             memory_mib=256,
             timeout_s=_TIMEOUT_S,
             settings=settings,
@@ -76,7 +75,7 @@ class ExistingBucketsStack(Stack):
                 "Fields": optional_fields(),
                 "Format": inventory.format,
                 "Prefix": inventory.prefix,
-                "Destination": storage.reports.bucket_arn,
+                "Destination": storage.buckets.reports.bucket_arn,
                 "Account": self.account,
             },
         )

@@ -30,13 +30,4 @@ class InventoryStack(Stack):
             description="Bucket Brigade: handler of inventory deliveries",
         )
         self.add_stack_dependency(storage)
-        DeliveryHandler(
-            self,
-            "Arrival",
-            settings=settings,
-            lake=storage.lake,
-            reports=storage.reports,
-            state=storage.state,
-            key=storage.key,
-            root=root,
-        )
+        DeliveryHandler(self, "Arrival", settings=settings, buckets=storage.buckets, root=root)

@@ -51,25 +51,14 @@ class JobsStack(Stack):
         super().__init__(
             scope, names.stack(settings.stage, "jobs"), env=env, description="Bucket Brigade: handlers of jobs"
         )
-        JobEndHandler(
-            self,
-            "Ended",
-            settings=settings,
-            reports=storage.reports,
-            key=storage.key,
-            job_role=job_role,
-            topic=topic,
-            root=root,
-        )
+        buckets = storage.buckets
+        JobEndHandler(self, "Ended", settings=settings, buckets=buckets, job_role=job_role, topic=topic, root=root)
         if recurring:
             RecurringJobs(
                 self,
                 "Recurring",
                 settings=settings,
-                lake=storage.lake,
-                reports=storage.reports,
-                state=storage.state,
-                key=storage.key,
+                buckets=buckets,
                 job_role=job_role,
                 topic=topic,
                 operations=operations,

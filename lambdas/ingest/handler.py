@@ -42,7 +42,7 @@ from brigade.ingest.run import Run
 from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
 from lambdas import trace
-from lambdas.ingest.environment import read_environment
+from lambdas.ingest.environment import IngestEnvironment
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -142,7 +142,7 @@ class _Setup(msgspec.Struct, frozen=True):
 @functools.cache
 def _setup() -> _Setup:
     """Read the environment and create the clients, once per process."""
-    environment = read_environment(os.environ)
+    environment = IngestEnvironment.read(os.environ)
     source = importlib.import_module(f"lambdas.ingest.sources.{environment.source}").SOURCE
     connection = Connection()
     s3 = connection.client("s3")
