@@ -17,6 +17,7 @@ from brigade.inventory.delivery.summary import summarize
 from brigade.inventory.sql import athena
 from brigade.inventory.sql.dialect import current_condition, parse_condition, parse_query, with_table
 from brigade.inventory.sql.partitions import reads_dt, select_partitions
+from tests.fake_client import FakeClient
 from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
 
 FOLDER = "inv/b/id"
@@ -28,7 +29,7 @@ SERDES = {
 COLUMNS = ["bucket", "key", "version_id", "is_latest", "size", "last_modified_date", "e_tag"]
 
 
-class Objects:
+class Objects(FakeClient):
     """S3 with the objects of one bucket, and Glue with one table."""
 
     def __init__(self, objects: dict[str, bytes], **changed: Any) -> None:
@@ -74,7 +75,7 @@ def delivered(tmp_path: Any, form: str = "CSV", stamp: str = "2025-06-02T01-00Z"
 
 
 def asked(there: Objects, sql: str = "SELECT key FROM inventory", stamp: str = "2025-06-02T01-00Z") -> str:
-    made = Delivery(f"s3://reports/{FOLDER}/{stamp}/manifest.json", there)  # type: ignore[arg-type]  # no listing
+    made = Delivery(f"s3://reports/{FOLDER}/{stamp}/manifest.json", there)
     return athena.build_statement(there, "db", "inventory", sql, [made])
 
 
@@ -136,7 +137,7 @@ def test_a_delivery_without_its_symlinks_is_refused(tmp_path: Any) -> None:
 
 def test_a_copy_on_this_machine_is_refused(tmp_path: Any) -> None:
     there = delivered(tmp_path)
-    copy = Delivery(str(tmp_path / "2025-06-02T01-00Z" / "manifest.json"), there)  # type: ignore[arg-type]
+    copy = Delivery(str(tmp_path / "2025-06-02T01-00Z" / "manifest.json"), there)
     with pytest.raises(UsageError, match="it is a copy on this machine"):
         athena.build_statement(there, "db", "inventory", "SELECT 1 FROM inventory", [copy])
     with pytest.raises(UsageError, match="needs a delivery"):
