@@ -6,10 +6,10 @@ from pathlib import Path
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
+from brigade import names
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
 from lambdas.batch_operations.environment import OperationEnvironment
-from stacks import names
 from stacks.parts.job_role import JobRole
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.native_operations import allow_native_operations
@@ -71,7 +71,7 @@ class BatchOperationsStack(Stack):
             self,
             names.output("Operation", name) + "Function",
             name=names.operation(settings.stage, name),
-            service=f"operation-{name}",
+            service=names.operation_service(name),
             package=Package.of_operation(root, settings.target, name),
             environment=OperationEnvironment(operation=name, lake_bucket=storage.buckets.lake.bucket_name),
             memory_mib=operation.memory_mib,

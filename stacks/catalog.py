@@ -4,10 +4,9 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts import inventory_table, inventory_view
 from stacks.parts.named_queries import list_named_queries
 from stacks.parts.workgroup import Workgroup

@@ -5,8 +5,8 @@ from pathlib import Path
 from aws_cdk import App, CustomResource, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 
+from brigade import names
 from brigade.settings import Inventory, Settings
-from stacks import names
 from stacks.parts.inventory import optional_fields
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
@@ -39,7 +39,7 @@ class ExistingBucketsStack(Stack):
         handler = LambdaFunction(
             self,
             "Configure",
-            name=names.stack(settings.stage, "inventory-configure"),
+            name=names.inventory_configure(settings.stage),
             service="inventory-configure",
             package=Package.of_inventory(root, settings.target, "configure"),
             memory_mib=256,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from aws_cdk import App, Environment, Stack
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.delivery_handler import DeliveryHandler
 from stacks.storage import StorageStack
 

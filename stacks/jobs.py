@@ -7,10 +7,10 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
+from brigade import names
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.job_events import JobEndHandler
 from stacks.parts.recurring_jobs import RecurringJobs
 from stacks.storage import StorageStack

@@ -3,8 +3,8 @@
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.operator_policy import OperatorPolicy
 from stacks.storage import StorageStack
 

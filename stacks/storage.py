@@ -5,9 +5,8 @@ from typing import cast
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_s3 as s3
 
-from brigade import layout
+from brigade import layout, names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts import nag
 from stacks.parts.bucket import PrivateBucket, StageBuckets
 from stacks.parts.inventory import configure_inventory

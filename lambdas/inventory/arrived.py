@@ -27,6 +27,7 @@ from brigade.inventory.delivery.deliveries import open_delivery
 from brigade.inventory.delivery.summary import SQL, store_summary, summarize
 from brigade.inventory.setup.glue_table import set_location
 from brigade.inventory.sql import athena
+from brigade.names import INVENTORY_SUMMARIZED, event_source
 from brigade.state import State
 from lambdas.inventory.environment import DeliveryEnvironment
 from lambdas.logs import masking_errors, masking_logger
@@ -68,8 +69,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric(metric, unit, value)
     document: dict[str, Any] = msgspec.to_builtins(summary)
     sent = {
-        "Source": f"brigade.{environment.stage}",
-        "DetailType": "Inventory Summarized",
+        "Source": event_source(environment.stage),
+        "DetailType": INVENTORY_SUMMARIZED,
         "Detail": msgspec.json.encode(summary).decode(),
     }
     _send(sent)

@@ -8,11 +8,10 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.settings import Settings
 from lambdas.inventory.environment import DeliveryEnvironment
-from stacks import names
 from stacks.parts.athena_access import allow_queries, allow_table_action
 from stacks.parts.bucket import StageBuckets
 from stacks.parts.lambda_function import LambdaFunction

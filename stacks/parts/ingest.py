@@ -6,11 +6,11 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
+from brigade import names
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target, quarantine_prefix, receipt_prefix, run_prefix
 from brigade.settings import Settings
 from lambdas.ingest.environment import IngestEnvironment
-from stacks import names
 from stacks.parts.bucket import StageBuckets
 from stacks.parts.dead_letter_queue import DeadLetterQueue
 from stacks.parts.ingest_state_machine import IngestStateMachine
@@ -79,7 +79,7 @@ class Ingest(Construct):
             self,
             "Function",
             name=names.ingest(self._settings.stage, self._name),
-            service=f"ingest-{self._name}",
+            service=names.ingest_service(self._name),
             package=package,
             environment=environment,
             extra_variables=MALLOC_ENVIRONMENT,

@@ -9,10 +9,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.settings import Settings
 from lambdas.jobs.environment import JobEnvironment
-from stacks import names
 from stacks.parts.bucket import StageBuckets
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package

@@ -9,9 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from brigade import names
 from brigade.settings import Settings
 from lambdas.environment import FunctionEnvironment
-from stacks import names
 from stacks.parts import nag
 from stacks.parts.network import Network
 from stacks.parts.package import Package

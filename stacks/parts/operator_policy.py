@@ -5,11 +5,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.ingest.declare.target import SUFFIXES, Target
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.athena_access import allow_table_action
 from stacks.parts.bucket import StageBuckets
 from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects, bucket_arn

@@ -14,13 +14,12 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Settings
 from lambdas.jobs.environment import RecurEnvironment
-from stacks import names
 from stacks.parts.athena_access import allow_queries
 from stacks.parts.bucket import StageBuckets
 from stacks.parts.job_events import add_job_end_rule, create_job_function
@@ -116,8 +115,8 @@ class RecurringJobs(Construct):
             "Delivered",
             description="A delivery of the lake was summarized",
             event_pattern=events.EventPattern(
-                source=[f"brigade.{stage}"],
-                detail_type=["Inventory Summarized"],
+                source=[names.event_source(stage)],
+                detail_type=[names.INVENTORY_SUMMARIZED],
                 detail={"bucket": [lake.bucket_name]},
             ),
             targets=[target],

@@ -7,9 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from brigade import names
 from brigade.settings import Settings
 from lambdas.database.environment import RotationEnvironment
-from stacks import names
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.network import Network
 from stacks.parts.package import Package
