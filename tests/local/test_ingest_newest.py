@@ -18,7 +18,7 @@ from brigade.ingest.declare.incremental import Newest, Since
 from brigade.ingest.declare.pagination import Cursor, Offset, Pagination
 from brigade.ingest.declare.target import Target
 from brigade.ingest.read import deduplicate
-from brigade.ingest.read.reader import open_reader
+from brigade.ingest.read.reader import ReaderSetup, open_reader
 from brigade.ingest.run import Run
 from brigade.ingest.state.checkpoint import Checkpoint
 from brigade.ingest.state.receipt import Receipt
@@ -72,7 +72,7 @@ class Dates:
         how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}
         declared = source(**({"since": self.since} | changes))
         state = State(self.lake.s3, self.lake.state)
-        read = open_reader(declared, "numbers", url=server.url, client=lambda _: None, state=state)
+        read = open_reader(declared, ReaderSetup(name="numbers", url=server.url, client=lambda _: None, state=state))
         return Run(
             source=declared,
             target=self.target(date),
