@@ -1,4 +1,4 @@
-"""Each key prefix, resource name and suffix is spelled in one module. The others import it."""
+"""Each key prefix, resource name, suffix and retryable code is spelled in one module. The others import it."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from brigade import layout, names
+from brigade.retry import RETRYABLE_CODES
 
 ROOT = Path(__file__).parents[2]
 PREFIXES = [value for name, value in vars(layout).items() if name.isupper() and name not in ("ARCHIVE", "DATE")]
@@ -18,6 +19,8 @@ HOMES = {
     re.escape(layout.DATE): "brigade/layout.py",
     r"\.jsonl\.(gz|zst)|/partitions/|windows/|turn\.json|remembered/|\.receipt\.json|refresh-token\.json": TARGET,
     r"\bbrigade[-_]\{|\bbrigade\.\{stage|\{stage\}-|^(ingest|operation)-\{": "brigade/names.py",
+    r"(?i)NOT is_delete_marker": "brigade/catalog.py",
+    rf"^({'|'.join(RETRYABLE_CODES)})$": "brigade/retry.py",
     re.escape(names.INVENTORY_SUMMARIZED): "brigade/names.py",
 }
 """What is spelled in one module only, as a regular expression of the text of a string; `{…}` is what it formats."""
@@ -74,6 +77,8 @@ def test_no_module_spells_a_key_or_a_name_that_another_one_makes() -> None:
         "kind = 'Inventory Summarized'",
         "key = f'{run}windows/{date}.json'",
         "service = f'operation-{name}'",
+        "where = 'is_latest AND NOT is_delete_marker'",
+        "codes = {'SlowDown'}",
     ],
 )
 def test_a_second_spelling_is_found(tmp_path: Path, text: str) -> None:

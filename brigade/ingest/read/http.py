@@ -21,7 +21,7 @@ from brigade.ingest.declare.request import Request, Response
 from brigade.ingest.read.credentials import Credentials, NoCredentials, open_credentials
 from brigade.ingest.read.decompress import unpack_content, unpack_file
 from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory, ReaderSetup
-from brigade.ingest.read.retry import requested_wait
+from brigade.ingest.read.retry import is_retryable, requested_wait
 from brigade.ingest.state.position import narrow_to_window
 from brigade.masking import mask_start
 from brigade.retry import backoff
@@ -134,7 +134,7 @@ class ApiReader:
             return "take"
         if status == 401:
             return "refresh"
-        return "retry" if status == 429 or status >= 500 else "fail"
+        return "retry" if is_retryable(status) else "fail"
 
     def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
         self.requests += 1
