@@ -14,7 +14,7 @@ from brigade.ingest.declare.dates import render_dates
 from brigade.ingest.declare.incremental import Newest
 from brigade.ingest.declare.pagination import Cursor, Pagination
 from brigade.ingest.declare.table_source import TableSource
-from brigade.ingest.read.reader import open_reader
+from brigade.ingest.read.reader import ReaderSetup, open_reader
 from tests.unit.ingest.api import Answer, serving, source
 
 formats = st.lists(
@@ -42,7 +42,7 @@ def test_the_request_carries_the_date_in_every_place() -> None:
         pagination=Cursor(at="next", in_path="/records/{date}/{cursor}"),
     )
     with serving(lambda n, _: Answer(json.dumps({"rows": [], "next": "t" if n == 1 else None}).encode())) as server:
-        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+        made = open_reader(declared, ReaderSetup(name="s", url=server.url, client=lambda _: None, state=None))(
             lambda: 900.0, "2026-12-31"
         )
         made.page(None)
@@ -87,10 +87,7 @@ def test_the_url_of_a_stage_carries_no_password() -> None:
     with pytest.raises(SettingsError) as caught:
         open_reader(
             source(authentication=Bearer(token=Secret("t"))),
-            "s",
-            url="https://user:hunter2@host",
-            client=lambda _: None,
-            state=None,
+            ReaderSetup(name="s", url="https://user:hunter2@host", client=lambda _: None, state=None),
         )
     assert "hunter2" not in str(caught.value)
 
@@ -102,7 +99,7 @@ def test_an_incremental_source_of_which_nothing_is_known_asks_as_its_first_run(
     since = Newest(parameter="from", field="n", kind="integer", first=first)
     declared = source(since=since, pagination=Pagination())
     with serving(lambda *_: Answer(b'{"rows":[]}')) as server:
-        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+        made = open_reader(declared, ReaderSetup(name="s", url=server.url, client=lambda _: None, state=None))(
             lambda: 900.0, "2026-12-31"
         )
         made.page(None)

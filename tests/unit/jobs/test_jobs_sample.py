@@ -10,6 +10,7 @@ import pytest
 from brigade.jobs.manifest import ObjectColumns, Selected, write_manifest
 from brigade.jobs.row import ManifestRow
 from brigade.jobs.sample import RandomRows, measure_sample
+from tests.fake_client import FakeClient
 
 
 def rows(many: int) -> list[ManifestRow]:
@@ -48,7 +49,7 @@ def test_each_object_is_chosen_about_as_often_as_any_other() -> None:
     assert max(counts.values()) < 60 + 5 * 7.3
 
 
-class Functions:
+class Functions(FakeClient):
     """Lambda: a result and billed milliseconds for each call."""
 
     def __init__(self, *calls: tuple[str, str, int]) -> None:
