@@ -2,7 +2,7 @@
 
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
     deployed = [tests for tests in files if any("deployed" in getattr(test, "fixturenames", ()) for test in tests)]
     others = [tests for tests in files if tests not in deployed]
-    rounds = itertools.zip_longest(deployed, others, fillvalue=[])
+    rounds: Iterable[tuple[list[pytest.Item], ...]] = itertools.zip_longest(deployed, others, fillvalue=[])
     items[:] = [test for pair in rounds for tests in pair for test in tests]
 
 
