@@ -1,8 +1,8 @@
 """Apply each mutation of the list and show which test notices it: `make mutate`.
 
 `python -m tests.mutations [WORD]` runs only the mutations with this word in their name. The sources are copied to
-`.brigade/mutate/` first, and the tests must pass there without a mutation. Exit 1 if a mutation survives, or if its code
-does not run.
+`.brigade/mutate/` first, and the tests must pass there without a mutation. Exit 1 if a mutation survives, or if its
+code does not run.
 """
 
 import queue

@@ -65,7 +65,9 @@ def copy_sources(copy: Path) -> Path:
     return copy
 
 
-def run_tests(copy: Path, tests: Sequence[str], limit_s: float = _LIMIT_S, **environment: str) -> tuple[int | None, str]:
+def run_tests(
+    copy: Path, tests: Sequence[str], limit_s: float = _LIMIT_S, **environment: str
+) -> tuple[int | None, str]:
     """Run tests in the copy until one fails. Return pytest's exit status (None: out of time) and its output."""
     options = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE", "--show-capture=no")
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A run by the clock and against rivals, on a lake in memory: when it stops, how long its lease is, what it replaces."""
+"""A run by the clock and against rivals, on a lake in memory: when it stops, its lease, what it replaces."""
 
 import gzip
 import json
