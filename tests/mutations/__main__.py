@@ -15,6 +15,7 @@ from tests.mutations.mutations import MUTATIONS, Mutation
 from tests.mutations.runner import ROOT, Outcome, check_mutation, copy_sources, find_file, run_tests
 
 _WORKERS = 2
+_UNMUTATED_S = 900.0
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
         tests = list(dict.fromkeys(test for each in chosen for test in each.tests))
         shares = [tests[number::_WORKERS] for number in range(_WORKERS)]
         for status, output in pool.map(_run_unmutated, copies, shares):
-            if status:
+            if status != 0:
                 sys.exit(f"the tests fail without a mutation:\n{output}")
         free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for copy in copies:
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def _run_unmutated(copy: Path, tests: list[str]) -> tuple[int | None, str]:
-    return run_tests(copy, tests) if tests else (0, "")
+    return run_tests(copy, tests, _UNMUTATED_S) if tests else (0, "")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ _BOUNDS = (
         "a page gets one attempt less",
         "attempt in range(1, self.source.tries + 1):\n            self._keep",
         "attempt in range(1, self.source.tries):\n            self._keep",
-        (_HTTP,),
+        (f"{_HTTP}::test_an_api_is_asked_as_often_as_tries_says[3]",),
     ),
     Mutation("a throttled request is not repeated", '"retry" if status == 429 or', '"retry" if', (_HTTP,)),
     Mutation("a wait uses the last seconds of a run", "_SPARE_S = 86400.0, 5.0", "_SPARE_S = 86400.0, 0.0", (_HTTP,)),
@@ -164,9 +164,10 @@ _BYTES = (
         ("tests/unit/pipe/test_verify.py",),
     ),
     Mutation(
-        "the last block is yielded without a check",
-        "            if check and last:  #",
-        "            if check and not last:  #",
+        "the last block is yielded before it is verified",
+        "                self._compare(check)\n            for begin in range(0, len(block), _PIECE):",
+        "                yield block\n                self._compare(check)\n                return\n"
+        "            for begin in range(0, len(block), _PIECE):",
         ("tests/unit/pipe/test_verify.py",),
     ),
     Mutation(
@@ -280,7 +281,13 @@ _RUNS = (
         (_RUN,),
     ),
     Mutation(
-        "a replacement replaces nothing or anything",
+        "a resumed run forgets the epoch of its lease",
+        "acquire(begun.lease, holder, seconds,",
+        "acquire(type(begun.lease)(0, begun.lease.holder, begun.lease.seconds), holder, seconds,",
+        (_RUN,),
+    ),
+    Mutation(
+        "an object is published without a condition",
         "condition = Matches(done.replaces) if done.replaces else Absent()",
         "condition = None",
         (_RUN,),

@@ -94,7 +94,10 @@ def check_mutation(mutation: Mutation, copy: Path) -> Outcome:
     file, began = copy / find_file(mutation), time.monotonic()
     before = file.read_text()
     after = before.replace(mutation.text, mutation.replacement)
-    compile(after, str(file), "exec")
+    try:
+        compile(after, str(file), "exec")
+    except SyntaxError as error:
+        return Outcome("broken", str(error), 0.0)
     file.write_text(after)
     try:
         # Bytecode of the changed file must not be there for the next mutation.

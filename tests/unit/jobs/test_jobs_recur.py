@@ -256,7 +256,12 @@ def test_a_job_over_a_limit_waits_for_a_confirmation(
 ) -> None:
     monkeypatch.setattr(recurrence, "count_selection", lambda *_: SelectionSummary(objects=objects, bytes=size))
     confirmed: list[bool] = []
-    monkeypatch.setattr(recurrence, "build_request", lambda *_, confirm: confirmed.append(confirm) or {})
+
+    def request_of(*_: Any, confirm: bool) -> dict[str, Any]:
+        confirmed.append(confirm)
+        return {}
+
+    monkeypatch.setattr(recurrence, "build_request", request_of)
     make_recurrence(place, None).arrive(uri(21))
     assert confirmed == [says is not None]
     assert len(place.told) == len(confirmed) * (says is not None)
