@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.errors import SettingsError
+from brigade.errors import SettingsError, UsageError
 from brigade.ingest.declare.authentication import Bearer, Secret
-from brigade.ingest.declare.dates import render_dates
+from brigade.ingest.declare.dates import render_dates, resolve_date
 from brigade.ingest.declare.incremental import Newest
 from brigade.ingest.declare.pagination import Cursor, Pagination
 from brigade.ingest.declare.table_source import TableSource
@@ -81,6 +81,27 @@ def test_the_query_of_a_table_carries_the_date() -> None:
 def test_what_is_nearly_a_date_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=" takes "):
         source(parameters={"day": text})
+
+
+@pytest.mark.parametrize("text", ["20261122", "2026-W47-7", "2026-1-2", "2026-02-30", "", "2026-11-22T00:00:00Z"])
+def test_the_date_of_a_run_has_one_form_which_its_key_has_too(text: str) -> None:
+    assert resolve_date(date="2026-11-22", time_zone="UTC") == "2026-11-22"
+    with pytest.raises(UsageError, match="is no date; it takes YYYY-MM-DD"):
+        resolve_date(date=text, time_zone="UTC")
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "time_zone", "date"),
+    [
+        ("2026-11-22T05:30:00Z", "UTC", "2026-11-22"),
+        ("2026-11-22T05:30:00Z", "America/Chicago", "2026-11-21"),
+        ("2026-11-22T23:30:00Z", "Europe/Berlin", "2026-11-23"),
+    ],
+)
+def test_a_schedule_ingests_the_day_in_the_time_zone_of_its_source(scheduled: str, time_zone: str, date: str) -> None:
+    assert resolve_date(scheduled=scheduled, time_zone=time_zone) == date
+    with pytest.raises(UsageError, match="it takes ISO 8601 with an offset"):
+        resolve_date(scheduled=scheduled.removesuffix("Z"), time_zone=time_zone)
 
 
 def test_the_url_of_a_stage_carries_no_password() -> None:

@@ -234,6 +234,7 @@ def test_s3_lists_only_what_the_operation_may_read(chosen: ObjectFilter, fits: b
     made = plan(operation="thumbnail", reads=("photographs/*",))
     if fits:
         assert submit_filter(JobsClient(jobs, "0" * 12), made, chosen).id == "job-id"
+        assert jobs.created[0]["ConfirmationRequired"] is True
         return
     with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
         submit_filter(JobsClient(jobs, "0" * 12), made, chosen)
