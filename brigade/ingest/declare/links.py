@@ -113,6 +113,6 @@ def next_url(url: str, *, base: str, asked: str) -> str:
     if there[:2] != here[:2]:
         hosts = [f"{each.scheme}://{each.netloc.rpartition('@')[2]}" for each in (there, here)]
         raise InvalidData(
-            f"the next page is said to be at {hosts[0]}, on another host than {hosts[1]}: it is not asked"
+            f"the API names a next page on {hosts[0]}, which is another host than {hosts[1]}: it is not requested"
         )
     return joined

@@ -87,7 +87,11 @@ def test_check_and_run_refuse_a_path_that_no_page_has(limit: int | None) -> None
         (Cursor(at="rows[-1].id", parameter="c", more="more"), {"more": False}, None),
         (Cursor(at="next", parameter="c", more="more"), {"more": False}, None),
         (Cursor(at="next", parameter="c", more="more"), {"more": "false"}, "the flag at more is str; it must be true"),
-        (Cursor(at="next", parameter="c", more="more", absent="end"), {"more": True}, "more says that there is more"),
+        (
+            Cursor(at="next", parameter="c", more="more", absent="end"),
+            {"more": True},
+            "more states that there are more pages",
+        ),
     ],
 )
 def test_one_page_is_the_last_only_if_the_api_says_so(
@@ -173,7 +177,10 @@ def test_a_total_of_each_page_does_not_end_before_the_page_that_is_named(declare
     def answer(number: int, _: dict[str, str]) -> Answer:
         return body(rows=[{"n": 2 * number}, {"n": 2 * number + 1}], n=2, next=f"/{number}" if number < 4 else None)
 
-    with serving(answer) as server, pytest.raises(InvalidData, match=r"page 2 .* 4 records came of the 2"):
+    with (
+        serving(answer) as server,
+        pytest.raises(InvalidData, match=r"page 2 .* 4 records were read, but the API states a total of 2"),
+    ):
         taken(server, declared)
 
 
@@ -188,7 +195,10 @@ def test_an_ignored_answer_does_not_end_short_of_the_total() -> None:
         return body(rows=[{"n": number}], next="b", total=10) if number == 1 else Answer(status=404)
 
     declared = Cursor(at="next", parameter="after", total="total")
-    with serving(says) as server, pytest.raises(InvalidData, match=r"page 2 .* 1 records came of the 10"):
+    with (
+        serving(says) as server,
+        pytest.raises(InvalidData, match=r"page 2 .* 1 records were read, but the API states a total of 10"),
+    ):
         taken(server, declared, rules=(Rule(act="ignore", statuses=(404,)),))
 
 
@@ -209,7 +219,7 @@ def test_a_relative_url_is_relative_to_where_a_redirect_led(in_header: bool) -> 
 def test_a_redirect_to_another_host_gives_no_next_page_there() -> None:
     with serving(lambda *_: body(rows=[{"n": 1}], next="?p=2")) as other:
         moved = Answer(status=302, headers={"Location": f"{other.url}/records"})
-        with serving(lambda *_: moved) as server, pytest.raises(InvalidData, match="on another host"):
+        with serving(lambda *_: moved) as server, pytest.raises(InvalidData, match="which is another host than"):
             taken(server, NextUrl(at="next"))
     assert len(other.requests) == 1
 
@@ -218,7 +228,7 @@ def test_a_next_page_on_another_host_is_named_without_what_may_be_secret() -> No
     url = "https://user:password@other.example/path-secret?sig=query-secret"
     with (
         serving(lambda *_: body(rows=[{"n": 1}], next=url)) as server,
-        pytest.raises(InvalidData, match=r"at https://other\.example, on another host") as caught,
+        pytest.raises(InvalidData, match=r"on https://other\.example, which is another host") as caught,
     ):
         taken(server, NextUrl(at="next"))
     assert not any(each in str(caught.value) for each in ("password", "path-secret", "query-secret"))
