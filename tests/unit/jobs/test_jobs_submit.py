@@ -127,7 +127,7 @@ def test_a_refusal_is_one_line_in_words(code: str, error: type[BrigadeError], sa
 
 
 def test_what_is_no_job_id_is_not_sent() -> None:
-    with pytest.raises(UsageError, match="is no job id"):
+    with pytest.raises(UsageError, match="is not a job id"):
         JobsClient(Jobs(), "0" * 12).describe("../../x")
 
 
@@ -236,6 +236,6 @@ def test_s3_lists_only_what_the_operation_may_read(chosen: ObjectFilter, fits: b
         assert submit_filter(JobsClient(jobs, "0" * 12), made, chosen).id == "job-id"
         assert jobs.created[0]["ConfirmationRequired"] is True
         return
-    with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
+    with pytest.raises(UsageError, match=r"thumbnail reads only photographs/\*"):
         submit_filter(JobsClient(jobs, "0" * 12), made, chosen)
     assert jobs.created == []
