@@ -1,4 +1,4 @@
-"""Test support for operations: run one as the handler does, and the events that S3 sends.
+"""Test support for operations: run one operation as the handler does, and build the events that S3 sends.
 
 The events are those that AWS has published, as Powertools for AWS Lambda keeps them in its tests.
 """
@@ -46,13 +46,13 @@ def run_operation(
 ) -> TaskResult:
     """Run `operation` on one object in this process and return the result that S3 would get.
 
-    The operation can do what it declares and nothing else, whatever the client's credentials allow: any other call of
-    S3 fails the task before it is sent. What the operation raises is in the result. Main thread only.
+    The operation can make only the S3 calls that it declares, whatever the client's credentials allow. Any other call
+    fails the task and is not sent. An error of the operation is in the result. Main thread only.
 
     Args:
         arguments: Text by name, as S3 carries them.
         version_id: The version in the manifest; None for the current object.
-        granted: In a bucket beside the lake, the patterns of keys that the settings grant to this operation.
+        granted: For another bucket than the lake: the patterns of keys that the settings grant to this operation.
 
     Returns:
         The result, after the operation's `timeout_s` seconds at most.
