@@ -1,4 +1,4 @@
-"""How Athena spells SQL. sqlglot also reads other dialects' spellings, and DuckDB would run what Athena refuses."""
+"""Athena's spelling of SQL. sqlglot also reads other dialects, so DuckDB would run queries that Athena rejects."""
 
 import re
 from collections.abc import Iterator, Sequence
