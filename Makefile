@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-jobs soak-pipe chaos-pipe
+.PHONY: help demo test lint mutate local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-jobs soak-pipe chaos-pipe
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -25,6 +25,9 @@ deploy:  ## deploy to the AWS account of your credentials: make deploy STAGE=pro
 
 bench-ingest: setup  ## ingest beside dlt, smart_open, s3fs and plain scripts
 	@.venv/bin/python -m benchmarks.ingest
+
+mutate: setup  ## break central promises one at a time, and show the test that notices each
+	@.venv/bin/python -m tests.mutations
 
 chaos-ingest: setup  ## 1,000 SIGKILLs of an ingest at seeded moments
 	@.venv/bin/python -m tests.local.ingest_chaos --kills 1000

@@ -34,7 +34,8 @@ DOLLARS_PER_GB_MONTH: Mapping[str, float] = {
 }
 """us-east-1, first tier, 2026; of Intelligent-Tiering the dearest of its tiers (aws.amazon.com/s3/pricing)."""
 
-_VERSIONS = ("is_latest", "is_delete_marker")
+CURRENT = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
+"""The columns of an inventory of all versions, and the SQL that each adds to the condition of a current object."""
 _NUMBER = re.compile(r"\d{1,9}")
 
 
@@ -96,7 +97,7 @@ class Question:
             UsageError: An argument is unknown or not a whole number.
         """
         there = set(columns)
-        needed = (*self.reads, *(_VERSIONS if self.versions else ()))
+        needed = (*self.reads, *(CURRENT if self.versions else ()))
         lacking = [name for name in needed if name not in there]
         if lacking:
             raise NotFound(
@@ -109,9 +110,8 @@ class Question:
                 raise UsageError(f"{self.name} takes {', '.join(self.arguments) or 'no arguments'}, not {name}")
             if not _NUMBER.fullmatch(value):
                 raise UsageError(f"{name}={value}: it takes a whole number")
-        current = (
-            "" if self.versions or not there.issuperset(_VERSIONS) else " WHERE is_latest AND NOT is_delete_marker"
-        )
+        is_whole = self.versions or not there.issuperset(CURRENT)
+        current = "" if is_whole else f" WHERE {' AND '.join(CURRENT.values())}"
         select = f"SELECT {', '.join(dict.fromkeys(needed))} FROM inventory{current}"  # noqa: S608 - our own names
         sql = self.sql
         for name, value in values.items():

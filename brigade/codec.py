@@ -1,4 +1,4 @@
-"""gzip and Zstandard: compress to whole members or into a sink, decompress in bounded memory.
+"""gzip and Zstandard: compress to whole members or into a destination, decompress in bounded memory.
 
 Members one after another are one file (RFC 1952, section 2.2). Zstandard calls them frames (RFC 8878, section 3).
 """
@@ -78,28 +78,32 @@ class SupportsWrite(Protocol):
         """Write a block."""
 
 
-class _SinkFile:
-    """A sink with the methods of a file that igzip calls."""
+class _DestinationFile:
+    """A destination with the methods of a file that igzip calls."""
 
-    def __init__(self, sink: SupportsWrite) -> None:
-        self.write = sink.write
+    def __init__(self, destination: SupportsWrite) -> None:
+        self.write = destination.write
 
     def flush(self) -> None:
-        """Do nothing: a sink has no buffer to flush."""
+        """Do nothing: a destination has no buffer to flush."""
 
     def close(self) -> None:
-        """Leave the sink open: its owner closes it."""
+        """Leave the destination open: its owner closes it."""
 
 
-class GzipSink:
-    """Compress to gzip into a sink, in a thread of its own. Memory: about 8 MiB."""
+class GzipStream:
+    """Compress to gzip into a destination, in a thread of its own. Memory: about 8 MiB."""
 
-    def __init__(self, sink: SupportsWrite, level: int | None, threads: int) -> None:
+    def __init__(self, destination: SupportsWrite, level: int | None, threads: int) -> None:
         from isal import igzip_threaded
 
         opened: Any = igzip_threaded.open
         self._file = opened(
-            _SinkFile(sink), "wb", compresslevel=1 if level is None else level, threads=threads, block_size=BLOCK
+            _DestinationFile(destination),
+            "wb",
+            compresslevel=1 if level is None else level,
+            threads=threads,
+            block_size=BLOCK,
         )
 
     def write(self, block: memoryview) -> None:
@@ -107,40 +111,40 @@ class GzipSink:
         self._file.write(block)
 
     def finish(self) -> None:
-        """Write the rest to the sink."""
+        """Write the rest to the destination."""
         self._file.close()
 
     def drop(self) -> None:
-        """Discard all bytes that are not in the sink yet. Call it when the sink has failed."""
+        """Discard all bytes that are not in the destination yet. Call it when the destination has failed."""
         from contextlib import suppress
 
-        with suppress(Exception):  # the caller raises the error of the sink
+        with suppress(Exception):  # the caller raises the error of the destination
             self._file.close()
 
 
-class ZstdSink:
-    """Compress to Zstandard into a sink, with a checksum in the frame. Memory: 10 MiB to 100 MiB, by level."""
+class ZstdStream:
+    """Compress to Zstandard into a destination, with a checksum in the frame. Memory: 10 MiB to 100 MiB, by level."""
 
-    def __init__(self, sink: SupportsWrite, level: int | None, threads: int) -> None:
-        self._sink = sink
+    def __init__(self, destination: SupportsWrite, level: int | None, threads: int) -> None:
+        self._destination = destination
         self._compressor = _zstd_compressor(3 if level is None else level, threads if threads > 1 else 0)
 
     def write(self, block: memoryview) -> None:
         """Compress a block."""
-        self._sink.write(self._compressor.compress(block))
+        self._destination.write(self._compressor.compress(block))
 
     def finish(self) -> None:
-        """Write the rest to the sink."""
-        self._sink.write(self._compressor.flush())
+        """Write the rest to the destination."""
+        self._destination.write(self._compressor.flush())
 
     def drop(self) -> None:
-        """Discard all bytes that are not in the sink yet."""
+        """Discard all bytes that are not in the destination yet."""
 
 
-def open_sink(
-    compression: Compression, sink: SupportsWrite, level: int | None = None, threads: int | None = None
-) -> GzipSink | ZstdSink:
-    """Return a compressor into `sink`.
+def open_compressed_stream(
+    compression: Compression, destination: SupportsWrite, level: int | None = None, threads: int | None = None
+) -> GzipStream | ZstdStream:
+    """Return a compressor into `destination`.
 
     Args:
         level: 0 to 3 for gzip (default 1), 1 to 19 for Zstandard (default 3).
@@ -153,7 +157,7 @@ def open_sink(
     if level is not None and level not in levels:
         raise UsageError(f"{compression} has levels {levels[0]} to {levels[-1]}, not {level}")
     threads = threads or min(2, os.cpu_count() or 1)
-    return GzipSink(sink, level, threads) if compression == "gzip" else ZstdSink(sink, level, threads)
+    return GzipStream(destination, level, threads) if compression == "gzip" else ZstdStream(destination, level, threads)
 
 
 def gunzip(blocks: Iterable[bytes | memoryview], name: str = "") -> Iterator[bytes]:

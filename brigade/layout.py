@@ -1,4 +1,4 @@
-"""The prefixes of keys in the reports and the state bucket. Those of an ingest are in `brigade.ingest.declare.target`.
+"""The prefixes of keys in the buckets. `brigade.ingest.declare.target` makes the keys of an ingest.
 
 The code that makes the keys and the stacks that grant them import the prefixes from here. None ends with a slash.
 """
@@ -15,3 +15,13 @@ SUMMARIES = "inventory"
 """Summaries of deliveries, in the state bucket."""
 RECURRING = "recurring"
 """How far each recurring job is, in the state bucket."""
+INGEST = "ingest"
+"""What the runs of a source may delete, such as checkpoints, in the state bucket."""
+RECEIPTS = "receipts"
+"""Receipts of published dates, in the state bucket."""
+QUARANTINE = "quarantine"
+"""Records that broke a contract, in the state bucket."""
+UPLOADS = "pipe"
+"""The state of resumable uploads, in the state bucket."""
+DATE = "date="
+"""Before the day in a key of the lake, so that a table can be partitioned by it."""

@@ -15,6 +15,9 @@ RETRYABLE_CODES = frozenset(
 )
 """Error codes of AWS for throttling and for faults that pass: botocore's standard retry mode, and S3's own."""
 
+RETRYABLE_STATUS = frozenset({429, 500, 502, 503, 504})
+"""HTTP statuses of AWS with the same meaning, for answers without a code."""
+
 
 def backoff(attempt: int, first: float, longest: float, *, least: float = 0.0) -> float:
     """Return a random pause in seconds before the next try.

@@ -6,9 +6,10 @@ from pathlib import Path
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
+from brigade import names
 from brigade.operations.operation import Operation
 from brigade.settings import Settings
-from stacks import names
+from lambdas.batch_operations.environment import OperationEnvironment
 from stacks.parts.job_role import JobRole
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.native_operations import allow_native_operations
@@ -56,13 +57,11 @@ class BatchOperationsStack(Stack):
             self,
             "JobRole",
             deliveries=settings.inventory.prefix,
-            lake=storage.lake,
-            reports=storage.reports,
-            key=storage.key,
+            buckets=storage.buckets,
             functions=functions,
             existing=[bucket.name for bucket in settings.buckets if bucket.operations],
         )
-        allow_native_operations(self.job_role, storage.lake, settings.own_operations)
+        allow_native_operations(self.job_role, storage.buckets.lake, settings.own_operations)
         CfnOutput(self, "JobRoleArn", value=self.job_role.role_arn)
 
     def _create_function(
@@ -72,9 +71,9 @@ class BatchOperationsStack(Stack):
             self,
             names.output("Operation", name) + "Function",
             name=names.operation(settings.stage, name),
-            service=f"operation-{name}",
+            service=names.operation_service(name),
             package=Package.of_operation(root, settings.target, name),
-            environment={"BRIGADE_OPERATION": name, "BRIGADE_LAKE_BUCKET": storage.lake.bucket_name},
+            environment=OperationEnvironment(operation=name, lake_bucket=storage.buckets.lake.bucket_name),
             memory_mib=operation.memory_mib,
             timeout_s=operation.timeout_s,
             concurrency=operation.concurrency,
@@ -82,12 +81,12 @@ class BatchOperationsStack(Stack):
         )
         required = _required_actions(operation)
         for patterns, actions in required:
-            allow_objects(handler.role, storage.lake, patterns, *actions)
-        allow_list(handler.role, storage.lake)
+            allow_objects(handler.role, storage.buckets.lake, patterns, *actions)
+        allow_list(handler.role, storage.buckets.lake)
         # In an existing bucket, the operation may do the same to the keys that the settings name.
         all_actions = list(dict.fromkeys(action for patterns, actions in required if patterns for action in actions))
         key_actions = [*(["Decrypt"] if operation.content else []), *(["GenerateDataKey"] if operation.writes else [])]
-        allow_key(handler.role, storage.key, *key_actions)
+        allow_key(handler.role, storage.buckets.key, *key_actions)
         for bucket in settings.buckets:
             if allowed_keys := bucket.operations.get(name):
                 allow_existing_bucket(handler.role, bucket.name, allowed_keys, *all_actions)

@@ -4,10 +4,9 @@ from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table as table_name
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts import inventory_table, inventory_view
 from stacks.parts.named_queries import list_named_queries
 from stacks.parts.workgroup import Workgroup
@@ -44,8 +43,8 @@ class CatalogStack(Stack):
             self,
             "Queries",
             name=names.workgroup(settings.stage),
-            results=storage.reports.s3_url_for_object(f"{layout.QUERIES}/"),
-            key=storage.key,
+            results=storage.buckets.reports.s3_url_for_object(f"{layout.QUERIES}/"),
+            key=storage.buckets.key,
             scan_limit_gib=settings.query_scan_limit_gib,
         )
         for query in list_named_queries(inventory, names.database(settings.stage)):
@@ -67,14 +66,14 @@ class CatalogStack(Stack):
     ) -> None:
         """Create the table over the inventory of the lake or of the bucket `existing`, and its view."""
         inventory, name = settings.inventory, table_name(existing)
-        bucket, suffix = existing or storage.lake.bucket_name, f"-{existing}" if existing else ""
+        bucket, suffix = existing or storage.buckets.lake.bucket_name, f"-{existing}" if existing else ""
         inventory_table.InventoryTable(
             self,
             f"Table{suffix}",
             catalog=self.account,
             database=database.ref,
             name=name,
-            deliveries=storage.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
+            deliveries=storage.buckets.reports.s3_url_for_object(f"{inventory.prefix}/{bucket}/{inventory.id}"),
             inventory=inventory,
         )
         inventory_view.TypedView(

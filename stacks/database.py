@@ -5,8 +5,8 @@ from pathlib import Path
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 
+from brigade import names
 from brigade.settings import Database, Settings
-from stacks import names
 from stacks.parts.database_uri import UriSecret
 from stacks.parts.network import Network
 from stacks.parts.permissions import allow

@@ -5,8 +5,8 @@ from pathlib import Path
 from aws_cdk import App, CustomResource, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 
+from brigade import names
 from brigade.settings import Inventory, Settings
-from stacks import names
 from stacks.parts.inventory import optional_fields
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
@@ -39,10 +39,9 @@ class ExistingBucketsStack(Stack):
         handler = LambdaFunction(
             self,
             "Configure",
-            name=names.stack(settings.stage, "inventory-configure"),
+            name=names.inventory_configure(settings.stage),
             service="inventory-configure",
             package=Package.of_inventory(root, settings.target, "configure"),
-            environment={},
             memory_mib=256,
             timeout_s=_TIMEOUT_S,
             settings=settings,
@@ -76,7 +75,7 @@ class ExistingBucketsStack(Stack):
                 "Fields": optional_fields(),
                 "Format": inventory.format,
                 "Prefix": inventory.prefix,
-                "Destination": storage.reports.bucket_arn,
+                "Destination": storage.buckets.reports.bucket_arn,
                 "Account": self.account,
             },
         )

@@ -7,9 +7,9 @@ from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
+from brigade import names
 from brigade.ingest.declare.source import BaseSource
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.ingest import Ingest, allow_secrets
 from stacks.parts.package import Package
 from stacks.storage import StorageStack
@@ -55,9 +55,7 @@ class IngestStack(Stack):
                 name,
                 name=name,
                 source=source,
-                lake=storage.lake,
-                state=storage.state,
-                key=storage.key,
+                buckets=storage.buckets,
                 package=Package.of_source(root, settings.target, name),
                 schedules=schedules,
                 settings=settings,

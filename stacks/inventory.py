@@ -4,8 +4,8 @@ from pathlib import Path
 
 from aws_cdk import App, Environment, Stack
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.delivery_handler import DeliveryHandler
 from stacks.storage import StorageStack
 
@@ -30,13 +30,4 @@ class InventoryStack(Stack):
             description="Bucket Brigade: handler of inventory deliveries",
         )
         self.add_stack_dependency(storage)
-        DeliveryHandler(
-            self,
-            "Arrival",
-            settings=settings,
-            lake=storage.lake,
-            reports=storage.reports,
-            state=storage.state,
-            key=storage.key,
-            root=root,
-        )
+        DeliveryHandler(self, "Arrival", settings=settings, buckets=storage.buckets, root=root)

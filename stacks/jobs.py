@@ -7,10 +7,10 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
+from brigade import names
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.job_events import JobEndHandler
 from stacks.parts.recurring_jobs import RecurringJobs
 from stacks.storage import StorageStack
@@ -51,25 +51,14 @@ class JobsStack(Stack):
         super().__init__(
             scope, names.stack(settings.stage, "jobs"), env=env, description="Bucket Brigade: handlers of jobs"
         )
-        JobEndHandler(
-            self,
-            "Ended",
-            settings=settings,
-            reports=storage.reports,
-            key=storage.key,
-            job_role=job_role,
-            topic=topic,
-            root=root,
-        )
+        buckets = storage.buckets
+        JobEndHandler(self, "Ended", settings=settings, buckets=buckets, job_role=job_role, topic=topic, root=root)
         if recurring:
             RecurringJobs(
                 self,
                 "Recurring",
                 settings=settings,
-                lake=storage.lake,
-                reports=storage.reports,
-                state=storage.state,
-                key=storage.key,
+                buckets=buckets,
                 job_role=job_role,
                 topic=topic,
                 operations=operations,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from aws_cdk import App, CfnOutput, Environment, Stack
 
+from brigade import names
 from brigade.catalog import table
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.alarm_topic import AlarmTopic
 from stacks.parts.alarms import add_ingest_alarms, add_late_delivery_alarm, add_memory_alarm
 from stacks.parts.dashboard import StageDashboard
@@ -48,7 +48,7 @@ class MonitoringStack(Stack):
         for operation in operations:
             title = names.output("Operation", operation)
             add_memory_alarm(
-                self, stage=stage, service=f"operation-{operation}", title=title, limits=limits, topic=topic
+                self, stage=stage, service=names.operation_service(operation), title=title, limits=limits, topic=topic
             )
         dashboard = StageDashboard(self, "Dashboard", stage=stage, sources=sources, operations=operations)
         CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)

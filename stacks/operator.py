@@ -3,8 +3,8 @@
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.operator_policy import OperatorPolicy
 from stacks.storage import StorageStack
 
@@ -28,14 +28,5 @@ class OperatorStack(Stack):
             scope, names.stack(settings.stage, "operator"), env=env, description="Bucket Brigade: operator's policy"
         )
         self.add_stack_dependency(storage)
-        policy = OperatorPolicy(
-            self,
-            "Policy",
-            settings=settings,
-            lake=storage.lake,
-            reports=storage.reports,
-            state=storage.state,
-            key=storage.key,
-            job_role=job_role,
-        )
+        policy = OperatorPolicy(self, "Policy", settings=settings, buckets=storage.buckets, job_role=job_role)
         CfnOutput(self, "OperatorPolicyArn", value=policy.managed_policy_arn)

@@ -5,11 +5,10 @@ from typing import cast
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_s3 as s3
 
-from brigade import layout
+from brigade import layout, names
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts import nag
-from stacks.parts.bucket import PrivateBucket
+from stacks.parts.bucket import PrivateBucket, StageBuckets
 from stacks.parts.inventory import configure_inventory
 from stacks.parts.key import StageKey
 
@@ -18,10 +17,7 @@ class StorageStack(Stack):
     """Three buckets, an S3 Inventory of the lake, and a KMS key if the setting `encryption` is `kms`.
 
     Attributes:
-        lake: The bucket with ingested data.
-        reports: The bucket with deliveries, manifests, completion reports and query results.
-        state: The bucket with what programs store between runs.
-        key: The KMS key of the stage, or None.
+        buckets: The three buckets and the key.
     """
 
     def __init__(self, scope: App, *, settings: Settings, env: Environment) -> None:
@@ -37,11 +33,12 @@ class StorageStack(Stack):
         retention = settings.retention
         existing = [bucket.name for bucket in settings.buckets]
         kms = settings.encryption == "kms"
-        self.key = StageKey(self, "Key", destroy=destroy, existing=existing) if kms else None
-        self.lake = self._create_bucket("Lake", settings, versioned=True)
-        self.reports = self._create_bucket(
+        key = StageKey(self, "Key", destroy=destroy, existing=existing) if kms else None
+        lake = self._create_bucket("Lake", settings, key, versioned=True)
+        reports = self._create_bucket(
             "Reports",
             settings,
+            key,
             versioned=False,
             expire=[
                 (f"{settings.inventory.prefix}/", retention.deliveries),
@@ -51,32 +48,39 @@ class StorageStack(Stack):
             ],
         )
         if settings.metadata_tables:
-            _add_metadata_tables(self.lake, days=retention.deliveries)
+            _add_metadata_tables(lake, days=retention.deliveries)
         # CDK's parameter event_bridge_enabled would add a function that may change any bucket.
         cast(
-            s3.CfnBucket, self.reports.node.default_child
+            s3.CfnBucket, reports.node.default_child
         ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        self.state = self._create_bucket("State", settings, versioned=True)
-        configure_inventory(source=self.lake, destination=self.reports, inventory=settings.inventory, existing=existing)
+        state = self._create_bucket("State", settings, key, versioned=True)
+        configure_inventory(source=lake, destination=reports, inventory=settings.inventory, existing=existing)
+        self.buckets = StageBuckets(lake, reports, state, key)
         self._add_outputs(settings)
 
     def _add_outputs(self, settings: Settings) -> None:
-        CfnOutput(self, "LakeBucket", value=self.lake.bucket_name)
-        CfnOutput(self, "ReportsBucket", value=self.reports.bucket_name)
-        CfnOutput(self, "StateBucket", value=self.state.bucket_name)
+        CfnOutput(self, "LakeBucket", value=self.buckets.lake.bucket_name)
+        CfnOutput(self, "ReportsBucket", value=self.buckets.reports.bucket_name)
+        CfnOutput(self, "StateBucket", value=self.buckets.state.bucket_name)
         CfnOutput(self, "InventoryId", value=settings.inventory.id)
         CfnOutput(self, "InventoryPrefix", value=settings.inventory.prefix)
         CfnOutput(self, "InventoryFormat", value=settings.inventory.format)
 
     def _create_bucket(
-        self, name: str, settings: Settings, *, versioned: bool, expire: list[tuple[str, int]] | None = None
+        self,
+        name: str,
+        settings: Settings,
+        key: StageKey | None,
+        *,
+        versioned: bool,
+        expire: list[tuple[str, int]] | None = None,
     ) -> PrivateBucket:
         bucket = PrivateBucket(
             self,
             name,
-            key=self.key,
+            key=key,
             destroy=settings.removal == "destroy",
             versioned=versioned,
             old_version_days=settings.retention.old_versions,

@@ -1,24 +1,31 @@
 """Fixtures and hooks for every test."""
 
-import os
+import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from brigade import aws
+from tests.examples import load_profile
 
-# A slow machine is no fault of what is tested, and the same commit gives the same result. HYPOTHESIS_PROFILE=search
-# looks for new examples.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", _PATIENT, derandomize=True)
-settings.register_profile("search", _PATIENT)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+load_profile()
 
 # A shell that starts something aside has it ignore SIGINT, and what it starts in turn; some tests send SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that need a deployment first, each followed by one that needs none.
+
+    They take longest. Deployments are made one after the other, so the files between them keep other workers busy.
+    """
+    files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
+    deployed = [tests for tests in files if any("deployed" in getattr(test, "fixturenames", ()) for test in tests)]
+    others = [tests for tests in files if tests not in deployed]
+    rounds: Iterable[tuple[list[pytest.Item], ...]] = itertools.zip_longest(deployed, others, fillvalue=[])
+    items[:] = [test for pair in rounds for tests in pair for test in tests]
 
 
 @pytest.fixture(autouse=True)

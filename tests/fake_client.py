@@ -1,4 +1,4 @@
-"""The base of classes that stand for an S3 client of boto3 in tests."""
+"""The base of classes that stand for a client of boto3 in tests."""
 
 from typing import TYPE_CHECKING, Any
 

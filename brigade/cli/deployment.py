@@ -12,10 +12,11 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from brigade import names
 from brigade.aws import Connection
 from brigade.errors import NotFound
 
-STACKS = ("storage", "catalog", "ingest", "batch-operations", "operator", "monitoring")
+_STACKS: tuple[names.StackNoun, ...] = ("storage", "catalog", "ingest", "batch-operations", "operator", "monitoring")
 _CACHE_SECONDS = 300
 
 
@@ -77,9 +78,9 @@ class Deployment:
     def _read(self) -> dict[str, str]:
         client = self.connection.client("cloudformation")
         outputs: dict[str, str] = {}
-        for stack in STACKS:
+        for noun in _STACKS:
             try:
-                described = client.describe_stacks(StackName=f"brigade-{self.stage}-{stack}")["Stacks"][0]
+                described = client.describe_stacks(StackName=names.stack(self.stage, noun))["Stacks"][0]
             except ClientError as error:
                 if "does not exist" in str(error):
                     continue

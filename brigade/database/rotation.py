@@ -10,13 +10,16 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from brigade.database.uri import database_uri, require_engine
 from brigade.errors import BrigadeError, InvalidData, NotFound
 from brigade.masking import register_fields
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
@@ -37,7 +40,7 @@ class Rotation:
         token: The id of the new version, which Secrets Manager passes to each step.
     """
 
-    client: Any
+    client: "SecretsManagerClient"
     name: str
     token: str
 

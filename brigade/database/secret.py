@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from brigade.database.uri import database_uri, require_engine
 from brigade.errors import BrigadeError, InvalidData, NotFound, RetryLater
 from brigade.masking import register_fields
 from brigade.retry import RETRYABLE_CODES
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 _Connection = TypeVar("_Connection")
 
@@ -23,7 +26,7 @@ class DatabaseSecret:
         max_age_s: Seconds in the cache. 0: no cache.
     """
 
-    def __init__(self, client: Any, name: str, *, max_age_s: int = 300) -> None:
+    def __init__(self, client: "SecretsManagerClient", name: str, *, max_age_s: int = 300) -> None:
         from aws_lambda_powertools.utilities.parameters import SecretsProvider  # loads boto3
 
         self.name = name

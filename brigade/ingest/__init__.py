@@ -29,11 +29,10 @@ if TYPE_CHECKING:
         LinkHeader,
         NextUrl,
         Offset,
-        PageInfo,
         PageNumber,
         Pagination,
     )
-    from brigade.ingest.declare.request import Request, Response
+    from brigade.ingest.declare.request import PageInfo, Request, Response
     from brigade.ingest.declare.source import Objects
     from brigade.ingest.declare.table_source import TableSource
     from brigade.ingest.declare.transform import Transform
@@ -76,8 +75,8 @@ _MODULES = {
     "csv_format": ("Csv",),
     "incremental": ("Newest", "Since"),
     "json_schema": ("JsonSchema",),
-    "pagination": ("Cursor", "LinkHeader", "NextUrl", "Offset", "PageInfo", "PageNumber", "Pagination"),
-    "request": ("Request", "Response"),
+    "pagination": ("Cursor", "LinkHeader", "NextUrl", "Offset", "PageNumber", "Pagination"),
+    "request": ("PageInfo", "Request", "Response"),
     "source": ("Objects",),
     "table_source": ("TableSource",),
     "transform": ("Transform",),

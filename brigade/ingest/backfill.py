@@ -2,24 +2,17 @@
 
 import datetime
 import json
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from brigade.errors import BrigadeError, UsageError
 
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
 MOST = 2000
 """The most dates of one execution. Step Functions limits its output to 256 KiB."""
-
-
-class Executes(Protocol):
-    """The calls of Step Functions that a backfill makes."""
-
-    def start_execution(self, **arguments: Any) -> Any:
-        """StartExecution."""
-
-    def describe_execution(self, **arguments: Any) -> Any:
-        """DescribeExecution."""
 
 
 class DateResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,7 +35,7 @@ def list_dates(first: str, last: str) -> list[str]:
     return [(start + datetime.timedelta(days=number)).isoformat() for number in range((end - start).days + 1)]
 
 
-def start_backfill(states: Executes, machine: str, wanted: list[str], concurrency: int) -> str:
+def start_backfill(states: "SFNClient", machine: str, wanted: list[str], concurrency: int) -> str:
     """Start one execution over the dates, `concurrency` at a time, and return its ARN.
 
     It may be repeated: no date is published twice.
@@ -58,7 +51,7 @@ def start_backfill(states: Executes, machine: str, wanted: list[str], concurrenc
     return str(states.start_execution(stateMachineArn=machine, input=given)["executionArn"])
 
 
-def fetch_results(states: Executes, execution: str) -> list[DateResult] | None:
+def fetch_results(states: "SFNClient", execution: str) -> list[DateResult] | None:
     """Return the result of each date, or None while the execution runs.
 
     Raises:

@@ -7,7 +7,7 @@ folder that must be empty); https://docs.aws.amazon.com/AmazonS3/latest/userguid
 # ruff: noqa: S608 - the pieces are names that this module knows, and a condition that the dialect has parsed
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brigade.errors import NothingSelected, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
@@ -28,6 +28,10 @@ from brigade.s3.conditions import Absent
 from brigade.s3.listing import list_objects
 from brigade.s3.objects import WriteResult
 
+if TYPE_CHECKING:
+    from types_boto3_athena import AthenaClient
+    from types_boto3_glue import GlueClient
+
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]")
 FOLDER = f"{QUERIES}/unload"
 """Where in the reports bucket Athena writes; the rule for query results clears it."""
@@ -37,8 +41,8 @@ FOLDER = f"{QUERIES}/unload"
 class AthenaTable:
     """The table of deliveries on Athena: clients of Athena and Glue, the workgroup, the database and the table."""
 
-    client: athena.AthenaClient
-    glue: athena.GlueClient
+    client: "AthenaClient"
+    glue: "GlueClient"
     workgroup: str
     database: str
     table: str

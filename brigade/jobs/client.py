@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -16,6 +16,9 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from brigade.errors import BrigadeError, NotFound, RetryLater, UsageError
 from brigade.jobs.job import Job, parse_job
 from brigade.retry import RETRYABLE_CODES
+
+if TYPE_CHECKING:
+    from types_boto3_s3control import S3ControlClient
 
 # The model names the first; the user guide's troubleshooting page and the live service the others.
 _NO_SUCH_JOB = frozenset({"NotFoundException", "NoSuchJob", "NoSuchJobException", "404"})
@@ -27,7 +30,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{5,36}")
 class JobsClient:
     """The jobs of one account. `client` is boto3's `s3control`. Each error names the job and what to do."""
 
-    client: Any
+    client: "S3ControlClient"
     account: str
 
     def create(self, request: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from brigade import layout
 from brigade.errors import InvalidData, NotFound
 from brigade.jobs.job import Job
 from brigade.jobs.report import Tally, open_report
@@ -66,7 +67,7 @@ def _failures(s3: Any, job: Job, patience_s: float) -> list[str]:
 _REMEDIES = (
     (
         r"reading the manifest is forbidden",
-        "the job's role may not read the manifest: it reads manifests/ of the stage's reports bucket only",
+        f"the job's role may not read the manifest: it reads {layout.MANIFESTS}/ of the stage's reports bucket only",
     ),
     (
         r"etag",
@@ -87,8 +88,8 @@ _REMEDIES = (
     ),
     (
         r"report could not be written",
-        "the work was done, but its report could not be written: check the role's s3:PutObject on jobs/ of the reports "
-        "bucket, and that the bucket has no default Object Lock",
+        "the work was done, but its report could not be written: check the role's s3:PutObject on "
+        f"{layout.JOB_REPORTS}/ of the reports bucket, and that the bucket has no default Object Lock",
     ),
     (
         r"fail(ure)? (rate|threshold)|too many failed|exceeds",

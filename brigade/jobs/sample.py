@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from botocore.exceptions import ClientError
@@ -17,16 +17,12 @@ from brigade.jobs.manifest import ObjectColumns, Selected, row_at
 from brigade.jobs.row import ManifestRow, display_key
 from brigade.operations.outcome import truncate_text
 
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
 # The last line of an invocation's log, which Invoke gives with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 _BILLED = re.compile(rb"Billed Duration: (\d+) ms")
-
-
-class LambdaClient(Protocol):
-    """The call of a Lambda client that is used here."""
-
-    def invoke(self, **request: Any) -> Any:
-        """Run a function and wait for its answer."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class RandomRows:
 
 
 def measure_sample(
-    functions: LambdaClient, function_arn: str, rows: Sequence[ManifestRow], arguments: Mapping[str, str]
+    functions: "LambdaClient", function_arn: str, rows: Sequence[ManifestRow], arguments: Mapping[str, str]
 ) -> Sample:
     """Return what the deployed function took for each row, run one after the other as S3 would run it.
 
@@ -122,7 +118,9 @@ class _Answer(NamedTuple):
     text: str
 
 
-def _invoke(functions: LambdaClient, arn: str, row: ManifestRow, arguments: Mapping[str, str], number: str) -> _Answer:
+def _invoke(
+    functions: "LambdaClient", arn: str, row: ManifestRow, arguments: Mapping[str, str], number: str
+) -> _Answer:
     event = {
         "invocationSchemaVersion": "2.0",
         "invocationId": f"sample-{number}",

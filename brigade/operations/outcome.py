@@ -13,13 +13,12 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from brigade.errors import BrigadeError, RetryLater
 from brigade.masking import mask
-from brigade.retry import RETRYABLE_CODES
+from brigade.retry import RETRYABLE_CODES, RETRYABLE_STATUS
 
 ResultCode = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 
 # S3's own codes besides, and the codes of HEAD, whose answer has no body.
-_LATER = RETRYABLE_CODES | {"OperationAborted", "ConditionalRequestConflict", "429", "500", "502", "503", "504"}
-_LATER_STATUS = frozenset({429, 500, 502, 503, 504})
+_LATER = RETRYABLE_CODES | {"OperationAborted", "ConditionalRequestConflict", *map(str, RETRYABLE_STATUS)}
 
 _SECRETS = (
     (
@@ -61,7 +60,7 @@ def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
         code = str(error.response["Error"].get("Code", "Unknown"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         text = report_text(f"{code}: {error.response['Error'].get('Message', '')} ({error.operation_name})", limit)
-        return ("TemporaryFailure" if code in _LATER or status in _LATER_STATUS else "PermanentFailure"), text
+        return ("TemporaryFailure" if code in _LATER or status in RETRYABLE_STATUS else "PermanentFailure"), text
     temporary = isinstance(
         error,
         # ConnectionError and TimeoutError of Python itself: what urllib3, sockets and other clients of AWS raise.

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from brigade.codec import BLOCK, Compression, open_sink
+from brigade.codec import BLOCK, Compression, open_compressed_stream
 from brigade.errors import InvalidData, RetryLater
 from brigade.pipe.attributes import SseCustomerClient, check_attributes
 from brigade.pipe.expectation import Expectation
@@ -195,7 +195,7 @@ def copy_input(
             if not count:
                 return
             file.advance(count)
-    packed, buffer = open_sink(compression, file, level), memoryview(bytearray(BLOCK))
+    packed, buffer = open_compressed_stream(compression, file, level), memoryview(bytearray(BLOCK))
     try:
         while count := read_into(fd, buffer):
             for watch in watches:

@@ -1,6 +1,6 @@
 """The function behind every operation: an invocation by S3 Batch Operations in, a result code for each task out.
 
-Environment: ``BRIGADE_OPERATION``, the module of ``lambdas/batch_operations/operations`` to run.
+Its environment (`lambdas/batch_operations/environment.py`) names the operation.
 
 It calls S3 only for the operation and only so: GetObject and HeadObject (``s3:GetObject``, and
 ``s3:GetObjectVersion`` for a manifest with versions) on the keys that the operation ``reads``; PutObject
@@ -28,6 +28,7 @@ from brigade.operations import Operation
 from brigade.operations.invocation import TaskResult, parse_invocation
 from brigade.operations.perform import perform_tasks
 from brigade.s3.client_type import S3Client
+from lambdas.batch_operations.environment import OperationEnvironment
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -46,7 +47,7 @@ class Setup:
 
 @functools.cache
 def _setup() -> Setup:
-    name = os.environ.get("BRIGADE_OPERATION", "")
+    name = OperationEnvironment.read(os.environ).operation
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise SettingsError(
             f"BRIGADE_OPERATION must name a module of lambdas/batch_operations/operations, not {name!r}"

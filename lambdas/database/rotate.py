@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from brigade.aws import Connection
 from brigade.database.rotation import Rotation
 from brigade.errors import UsageError
+from lambdas.database.environment import RotationEnvironment
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -37,8 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         case "testSecret":
             rotation.test()
         case "finishSecret":
-            rotation.finish(uri_secret=os.environ["BRIGADE_URI_SECRET"], ca_file=os.environ.get("BRIGADE_CA_FILE"))
-            cluster, _, service = os.environ["BRIGADE_SERVICE"].partition("/")
+            environment = RotationEnvironment.read(os.environ)
+            rotation.finish(uri_secret=environment.uri_secret, ca_file=environment.ca_file)
+            cluster, _, service = environment.service.partition("/")
             _client("ecs").update_service(cluster=cluster, service=service, forceNewDeployment=True)
         case _:
             raise UsageError(f"a rotation has no step {step!r}")

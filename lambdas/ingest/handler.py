@@ -37,12 +37,12 @@ from brigade.ingest.declare.dates import resolve_date
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target
 from brigade.ingest.partitions import Partitions, PendingPartitions
-from brigade.ingest.read.reader import ReaderFactory, open_reader
+from brigade.ingest.read.reader import ReaderFactory, ReaderSetup, open_reader
 from brigade.ingest.run import Run
 from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
 from lambdas import trace
-from lambdas.ingest.environment import read_environment
+from lambdas.ingest.environment import IngestEnvironment
 from lambdas.logs import masking_errors, masking_logger
 from lambdas.memory import peak_mib
 
@@ -142,13 +142,12 @@ class _Setup(msgspec.Struct, frozen=True):
 @functools.cache
 def _setup() -> _Setup:
     """Read the environment and create the clients, once per process."""
-    environment = read_environment(os.environ)
+    environment = IngestEnvironment.read(os.environ)
     source = importlib.import_module(f"lambdas.ingest.sources.{environment.source}").SOURCE
     connection = Connection()
     s3 = connection.client("s3")
-    reader = open_reader(
-        source,
-        environment.source,
+    reader_setup = ReaderSetup(
+        name=environment.source,
         url=environment.base_url,
         client=connection.client,
         state=State(s3, environment.state_bucket),
@@ -159,7 +158,7 @@ def _setup() -> _Setup:
         s3=s3,
         lake=environment.lake_bucket,
         state=environment.state_bucket,
-        reader=reader,
+        reader=open_reader(source, reader_setup),
     )
 
 

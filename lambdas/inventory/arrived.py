@@ -27,7 +27,9 @@ from brigade.inventory.delivery.deliveries import open_delivery
 from brigade.inventory.delivery.summary import SQL, store_summary, summarize
 from brigade.inventory.setup.glue_table import set_location
 from brigade.inventory.sql import athena
+from brigade.names import INVENTORY_SUMMARIZED, event_source
 from brigade.state import State
+from lambdas.inventory.environment import DeliveryEnvironment
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -51,14 +53,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     detail = event["detail"]
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
     delivery = open_delivery(_client("s3"), f"s3://{bucket}/{key.rpartition('/')[0]}/manifest.json")
-    source, database = delivery.manifest.source_bucket, os.environ["BRIGADE_DATABASE"]
-    name = table(None if source == os.environ["BRIGADE_LAKE_BUCKET"] else source)
+    environment = DeliveryEnvironment.read(os.environ)
+    source, database = delivery.manifest.source_bucket, environment.database
+    name = table(None if source == environment.lake_bucket else source)
     _locate(database, name)
     statement = athena.build_statement(_client("glue"), database, name, SQL, [delivery])
-    answer = athena.query(_client("athena"), os.environ["BRIGADE_WORKGROUP"], database, statement)
-    summary = store_summary(
-        State(_client("s3"), os.environ["BRIGADE_STATE_BUCKET"]), summarize(delivery, list(answer.rows))
-    )
+    answer = athena.query(_client("athena"), environment.workgroup, database, statement)
+    summary = store_summary(State(_client("s3"), environment.state_bucket), summarize(delivery, list(answer.rows)))
     metrics.add_dimension("table", name)  # so that each bucket has an alarm of its own
     for metric, unit, value in (
         ("Delivered", MetricUnit.Count, 1),
@@ -68,8 +69,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric(metric, unit, value)
     document: dict[str, Any] = msgspec.to_builtins(summary)
     sent = {
-        "Source": f"brigade.{os.environ['BRIGADE_STAGE']}",
-        "DetailType": "Inventory Summarized",
+        "Source": event_source(environment.stage),
+        "DetailType": INVENTORY_SUMMARIZED,
         "Detail": msgspec.json.encode(summary).decode(),
     }
     _send(sent)

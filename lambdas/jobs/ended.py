@@ -19,6 +19,7 @@ from brigade.jobs.archive import archive_document, read_archived
 from brigade.jobs.client import JobsClient
 from brigade.jobs.job import parse_job
 from brigade.jobs.notification import build_notification
+from lambdas.jobs.environment import JobEnvironment
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -34,7 +35,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     A job is ignored if it is not over, has been handled before, or did not run with this stage's role.
     """
     job_id = event["detail"]["serviceEventDetails"]["jobId"]
-    role, reports = os.environ["BRIGADE_JOB_ROLE"], os.environ["BRIGADE_REPORTS_BUCKET"]
+    environment = JobEnvironment.read(os.environ)
+    role, reports = environment.job_role, environment.reports_bucket
     s3 = _client("s3")
     described = JobsClient(_client("s3control"), role.split(":")[4]).describe(job_id)
     job = parse_job(described)
@@ -42,8 +44,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"id": job_id, "status": job.status, "told": False}
     failed = job.status == "Failed" or job.failed > 0
     if failed:
-        ending = build_notification(s3, job, os.environ["BRIGADE_STAGE"])
-        _client("sns").publish(TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=ending.subject, Message=ending.text)
+        ending = build_notification(s3, job, environment.stage)
+        _client("sns").publish(TopicArn=environment.alarm_topic, Subject=ending.subject, Message=ending.text)
     archive_document(s3, reports, job_id, "description", described)
     # Kept last: killed before this, it is told again rather than never.
     archive_document(s3, reports, job_id, "told", {"failed": failed})

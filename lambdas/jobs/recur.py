@@ -24,6 +24,7 @@ from brigade.operations.operation import PriceClass
 from brigade.operations.recurring import Recurring
 from brigade.state import State
 from lambdas.batch_operations.recurring import RECURRING
+from lambdas.jobs.environment import RecurEnvironment
 from lambdas.logs import masking_errors, masking_logger
 
 logger = masking_logger()
@@ -45,10 +46,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     done: dict[str, RecurrenceState] = {}
     failure: Exception | None = None
+    environment = RecurEnvironment.read(os.environ)
     for name in _meant(event):
-        recurrence = _recurrence(name, RECURRING[name])
+        recurrence = _recurrence(environment, name, RECURRING[name])
         try:
-            done[name] = _take(recurrence, event)
+            done[name] = _take(recurrence, event, environment)
         except Exception as error:  # one job's trouble is not the others'
             logger.exception("failed", extra={"recurring": name})
             failure = error
@@ -66,31 +68,38 @@ def _meant(event: dict[str, Any]) -> list[str]:
     return [name for name, declared in RECURRING.items() if ended or declared.schedule is None]
 
 
-def _take(recurrence: Recurrence, event: dict[str, Any]) -> RecurrenceState:
+def _take(recurrence: Recurrence, event: dict[str, Any], environment: RecurEnvironment) -> RecurrenceState:
     if "recurring" in event:
-        plan, given = recurrence.plan, os.environ
-        prefix, inventory = given["BRIGADE_INVENTORY_PREFIX"], given["BRIGADE_INVENTORY_ID"]
-        return recurrence.arrive(open_latest_delivery(recurrence.s3, plan.reports, prefix, plan.bucket, inventory).uri)
+        delivery = open_latest_delivery(
+            recurrence.s3,
+            environment.reports_bucket,
+            environment.inventory_prefix,
+            environment.lake_bucket,
+            environment.inventory_id,
+        )
+        return recurrence.arrive(delivery.uri)
     detail = event["detail"]
     if "serviceEventDetails" in detail:
         return recurrence.end(detail["serviceEventDetails"]["jobId"])
     return recurrence.arrive(detail["delivery"])
 
 
-def _recurrence(name: str, declared: Recurring) -> Recurrence:
-    given, s3 = os.environ, _client("s3")
-    sizes = msgspec.json.decode(given["BRIGADE_OPERATIONS"], type=dict[str, _Size])
+def _recurrence(environment: RecurEnvironment, name: str, declared: Recurring) -> Recurrence:
+    s3 = _client("s3")
+    sizes = msgspec.json.decode(environment.operations, type=dict[str, _Size])
     plan = JobPlan(
-        stage=given["BRIGADE_STAGE"],
+        stage=environment.stage,
         operation=declared.operation,
-        function_arn=f"{given['BRIGADE_OPERATION_ARN']}{declared.operation}",
+        function_arn=f"{environment.operation_arn}{declared.operation}",
         arguments=declared.arguments,
         what="",
-        bucket=given["BRIGADE_LAKE_BUCKET"],
-        reports=given["BRIGADE_REPORTS_BUCKET"],
-        role_arn=given["BRIGADE_JOB_ROLE"],
+        bucket=environment.lake_bucket,
+        reports=environment.reports_bucket,
+        role_arn=environment.job_role,
     )
-    workgroup, database, table = (given[f"BRIGADE_{each}"] for each in ("WORKGROUP", "DATABASE", "TABLE"))
+    athena = AthenaTable(
+        _client("athena"), _client("glue"), environment.workgroup, environment.database, environment.table
+    )
     return Recurrence(
         name=name,
         declared=declared,
@@ -98,14 +107,14 @@ def _recurrence(name: str, declared: Recurring) -> Recurrence:
         plan=plan,
         control=JobsClient(_client("s3control"), plan.role_arn.split(":")[4]),
         s3=s3,
-        state=State(s3, given["BRIGADE_STATE_BUCKET"]),
-        athena=AthenaTable(_client("athena"), _client("glue"), workgroup, database, table),
-        tell=_tell,
+        state=State(s3, environment.state_bucket),
+        athena=athena,
+        tell=functools.partial(_notify, environment.alarm_topic),
     )
 
 
-def _tell(subject: str, text: str) -> None:
-    _client("sns").publish(TopicArn=os.environ["BRIGADE_ALARM_TOPIC"], Subject=subject, Message=text)
+def _notify(topic: str, subject: str, text: str) -> None:
+    _client("sns").publish(TopicArn=topic, Subject=subject, Message=text)
 
 
 @functools.cache

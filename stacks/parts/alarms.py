@@ -8,8 +8,8 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from brigade import names
 from brigade.settings import Alarms
-from stacks import names
 from stacks.parts.inventory_table import LAKE_TABLE
 from stacks.parts.metrics import service_metric
 
@@ -66,7 +66,7 @@ def add_ingest_alarms(scope: Construct, *, stage: str, source: str, limits: Alar
     They report a failed or timed-out execution, a day without a published date, records that are wider than the limit
     or that changed their fields, messages in the dead-letter queue, and high memory use.
     """
-    service, title = f"ingest-{source}", names.output("Ingest", source)
+    service, title = names.ingest_service(source), names.output("Ingest", source)
 
     def alarm(suffix: str, what: str, metric: cloudwatch.Metric, threshold: float, **options: Any) -> None:
         description = f"{stage}: {what}"

@@ -3,8 +3,7 @@
 from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 
-from brigade import layout
-from stacks import names
+from brigade import layout, names
 from stacks.parts.permissions import Grantee, allow, allow_objects, bucket_arn
 
 

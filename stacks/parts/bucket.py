@@ -1,11 +1,29 @@
 """An S3 bucket with the defaults that all buckets of the stacks share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+
+
+@dataclass(frozen=True)
+class StageBuckets:
+    """The buckets of a stage, and the KMS key that encrypts their objects.
+
+    Attributes:
+        lake: The bucket with ingested data.
+        reports: The bucket with deliveries, manifests, completion reports and query results.
+        state: The bucket with what programs store between runs.
+        key: The KMS key, or None.
+    """
+
+    lake: s3.IBucket
+    reports: s3.IBucket
+    state: s3.IBucket
+    key: kms.IKey | None
 
 
 class PrivateBucket(s3.Bucket):

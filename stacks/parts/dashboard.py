@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks import names
+from brigade import names
 from stacks.parts.metrics import lambda_metric, service_metric
 
 _PERIOD = Duration.minutes(5)
@@ -24,7 +24,7 @@ class StageDashboard(cloudwatch.Dashboard):
     ) -> None:
         super().__init__(scope, construct_id, dashboard_name=names.dashboard(stage), default_interval=Duration.days(7))
         for source in sources:
-            service = f"ingest-{source}"
+            service = names.ingest_service(source)
             self.add_widgets(
                 _graph(f"{service}: records", _service_metrics(stage, service, "Sum", "Records", "Pages")),
                 _graph(f"{service}: bytes", _service_metrics(stage, service, "Sum", "BytesOut")),
@@ -33,7 +33,7 @@ class StageDashboard(cloudwatch.Dashboard):
                 _graph(f"{service}: errors", _error_metrics(names.ingest(stage, source))),
             )
         for operation in operations:
-            service = f"operation-{operation}"
+            service = names.operation_service(operation)
             results = _service_metrics(stage, service, "Sum", "Succeeded", "TemporaryFailure", "PermanentFailure")
             self.add_widgets(
                 _graph(f"{service}: tasks by result", results),

@@ -5,15 +5,15 @@ from pathlib import Path
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.settings import Settings
-from stacks import names
+from lambdas.inventory.environment import DeliveryEnvironment
 from stacks.parts.athena_access import allow_queries, allow_table_action
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
 from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects
@@ -30,10 +30,7 @@ class DeliveryHandler(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        lake: s3.IBucket,
-        reports: s3.IBucket,
-        state: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         root: Path,
     ) -> None:
         """Create the function and its rule.
@@ -42,10 +39,7 @@ class DeliveryHandler(Construct):
             scope: The parent construct.
             construct_id: The id of this construct in `scope`.
             settings: The settings of the stage.
-            lake: The lake.
-            reports: The bucket that receives the deliveries.
-            state: The bucket that stores the summaries.
-            key: The KMS key of the stage, if it has one.
+            buckets: The buckets and the KMS key of the stage.
             root: The root folder of the repository.
         """
         super().__init__(scope, construct_id)
@@ -56,25 +50,25 @@ class DeliveryHandler(Construct):
             name=names.inventory_arrived(stage),
             service=SERVICE,
             package=Package.of_inventory(root, settings.target, "arrived"),
-            environment={
-                "BRIGADE_STAGE": stage,
-                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
-                "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_DATABASE": names.database(stage),
-                "BRIGADE_WORKGROUP": names.workgroup(stage),
-            },
+            environment=DeliveryEnvironment(
+                stage=stage,
+                lake_bucket=buckets.lake.bucket_name,
+                state_bucket=buckets.state.bucket_name,
+                database=names.database(stage),
+                workgroup=names.workgroup(stage),
+            ),
             settings=settings,
         )
         role = handler.role
-        allow_list(role, reports, state)
-        allow_queries(role, stage=stage, deliveries=prefix, reports=reports, table=f"{table()}*")
-        allow_objects(role, state, [f"{layout.SUMMARIES}/*"], "s3:GetObject", "s3:PutObject")
-        allow_key(role, key, "Decrypt", "GenerateDataKey")
+        allow_list(role, buckets.reports, buckets.state)
+        allow_queries(role, stage=stage, deliveries=prefix, reports=buckets.reports, table=f"{table()}*")
+        allow_objects(role, buckets.state, [f"{layout.SUMMARIES}/*"], "s3:GetObject", "s3:PutObject")
+        allow_key(role, buckets.key, "Decrypt", "GenerateDataKey")
         allow_table_action(role, stage, f"{table()}*", "UpdateTable")
         stack = Stack.of(self)
         event_bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
         allow(role, ["events:PutEvents"], [event_bus])
-        self._add_rule(handler, reports, f"{prefix}/*/{settings.inventory.id}")
+        self._add_rule(handler, buckets.reports, f"{prefix}/*/{settings.inventory.id}")
 
     def _add_rule(self, handler: LambdaFunction, reports: s3.IBucket, folder: str) -> None:
         """Start the function for each `manifest.checksum` in `folder`.

@@ -2,17 +2,16 @@
 
 from aws_cdk import Stack, TimeZone
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
+from brigade import names
 from brigade.ingest.declare.source import BaseSource
 from brigade.ingest.declare.target import Target, quarantine_prefix, receipt_prefix, run_prefix
 from brigade.settings import Settings
 from lambdas.ingest.environment import IngestEnvironment
-from stacks import names
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.dead_letter_queue import DeadLetterQueue
 from stacks.parts.ingest_state_machine import IngestStateMachine
 from stacks.parts.lambda_function import LambdaFunction
@@ -35,9 +34,7 @@ class Ingest(Construct):
         *,
         name: str,
         source: BaseSource,
-        lake: s3.IBucket,
-        state: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         package: Package,
         schedules: scheduler.IScheduleGroup,
         settings: Settings,
@@ -49,17 +46,15 @@ class Ingest(Construct):
             construct_id: The id of this construct in `scope`.
             name: Name of the source.
             source: The declaration of the source.
-            lake: The lake.
-            state: The bucket with checkpoints and receipts.
-            key: The KMS key of the stage, if it has one.
+            buckets: The buckets and the KMS key of the stage.
             package: The code of the function.
             schedules: The schedule group of the stage.
             settings: The settings of the stage.
         """
         super().__init__(scope, construct_id)
         self._name, self._source, self._settings = name, source, settings
-        handler = self._create_function(package, lake, state)
-        self._allow(handler.role, lake, state, key)
+        handler = self._create_function(package, buckets)
+        self._allow(handler.role, buckets)
         allow_secrets(handler.role, source)
         failures = DeadLetterQueue(self, "Failures", name=names.ingest_failures(settings.stage, name))
         self.state_machine = IngestStateMachine(
@@ -73,30 +68,29 @@ class Ingest(Construct):
         ).state_machine
         self._create_schedule(schedules, failures)
 
-    def _create_function(self, package: Package, lake: s3.IBucket, state: s3.IBucket) -> LambdaFunction:
+    def _create_function(self, package: Package, buckets: StageBuckets) -> LambdaFunction:
         environment = IngestEnvironment(
             source=self._name,
-            lake_bucket=lake.bucket_name,
-            state_bucket=state.bucket_name,
+            lake_bucket=buckets.lake.bucket_name,
+            state_bucket=buckets.state.bucket_name,
             base_url=self._settings.source_urls.get(self._name),
         )
         return LambdaFunction(
             self,
             "Function",
             name=names.ingest(self._settings.stage, self._name),
-            service=f"ingest-{self._name}",
+            service=names.ingest_service(self._name),
             package=package,
-            environment={
-                **environment.variables(),
-                **MALLOC_ENVIRONMENT,
-            },
+            environment=environment,
+            extra_variables=MALLOC_ENVIRONMENT,
             memory_mib=self._source.memory_mib,
             timeout_s=self._source.timeout_s,
             settings=self._settings,
         )
 
-    def _allow(self, role: iam.Role, lake: s3.IBucket, state: s3.IBucket, key: kms.IKey | None) -> None:
+    def _allow(self, role: iam.Role, buckets: StageBuckets) -> None:
         """Allow what the function calls. `lambdas/ingest/handler.py` lists which call needs which permission."""
+        lake, state = buckets.lake, buckets.state
         folder = Target.of(self._source, self._name, "*", "", "").folder
         kept = [f"{place(self._name)}*" for place in (run_prefix, receipt_prefix, quarantine_prefix)]
         allow_objects(role, lake, [f"{folder}*"], "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload")
@@ -104,7 +98,7 @@ class Ingest(Construct):
         allow_objects(role, state, [f"{run_prefix(self._name)}*"], "s3:DeleteObject")
         allow_list(role, lake, state)
         allow(role, ["s3:ListBucketMultipartUploads"], [bucket_arn(lake)])
-        allow_key(role, key, "Decrypt", "GenerateDataKey")
+        allow_key(role, buckets.key, "Decrypt", "GenerateDataKey")
 
     def _create_schedule(self, schedules: scheduler.IScheduleGroup, failures: DeadLetterQueue) -> None:
         expression = scheduler.ScheduleExpression.expression(self._source.schedule, TimeZone.of(self._source.time_zone))

@@ -1,20 +1,18 @@
 """Lambda functions that handle events of S3 Batch Operations jobs, and the rule that starts them when a job ends."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.settings import Settings
-from stacks import names
+from lambdas.jobs.environment import JobEnvironment
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.package import Package
 from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects
@@ -29,8 +27,7 @@ class JobEndHandler(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        reports: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         job_role: iam.IRole,
         topic: sns.ITopic,
         root: Path,
@@ -41,8 +38,7 @@ class JobEndHandler(Construct):
             scope: The parent construct.
             construct_id: The id of this construct in `scope`.
             settings: The settings of the stage.
-            reports: The bucket with the manifests and the completion reports.
-            key: The KMS key of the stage, if it has one.
+            buckets: The buckets and the KMS key of the stage.
             job_role: The role of the jobs that the function reports. It ignores other jobs.
             topic: The topic to notify about failed tasks.
             root: The root folder of the repository.
@@ -53,15 +49,18 @@ class JobEndHandler(Construct):
             "ended",
             service="jobs",
             settings=settings,
-            reports=reports,
-            key=key,
-            job_role=job_role,
+            buckets=buckets,
             topic=topic,
-            environment={},
+            environment=JobEnvironment(
+                stage=settings.stage,
+                reports_bucket=buckets.reports.bucket_name,
+                job_role=job_role.role_arn,
+                alarm_topic=topic.topic_arn,
+            ),
             root=root,
         )
-        allow_objects(handler.role, reports, [f"{layout.JOB_REPORTS}/*", f"{layout.ARCHIVE}*"], "s3:GetObject")
-        allow_objects(handler.role, reports, [f"{layout.ARCHIVE}*"], "s3:PutObject")
+        allow_objects(handler.role, buckets.reports, [f"{layout.JOB_REPORTS}/*", f"{layout.ARCHIVE}*"], "s3:GetObject")
+        allow_objects(handler.role, buckets.reports, [f"{layout.ARCHIVE}*"], "s3:PutObject")
         add_job_end_rule(self, "AnyEnded", targets.LambdaFunction(handler.function, retry_attempts=4))
 
 
@@ -71,11 +70,9 @@ def create_job_function(
     *,
     service: str,
     settings: Settings,
-    reports: s3.IBucket,
-    key: kms.IKey | None,
-    job_role: iam.IRole,
+    buckets: StageBuckets,
     topic: sns.ITopic,
-    environment: Mapping[str, str],
+    environment: JobEnvironment,
     root: Path,
 ) -> LambdaFunction:
     """Create the function of `lambdas/jobs/<module>.py`.
@@ -88,11 +85,9 @@ def create_job_function(
         module: Name of the module in `lambdas/jobs`.
         service: The name under which the function writes logs and metrics.
         settings: The settings of the stage.
-        reports: The bucket with the manifests and the completion reports.
-        key: The KMS key of the stage, if it has one.
-        job_role: The role of the stage's jobs.
+        buckets: The buckets and the KMS key of the stage.
         topic: The topic to notify.
-        environment: Environment variables besides those that every such function has.
+        environment: The environment that the handler reads.
         root: The root folder of the repository.
     """
     created = LambdaFunction(
@@ -101,21 +96,15 @@ def create_job_function(
         name=names.jobs(settings.stage, module),
         service=service,
         package=Package.of_jobs(root, settings.target, module),
-        environment={
-            "BRIGADE_STAGE": settings.stage,
-            "BRIGADE_REPORTS_BUCKET": reports.bucket_name,
-            "BRIGADE_JOB_ROLE": job_role.role_arn,
-            "BRIGADE_ALARM_TOPIC": topic.topic_arn,
-            **environment,
-        },
+        environment=environment,
         settings=settings,
     )
     stack = Stack.of(scope)
     jobs = f"arn:{stack.partition}:s3:{stack.region}:{stack.account}:job/*"
     allow(created.role, ["s3:DescribeJob"], [jobs], because="S3 generates the id of a job when the job is created.")
     allow(created.role, ["sns:Publish"], [topic.topic_arn])
-    allow_list(created.role, reports)
-    allow_key(created.role, key, "Decrypt", "GenerateDataKey")
+    allow_list(created.role, buckets.reports)
+    allow_key(created.role, buckets.key, "Decrypt", "GenerateDataKey")
     return created
 
 

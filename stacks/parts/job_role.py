@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from brigade import layout
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.permissions import allow, allow_key, allow_objects, bucket_arn
 
 
@@ -27,9 +26,7 @@ class JobRole(iam.Role):
         construct_id: str,
         *,
         deliveries: str,
-        lake: s3.IBucket,
-        reports: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         functions: Sequence[lambda_.IFunction],
         existing: Sequence[str] = (),
     ) -> None:
@@ -38,10 +35,8 @@ class JobRole(iam.Role):
         Args:
             scope: The parent construct.
             construct_id: The id of this construct in `scope`.
-            deliveries: Prefix of the inventories in `reports`. A delivery can be the manifest of a job.
-            lake: The lake.
-            reports: The bucket with the manifests and the completion reports.
-            key: The KMS key of the stage, if it has one.
+            deliveries: Prefix of the inventories in the reports bucket. A delivery can be the manifest of a job.
+            buckets: The buckets and the KMS key of the stage.
             functions: The functions of the operations.
             existing: Names of the buckets beside the lake whose objects S3 may list for a job.
         """
@@ -55,11 +50,11 @@ class JobRole(iam.Role):
             ),
         )
         # A job names its manifest by ETag, and this bucket keeps no versions, so s3:GetObjectVersion is not needed.
-        allow_objects(self, reports, [f"{layout.MANIFESTS}/*", f"{deliveries}/*"], "s3:GetObject")
+        allow_objects(self, buckets.reports, [f"{layout.MANIFESTS}/*", f"{deliveries}/*"], "s3:GetObject")
         # Where S3 generates the manifest, it writes it here and requires s3:PutInventoryConfiguration.
-        allow_objects(self, reports, [f"{layout.JOB_REPORTS}/*", f"{layout.MANIFESTS}/*"], "s3:PutObject")
+        allow_objects(self, buckets.reports, [f"{layout.JOB_REPORTS}/*", f"{layout.MANIFESTS}/*"], "s3:PutObject")
         beside = [f"arn:{Stack.of(scope).partition}:s3:::{name}" for name in existing]
-        allow(self, ["s3:PutInventoryConfiguration"], [bucket_arn(lake), *beside])
-        allow_key(self, key, "Decrypt", "GenerateDataKey")
+        allow(self, ["s3:PutInventoryConfiguration"], [bucket_arn(buckets.lake), *beside])
+        allow_key(self, buckets.key, "Decrypt", "GenerateDataKey")
         if functions:
             allow(self, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

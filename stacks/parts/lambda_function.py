@@ -9,8 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
+from lambdas.environment import FunctionEnvironment
 from stacks.parts import nag
 from stacks.parts.network import Network
 from stacks.parts.package import Package
@@ -36,7 +37,8 @@ class LambdaFunction(Construct):
         name: str,
         service: str,
         package: Package,
-        environment: Mapping[str, str],
+        environment: FunctionEnvironment | None = None,
+        extra_variables: Mapping[str, str] | None = None,
         memory_mib: int = 512,
         timeout_s: int = 900,
         concurrency: int | None = None,
@@ -51,7 +53,8 @@ class LambdaFunction(Construct):
             name: Name of the function.
             service: The name under which the function writes logs and metrics.
             package: The code of the function.
-            environment: Environment variables besides those of Powertools.
+            environment: The environment that the handler reads. None: it reads none.
+            extra_variables: Environment variables besides those of the handler and of Powertools.
             memory_mib: Memory in MiB.
             timeout_s: Timeout in seconds, 900 at most.
             concurrency: Reserved concurrency. None reserves none.
@@ -76,7 +79,8 @@ class LambdaFunction(Construct):
                     str(folder), asset_hash=package.content_hash(), asset_hash_type=AssetHashType.CUSTOM
                 ),
                 environment={
-                    **environment,
+                    **(environment.variables() if environment else {}),
+                    **(extra_variables or {}),
                     "POWERTOOLS_SERVICE_NAME": service,
                     "POWERTOOLS_METRICS_NAMESPACE": names.metrics(settings.stage),
                 },

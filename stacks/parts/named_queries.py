@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from brigade.catalog import QUESTIONS, typed
+from brigade.catalog import CURRENT, QUESTIONS, typed
 from brigade.errors import NotFound
 from brigade.settings import Inventory
 from stacks.parts.inventory import columns
@@ -39,7 +39,7 @@ def list_named_queries(inventory: Inventory, database: str) -> Iterator[NamedQue
             sql = question.text(names)
         except NotFound:
             continue  # It needs the columns of versions, and this inventory lists current versions only.
-        read = [name for name in names if name in question.reads or name in ("is_latest", "is_delete_marker")]
+        read = [name for name in names if name in question.reads or name in CURRENT]
         converted = ",\n         ".join(typed(name, kinds.get(name, "string"), encoded=csv) for name in read)
         table = f"""inventory AS (
   SELECT {converted}

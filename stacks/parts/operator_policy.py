@@ -2,16 +2,15 @@
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.ingest.declare.target import SUFFIXES, Target
 from brigade.settings import Settings
-from stacks import names
 from stacks.parts.athena_access import allow_table_action
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.permissions import allow, allow_key, allow_list, allow_objects, bucket_arn
 
 
@@ -27,10 +26,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         construct_id: str,
         *,
         settings: Settings,
-        lake: s3.IBucket,
-        reports: s3.IBucket,
-        state: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         job_role: iam.IRole,
     ) -> None:
         # A changed description would replace the policy and detach it from its users.
@@ -38,17 +34,16 @@ class OperatorPolicy(iam.ManagedPolicy):
         stage = settings.stage
         stacks = self._arn("cloudformation", f"stack/{names.stack(stage, '*')}/*")
         allow(self, ["cloudformation:DescribeStacks"], [stacks], because="CloudFormation ends the ARN with a new id.")
-        self._allow_data(settings, lake, reports, state, key)
-        self._allow_queries(settings, reports)
+        self._allow_data(settings, buckets)
+        self._allow_queries(settings, buckets.reports)
         self._allow_jobs(stage, job_role)
         self._allow_ingests(stage)
         if settings.queues:
             queues = [self._arn("sqs", queue) for queue in settings.queues]
             allow(self, ["sqs:SendMessage"], queues)
 
-    def _allow_data(
-        self, settings: Settings, lake: s3.IBucket, reports: s3.IBucket, state: s3.IBucket, key: kms.IKey | None
-    ) -> None:
+    def _allow_data(self, settings: Settings, buckets: StageBuckets) -> None:
+        lake, reports, state = buckets.lake, buckets.reports, buckets.state
         allow_list(self, lake, reports, state)
         allow_objects(self, lake, ["*"], "s3:GetObject")
         # `ingest run` publishes as the function does; what it may write has the form of an ingest's key.
@@ -61,7 +56,7 @@ class OperatorPolicy(iam.ManagedPolicy):
         allow_objects(self, reports, [f"{layout.MANIFESTS}/*"], "s3:PutObject", "s3:AbortMultipartUpload")
         allow_objects(self, state, ["*"], "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject")
         allow(self, ["s3:ListBucketVersions"], [bucket_arn(state)])
-        allow_key(self, key, "Decrypt", "GenerateDataKey")
+        allow_key(self, buckets.key, "Decrypt", "GenerateDataKey")
 
     def _allow_queries(self, settings: Settings, reports: s3.IBucket) -> None:
         stage = settings.stage

@@ -9,9 +9,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_servicediscovery as servicediscovery
 from constructs import Construct
 
+from brigade import names
 from brigade.database import authority
 from brigade.settings import Database, Settings
-from stacks import names
 from stacks.parts import nag
 from stacks.parts.network import CIDR, Network
 from stacks.parts.permissions import allow

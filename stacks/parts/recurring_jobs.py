@@ -8,20 +8,20 @@ from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from brigade import layout
+from brigade import layout, names
 from brigade.catalog import table
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Settings
-from stacks import names
+from lambdas.jobs.environment import RecurEnvironment
 from stacks.parts.athena_access import allow_queries
+from stacks.parts.bucket import StageBuckets
 from stacks.parts.job_events import add_job_end_rule, create_job_function
 from stacks.parts.permissions import allow, allow_list, allow_objects
 
@@ -38,10 +38,7 @@ class RecurringJobs(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        lake: s3.IBucket,
-        reports: s3.IBucket,
-        state: s3.IBucket,
-        key: kms.IKey | None,
+        buckets: StageBuckets,
         job_role: iam.IRole,
         topic: sns.ITopic,
         operations: Mapping[str, Operation],
@@ -54,10 +51,7 @@ class RecurringJobs(Construct):
             scope: The parent construct.
             construct_id: The id of this construct in `scope`.
             settings: The settings of the stage.
-            lake: The lake.
-            reports: The bucket with the manifests and the deliveries.
-            state: The bucket that stores which jobs were created.
-            key: The KMS key of the stage, if it has one.
+            buckets: The buckets and the KMS key of the stage.
             job_role: The role of the jobs that the function creates.
             topic: The topic to notify.
             operations: The declared operations, by name.
@@ -65,6 +59,7 @@ class RecurringJobs(Construct):
             root: The root folder of the repository.
         """
         super().__init__(scope, construct_id)
+        stage = settings.stage
         used = {job.operation: operations[job.operation] for job in recurring.values()}
         sizes = {name: {"memory_mib": each.memory_mib, "price": each.price} for name, each in used.items()}
         self._handler = create_job_function(
@@ -72,45 +67,40 @@ class RecurringJobs(Construct):
             "recur",
             service="jobs-recur",
             settings=settings,
-            reports=reports,
-            key=key,
-            job_role=job_role,
+            buckets=buckets,
             topic=topic,
-            environment={
-                **self._catalog_environment(settings),
-                "BRIGADE_LAKE_BUCKET": lake.bucket_name,
-                "BRIGADE_STATE_BUCKET": state.bucket_name,
-                "BRIGADE_OPERATIONS": json.dumps(sizes),
-            },
+            environment=RecurEnvironment(
+                stage=stage,
+                reports_bucket=buckets.reports.bucket_name,
+                job_role=job_role.role_arn,
+                alarm_topic=topic.topic_arn,
+                lake_bucket=buckets.lake.bucket_name,
+                state_bucket=buckets.state.bucket_name,
+                inventory_prefix=settings.inventory.prefix,
+                inventory_id=settings.inventory.id,
+                database=names.database(stage),
+                table=table(),
+                workgroup=names.workgroup(stage),
+                operation_arn=self._format_arn("lambda", f"function:{names.operation(stage, '')}"),
+                operations=json.dumps(sizes),
+            ),
             root=root,
         )
-        self._allow(settings, reports=reports, state=state, job_role=job_role)
-        self._add_rules(settings.stage, lake)
+        self._allow(settings, buckets, job_role)
+        self._add_rules(stage, buckets.lake)
         for name, job in recurring.items():
             if job.schedule:
                 self._add_schedule(name, job.schedule)
 
-    def _catalog_environment(self, settings: Settings) -> dict[str, str]:
-        """Return the variables that say where the deliveries are, how to query them, and how functions are named."""
-        stage, inventory = settings.stage, settings.inventory
-        return {
-            "BRIGADE_INVENTORY_PREFIX": inventory.prefix,
-            "BRIGADE_INVENTORY_ID": inventory.id,
-            "BRIGADE_DATABASE": names.database(stage),
-            "BRIGADE_TABLE": table(),
-            "BRIGADE_WORKGROUP": names.workgroup(stage),
-            "BRIGADE_OPERATION_ARN": self._format_arn("lambda", f"function:{names.operation(stage, '')}"),
-        }
-
-    def _allow(self, settings: Settings, *, reports: s3.IBucket, state: s3.IBucket, job_role: iam.IRole) -> None:
+    def _allow(self, settings: Settings, buckets: StageBuckets, job_role: iam.IRole) -> None:
         prefix = settings.inventory.prefix
         role = self._handler.role
-        allow_queries(role, stage=settings.stage, deliveries=prefix, reports=reports, table=table())
-        allow_list(role, state)
+        allow_queries(role, stage=settings.stage, deliveries=prefix, reports=buckets.reports, table=table())
+        allow_list(role, buckets.state)
         allow_objects(
-            role, reports, [f"{layout.MANIFESTS}/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"
+            role, buckets.reports, [f"{layout.MANIFESTS}/*"], "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"
         )
-        allow_objects(role, state, [f"{layout.RECURRING}/*"], "s3:GetObject", "s3:PutObject")
+        allow_objects(role, buckets.state, [f"{layout.RECURRING}/*"], "s3:GetObject", "s3:PutObject")
         allow(role, ["s3:CreateJob"], ["*"], because="The action s3:CreateJob supports no resource ARNs.")
         because = "S3 generates the id of a job when the job is created. A job can only have the one role passed below."
         allow(role, ["s3:PutJobTagging"], [self._format_arn("s3", "job/*")], because=because)
@@ -125,8 +115,8 @@ class RecurringJobs(Construct):
             "Delivered",
             description="A delivery of the lake was summarized",
             event_pattern=events.EventPattern(
-                source=[f"brigade.{stage}"],
-                detail_type=["Inventory Summarized"],
+                source=[names.event_source(stage)],
+                detail_type=[names.INVENTORY_SUMMARIZED],
                 detail={"bucket": [lake.bucket_name]},
             ),
             targets=[target],

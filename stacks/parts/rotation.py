@@ -7,8 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from brigade import names
 from brigade.settings import Settings
-from stacks import names
+from lambdas.database.environment import RotationEnvironment
 from stacks.parts.lambda_function import LambdaFunction
 from stacks.parts.network import Network
 from stacks.parts.package import Package
@@ -57,11 +58,7 @@ class PasswordRotation(Construct):
             name=names.rotation(settings.stage),
             service=SERVICE,
             package=Package.of_rotation(root, settings.target),
-            environment={
-                "BRIGADE_URI_SECRET": uri.secret_arn,
-                "BRIGADE_CA_FILE": CA_FILE,
-                "BRIGADE_SERVICE": service,
-            },
+            environment=RotationEnvironment(uri_secret=uri.secret_arn, service=service, ca_file=CA_FILE),
             memory_mib=256,
             timeout_s=60,
             settings=settings,

@@ -1,5 +1,6 @@
 """Tables of a real PostgreSQL, read as a source reads them."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ from brigade.database.uri import database_uri
 from brigade.ingest.declare.table_source import TableSource
 from brigade.ingest.read.postgres import TableReader
 from local.postgres import Postgres
+
+SMALL = 1024
+"""Bytes of a page, so that a table has many."""
 
 
 @dataclass
@@ -54,3 +58,8 @@ def pages(rows: TableReader) -> Iterator[bytes]:
         cursor = reply.headers.get("next")
         if cursor is None:
             return
+
+
+def found(bodies: Iterator[bytes]) -> list[dict[str, Any]]:
+    """The rows of all pages."""
+    return [json.loads(line) for body in bodies for line in body.splitlines()]

@@ -18,6 +18,7 @@ from brigade.ingest.read import postgres_query
 from brigade.ingest.read.postgres_query import select_rows
 from local.postgres import Postgres
 from tests.database.tables import execute, reader, source
+from tests.examples import examples
 
 SMALL = 1024
 TYPES = (
@@ -135,7 +136,7 @@ def check(server: Postgres, kinds: tuple[str, ...], rows: list[tuple[str, ...]])
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_key_of_any_type_resumes_exactly(server: Postgres, kind: str) -> None:
-    @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(2), derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.sampled_from(VALUES[kind]), max_size=12))
     def generated(values: list[str]) -> None:
         check(server, (kind,), [(f"CAST({value} AS {kind})",) for value in (*values, *VALUES[kind], *VALUES[kind])])
@@ -143,7 +144,7 @@ def test_a_key_of_any_type_resumes_exactly(server: Postgres, kind: str) -> None:
     generated()
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_key_of_several_types_resumes_exactly(server: Postgres, data: st.DataObject) -> None:
     kinds = tuple(data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=2, max_size=3)))

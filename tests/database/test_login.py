@@ -125,7 +125,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.Monk
         began = time.monotonic()
         with pytest.raises(psycopg.OperationalError, match="connection timeout expired"):
             connect(f"postgresql://u:p@127.0.0.1:{listener.getsockname()[1]}/d")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_logins_leave_no_file_open(postgres: Postgres) -> None:

@@ -6,14 +6,15 @@ from xml.sax.saxutils import escape
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.judges.wires import Given, Judge
 
 SPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 LEGAL = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
 PLAIN = st.text(LEGAL, min_size=1, max_size=20)
 ETAGS = st.sampled_from(['"0123456789abcdef"', '"e-3"', "no-quotes", '"&<>"'])
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FEW = settings(MANY, max_examples=25)
+MANY = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(MANY, max_examples=examples(25))
 
 WRITES: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = [
     ("create_multipart_upload", "InitiateMultipartUploadResult", ("UploadId",), {}),

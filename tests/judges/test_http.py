@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brigade.s3.http.connection import BrokenResponse, HttpConnection
+from tests.examples import examples
 
 BODY = st.binary(max_size=30) | st.sampled_from([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", b"0\r\n\r\n"])
 ODD_LENGTH = st.sampled_from([b"-1", b"+1", b"1_0", b"0x5", b"5, 5", b"", b"\xb2", b"9"])
@@ -76,7 +77,7 @@ def ours(data: bytes, method: str) -> tuple[int, str | None, bytes]:
         return response.status, response.headers.get("etag"), response.read()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150))
 @given(data=answers(), method=st.sampled_from(["GET", "HEAD"]))
 def test_an_answer_is_read_as_by_the_standard_library_or_refused(data: bytes, method: str) -> None:
     try:

@@ -23,9 +23,10 @@ from brigade.s3.http.client import HttpClient
 from brigade.s3.http.connection import HttpConnection
 from brigade.s3.http.names import QUERY_PARAMETERS, REQUEST_HEADERS
 from brigade.s3.http.session import HttpSession
+from tests.examples import examples
 from tests.judges.wires import KEYS, REGION, botos
 
-SETTINGS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 KEY = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.text(" +%&=~*/'\"<>?#\x00\r\n.", min_size=1)
 SHOWN = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"])
 VALUE = st.text(SHOWN, min_size=1, max_size=10) | st.sampled_from(['attachment; filename="ä.txt"', '"東.txt"', "a  b"])

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from brigade.state import State
+from local.demo.api import serving
 from local.postgres import Postgres
 
 if TYPE_CHECKING:
     from tests.local.deployment import Deployment
+    from tests.local.ingest_dates import Dates
+    from tests.local.ingest_place import Place
     from tests.local.inventory_lake import Lake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -126,3 +131,36 @@ def lake(emulator: Emulator, request: pytest.FixtureRequest) -> "Lake":
     from tests.local.inventory_lake import make  # which stands on this module
 
     return make(emulator, request.param)
+
+
+@pytest.fixture
+def state(emulator: Emulator) -> Iterator[State]:
+    """The state in a new bucket."""
+    made = State(emulator.root("s3"), f"state-{uuid.uuid4().hex[:12]}")
+    made.client.create_bucket(Bucket=made.bucket)
+    yield made
+    made.client.close()
+
+
+@pytest.fixture
+def dates(emulator: Emulator) -> Iterator["Dates"]:
+    from tests.local.ingest_dates import Dates  # which stands on this module
+    from tests.local.ingests import lake_of
+
+    with lake_of(emulator.root("s3")) as lake:
+        yield Dates(lake)
+
+
+@pytest.fixture(scope="module")
+def demo_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the demo's real API (Datasette)."""
+    with serving(tmp_path_factory.mktemp("api"), free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def place(emulator: Emulator, demo_api: str) -> Iterator["Place"]:
+    from tests.local.ingest_place import make_place  # which stands on this module
+
+    with make_place(emulator, demo_api) as place:
+        yield place

@@ -42,3 +42,34 @@ def put_manifest(deployed: Deployment, content: bytes) -> str:
     bucket, key = deployed.outputs["LakeBucket"], f"by-hand/{uuid.uuid4().hex}.csv"
     deployed.emulator.root("s3").put_object(Bucket=bucket, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
+
+
+def suspended(deployed: Deployment, content: bytes, **changes: Any) -> str:
+    """Make a job over a manifest that waits for a confirmation, as the console does, and wait until it does."""
+    s3, control = deployed.emulator.root("s3"), deployed.emulator.operator("s3control")
+    bucket, key = deployed.outputs["ReportsBucket"], f"manifests/by-hand-{uuid.uuid4().hex}.csv"
+    etag = s3.put_object(Bucket=bucket, Key=key, Body=content)["ETag"]
+    invoke = {"FunctionArn": deployed.outputs["OperationVerify"], "InvocationSchemaVersion": "2.0"}
+    request = {
+        "AccountId": "000000000000",
+        "ConfirmationRequired": True,
+        "Operation": {"LambdaInvoke": invoke},
+        "Manifest": {
+            "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
+            "Location": {"ObjectArn": f"arn:aws:s3:::{bucket}/{key}", "ETag": etag},
+        },
+        "Report": {
+            "Bucket": f"arn:aws:s3:::{bucket}",
+            "Prefix": "jobs",
+            "Format": "Report_CSV_20180820",
+            "Enabled": True,
+            "ReportScope": "AllTasks",
+        },
+        "Priority": 1,
+        "RoleArn": deployed.outputs["JobRoleArn"],
+        "ClientRequestToken": uuid.uuid4().hex,
+    }
+    job = str(control.create_job(**request | changes)["JobId"])
+    done = deployed.run("--json", "jobs", "watch", job)
+    assert done.returncode == 1
+    return job

@@ -2,63 +2,20 @@
 
 import gzip
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from local.demo.api import serving
 from tests import command
-from tests.local.conftest import REPOSITORY, Emulator, free_port
+from tests.local.conftest import REPOSITORY
+from tests.local.ingest_place import RECORDS, Place, rows
 from tests.unit.ingest.api import Answer, page
 from tests.unit.ingest.api import serving as serving_pages
 
 DATE = "2026-11-22"
-RECORDS = 3376
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("api"), free_port()) as url:
-        yield url
-
-
-@dataclass
-class Place:
-    s3: Any
-    lake: str
-    state: str
-    environment: dict[str, str]
-
-    def brigade(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-        return command.run_bytes(["--json", "ingest", *arguments], environment=self.environment, folder=REPOSITORY)
-
-    def keys(self, bucket: str) -> list[str]:
-        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-
-
-@pytest.fixture
-def place(emulator: Emulator, api: str) -> Iterator[Place]:
-    lake, state = f"lake-{uuid.uuid4().hex[:12]}", f"state-{uuid.uuid4().hex[:12]}"
-    s3 = emulator.root("s3")
-    for bucket in (lake, state):
-        s3.create_bucket(Bucket=bucket)
-    named = {"BRIGADE_LAKE_BUCKET": lake, "BRIGADE_STATE_BUCKET": state, "BRIGADE_BASE_URL": api}
-    yield Place(s3, lake, state, {**os.environ, **emulator.environment("root"), **named})
-    s3.close()
-
-
-def rows(packed: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
 
 
 def test_run_publishes_once_and_show_tells(place: Place) -> None:
@@ -109,12 +66,12 @@ def test_check_tells_what_the_first_page_has(place: Place) -> None:
     assert place.keys(place.lake) == place.keys(place.state) == []
 
 
-def test_the_url_of_a_source_is_that_of_the_stage(place: Place, api: str, tmp_path: Path) -> None:
+def test_the_url_of_a_source_is_that_of_the_stage(place: Place, demo_api: str, tmp_path: Path) -> None:
     del place.environment["BRIGADE_BASE_URL"]
-    stages = {"dev": {"source_urls": {"demo": api + "/elsewhere"}}}
+    stages = {"dev": {"source_urls": {"demo": demo_api + "/elsewhere"}}}
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"stages": stages}}))
     done = command.run(["ingest", "check", "demo"], environment=place.environment, folder=tmp_path)
-    assert f"{api}/elsewhere/data/airports.json" in done.stderr
+    assert f"{demo_api}/elsewhere/data/airports.json" in done.stderr
 
 
 def test_replay_without_a_quarantine_says_so(place: Place) -> None:
@@ -251,66 +208,6 @@ def test_a_broken_declaration_stops_only_its_own_source(place: Place, tmp_path: 
     check = place.brigade("check", "broken")
     assert (check.returncode, check.stderr.count(b"\n")) == (2, 1)
     assert b"ApiSource.schedule is 'rate(1 days)'" in check.stderr
-
-
-HANDLE = """
-import json, sys
-from lambdas.ingest.handler import handler
-class Context:
-    function_name = aws_request_id = invoked_function_arn = "x"
-    memory_limit_in_mb = "256"
-    def get_remaining_time_in_millis(self): return int(sys.argv[2])
-answer = handler(json.loads(sys.argv[1]), Context())
-print("ANSWER " + json.dumps(answer))
-"""
-
-
-def test_the_handler_stops_in_time_goes_on_and_measures(place: Place) -> None:
-    environment = {
-        **place.environment,
-        "BRIGADE_SOURCE": "demo",
-        "POWERTOOLS_SERVICE_NAME": "ingest-demo",
-        "POWERTOOLS_METRICS_NAMESPACE": "Brigade",
-        "POWERTOOLS_TRACE_DISABLED": "true",
-    }
-
-    said: list[str] = []
-
-    def handle(event: dict[str, Any], milliseconds: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        command = [sys.executable, "-c", HANDLE, json.dumps(event), str(milliseconds)]
-        ended = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-        said.append(ended.stdout + ended.stderr)
-        *_, answer = (line for line in ended.stdout.splitlines() if line.startswith("ANSWER "))
-        *_, measured = (line for line in ended.stdout.splitlines() if '"_aws"' in line)
-        return json.loads(answer.removeprefix("ANSWER ")), json.loads(measured)
-
-    answer, measured = handle({"scheduled": "2026-11-22T01:00:00Z"}, 4000)
-    assert (answer["outcome"], answer["date"], answer["pages"]) == ("more", "2026-11-21", 1)
-    assert "Published" not in measured
-    answer, measured = handle({"date": answer["date"]}, 900_000)
-    assert (answer["outcome"], answer["records"]) == ("published", RECORDS)
-    assert measured["service"] == "ingest-demo"
-    assert (measured["Published"], measured["Records"], measured["Pages"]) == ([1.0], [RECORDS], [7.0])
-    assert measured["BytesOut"] == [answer["bytes"]]
-    assert 150 < measured["RecordBytes"][0] < 300
-    assert 150 < measured["WidestRecord"][0] < 300, "as it came, without the stamp"
-    assert measured["BytesIn"][0] > RECORDS * 100
-    assert [measured[name] for name in ("Retries", "WaitSeconds", "Quarantined", "Drift")] == [[0.0]] * 4
-    assert 0 < measured["MemoryUsedPercent"][0] < 50
-    assert measured["MemoryPeak"][0] == pytest.approx(measured["MemoryUsedPercent"][0] * 2.56)
-    assert all(measured[f"{stage}Seconds"][0] > 0 for stage in ("Fetch", "Write", "Publish"))
-    answer, measured = handle({"date": answer["date"]}, 900_000)
-    assert (answer["outcome"], measured["Published"]) == ("already_published", [1.0])
-    receipt = json.loads(place.s3.get_object(Bucket=place.state, Key="receipts/demo/2026-11-21.json")["Body"].read())
-    del receipt["profile"]["fields"]["city"]
-    place.s3.put_object(Bucket=place.state, Key="receipts/demo/2026-11-20.json", Body=json.dumps(receipt))
-    answer, measured = handle({"execution": "new", "event": {"date": answer["date"], "replace": True}}, 900_000)
-    assert (answer["outcome"], answer["replace"]) == ("published", True)
-    assert (answer["drift"], measured["Drift"]) == (["field city came"], [1.0])
-    (warned,) = (json.loads(line) for line in said[-1].splitlines() if '"WARNING"' in line)
-    assert warned["message"] == "drift: field city came"
-    body = place.s3.get_object(Bucket=place.lake, Key="demo/date=2026-11-21/demo.jsonl.gz")["Body"].read()
-    assert not any(rows(body)[0]["name"] in each for each in said), "no record is in a log"
 
 
 def test_reset_leaves_the_checkpoint_of_a_run_that_holds_it(place: Place) -> None:

@@ -3,104 +3,24 @@
 import json
 import random
 import tracemalloc
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from brigade.errors import BrigadeError, ConditionLost, InvalidData, UsageError
-from brigade.ingest import active_date
+from brigade.errors import BrigadeError, InvalidData, UsageError
 from brigade.ingest.declare.contract import Contract
 from brigade.ingest.declare.incremental import Newest, Since
 from brigade.ingest.declare.pagination import Cursor, Offset, Pagination
-from brigade.ingest.declare.target import Target
 from brigade.ingest.read import deduplicate
-from brigade.ingest.read.reader import open_reader
-from brigade.ingest.run import Run
 from brigade.ingest.state.checkpoint import Checkpoint
-from brigade.ingest.state.receipt import Receipt
-from brigade.ingest.state.run_result import RunResult
 from brigade.jsonl import split_page
 from brigade.s3.objects import put
 from brigade.state import State
-from brigade.state.lease import Lease
-from tests.local.conftest import Emulator
-from tests.local.faults import Dying, Faulty
-from tests.local.ingests import PART, Lake, lake_of, wide
-from tests.unit.ingest.api import Answer, Server, page, serving, source
-
-START = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def at(hours: float) -> str:
-    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-
-
-def event(number: int, hours: float, **more: Any) -> dict[str, Any]:
-    return {"id": number, "at": at(hours), **more}
-
-
-@dataclass
-class Events:
-    """An API with events, of which it gives those from an instant on, with it, so many a page, in any order."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    size: int = 3
-
-    def __call__(self, number: int, query: dict[str, str]) -> Answer:
-        found = [row for row in self.rows if row["at"] >= query.get("from", "")]
-        start = int(query.get("after", "0"))
-        following = start + self.size
-        return page(found[start:following], str(following) if following < len(found) else None)
-
-
-@dataclass
-class Dates:
-    """Runs of the dates of one source."""
-
-    lake: Lake
-    since: Any = field(default_factory=lambda: Newest(parameter="from", field="at", key=("id",)))
-
-    def target(self, date: str) -> Target:
-        return replace(self.lake.target, date=date)
-
-    def run(self, server: Server, date: str, s3: Any = None, **changes: Any) -> RunResult:
-        remaining: Callable[[], float] = changes.pop("remaining", lambda: 900.0)
-        how = {name: changes.pop(name) for name in ("replace", "holder") if name in changes}
-        declared = source(**({"since": self.since} | changes))
-        state = State(self.lake.s3, self.lake.state)
-        read = open_reader(declared, "numbers", url=server.url, client=lambda _: None, state=state)
-        return Run(
-            source=declared,
-            target=self.target(date),
-            api=read(remaining, date),
-            s3=s3 or self.lake.s3,
-            remaining=remaining,
-            say=lambda _: None,
-            part_bytes=PART,
-            **how,
-        )()
-
-    def ids(self, date: str) -> list[Any]:
-        return [row["id"] for row in self.lake.rows_of(self.target(date).key)]
-
-    def receipt(self, date: str) -> Receipt:
-        entry = State(self.lake.s3, self.lake.state).get(self.target(date).receipt, Receipt)
-        assert entry
-        return entry.value
-
-
-@pytest.fixture
-def dates(emulator: Emulator) -> Iterator[Dates]:
-    with lake_of(emulator.root("s3")) as lake:
-        yield Dates(lake)
-
-
-def asked(server: Server) -> list[str | None]:
-    return [query.get("from") for query in server.queries if "after" not in query]
+from tests.local.faults import Dying
+from tests.local.ingest_dates import Dates, Events, asked, at, event
+from tests.local.ingests import wide
+from tests.unit.ingest.api import Answer, page, serving
 
 
 def test_a_date_goes_on_at_the_greatest_value_that_was_published(dates: Dates) -> None:
@@ -302,79 +222,6 @@ def test_records_that_were_left_out_count_where_pages_are_counted(dates: Dates, 
         outcomes = [dates.run(server, "2026-11-03", pagination=kind, remaining=lambda: 1.0) for _ in range(4)]
         assert [each.outcome for each in outcomes] == ["more", "more", "more", "published"]
     assert dates.ids("2026-11-03") == [8, 9, 10, 11]
-
-
-def held(dates: Dates, date: str, **changes: Any) -> None:
-    """A date that a run has begun."""
-    lease = changes.pop("lease", Lease(1, "execution of then", 900.0))
-    checkpoint = Checkpoint(write="w", ts=at(0), pages=1, lease=lease, **changes)
-    state = State(dates.lake.s3, dates.lake.state)
-    state.put(dates.target(date).checkpoint, checkpoint)
-    active_date.claim_date(dates.lake.s3, dates.target(date), "execution of then")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, "is held by execution of then"),
-        ({"lease": Lease(1)}, "run that date to its end first, or `brigade ingest reset` it"),
-    ],
-)
-def test_of_two_dates_at_once_the_second_is_told_so(dates: Dates, changes: dict[str, Any], said: str) -> None:
-    held(dates, "2026-11-02", **changes)
-    with serving(Events([event(1, 1)])) as server:
-        for date in ("2026-11-01", "2026-11-03"):
-            expected = rf"^numbers is incremental, and its 2026-11-02 is not published yet: .*{said}"
-            with pytest.raises(ConditionLost, match=expected) as raised:
-                dates.run(server, date)
-            assert raised.value.exit_status == 3
-            assert "\n" not in str(raised.value)
-        assert server.queries == []
-    assert not dates.lake.keys(dates.lake.lake)
-
-
-def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> None:
-    state = State(dates.lake.s3, dates.lake.state)
-
-    def beside(call: Callable[[], Any]) -> Any:
-        state.put(dates.target("").active_date, active_date.ActiveDate(date="2026-11-09", token="theirs"))
-        return call()
-
-    with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="begun at the same moment"):
-        dates.run(server, "2026-11-02", s3=Faulty(dates.lake.s3, "put_object", lambda call: call(), beside))
-
-
-def test_a_date_that_nobody_goes_on_with_gives_way_and_can_publish_nothing(dates: Dates) -> None:
-    held(dates, "2026-11-02", lease=Lease(1))
-    active_date.claim_date(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
-    assert dates.target("2026-11-02").checkpoint not in dates.lake.keys(dates.lake.state)
-    with serving(Events([event(1, 1)])) as server:
-        assert dates.run(server, "2026-11-03").outcome == "published"
-        with pytest.raises(UsageError, match="2026-11-03 is published: 2026-11-02 would bring its rows again"):
-            dates.run(server, "2026-11-02")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [({"wake": "2999-01-01T00:00:00.000Z"}, "to its end first"), ({"done": True}, "all of it was read")],
-)
-def test_a_date_that_waits_or_was_all_read_does_not_give_way(dates: Dates, changes: dict[str, Any], said: str) -> None:
-    held(dates, "2026-11-02", lease=Lease(1), **changes)
-    with pytest.raises(ConditionLost, match=said):
-        active_date.claim_date(dates.lake.s3, dates.target("2026-11-03"), "another", patience_s=0.0)
-
-
-def test_only_the_last_date_can_be_replaced(dates: Dates) -> None:
-    events = Events([event(1, 1)])
-    with serving(events) as server:
-        dates.run(server, "2026-11-02")
-        events.rows.append(event(2, 2))
-        dates.run(server, "2026-11-03")
-        events.rows.append(event(3, 1.5))
-        assert dates.run(server, "2026-11-03", replace=True).records == 2
-        with pytest.raises(UsageError, match="2026-11-03 is published"):
-            dates.run(server, "2026-11-02", replace=True)
-    assert (dates.ids("2026-11-02"), dates.ids("2026-11-03")) == ([1], [2, 3])
 
 
 def test_in_any_order_every_record_is_published_once(dates: Dates) -> None:

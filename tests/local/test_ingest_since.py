@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.ingest.declare.incremental import Since
-from brigade.ingest.read.reader import open_reader
+from brigade.ingest.read.reader import ReaderSetup, open_reader
 from brigade.ingest.run import Run
 from brigade.ingest.state.run_result import RunResult
 from brigade.state import State
@@ -27,7 +27,9 @@ def lake(emulator: Emulator) -> Iterator[Lake]:
 
 
 def run(lake: Lake, server: Server, date: str) -> RunResult:
-    read = open_reader(DECLARED, "numbers", url=server.url, client=lambda _: None, state=State(lake.s3, lake.state))
+    read = open_reader(
+        DECLARED, ReaderSetup(name="numbers", url=server.url, client=lambda _: None, state=State(lake.s3, lake.state))
+    )
     return Run(
         source=DECLARED,
         target=replace(lake.target, date=date),
@@ -70,6 +72,6 @@ def test_each_date_begins_where_the_last_published_one_ended(lake: Lake) -> None
 def test_a_command_that_only_looks_moves_nothing(lake: Lake) -> None:
     given: dict[str, Any] = {"client": lambda _: None, "state": State(lake.s3, lake.state)}
     with serving(lambda *_: page([], None)) as server:
-        open_reader(DECLARED, "numbers", url=server.url, **given)(lambda: 900.0, None).page(None)
+        open_reader(DECLARED, ReaderSetup(name="numbers", url=server.url, **given))(lambda: 900.0, None).page(None)
     assert server.queries == [{}]
     assert lake.keys(lake.state) == []

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import uuid
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +13,7 @@ from brigade.jobs.client import JobsClient
 from brigade.jobs.row import ManifestRow
 from brigade.jobs.submit import submit_rows
 from tests.local.deployment import BRIGADE, Deployment
-from tests.local.jobs import finished, plan_of, put_manifest, reported
+from tests.local.jobs import finished, plan_of, put_manifest, reported, suspended
 
 KEYS = [
     "plain.txt",
@@ -35,37 +34,6 @@ def folder(deployed: Deployment) -> str:
     for key in KEYS:
         s3.put_object(Bucket=deployed.outputs["LakeBucket"], Key=folder + key, Body=key.encode())
     return folder
-
-
-def suspended(deployed: Deployment, content: bytes, **changes: Any) -> str:
-    """Make a job over a manifest that waits for a confirmation, as the console does, and wait until it does."""
-    s3, control = deployed.emulator.root("s3"), deployed.emulator.operator("s3control")
-    bucket, key = deployed.outputs["ReportsBucket"], f"manifests/by-hand-{uuid.uuid4().hex}.csv"
-    etag = s3.put_object(Bucket=bucket, Key=key, Body=content)["ETag"]
-    invoke = {"FunctionArn": deployed.outputs["OperationVerify"], "InvocationSchemaVersion": "2.0"}
-    request = {
-        "AccountId": "000000000000",
-        "ConfirmationRequired": True,
-        "Operation": {"LambdaInvoke": invoke},
-        "Manifest": {
-            "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
-            "Location": {"ObjectArn": f"arn:aws:s3:::{bucket}/{key}", "ETag": etag},
-        },
-        "Report": {
-            "Bucket": f"arn:aws:s3:::{bucket}",
-            "Prefix": "jobs",
-            "Format": "Report_CSV_20180820",
-            "Enabled": True,
-            "ReportScope": "AllTasks",
-        },
-        "Priority": 1,
-        "RoleArn": deployed.outputs["JobRoleArn"],
-        "ClientRequestToken": uuid.uuid4().hex,
-    }
-    job = str(control.create_job(**request | changes)["JobId"])
-    done = deployed.run("--json", "jobs", "watch", job)
-    assert done.returncode == 1
-    return job
 
 
 def test_every_key_goes_through_a_job_and_back_exactly(deployed: Deployment, folder: str) -> None:

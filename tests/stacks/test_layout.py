@@ -1,22 +1,16 @@
 """The policies allow every key that the code makes, and the stacks spell no key by themselves."""
 
-import ast
 import fnmatch
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from brigade import layout
 from brigade.ingest.declare.source import Objects
 from brigade.ingest.declare.target import Target, refresh_token_key
 from tests.stacks.conftest import Stage
 from tests.stacks.test_grants import grants
 from tests.unit.ingest.api import source
-
-STACKS = Path(__file__).parents[2] / "stacks"
 
 
 def targets(name: str, prefixes: tuple[str, ...]) -> Iterator[Target]:
@@ -80,18 +74,3 @@ def test_a_function_may_write_no_key_of_another_source(stage: Stage) -> None:
             assert not allowed(granted, "PutObject", "Lake", key)
         for key, _ in remembered(target):
             assert not allowed(granted, "GetObject", "State", key)
-
-
-def test_the_stacks_spell_no_key_that_other_code_makes() -> None:
-    made = [value for name, value in vars(layout).items() if name.isupper() and value != "inventory"]
-    made += ["ingest", "receipts", "quarantine"]
-    for file in sorted(STACKS.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not _is_text(node.value):
-                spelled = [each for each in made if node.value.startswith(f"{each}/")]
-                spelled += [each for each in ("date=", ".jsonl") if each in node.value]
-                assert not spelled, f"{file.relative_to(STACKS)}:{node.lineno} spells {node.value!r}: it is layout's"
-
-
-def _is_text(value: Any) -> bool:
-    return " " in value or "\n" in value

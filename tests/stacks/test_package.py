@@ -179,7 +179,10 @@ def test_a_real_package_holds_one_declaration_and_fits(package: Package) -> None
     beside, _, name = package.declaration.rpartition(".")
     family = beside.split(".")[1]
     with package.assembled() as folder:
-        declared = {file.stem for file in folder.joinpath(*beside.split(".")).glob("*.py")} - {"__init__"}
+        declared = {file.stem for file in folder.joinpath(*beside.split(".")).glob("*.py")} - {
+            "__init__",
+            "environment",
+        }
         assert declared == {name}
         families = {family} | ({"batch_operations"} if name == "recur" else set())  # the declarations of what recurs
         folders = {file.name for file in (folder / "lambdas").iterdir() if file.is_dir()}

@@ -28,6 +28,7 @@ from brigade.ingest.declare.transform import Transform
 from brigade.operations.operation import Operation
 from brigade.operations.recurring import Recurring
 from brigade.settings import Alarms, Database, ExistingBucket, Inventory, Retention, Settings, load
+from tests.examples import examples
 from tests.unit.ingest.api import source
 
 SECRET = Secret("name")
@@ -142,7 +143,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(200))
 @given(st.sampled_from(FIELDS), values)
 def test_what_typeguard_refuses_is_refused(field: tuple[Any, Any], value: Any) -> None:
     kind = field[1].type

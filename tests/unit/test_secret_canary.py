@@ -5,14 +5,15 @@ To add a way, add a line to ``WAYS``: what the API does with a request, for whic
 
 import json
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import command
 from tests.unit.ingest.api import Answer, page, serving
 from tests.unit.leaks import MARK, SECRET, leaks, spellings
 
@@ -85,24 +86,18 @@ WAYS: dict[str, Way] = {
 
 
 def brigade(folder: Path, *arguments: str, url: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command in a process of its own, with the sources and the file of secrets that are in the folder."""
-    code = (
-        "import sys, lambdas.ingest.sources as sources; sources.__path__.append(sys.argv.pop(1)); "
-        "from brigade.cli.main import main; main()"
-    )
+    """Run the command with the source and the file of secrets that are in the folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BRIGADE_"))}
-    environment |= {"BRIGADE_SECRETS_FILE": str(folder / "secrets.json"), "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(
-        [sys.executable, "-c", code, str(folder / "sources"), *arguments],
-        env=environment | ({"BRIGADE_BASE_URL": url} if url else {}) | {"AWS_REGION": "us-east-1"},
-        cwd=folder, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    environment |= {"BRIGADE_SECRETS_FILE": str(folder / "secrets.json"), "PYTHONPATH": str(folder)}
+    environment |= ({"BRIGADE_BASE_URL": url} if url else {}) | {"AWS_REGION": "us-east-1"}
+    return command.run(arguments, environment=environment, folder=folder, timeout_s=60)
 
 
 def prepare(folder: Path, name: str, declaration: str, secrets: object) -> None:
     """Write a source and the file of secrets."""
-    (folder / "sources").mkdir()
-    (folder / "sources" / f"{name}.py").write_text(f"from brigade.ingest import *\nSOURCE = {declaration}\n")
+    sources = folder / "lambdas" / "ingest" / "sources"
+    shutil.copytree(REPOSITORY / "lambdas", folder / "lambdas", ignore=shutil.ignore_patterns("__pycache__"))
+    (sources / f"{name}.py").write_text(f"from brigade.ingest import *\nSOURCE = {declaration}\n")
     (folder / "secrets.json").touch(mode=0o600)
     (folder / "secrets.json").write_text(json.dumps(secrets))
 

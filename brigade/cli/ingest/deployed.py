@@ -3,7 +3,8 @@
 import contextlib
 import json
 import time
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,9 @@ from brigade.cli.ingest import sources
 from brigade.cli.options import Yes
 from brigade.cli.session import Session
 from brigade.errors import BrigadeError, UsageError
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
 
 _POLL_S = 1.0
 
@@ -119,7 +123,7 @@ def backfill(
         )
 
 
-def _answer(states: Any, execution: str) -> dict[str, Any]:
+def _answer(states: "SFNClient", execution: str) -> dict[str, Any]:
     pause = 0.2
     while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
         time.sleep(pause)
@@ -130,7 +134,7 @@ def _answer(states: Any, execution: str) -> dict[str, Any]:
     raise BrigadeError(f"the ingest ended {described['status']}: {_reason(described)} ({execution})")
 
 
-def _reason(described: dict[str, Any]) -> str:
+def _reason(described: Mapping[str, Any]) -> str:
     """Return the message of a Lambda failure, which Step Functions wraps in JSON, or the plain cause."""
     cause = described.get("cause") or ""
     with contextlib.suppress(ValueError, KeyError, TypeError):  # a timeout or a crash has plain text

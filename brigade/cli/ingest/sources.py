@@ -110,8 +110,8 @@ def open_reader(
         state = _window_bucket(session, name)
     kept = State(session.client("s3"), state) if state else None
     url = base_url(session, name)
-    opened = reader.open_reader(source, name, url=url, client=session.client, state=kept, keep_window=keep_window)
-    return opened(unlimited, date)
+    setup = reader.ReaderSetup(name=name, url=url, client=session.client, state=kept, keep_window=keep_window)
+    return reader.open_reader(source, setup)(unlimited, date)
 
 
 def _window_bucket(session: Session, name: str) -> str | None:

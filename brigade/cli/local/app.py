@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from brigade import names
 from brigade.aws import Connection
 from brigade.cli.groups import command_group
 from brigade.cli.options import Yes
@@ -164,7 +165,7 @@ def deploy(context: typer.Context) -> None:
         _cdk(session, "bootstrap", "aws://000000000000/us-east-1", *templates)
     _cdk(session, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *templates)
     _forget_outputs()
-    policy = _output(cloudformation, f"brigade-{session.stage}-operator", "OperatorPolicyArn")
+    policy = _output(cloudformation, names.stack(session.stage, "operator"), "OperatorPolicyArn")
     root.client("iam").attach_user_policy(UserName=_OPERATOR, PolicyArn=policy)
     _local("save")
     session.print({"stage": session.stage, "endpoint": os.environ["AWS_ENDPOINT_URL"]}, f"deployed: {session.stage}")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from brigade import layout
+
 if TYPE_CHECKING:
     from brigade.codec import Compression
     from brigade.s3.conditions import Condition
@@ -86,7 +88,7 @@ class ResumeOptions:
         Text,
         typer.Option(
             metavar="s3://BUCKET/PREFIX",
-            show_default="pipe/ in the state bucket of the stage",
+            show_default=f"{layout.UPLOADS}/ in the state bucket of the stage",
             help="Where --resume keeps its state.",
         ),
     ] = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from brigade import layout
 from brigade.cli.combinations import check_combinations
 from brigade.cli.options import expand_options
 from brigade.cli.pipe.options import (
@@ -192,4 +193,4 @@ def _state_place(session: Session, state: str | None) -> tuple[str, str]:
     if state:
         bucket, prefix = Location.parse(state)
         return bucket, prefix.rstrip("/") + "/" if prefix else ""
-    return session.deployment["StateBucket"], "pipe/"
+    return session.deployment["StateBucket"], f"{layout.UPLOADS}/"

@@ -5,7 +5,7 @@ that another process can continue. Paths are those of `brigade.declarations.path
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -13,35 +13,7 @@ from msgspec.structs import replace
 from brigade.declarations import Declaration
 from brigade.declarations.path import Path, parse_path
 from brigade.errors import InvalidData, SettingsError
-from brigade.ingest.declare.request import Request, Text, Token, is_header_text
-
-
-class PageInfo(Protocol):
-    """The part of a fetched page that decides about the next one."""
-
-    @property
-    def count(self) -> int:
-        """The number of records in the page."""
-
-    @property
-    def reached(self) -> int:
-        """The number of records up to the end of the page."""
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """The values at the paths of `Pagination.values`; None where the response has none."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The response headers."""
-
-    @property
-    def url(self) -> str:
-        """The requested URL."""
-
-    @property
-    def base(self) -> str:
-        """The URL that responded, after redirects: the base of relative URLs in the response."""
+from brigade.ingest.declare.request import PageInfo, Request, Text, Token, is_header_text
 
 
 class Pagination(Declaration, frozen=True, kw_only=True):

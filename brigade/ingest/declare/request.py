@@ -1,8 +1,8 @@
-"""A request to an API, as a source declares it and pagination changes it, and the response."""
+"""A request to an API, as a source declares it and pagination changes it, and the response and its page."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -41,6 +41,34 @@ class Response(Struct, frozen=True):
     url: str
     ignored: bool = False
     base: str = ""
+
+
+class PageInfo(Protocol):
+    """The part of a fetched page that decides about the next one."""
+
+    @property
+    def count(self) -> int:
+        """The number of records in the page."""
+
+    @property
+    def reached(self) -> int:
+        """The number of records up to the end of the page."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values at the paths of `Pagination.values`; None where the response has none."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response headers."""
+
+    @property
+    def url(self) -> str:
+        """The requested URL."""
+
+    @property
+    def base(self) -> str:
+        """The URL that responded, after redirects: the base of relative URLs in the response."""
 
 
 def is_header_text(text: str) -> bool:

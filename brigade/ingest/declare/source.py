@@ -11,7 +11,8 @@ from brigade.ingest.declare.authentication import Secret
 from brigade.ingest.declare.contract import RecordContract
 from brigade.ingest.declare.csv_format import Csv
 from brigade.ingest.declare.dates import load_time_zone
-from brigade.ingest.declare.pagination import PageInfo, Pagination
+from brigade.ingest.declare.pagination import Pagination
+from brigade.ingest.declare.request import PageInfo
 from brigade.ingest.declare.transform import Transform
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from brigade.ingest.declare.authentication import Secret, SecretName
 from brigade.ingest.declare.dates import find_date_error, has_date, render_dates
-from brigade.ingest.declare.pagination import PageInfo
+from brigade.ingest.declare.request import PageInfo
 from brigade.ingest.declare.source import BaseSource
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from brigade import layout
 from brigade.ingest.declare.source import BaseSource
 
 SUFFIXES = {"gzip": "jsonl.gz", "zstd": "jsonl.zst"}
@@ -64,7 +65,7 @@ class Target(Struct, frozen=True):
             number: The number of the object, from 1.
         """
         name = self._name if day == self.date else f"{self._name}.{self.date}"
-        return f"{self.folder}date={day}/{name}{f'.{number:05}' if number > 1 else ''}.{self.suffix}"
+        return f"{self.folder}{layout.DATE}{day}/{name}{f'.{number:05}' if number > 1 else ''}.{self.suffix}"
 
     @property
     def quarantine(self) -> str:
@@ -72,7 +73,7 @@ class Target(Struct, frozen=True):
 
         It is not in the lake, so that no table or crawler of the lake reads broken records.
         """
-        return f"{quarantine_prefix(self.source)}date={self.date}/{self._name}.jsonl.gz"
+        return f"{quarantine_prefix(self.source)}{layout.DATE}{self.date}/{self._name}.jsonl.gz"
 
     @property
     def checkpoint(self) -> str:
@@ -122,17 +123,17 @@ class Target(Struct, frozen=True):
 
 def run_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of all that the runs of a source may delete, such as checkpoints."""
-    return f"ingest/{source}/"
+    return f"{layout.INGEST}/{source}/"
 
 
 def receipt_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of the receipts of a source's whole dates."""
-    return f"receipts/{source}/"
+    return f"{layout.RECEIPTS}/{source}/"
 
 
 def quarantine_prefix(source: str) -> str:
     """Return the prefix, in the state bucket, of a source's records that broke the contract."""
-    return f"quarantine/{source}/"
+    return f"{layout.QUARANTINE}/{source}/"
 
 
 def refresh_token_key(source: str) -> str:

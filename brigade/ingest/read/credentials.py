@@ -24,6 +24,7 @@ from brigade.ingest.declare.authentication import (
 )
 from brigade.ingest.declare.request import Request, is_header_text
 from brigade.ingest.declare.target import refresh_token_key
+from brigade.ingest.read.retry import is_retryable
 from brigade.masking import holds_secret, register
 from brigade.state import State
 
@@ -162,7 +163,7 @@ class SourceCredentials:
         except urllib3.exceptions.HTTPError as error:
             raise RetryLater(f"{host} gives no token now: {type(error).__name__}") from error
         if answer.status != 200:
-            raise (RetryLater if answer.status >= 500 or answer.status == 429 else BrigadeError)(
+            raise (RetryLater if is_retryable(answer.status) else BrigadeError)(
                 f"{host} gives no token: status {answer.status}; check the secrets that the source names"
             )
         try:

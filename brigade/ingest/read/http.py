@@ -20,12 +20,11 @@ from brigade.ingest.declare.api_source import ApiSource
 from brigade.ingest.declare.request import Request, Response
 from brigade.ingest.read.credentials import Credentials, NoCredentials, open_credentials
 from brigade.ingest.read.decompress import unpack_content, unpack_file
-from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
-from brigade.ingest.read.retry import requested_wait
+from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory, ReaderSetup
+from brigade.ingest.read.retry import is_retryable, requested_wait
 from brigade.ingest.state.position import narrow_to_window
 from brigade.masking import mask_start
 from brigade.retry import backoff
-from brigade.state import State
 from brigade.urls import BASE_URL, is_base_url
 
 _BACKOFF_S = 0.5
@@ -135,7 +134,7 @@ class ApiReader:
             return "take"
         if status == 401:
             return "refresh"
-        return "retry" if status == 429 or status >= 500 else "fail"
+        return "retry" if is_retryable(status) else "fail"
 
     def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
         self.requests += 1
@@ -261,29 +260,23 @@ def _start(body: Any) -> str:
     return repr(mask_start(body, 200)) if isinstance(body, bytes | bytearray) else "''"
 
 
-def open_reader(
-    source: ApiSource,
-    name: str,
-    *,
-    url: str | None,
-    client: Callable[[str], Any],
-    state: State | None,
-    keep_window: bool = True,
-) -> ReaderFactory:
-    """Return a factory for readers of an API. `brigade.ingest.read.reader.open_reader` has the arguments.
+def open_reader(source: ApiSource, setup: ReaderSetup) -> ReaderFactory:
+    """Return a factory for readers of an API.
 
     Raises:
         SettingsError: The URL of this stage is not a base URL. The message does not show it.
     """
-    if url is not None and not is_base_url(url):
-        raise SettingsError(f"{name}: the URL of this stage (source_urls in cdk.json) takes {BASE_URL}")
-    credentials = open_credentials(source.authentication, client, state, name)
+    if setup.url is not None and not is_base_url(setup.url):
+        raise SettingsError(f"{setup.name}: the URL of this stage (source_urls in cdk.json) takes {BASE_URL}")
+    credentials = open_credentials(source.authentication, setup.client, setup.state, setup.name)
 
     def open_page_reader(remaining: Callable[[], float], date: str | None) -> ApiReader:
         dated = source.for_date(date) if date else source
         narrow = None
         if source.since and date:
-            narrow = functools.partial(narrow_to_window, dated, state, name, date, keep_window=keep_window)
-        return ApiReader(dated, url or source.base_url, remaining, credentials, narrow)
+            narrow = functools.partial(
+                narrow_to_window, dated, setup.state, setup.name, date, keep_window=setup.keep_window
+            )
+        return ApiReader(dated, setup.url or source.base_url, remaining, credentials, narrow)
 
     return open_page_reader

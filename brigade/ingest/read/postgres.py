@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
 import psycopg
 from psycopg import sql
 
@@ -22,14 +21,14 @@ from brigade.database.rows import (
     translate_postgres_error,
 )
 from brigade.database.secret import DatabaseSecret
-from brigade.errors import InvalidData, RetryLater, SettingsError
+from brigade.errors import RetryLater, SettingsError
 from brigade.ingest.declare.request import Response
 from brigade.ingest.declare.table_source import NEXT, TableSource
+from brigade.ingest.read.postgres_checks import check_columns, check_line, check_nulls, check_size, refuse_null
 from brigade.ingest.read.postgres_query import newest_value, probe_key, select_rows
-from brigade.ingest.read.reader import PAGE_LIMIT, ReaderFactory
+from brigade.ingest.read.reader import ReaderFactory, ReaderSetup
 from brigade.ingest.state.position import ReadWindow, claim_window
 from brigade.retry import backoff
-from brigade.state import State
 
 _BLOCK = 1024 * 1024
 _SPARE_S = 5.0
@@ -131,7 +130,7 @@ class TableReader:
         )
         try:
             connection, relation, (key,) = self._begin()
-            self._check_nulls(connection, relation, (key,))
+            check_nulls(self.source, connection, relation, (key,))
             found = connection.execute(query.format(sql.Literal(shares), key.column, relation)).fetchone()
         except psycopg.Error as error:
             raise translate_postgres_error(error, self.source.address) from error
@@ -162,8 +161,8 @@ class TableReader:
         block = bytearray()
         try:
             for _, line in self._open(None):
-                block += self._checked(line)
-                self._check_size(block)
+                block += check_line(self.source, line)
+                check_size(self.source, block)
                 if len(block) >= _BLOCK:
                     self.bytes_in += len(block)
                     yield bytes(block)
@@ -181,7 +180,7 @@ class TableReader:
         # No condition is true for null. Of several ranges, the reader of the last one checks it.
         hidden = self.until is None and (cursor is not None or self.windows is not None or self.after is not None)
         if order and (self.source.table or hidden):
-            self._check_nulls(connection, relation, order)
+            check_nulls(self.source, connection, relation, order)
         taken = None
         if self.windows:
             taken = self.windows(functools.partial(newest_value, connection, relation, self.source, order[0]))
@@ -203,32 +202,13 @@ class TableReader:
         name = begin_snapshot(connection, within_s=None if remaining == float("inf") else remaining, table=source.table)
         relation = sql.SQL(name or source.relation)
         description = list_columns(connection, relation)
-        self._check([name for name, _, _ in description])
+        check_columns(source, [name for name, _, _ in description])
         check = functools.partial(probe_key, relation)
         try:
             order = key_columns(connection, description, source.order, check) if source.order else ()
         except ValueError as error:
             raise SettingsError(f"{source.address}: the key's {error}; choose another key, or none") from error
         return connection, relation, order
-
-    def _check(self, names: list[str]) -> None:
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InvalidData(f"{self.source.address}: two columns are named {twice[0]}; give one another name (AS)")
-        if missing := [name for name in self.source.order if name not in names]:
-            known = ", ".join(names)
-            raise SettingsError(f"{self.source.address}: the key's {missing[0]!r} is no column; there are {known}")
-
-    def _check_nulls(
-        self, connection: "psycopg.Connection[Any]", relation: sql.Composable, order: tuple[KeyColumn, ...]
-    ) -> None:
-        """Raise InvalidData if a key is null: no page could start after it. NOT NULL columns are not read."""
-        for key in order:
-            query = sql.SQL("SELECT EXISTS (SELECT FROM {} AS brigade WHERE {} IS NULL)")
-            if connection.execute(query.format(relation, key.column)).fetchone() == (True,):
-                raise self._null(key.name)
-
-    def _null(self, name: str) -> InvalidData:
-        return InvalidData(f"{self.source.address}: the key's {name} is null in a row; leave such rows out by a query")
 
     def _fill(self, stream: Iterator[tuple[bytes, bytes]]) -> tuple[bytearray, str | None]:
         """Read rows until the page is full and the key changes. Return them, and the last key if more follow.
@@ -241,34 +221,16 @@ class TableReader:
         for found, line in stream:
             if found:
                 if b"null" in found:
-                    self._refuse_null(found)
+                    refuse_null(self.source, found)
                 if len(body) >= size:
-                    self._ahead = (found, self._checked(line))
+                    self._ahead = (found, check_line(self.source, line))
                     self.bytes_in += len(body)
                     return body, key.decode()
                 key = found
-            body += self._checked(line)
-            self._check_size(body)
+            body += check_line(self.source, line)
+            check_size(self.source, body)
         self.bytes_in += len(body)
         return body, None
-
-    def _refuse_null(self, key: bytes) -> None:
-        for name, value in zip(self.source.order, msgspec.json.decode(key), strict=True):
-            if value is None:
-                raise self._null(name)
-
-    def _checked(self, line: bytes) -> bytes:
-        """Return the line of a row. Raise InvalidData if the server wrote the size of a row that is too large."""
-        if line.startswith(b"{"):
-            return line
-        raise InvalidData(
-            f"{self.source.address}: a row is {int(line)} bytes of JSON, more than the {PAGE_LIMIT} of a page; leave "
-            "its widest column out by a query"
-        )
-
-    def _check_size(self, body: bytearray) -> None:
-        if len(body) > PAGE_LIMIT:
-            raise InvalidData(f"{self.source.address}: a row, or the rows of one key, are more than {PAGE_LIMIT} bytes")
 
     def _wait(self, attempt: int, error: psycopg.Error) -> None:
         seconds = backoff(attempt, _BACKOFF_S, _LONGEST_BACKOFF_S, least=0.5)
@@ -279,28 +241,20 @@ class TableReader:
         time.sleep(seconds)
 
 
-def open_reader(
-    source: TableSource,
-    name: str,
-    *,
-    url: str | None,
-    client: Callable[[str], Any],
-    state: State | None,
-    keep_window: bool = True,
-) -> ReaderFactory:
-    """Return a factory for readers of a table. `brigade.ingest.read.reader.open_reader` has the arguments.
+def open_reader(source: TableSource, setup: ReaderSetup) -> ReaderFactory:
+    """Return a factory for readers of a table.
 
-    Without a date, or without `state`, an incremental source is read whole.
+    Without a date, or without `setup.state`, an incremental source is read whole.
     """
-    secret = DatabaseSecret(client("secretsmanager"), source.secret)
+    secret = DatabaseSecret(setup.client("secretsmanager"), source.secret)
 
     def open_page_reader(remaining: Callable[[], float], date: str | None) -> TableReader:
         dated = source.for_date(date) if date else source
         windows = None
-        if source.since and state and date:
+        if source.since and setup.state and date:
             zone, bounded = source.time_zone, not source.rereads_last_value
             windows = functools.partial(
-                claim_window, state, name, date, time_zone=zone, bounded=bounded, keep=keep_window
+                claim_window, setup.state, setup.name, date, time_zone=zone, bounded=bounded, keep=setup.keep_window
             )
         return TableReader(dated, secret, remaining, windows)
 

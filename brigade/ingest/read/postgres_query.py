@@ -9,6 +9,7 @@ from psycopg import sql
 from brigade.database.order import KeyColumn, behind
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.declare.table_source import TableSource
+from brigade.ingest.declare.target import Target
 from brigade.ingest.read.deduplicate import MOST, too_many
 from brigade.ingest.read.reader import PAGE_LIMIT
 from brigade.ingest.state.position import ReadWindow
@@ -144,7 +145,7 @@ def _check_clock(
             raise InvalidData(
                 f"{source.address}: the last published date ended at {after}, later than the server's clock, so that "
                 "no new row would be read; correct `until` in that date's window (`brigade state get`, then `put`, "
-                "ingest/<source>/windows/<date>.json)"
+                f"{Target('<source>', '<date>', lake='', state='').window})"
             )
     later = _last(connection, relation, since, since.behind(clock))
     if later is not None:

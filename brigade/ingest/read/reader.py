@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from brigade.ingest.declare.request import Response
@@ -48,27 +49,27 @@ ReaderFactory = Callable[[Callable[[], float], str | None], PageReader]
 """Makes a reader from a function that returns the remaining seconds, and the date; None reads everything."""
 
 
-def open_reader(
-    source: BaseSource,
-    name: str,
-    *,
-    url: str | None,
-    client: Callable[[str], Any],
-    state: State | None,
-    keep_window: bool = True,
-) -> ReaderFactory:
-    """Return a factory for the readers of a source. They share credentials. Nothing is contacted yet.
+@dataclass(frozen=True, kw_only=True)
+class ReaderSetup:
+    """What the readers of a source share.
 
-    Args:
+    Attributes:
         name: The name of the source.
         url: The base URL in this stage, in place of the declared one. Only an API has one.
         client: Returns the AWS client of a service.
         state: Stores rotated tokens, and the read windows of an incremental source.
         keep_window: False computes the read window that a run would claim, and does not store it.
     """
+
+    name: str
+    url: str | None
+    client: Callable[[str], Any]
+    state: State | None
+    keep_window: bool = True
+
+
+def open_reader(source: BaseSource, setup: ReaderSetup) -> ReaderFactory:
+    """Return a factory for the readers of a source. They share credentials. Nothing is contacted yet."""
     # The module is imported by name, so that the package of an API has no database driver.
-    module = importlib.import_module(source.reader_module)
-    factory: ReaderFactory = module.open_reader(
-        source, name, url=url, client=client, state=state, keep_window=keep_window
-    )
+    factory: ReaderFactory = importlib.import_module(source.reader_module).open_reader(source, setup)
     return factory

@@ -1,4 +1,4 @@
-"""The wait before a request is sent again."""
+"""Whether a request is sent again, and the wait before it."""
 
 import contextlib
 import email.utils
@@ -8,6 +8,11 @@ from collections.abc import Mapping
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _LEFT = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _MILLISECONDS = 1e11  # a reset above this is in milliseconds; in seconds it would be in the year 5138
+
+
+def is_retryable(status: int) -> bool:
+    """Return whether a response with this status may be another one the next time: 429 and 5xx."""
+    return status == 429 or status >= 500
 
 
 def requested_wait(status: int, headers: Mapping[str, str]) -> float | None:

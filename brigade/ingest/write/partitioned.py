@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace as replace_fields
 
+from brigade import layout
 from brigade.codec import open_compressor
 from brigade.ingest.declare.source import BaseSource, Objects
 from brigade.ingest.declare.target import Target
@@ -76,7 +77,7 @@ class PartitionedSink(msgspec.Struct, frozen=True):
             for day in (target.date, "another")
         )
         name = re.compile(
-            rf".*/date=({re.escape(target.date)}/{own}|[^/]*/{late})\.[0-9a-f]{{12}}\.{re.escape(target.suffix)}"
+            rf".*/{layout.DATE}({re.escape(target.date)}/{own}|[^/]*/{late})\.[0-9a-f]{{12}}\.{re.escape(target.suffix)}"
         )
         return next((key for key in list_keys(self.s3, target.lake, target.folder) if name.fullmatch(key)), None)
 

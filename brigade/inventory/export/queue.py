@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,10 @@ from brigade.errors import BrigadeError, RetryLater, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.export.walk import Row, WalkCheckpoint, walk
 from brigade.retry import RETRYABLE_CODES, RateLimit, backoff
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as _Entry
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
 """Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""
@@ -25,13 +29,6 @@ LARGEST = 1 << 20
 _MESSAGES = 10
 _TRIES = 8
 _IDENTITY = ("bucket", "key", "version_id")
-
-
-class SqsClient(Protocol):
-    """The call of SQS that sending needs."""
-
-    def send_message_batch(self, *, QueueUrl: str, Entries: Any) -> Any:  # noqa: N803 - boto3's names
-        """Send up to ten messages."""
 
 
 class MessageBody:
@@ -91,7 +88,7 @@ class SendResult:
 
 
 def send_keys(
-    sqs: SqsClient,
+    sqs: "SQSClient",
     url: str,
     delivery: Delivery,
     where: str | None = None,
@@ -122,9 +119,9 @@ def send_keys(
     body, fifo, limit = MessageBody(template, delivery), url.endswith(".fifo"), RateLimit(rate)
     requests: list[int] = []  # the 64 KiB pieces that each was
 
-    def entry(number: int, row: Row) -> dict[str, str]:
+    def entry(number: int, row: Row) -> "_Entry":
         text = body.of(row)
-        message = {"Id": str(number), "MessageBody": text}
+        message: _Entry = {"Id": str(number), "MessageBody": text}
         if fifo:
             name = json.dumps([delivery.partition, *(row[column] for column in _IDENTITY if column in row)])
             digest = hashlib.sha256(name.encode()).hexdigest()
@@ -161,7 +158,7 @@ def _requests(found: Iterator[Row], body: MessageBody) -> Iterator[list[Row]]:
         yield group
 
 
-def _sent(sqs: SqsClient, url: str, entries: list[dict[str, str]]) -> list[int]:
+def _sent(sqs: "SQSClient", url: str, entries: list["_Entry"]) -> list[int]:
     """Send until SQS has accepted all entries; return the 64 KiB chunks that each request is billed as."""
     pieces = []
     for attempt in range(_TRIES):

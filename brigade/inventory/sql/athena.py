@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -13,34 +13,15 @@ from brigade.errors import BrigadeError, UsageError
 from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.sql import athena_table, dialect
 
+if TYPE_CHECKING:
+    from types_boto3_athena import AthenaClient
+    from types_boto3_glue import GlueClient
+
 DOLLARS_PER_TB = 5.00
 """Athena's price for SQL, each query at least 10 MB (aws.amazon.com/athena/pricing, us-east-1)."""
 
 _LEAST = 10_000_000
 _WAITS = (0.1, 0.2, 0.3, 0.5, 1.0)  # seconds between looks, the last one over and over
-
-
-class GlueClient(Protocol):
-    """The call of a Glue client that is used here."""
-
-    def get_table(self, *, DatabaseName: str, Name: str) -> Any:  # noqa: N803 - boto3's names
-        """Describe a table."""
-
-
-class AthenaClient(Protocol):
-    """The calls of an Athena client that are used here."""
-
-    def start_query_execution(self, **request: Any) -> Any:
-        """Start a query."""
-
-    def get_query_execution(self, *, QueryExecutionId: str) -> Any:  # noqa: N803 - boto3's names
-        """Describe a query."""
-
-    def get_query_results(self, **request: Any) -> Any:
-        """Return a page of rows."""
-
-    def stop_query_execution(self, *, QueryExecutionId: str) -> Any:  # noqa: N803 - boto3's names
-        """Cancel a query."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +40,7 @@ class AthenaResult:
         return max(self.scanned, _LEAST) / 1e12 * DOLLARS_PER_TB
 
 
-def build_statement(glue: GlueClient, database: str, table: str, sql: str, deliveries: Sequence[Delivery]) -> str:
+def build_statement(glue: "GlueClient", database: str, table: str, sql: str, deliveries: Sequence[Delivery]) -> str:
     """Return ``sql``, a SELECT over ``inventory``, as Athena runs it over the Glue table ``database.table``.
 
     ``inventory`` has the columns of the table with the types that they have on this machine: CSV's texts become
@@ -86,7 +67,7 @@ def build_statement(glue: GlueClient, database: str, table: str, sql: str, deliv
 
 
 def query(
-    athena: AthenaClient,
+    athena: "AthenaClient",
     workgroup: str,
     database: str,
     sql: str,
@@ -119,7 +100,7 @@ def query(
 
 
 def execute(
-    athena: AthenaClient,
+    athena: "AthenaClient",
     workgroup: str,
     database: str,
     sql: str,
@@ -143,7 +124,7 @@ def execute(
     return execution
 
 
-def _finished(athena: AthenaClient, id: str, looked: Callable[[str, int], None]) -> Any:
+def _finished(athena: "AthenaClient", id: str, looked: Callable[[str, int], None]) -> Any:
     looks = 0
     try:
         while True:
@@ -158,7 +139,7 @@ def _finished(athena: AthenaClient, id: str, looked: Callable[[str, int], None])
         raise
 
 
-def _rows(athena: AthenaClient, id: str, page: Any, types: list[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(athena: "AthenaClient", id: str, page: Any, types: list[str]) -> Iterator[tuple[Any, ...]]:
     readers = [_READERS.get(kind, str) for kind in types]
     rows = page["ResultSet"]["Rows"][1:]  # the first row of a SELECT's first page is the header
     while True:

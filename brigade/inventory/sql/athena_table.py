@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +18,9 @@ from brigade.inventory.delivery.deliveries import Delivery
 from brigade.inventory.delivery.manifest import Format
 from brigade.retry import RETRYABLE_CODES
 from brigade.s3 import read
+
+if TYPE_CHECKING:
+    from types_boto3_glue import GlueClient
 
 _SERDES: Mapping[str, Format] = {
     "org.apache.hadoop.hive.serde2.OpenCSVSerde": "CSV",
@@ -122,7 +125,7 @@ class GlueTable:
             yield f"its columns have another order: {', '.join(found)}, in the table {', '.join(there)}"
 
 
-def find_table(glue: Any, database: str, name: str) -> GlueTable:
+def find_table(glue: "GlueClient", database: str, name: str) -> GlueTable:
     """Return the Glue table `database.name`.
 
     Raises:

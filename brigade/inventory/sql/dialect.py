@@ -11,6 +11,7 @@ from itertools import pairwise
 import sqlglot
 from sqlglot import Token, TokenType, exp
 
+from brigade.catalog import CURRENT
 from brigade.errors import BrigadeError, UsageError
 from brigade.inventory.sql import functions, spelling
 
@@ -106,9 +107,8 @@ def current_condition(columns: Iterable[str], where: str | None = None) -> str |
             written and resumed by separate queries.
     """
     there = set(columns)
-    marks = {"is_latest": "is_latest", "is_delete_marker": "NOT is_delete_marker"}
     terms = [_repeatable(where)] if where else []
-    terms += [term for name, term in marks.items() if name in there]
+    terms += [term for name, term in CURRENT.items() if name in there]
     return " AND ".join(terms) or None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brigade.headers import check_headers
-from brigade.retry import RETRYABLE_CODES, backoff
+from brigade.retry import RETRYABLE_CODES, RETRYABLE_STATUS, backoff
 from brigade.s3.http.connection import Buffer, HttpConnection, HttpResponse, StaleConnection
 from brigade.s3.http.signature import AccessKeys, encode_path, encode_query, sign_headers
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 TRIES = 5
-_RETRYABLE_STATUS = {408, 429, 500, 502, 503, 504}
+_RETRYABLE_STATUS = RETRYABLE_STATUS | {408}
 _XML = {
     "CompleteMultipartUpload",
     "CreateMultipartUpload",

@@ -7,20 +7,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+import pytest
 from PIL import Image
 
 from tests.local.conftest import Emulator
 from tests.local.deployment import Deployment
 
-PATIENCE_S = 20
+
+class Patience:
+    """How long an exercise waits for what should happen, in seconds."""
+
+    LONGEST_S: ClassVar[float] = 20.0
+    seconds: ClassVar[float] = LONGEST_S
+
+    @classmethod
+    @contextmanager
+    def of(cls, seconds: float) -> Iterator[None]:
+        """Wait at most `seconds` in the block."""
+        cls.seconds = min(seconds, cls.LONGEST_S)
+        try:
+            yield
+        finally:
+            cls.seconds = cls.LONGEST_S
 
 
 class Base:
     """The clients of root and the buckets of a deployment, with two photographs and their inventory in it."""
 
     def __init__(self, deployed: Deployment, folder: Path) -> None:
+        self._seconds: dict[str, float] = {}
         self._deployed, self._folder = deployed, folder
         self._s3, self._lambda = deployed.emulator.root("s3"), deployed.emulator.root("lambda")
         self._lake, self._state = deployed.outputs["LakeBucket"], deployed.outputs["StateBucket"]
@@ -29,6 +46,21 @@ class Base:
         for key in ("photographs/a b+c.jpg", "photographs/d.jpg"):
             self._s3.put_object(Bucket=self._lake, Key=key, Body=_photograph())
         self.deliver_the_inventory()
+
+    def succeed(self, exercise: str) -> None:
+        """Run the exercise. Keep how long it took."""
+        begun = time.monotonic()
+        getattr(self, exercise)()
+        self._seconds[exercise] = time.monotonic() - begun
+
+    def fail(self, exercise: str) -> None:
+        """Run the exercise, which must fail.
+
+        What does not happen is awaited three times as long as the whole exercise took, plus 3 seconds.
+        """
+        took = self._seconds.get(exercise, Patience.LONGEST_S)
+        with Patience.of(3 * took + 3), pytest.raises(AssertionError):
+            getattr(self, exercise)()
 
     def deliver_the_inventory(self) -> None:
         self._deployed.ask("local", "deliver-inventory", self._lake)
@@ -78,8 +110,9 @@ def logged(deployed: Emulated, function: str, holding: str = "") -> Iterator[Non
     soon(lambda: lines() > before, f"nothing was logged to {group}")
 
 
-def soon(holds: Callable[[], bool], otherwise: str, patience_s: float = PATIENCE_S) -> None:
-    end = time.monotonic() + patience_s
+def soon(holds: Callable[[], bool], otherwise: str, patience_s: float | None = None) -> None:
+    """Wait until `holds()`, for `patience_s` seconds, or as long as exercises wait now; then fail with `otherwise`."""
+    end = time.monotonic() + (Patience.seconds if patience_s is None else patience_s)
     while not holds():
         assert time.monotonic() < end, otherwise
         time.sleep(0.1)

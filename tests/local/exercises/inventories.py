@@ -9,7 +9,7 @@ from typing import Any
 
 from brigade.inventory.setup.glue_table import table_input
 from tests.local.deployment import BRIGADE
-from tests.local.exercises.base import PATIENCE_S, Base, logged, soon, traced
+from tests.local.exercises.base import Base, Patience, logged, soon, traced
 
 
 class Inventories(Base):
@@ -69,7 +69,7 @@ class Inventories(Base):
             soon(lambda: bool(running(athena, workgroup, "UNNEST")), "no query runs")
             begun = running(athena, workgroup, "UNNEST")[0]
             asked.send_signal(signal.SIGINT)
-            asked.wait(PATIENCE_S)
+            asked.wait(Patience.LONGEST_S)
         query = athena.get_query_execution(QueryExecutionId=begun)["QueryExecution"]
         assert query["Status"]["State"] == "CANCELLED"
 

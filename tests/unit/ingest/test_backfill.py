@@ -7,9 +7,10 @@ import pytest
 
 from brigade.errors import BrigadeError, UsageError
 from brigade.ingest import backfill
+from tests.fake_client import FakeClient
 
 
-class States:
+class States(FakeClient):
     """Step Functions with one execution, described as it is told."""
 
     def __init__(self, **described: Any) -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brigade.errors import SettingsError
+from brigade.errors import SettingsError, UsageError
 from brigade.ingest.declare.authentication import Bearer, Secret
-from brigade.ingest.declare.dates import render_dates
+from brigade.ingest.declare.dates import render_dates, resolve_date
 from brigade.ingest.declare.incremental import Newest
 from brigade.ingest.declare.pagination import Cursor, Pagination
 from brigade.ingest.declare.table_source import TableSource
-from brigade.ingest.read.reader import open_reader
+from brigade.ingest.read.reader import ReaderSetup, open_reader
 from tests.unit.ingest.api import Answer, serving, source
 
 formats = st.lists(
@@ -42,7 +42,7 @@ def test_the_request_carries_the_date_in_every_place() -> None:
         pagination=Cursor(at="next", in_path="/records/{date}/{cursor}"),
     )
     with serving(lambda n, _: Answer(json.dumps({"rows": [], "next": "t" if n == 1 else None}).encode())) as server:
-        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+        made = open_reader(declared, ReaderSetup(name="s", url=server.url, client=lambda _: None, state=None))(
             lambda: 900.0, "2026-12-31"
         )
         made.page(None)
@@ -83,14 +83,32 @@ def test_what_is_nearly_a_date_is_refused(text: str) -> None:
         source(parameters={"day": text})
 
 
+@pytest.mark.parametrize("text", ["20261122", "2026-W47-7", "2026-1-2", "2026-02-30", "", "2026-11-22T00:00:00Z"])
+def test_the_date_of_a_run_has_one_form_which_its_key_has_too(text: str) -> None:
+    assert resolve_date(date="2026-11-22", time_zone="UTC") == "2026-11-22"
+    with pytest.raises(UsageError, match="is no date; it takes YYYY-MM-DD"):
+        resolve_date(date=text, time_zone="UTC")
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "time_zone", "date"),
+    [
+        ("2026-11-22T05:30:00Z", "UTC", "2026-11-22"),
+        ("2026-11-22T05:30:00Z", "America/Chicago", "2026-11-21"),
+        ("2026-11-22T23:30:00Z", "Europe/Berlin", "2026-11-23"),
+    ],
+)
+def test_a_schedule_ingests_the_day_in_the_time_zone_of_its_source(scheduled: str, time_zone: str, date: str) -> None:
+    assert resolve_date(scheduled=scheduled, time_zone=time_zone) == date
+    with pytest.raises(UsageError, match="it takes ISO 8601 with an offset"):
+        resolve_date(scheduled=scheduled.removesuffix("Z"), time_zone=time_zone)
+
+
 def test_the_url_of_a_stage_carries_no_password() -> None:
     with pytest.raises(SettingsError) as caught:
         open_reader(
             source(authentication=Bearer(token=Secret("t"))),
-            "s",
-            url="https://user:hunter2@host",
-            client=lambda _: None,
-            state=None,
+            ReaderSetup(name="s", url="https://user:hunter2@host", client=lambda _: None, state=None),
         )
     assert "hunter2" not in str(caught.value)
 
@@ -102,7 +120,7 @@ def test_an_incremental_source_of_which_nothing_is_known_asks_as_its_first_run(
     since = Newest(parameter="from", field="n", kind="integer", first=first)
     declared = source(since=since, pagination=Pagination())
     with serving(lambda *_: Answer(b'{"rows":[]}')) as server:
-        made = open_reader(declared, "s", url=server.url, client=lambda _: None, state=None)(
+        made = open_reader(declared, ReaderSetup(name="s", url=server.url, client=lambda _: None, state=None))(
             lambda: 900.0, "2026-12-31"
         )
         made.page(None)

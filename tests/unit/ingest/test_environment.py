@@ -3,7 +3,7 @@
 import pytest
 
 from brigade.errors import SettingsError
-from lambdas.ingest.environment import IngestEnvironment, read_environment
+from lambdas.ingest.environment import IngestEnvironment
 
 REQUIRED = {"BRIGADE_SOURCE": "demo", "BRIGADE_LAKE_BUCKET": "lake", "BRIGADE_STATE_BUCKET": "state"}
 
@@ -12,7 +12,7 @@ REQUIRED = {"BRIGADE_SOURCE": "demo", "BRIGADE_LAKE_BUCKET": "lake", "BRIGADE_ST
 def test_what_is_set_is_what_is_read(base_url: str | None) -> None:
     made = IngestEnvironment(source="demo", lake_bucket="lake", state_bucket="state", base_url=base_url)
     assert made.variables() == REQUIRED | ({"BRIGADE_BASE_URL": base_url} if base_url else {})
-    assert read_environment(made.variables() | {"PATH": "/bin"}) == made
+    assert IngestEnvironment.read(made.variables() | {"PATH": "/bin"}) == made
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -20,4 +20,4 @@ def test_what_is_set_is_what_is_read(base_url: str | None) -> None:
 def test_a_variable_that_is_absent_or_empty_is_named(name: str, value: str | None) -> None:
     variables = {key: each for key, each in (REQUIRED | {name: value}).items() if each is not None}
     with pytest.raises(SettingsError, match=rf"^environment variables of the function: .*{name}.*deploy its stack"):
-        read_environment(variables)
+        IngestEnvironment.read(variables)

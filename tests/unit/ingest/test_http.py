@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,8 +57,31 @@ def test_a_wait_longer_than_the_run_has_is_said_at_once() -> None:
         began = time.monotonic()
         with pytest.raises(RetryLater, match="asks to wait 120 s"):
             api(server, remaining=60).page(None)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert len(server.queries) == 1
+
+
+@pytest.mark.parametrize(("remaining", "sleeps"), [(65.0, [60.0]), (64.9, [])])
+def test_after_a_wait_the_run_has_five_seconds_left_or_the_wait_is_left_to_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, remaining: float, sleeps: list[float]
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(http, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    with serving(after(1, Answer(b"", 429, {"Retry-After": "60"}))) as server:
+        if sleeps:
+            assert api(server, remaining=remaining).page(None).body == GOOD.body
+        else:
+            with pytest.raises(RetryLater, match="asks to wait 60 s, longer than this run has left") as raised:
+                api(server, remaining=remaining).page(None)
+            assert raised.value.after_s == 60.0
+    assert slept == sleeps
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_an_api_is_asked_as_often_as_tries_says(tries: int) -> None:
+    with serving(after(99, Answer(b"", 503))) as server, pytest.raises(RetryLater, match=f"{tries} times"):
+        api(server, source(tries=tries)).page(None)
+    assert len(server.queries) == tries
 
 
 def test_a_body_that_breaks_off_is_asked_again_whole() -> None:
@@ -129,7 +153,7 @@ def test_a_quota_that_is_reset_later_delays_only_what_the_quota_refused() -> Non
     with serving(lambda number, _: answers[number - 1]) as server:
         began = time.monotonic()
         assert api(server).page(None).body == GOOD.body
-    assert 0.5 <= time.monotonic() - began < 10
+    assert 0.5 <= time.monotonic() - began < 60
     used_up = Answer(b"", 503, {**late, "X-RateLimit-Remaining": "0"})
     with serving(after(9, used_up)) as server, pytest.raises(RetryLater, match="asks to wait 3000 s"):
         api(server).page(None)
@@ -140,7 +164,7 @@ def test_a_wait_that_says_nothing_is_the_pause_between_tries(said: str) -> None:
     with serving(lambda n, _: Answer(b"", 503, {"Retry-After": said}) if n == 1 else GOOD) as server:
         began = time.monotonic()
         assert api(server).page(None).body == GOOD.body
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("members", [1, 3])

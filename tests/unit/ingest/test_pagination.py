@@ -8,7 +8,7 @@ import pytest
 
 from brigade.errors import InvalidData, SettingsError
 from brigade.ingest.declare.pagination import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Pagination
-from brigade.ingest.declare.request import Request, Response
+from brigade.ingest.declare.request import PageInfo, Request, Response
 from brigade.ingest.read.pages import read_pages
 from brigade.ingest.state.checkpoint import Checkpoint
 from tests.unit.ingest.api import Answer, Server, api, serving, source
@@ -160,14 +160,13 @@ def test_a_resumed_run_still_knows_total_and_last_page() -> None:
 
 
 def test_a_source_may_say_itself_what_comes_next() -> None:
-    from brigade.ingest.declare import pagination
     from brigade.ingest.declare.api_source import ApiSource
 
     class Months(ApiSource, frozen=True, kw_only=True):
         def request(self, cursor: str | None) -> Request:
             return Request(url=self.path, parameters={"month": cursor or "1"})
 
-        def next_cursor(self, cursor: str | None, answer: pagination.PageInfo) -> str | None:
+        def next_cursor(self, cursor: str | None, answer: PageInfo) -> str | None:
             return None if cursor == "3" else str(int(cursor or 1) + 1)
 
         def transform_record(self, record: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.fake_client import FakeClient
 
 Write = Callable[..., Path]
 
+ENVIRONMENT = {**os.environ, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"}
 SCHEMAS: Mapping[str, str] = {
     "CSV": "Bucket, Key, VersionId, IsLatest, Size, LastModifiedDate, ETag",
     "ORC": "struct<bucket:string,key:string,version_id:string,is_latest:boolean,size:bigint,"

@@ -1,26 +1,20 @@
 """Input that is bad as a whole, at the command: exit 1, one line that says which file, and nothing printed."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from isal import igzip
 
-from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
+from tests import command
+from tests.unit.inventory.conftest import ENVIRONMENT, SCHEMAS, csv_file, write
 
 ROW = ("b", "k", "", "true", "1", "2024-04-22T01:11:06.000Z", "etag")
 
 
 def brigade(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [Path(sys.executable).with_name("brigade"), "inventory", *arguments],
-        env={**os.environ, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"},
-        capture_output=True,
-        check=False,
-    )
+    return command.run_bytes(["inventory", *arguments], environment=ENVIRONMENT)
 
 
 def data_file(manifest: Path) -> Path:

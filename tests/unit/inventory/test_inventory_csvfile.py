@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from brigade.inventory.rows import csv_blocks
 from brigade.inventory.rows.columns import BadRow
+from tests.examples import examples
 
 ROWS, COLUMNS = 3, ("a", "b", "c")
 TYPES = dict.fromkeys(COLUMNS, pa.string())
@@ -29,7 +30,7 @@ def blocks(draw: st.DrawFn) -> bytes:
     return bytes(text)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(250))
 @given(text=blocks())
 @example(text=b'"a",x"b","c"\n' * ROWS)  # a byte too many before a field
 @example(text=b'"a""b","c"\n' * ROWS)

@@ -1,14 +1,12 @@
 """Bad input at the command: exit 1, one line that names the file and the row, and whole rows before it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.unit.inventory.conftest import SCHEMAS, csv_file, write
+from tests import command
+from tests.unit.inventory.conftest import ENVIRONMENT, SCHEMAS, csv_file, write
 
 ROWS = 40_000  # several blocks, so that rows go out before the damage is met
 
@@ -47,12 +45,8 @@ def test_what_was_printed_before_is_whole_rows(tmp_path: Path, kind: str, form: 
     body, said = damaged(kind)
     manifest = write(tmp_path, "CSV", SCHEMAS["CSV"], [body])
     columns = "key,size" if kind == "no number" else "key"  # what is not asked for is not converted
-    brigade = Path(sys.executable).with_name("brigade")
-    ended = subprocess.run(
-        [brigade, "inventory", "rows", str(manifest), "--columns", columns, "--format", form],
-        env={**os.environ, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"},
-        capture_output=True,
-        check=False,
+    ended = command.run_bytes(
+        ["inventory", "rows", str(manifest), "--columns", columns, "--format", form], environment=ENVIRONMENT
     )
     lines = ended.stderr.decode().splitlines()
     assert (ended.returncode, len(lines)) == (1, 1)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound, UsageError
 from brigade.inventory import open_delivery, read
+from tests.examples import examples
 from tests.unit.inventory.conftest import NO_S3, SCHEMAS, csv_file, of_keys, write
 
 ODD = [
@@ -93,7 +94,7 @@ def test_odd_keys_are_exact(tmp_path: Path, form: str) -> None:
     assert keys(tmp_path, form, ODD) == ODD
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80), max_size=30))
 def test_any_key_survives_each_format(form: str, given_keys: list[str]) -> None:
     with TemporaryDirectory() as folder:

@@ -14,12 +14,13 @@ from brigade.inventory import Delivery
 from brigade.inventory.export.queue import MessageBody, send_keys
 from brigade.inventory.export.walk import WalkCheckpoint, for_each_key
 from brigade.state import Entry
+from tests.fake_client import FakeClient
 from tests.unit.inventory.conftest import of_keys
 
 KEYS = [f"a/{number} +.jpg" for number in range(2500)]
 
 
-class Queue:
+class Queue(FakeClient):
     """SQS as far as sending goes, with the faults that it has when it is asked much."""
 
     def __init__(self, faults: int = 0, refuses: str | None = None) -> None:
@@ -90,7 +91,7 @@ def test_a_message_that_sqs_refuses_ends_it_with_its_reason(delivery: Delivery) 
 
 
 def test_a_queue_that_is_not_there_is_said(delivery: Delivery) -> None:
-    class Gone:
+    class Gone(FakeClient):
         def send_message_batch(self, **_: Any) -> Any:
             raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "no such queue"}}, "SendMessageBatch")
 

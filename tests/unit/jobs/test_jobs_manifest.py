@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brigade.errors import BrigadeError, InvalidData, UsageError
@@ -23,7 +23,6 @@ def written(rows: list[ManifestRow], bucket: str = "lake") -> bytes:
     return out.getvalue()
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(KEYS)
 @example("a+b c%20d=e,f\"g'h\ni\rj\tk/../l//🪣é")
 @example("\x00\x7f\ufeff")
@@ -34,7 +33,6 @@ def test_any_key_comes_back_exactly(key: str) -> None:
     assert list(read_manifest([content], "m.csv")) == [ManifestRow("lake", encode_key(key))]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(KEYS, st.sampled_from(["null", "3HL4kqtJlcpXroDTDmJ_rmSpXd3dIbrHY.-"])), min_size=1))
 def test_columns_make_the_lines_that_rows_make(objects: list[tuple[str, str]]) -> None:
     names, ids = [key for key, _ in objects], [version for _, version in objects]
@@ -67,7 +65,6 @@ def test_columns_of_another_bucket_and_of_unknown_size() -> None:
     assert write_manifest([columns("lake", sizes=[None])], "lake", len).bytes is None
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(KEYS)
 def test_an_encoded_key_needs_no_quotes_and_has_its_slashes(key: str) -> None:
     text = encode_key(key)
@@ -77,7 +74,6 @@ def test_an_encoded_key_needs_no_quotes_and_has_its_slashes(key: str) -> None:
     assert decode_key(text) == key
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.text(CHARACTERS, min_size=1).filter(lambda t: t == t.strip())))
 def test_foreign_key_text_is_carried_byte_for_byte(texts: list[str]) -> None:
     """A retry writes what the report has, however it was encoded: %20, raw commas, quotes, newlines."""

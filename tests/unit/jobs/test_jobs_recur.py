@@ -1,5 +1,6 @@
 """Deliveries of a recurring job, by time, across a change of the inventory configuration."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -239,6 +240,33 @@ def test_without_sizes_a_job_whose_price_needs_them_waits(place: Place, monkeypa
     ((subject, text),) = place.told
     assert subject == "nightly waits for a confirmation"
     assert "does not have the size of each object" in text
+
+
+@pytest.mark.parametrize(
+    ("objects", "size", "says"),
+    [
+        (100, 0, None),
+        (101, 0, "it has 101 objects, more than 100"),
+        (3, 10**15, r"it costs \$[\d,.]+ by the estimate, more than \$1\.00"),
+    ],
+    ids=["within both limits", "too many objects", "too expensive"],
+)
+def test_a_job_over_a_limit_waits_for_a_confirmation(
+    place: Place, monkeypatch: pytest.MonkeyPatch, objects: int, size: int, says: str | None
+) -> None:
+    monkeypatch.setattr(recurrence, "count_selection", lambda *_: SelectionSummary(objects=objects, bytes=size))
+    confirmed: list[bool] = []
+
+    def request_of(*_: Any, confirm: bool) -> dict[str, Any]:
+        confirmed.append(confirm)
+        return {}
+
+    monkeypatch.setattr(recurrence, "build_request", request_of)
+    make_recurrence(place, None).arrive(uri(21))
+    assert confirmed == [says is not None]
+    assert len(place.told) == len(confirmed) * (says is not None)
+    for _, text in place.told:
+        assert re.search(says or "", text)
 
 
 def test_a_changed_declaration_takes_no_manifest_of_an_older_one(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

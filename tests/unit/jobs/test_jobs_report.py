@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brigade.errors import InvalidData, NotFound
@@ -218,7 +218,6 @@ def test_the_number_of_reasons_is_bounded() -> None:
     assert len(tally.reasons) <= 1001
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(), st.text(min_size=1))
 def test_a_shape_is_one_short_line(message: str, key: str) -> None:
     text = message_shape(parse_task(["b", key, "", "failed", "200", "X", message], "r"))
@@ -237,7 +236,6 @@ MESSAGES = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), ma
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.sampled_from(["key+one%20", "%", "über/k7"]), st.booleans(), MESSAGES), max_size=20))
 def test_counting_on_columns_is_counting_task_by_task(found: list[tuple[str, bool, str]]) -> None:
     lines = [

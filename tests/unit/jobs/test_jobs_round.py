@@ -20,6 +20,7 @@ from brigade.operations.object import Object
 from brigade.operations.operation import NoArguments, Operation
 from brigade.operations.perform import perform_tasks
 from brigade.operations.testing import PAYLOADS
+from tests.examples import examples
 from tests.unit.inventory.conftest import NO_S3, csv_file
 from tests.unit.inventory.conftest import write as deliver
 from tests.unit.operations.operations_lake import Lake
@@ -27,7 +28,7 @@ from tests.unit.operations.operations_lake import Lake
 EVERY_BYTE = "".join(map(chr, range(128))) + "é߿ࠀ￿𐀀\U0010ffff"  # each first byte of UTF-8 begins one of these
 
 
-@settings(deadline=None, max_examples=40)  # a busy machine is no failure
+@settings(max_examples=examples(40))  # a busy machine is no failure
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), min_size=1, max_size=8, unique=True))
 @example([EVERY_BYTE, "a+b c%20d=e,f\"g'h\ni\rj\tk/../l//🪣"])
 def test_a_key_comes_back_exactly(keys: list[str]) -> None:
@@ -46,7 +47,7 @@ def test_a_key_comes_back_exactly(keys: list[str]) -> None:
     assert written([ManifestRow(task.bucket, task.key_text, task.version_id) for task in tasks]) == manifest
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
 def test_another_tools_spelling_of_a_key_stays_as_it_was(key: str) -> None:
     manifest = f"lake,{quote(key)}\n".encode()

@@ -13,6 +13,7 @@ from brigade.jobs.retry import check_not_retried, plan_retry
 from brigade.jobs.row import ManifestRow, SelectionSummary
 from brigade.jobs.selection import ObjectFilter
 from brigade.jobs.submit import submit_filter, submit_rows
+from tests.fake_client import FakeClient
 
 ROLE = "arn:aws:iam::000000000000:role/jobs"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:brigade-dev-operation-verify"
@@ -22,7 +23,7 @@ def refusal(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "AnyOperation")
 
 
-class Jobs:
+class Jobs(FakeClient):
     """S3 Control that remembers what it was sent."""
 
     def __init__(self, *, fails: ClientError | None = None, statuses: tuple[str, ...] = ()) -> None:
@@ -233,6 +234,7 @@ def test_s3_lists_only_what_the_operation_may_read(chosen: ObjectFilter, fits: b
     made = plan(operation="thumbnail", reads=("photographs/*",))
     if fits:
         assert submit_filter(JobsClient(jobs, "0" * 12), made, chosen).id == "job-id"
+        assert jobs.created[0]["ConfirmationRequired"] is True
         return
     with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
         submit_filter(JobsClient(jobs, "0" * 12), made, chosen)

@@ -69,7 +69,7 @@ def test_a_text_of_many_mib_is_looked_through_once_however_small_the_blocks() ->
     text = "\\n" * 4_000_000
     began = time.monotonic()
     assert elements(json.dumps({"rows": [text, 1]}).encode(), "rows", 2048) == [text, 1]
-    assert time.monotonic() - began < 10  # again from its start in each block: minutes
+    assert time.monotonic() - began < 60  # again from its start in each block: minutes
 
 
 def test_a_text_of_many_escapes_takes_no_memory_beside_itself() -> None:

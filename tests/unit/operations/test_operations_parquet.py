@@ -13,6 +13,7 @@ from pyarrow import parquet
 from brigade.errors import InvalidData
 from brigade.operations.parquet import check_parquet
 from brigade.operations.thrift_compact import CompactReader
+from tests.examples import examples
 
 
 def written(rows: int) -> bytes:
@@ -31,14 +32,12 @@ def test_says_the_rows(rows: int) -> None:
     assert check_parquet(io.BytesIO(body), len(body)).rows == rows
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, len(FILE) - 1))
 def test_a_torn_file_is_refused(size: int) -> None:
     with pytest.raises(InvalidData):
         check_parquet(io.BytesIO(FILE[:size]), size)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(max_size=200))
 def test_any_footer_is_read_or_refused(footer: bytes) -> None:
     body = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
@@ -105,7 +104,7 @@ def test_pages_of_nothing_are_refused(codec: str) -> None:
         check_parquet(io.BytesIO(damaged), len(damaged))
 
 
-@settings(deadline=None, max_examples=300)  # a busy machine is no failure
+@settings(max_examples=examples(80))
 @given(st.integers(0, 1 << 30), st.integers(1, 255))
 def test_damage_anywhere_is_found_or_harmless_and_never_another_error(at: int, flip: int) -> None:
     damaged = bytearray(FILE)

@@ -1,5 +1,6 @@
 """The pieces of a pipe with bytes alone."""
 
+import hashlib
 import random
 import threading
 import time
@@ -92,6 +93,20 @@ def test_an_expectation_holds_however_the_stream_is_cut(data: bytes, step: int) 
     late.update(memoryview(data))
     with pytest.raises(InvalidData, match="cut short"):
         late.check()
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_an_input_of_another_size_or_digest_is_refused(size: int) -> None:
+    with pytest.raises(InvalidData, match=f"the {size} (bytes )?expected; nothing was published"):
+        _feed(Expectation(size=size))
+    _feed(Expectation(size=5, sha256=hashlib.sha256(b"input").hexdigest().upper()))
+    with pytest.raises(InvalidData, match=r"SHA-256 is .* expected; nothing was published"):
+        _feed(Expectation(sha256=hashlib.sha256(b"another").hexdigest()))
+
+
+def _feed(watch: Expectation) -> None:
+    watch.update(memoryview(b"input"))
+    watch.check()
 
 
 def test_spans() -> None:

@@ -1,16 +1,38 @@
-"""The physical names of resources that people use, or that another stack refers to without an import.
+"""The physical names of resources that people use, or that code or another stack refers to without an import.
 
 CloudFormation refuses to delete an output that another stack imports, so an imported source or operation could not be
-removed. The operator's policy, the dashboard and the alarms use these names instead.
+removed. The operator's policy, the dashboard, the alarms and the command use these names instead.
 """
 
+from typing import Literal
+
+StackNoun = Literal[
+    "storage",
+    "catalog",
+    "ingest",
+    "batch-operations",
+    "operator",
+    "inventory",
+    "existing",
+    "database",
+    "monitoring",
+    "jobs",
+]
+"""The stacks of a stage. `existing` and `database` depend on its settings."""
 POSTGREST = "postgrest"
 """Name of the ECS service of PostgREST."""
+INVENTORY_SUMMARIZED = "Inventory Summarized"
+"""The detail type of the event that follows the summary of a delivery."""
 
 
-def stack(stage: str, noun: str) -> str:
-    """Return the name of a CloudFormation stack, such as `brigade-dev-storage`."""
+def stack(stage: str, noun: StackNoun | Literal["*"]) -> str:
+    """Return the name of a CloudFormation stack, such as `brigade-dev-storage`. `*` as the noun returns a pattern."""
     return f"brigade-{stage}-{noun}"
+
+
+def event_source(stage: str) -> str:
+    """Return the source of the events that a stage sends to EventBridge."""
+    return f"brigade.{stage}"
 
 
 def database(stage: str) -> str:
@@ -38,9 +60,24 @@ def operation(stage: str, name: str) -> str:
     return f"brigade-{stage}-operation-{name}"
 
 
+def ingest_service(source: str) -> str:
+    """Return the name under which the function of a source writes logs and metrics."""
+    return f"ingest-{source}"
+
+
+def operation_service(name: str) -> str:
+    """Return the name under which the function of an operation writes logs and metrics."""
+    return f"operation-{name}"
+
+
 def inventory_arrived(stage: str) -> str:
     """Return the name of the function that summarizes deliveries."""
     return f"brigade-{stage}-inventory-arrived"
+
+
+def inventory_configure(stage: str) -> str:
+    """Return the name of the function that configures inventories of existing buckets."""
+    return f"brigade-{stage}-inventory-configure"
 
 
 def rotation(stage: str) -> str:
