@@ -36,9 +36,9 @@ _lock = threading.Lock()
 
 
 def register(value: object) -> None:
-    """Have ``mask`` take `value` out of all text from now on. Text of fewer than 4 characters is left alone.
+    """Mask `value` in all text from now on. Values of fewer than 4 characters are not masked.
 
-    Of ``Bearer abc…`` the part behind the scheme is masked by itself too. Values that are not text are ignored.
+    The token of ``Bearer abc…`` is also masked alone. Values that are not text are ignored.
     """
     if not isinstance(value, str):
         return

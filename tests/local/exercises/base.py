@@ -17,7 +17,7 @@ from tests.local.deployment import Deployment
 
 
 class Patience:
-    """How long an exercise waits for what should happen, in seconds."""
+    """Timeouts of an exercise's waits, in seconds."""
 
     LONGEST_S: ClassVar[float] = 20.0
     seconds: ClassVar[float] = LONGEST_S
