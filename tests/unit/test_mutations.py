@@ -7,6 +7,8 @@ import pytest
 from tests.mutations.mutations import MUTATIONS, Mutation
 from tests.mutations.runner import ROOT, check_mutation, copy_sources, find_file
 
+pytestmark = pytest.mark.process
+
 LEASE = "tests/unit/state/test_lease.py::test_the_same_holder_acquires_it_again_and_the_epoch_grows"
 RETRY = "tests/unit/test_retry.py"
 
