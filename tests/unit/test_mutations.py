@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.mutations import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.mutations import MUTATIONS
 from tests.mutations.runner import ROOT, check_mutation, copy_sources, find_file
 
 LEASE = "tests/unit/state/test_lease.py::test_the_same_holder_acquires_it_again_and_the_epoch_grows"
