@@ -32,7 +32,7 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Acl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may do what, by one of S3's canned lists."""
+    """Access control of an object: one of S3's canned ACLs."""
 
     canned: Literal[
         "private",

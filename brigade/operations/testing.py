@@ -47,7 +47,7 @@ def run_operation(
     """Run `operation` on one object in this process and return the result that S3 would get.
 
     The operation can do what it declares and nothing else, whatever the client's credentials allow: any other call of
-    S3 fails the task before it is sent. What the operation raises is in the result. Main thread only.
+    S3 fails the task before it is sent. The result holds the operation's exception. Main thread only.
 
     Args:
         arguments: Text by name, as S3 carries them.

@@ -13,9 +13,9 @@ _GRANTS = "tests/stacks/test_grants.py"
 
 _DECODINGS = (
     Mutation(
-        "a manifest's key has a space as %20",
+        "a manifest's key has no slashes",
         'quote_plus(key, safe="/")',
-        '__import__("urllib.parse").parse.quote(key, safe="/")',
+        'quote_plus(key, safe="")',
         (_MANIFEST,),
     ),
     Mutation(

@@ -222,7 +222,7 @@ def test_a_slow_reader_holds_the_window(bucket: Bucket) -> None:
 
 
 def loaded(bucket: Bucket, *arguments: str, stdin: bytes = b"") -> set[str]:
-    """Give the modules that a command loads."""
+    """Return the modules that a command loads."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", BRIGADE, "pipe", *arguments],
         input=stdin,

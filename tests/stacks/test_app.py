@@ -57,7 +57,7 @@ def test_feature_flags_are_as_cdk_recommends_but_for_two() -> None:
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """What the Lambda packages need is here, as it is after the first synth, which does ask the package index."""
+    """Install the Lambda packages' dependencies, as the first synth does. Only this asks the package index."""
     subprocess.run([sys.executable, "-m", "stacks.sizes", "aws"], cwd=ROOT, check=True, capture_output=True)
 
 

@@ -16,7 +16,8 @@ RETRY = "tests/unit/test_retry.py"
 def test_the_text_of_a_mutation_occurs_once_and_its_tests_exist(mutation: Mutation) -> None:
     find_file(mutation)
     for test in mutation.tests:
-        assert (ROOT / test.partition("::")[0]).is_file()
+        file, _, name = test.partition("::")
+        assert f"def {name.partition('[')[0]}" in (ROOT / file).read_text()
 
 
 def test_mutations_have_names_of_their_own() -> None:

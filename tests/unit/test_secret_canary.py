@@ -43,7 +43,7 @@ def _echo() -> bytes:
 
 @dataclass(frozen=True)
 class Way:
-    """How the API answers; ``exits``: with which status the command ends."""
+    """Behaviour of the API. ``exits`` is the exit code of the command."""
 
     answer: _Answers
     exits: int = 1

@@ -1,4 +1,4 @@
-"""What S3 says about one delivery: ``manifest.json``, read in every spelling that S3 has written."""
+"""Reader of a delivery's ``manifest.json``, in every spelling that S3 has written."""
 
 import json
 import re

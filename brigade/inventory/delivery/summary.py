@@ -1,4 +1,4 @@
-"""What a delivery holds in all, and what has changed since the one before: kept in state."""
+"""Totals of a delivery and the changes since the previous delivery, stored in state."""
 
 from collections.abc import Sequence
 

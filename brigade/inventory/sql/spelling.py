@@ -1,4 +1,4 @@
-"""How Athena spells SQL. sqlglot also reads other dialects' spellings, and DuckDB would run what Athena refuses."""
+"""Athena's spelling of SQL, checked: sqlglot reads other dialects too, and DuckDB runs some that Athena refuses."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Where paging ends: at what the API said, never at what it merely did not say. All against a real HTTP server."""
+"""Paging ends only when the API says so explicitly. All against a real HTTP server."""
 
 import json
 from collections.abc import Callable, Mapping

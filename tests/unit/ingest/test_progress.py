@@ -1,4 +1,4 @@
-"""How far a run is shows on a terminal, and nowhere else."""
+"""A run shows its progress on a terminal only."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""What is read of an object is compared with the checksum that S3 stores, before the last block is yielded."""
+"""The bytes of an object are compared with S3's stored checksum before the last block is yielded."""
 
 import base64
 import hashlib
