@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.mutations import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.mutations import MUTATIONS
 from tests.mutations.runner import ROOT, check_mutation, copy_sources, find_file
 
 pytestmark = pytest.mark.process
