@@ -96,7 +96,7 @@ class Partitions(msgspec.Struct, frozen=True):
     @property
     def _range_reader(self) -> RangeReader:
         if not isinstance(self.api, RangeReader):
-            raise SettingsError(f"{self.target.source} has partitions, but what reads it knows no ranges")
+            raise SettingsError(f"{self.target.source} has partitions, but its reader cannot read ranges")
         return self.api
 
     def _learned(self, state: State) -> PartitionBounds:

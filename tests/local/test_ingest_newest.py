@@ -157,8 +157,11 @@ def test_a_window_leaves_out_what_the_last_one_had(dates: Dates) -> None:
         ({"id": 1, "at": "yesterday"}, "at is no instant"),
         ({"id": 1, "at": 7}, "at is no instant"),
         ({"at": at(1)}, "record 2: id is missing, by which the source knows it again"),
-        ({"at": {}, "id": 1}, "the source tells new records by it"),
-        ({"at": at(1), "id": 1234567890123456789.5}, r"got `float` - at `\$\.id`; the source tells new records by it"),
+        ({"at": {}, "id": 1}, "new records are found by it"),
+        (
+            {"at": at(1), "id": 1234567890123456789.5},
+            r"got `float` - at `\$\.id`; new records are found by it",
+        ),
     ],
 )
 def test_a_record_without_its_place_publishes_nothing(dates: Dates, row: dict[str, Any], said: str) -> None:

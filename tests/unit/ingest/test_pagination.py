@@ -125,11 +125,15 @@ def test_a_next_page_on_another_host_is_not_asked() -> None:
         (
             PageNumber(total="total"),
             lambda n, _: body(rows=[{"n": n}] if n < 3 else [], total=5),
-            r"page 3 .*2 records came of the 5",
+            r"page 3 .*ends at 2 records, but the API reports 5",
         ),
         (PageNumber(total="total"), lambda n, _: body(rows=[], total="many"), r"the total at total is 'many'"),
         (PageNumber(), lambda *_: body(rows=[{"n": 1}]), r"page 2 .*the same as the page before, byte for byte"),
-        (Cursor(at="next", parameter="c", more="more"), lambda *_: body(rows=[{"n": 1}], more=True), "but not where"),
+        (
+            Cursor(at="next", parameter="c", more="more"),
+            lambda *_: body(rows=[{"n": 1}], more=True),
+            "next position is missing",
+        ),
     ],
 )
 def test_a_guard_names_the_page(
