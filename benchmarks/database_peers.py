@@ -1,4 +1,4 @@
-"""What others do with a table: the plain script, and dlt's SQL source, from their own wheels.
+"""Peers that ingest a table: the plain script, and dlt's SQL source, from their own wheels.
 
 ``python benchmarks/database_peers.py TOOL URI TABLE FOLDER``: the table to gzip JSON Lines in a folder. Imports nothing
 of this product, and runs in an environment without it.

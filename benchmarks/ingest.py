@@ -141,7 +141,7 @@ def _run(
 
 @contextlib.contextmanager
 def aws() -> Iterator[tuple[dict[str, str], str, str]]:
-    """Give a local AWS of the benchmark's own: what a process needs to call it, where it is, a bucket."""
+    """Run a local AWS for the benchmark; yield the environment of a process that calls it, its URL and a bucket."""
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as home:
         local = [str(ROOT / ".brigade/emulator/bin/python"), "-m", "local"]
         environment = os.environ | {"BRIGADE_LOCAL_HOME": home}
@@ -171,7 +171,7 @@ def aws() -> Iterator[tuple[dict[str, str], str, str]]:
 
 @contextlib.contextmanager
 def api(kind: str, count: int) -> Iterator[str]:
-    """Give the URL of an API of so many pages of a kind, in a process of its own."""
+    """Serve an API with this number and kind of pages in its own process; yield its URL."""
     command = [sys.executable, "-m", "benchmarks.ingest_data", kind, str(count)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout
@@ -194,7 +194,7 @@ def _per_byte(runs: list[dict[str, Any]], case: str, tool: str) -> float:
 
 
 def _paired(runs: list[dict[str, Any]], case: str, one: str, other: str) -> float:
-    """Give the median of the ratios of runs that followed each other, whatever else the machine did just then."""
+    """Return the median ratio of consecutive runs, so that other load on the machine affects both alike."""
     found = [[run["cpu_s"] for run in runs if (run["case"], run["tool"]) == (case, tool)] for tool in (one, other)]
     return float(statistics.median(first / second for first, second in zip(*found, strict=True)))
 
@@ -215,7 +215,7 @@ def _show(runs: list[dict[str, Any]], ratios: dict[str, float]) -> None:
 
 
 def document(ratios: dict[str, float]) -> str:
-    """Give the ratios as the table that docs/ingest.md quotes."""
+    """Return the ratios as the table that docs/ingest.md quotes."""
     rows = [f"| {what} | {goal} | {ratios[name]:.{digits}f} |" for name, (what, goal, digits) in _QUOTED.items()]
     return "\n".join(["| what | goal | measured |", "|---|---|---|", *rows])
 

@@ -1,4 +1,4 @@
-"""What we do, each in a process of its own: ``python -m benchmarks.ingest_cases CASE …`` prints one line of JSON."""
+"""Cases of Bucket Brigade, each in its own process: ``python -m benchmarks.ingest_cases CASE …`` prints JSON."""
 
 import json
 import resource
@@ -50,7 +50,7 @@ class Memory:
         self._body, self._count = ingest_data.page(kind), count
 
     def page(self, cursor: str | None) -> Response:
-        """Give the page at the cursor."""
+        """Return the page at the cursor."""
         return Response(ingest_data.numbered(self._body, int((cursor or "T0")[1:]) + 1, self._count), {}, "")
 
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
@@ -58,7 +58,7 @@ class Memory:
         raise NotImplementedError
 
     def address(self, cursor: str | None) -> str:
-        """Give what errors call the page."""
+        """Return the page's name in error messages."""
         return f"/{cursor}"
 
     def close(self) -> None:
@@ -66,8 +66,9 @@ class Memory:
 
 
 def pipeline(kind: str, count: int, *, function: bool) -> dict[str, float]:
-    """Pages in memory to compressed bytes, by all that a run does to a page between fetching and storing, but for the
-    digests, of which the others make none: those are in ``end_to_end``.
+    """Compress pages in memory, with every step of a run between fetching and storing except the digests.
+
+    The peers compute no digests. ``end_to_end`` includes ours.
     """
     pages = list(ingest_data.pages(kind, count))
     source = (Labelled if function else ApiSource)(**_DECLARED)

@@ -14,7 +14,7 @@ _PLACE = b"T0000000"
 
 
 def wide(count: int, chance: random.Random) -> list[dict[str, Any]]:
-    """Give records of 33 KB: long attribute lists that repeat themselves, as the incident's were."""
+    """Return records of 33 KB with long, repetitive attribute lists, like the records of the incident."""
     return [
         {"id": number, "updated": "2026-11-22T05:30:00Z", "score": chance.random(), "attributes": _attributes(chance)}
         for number in range(count)
@@ -36,7 +36,7 @@ def _attributes(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def narrow(count: int, chance: random.Random) -> list[dict[str, Any]]:
-    """Give records of some 300 bytes."""
+    """Return records of about 300 bytes."""
     return [
         {
             "id": number,
@@ -53,7 +53,7 @@ def narrow(count: int, chance: random.Random) -> list[dict[str, Any]]:
 
 
 def noise(count: int, chance: random.Random) -> list[dict[str, Any]]:
-    """Give records of 4 KB that barely compress."""
+    """Return records of 4 KB that barely compress."""
     return [{"id": number, "noise": chance.randbytes(2000).hex()} for number in range(count)]
 
 
@@ -61,19 +61,19 @@ _KINDS = {"wide": (wide, 165), "narrow": (narrow, 18_000), "random": (noise, 1_3
 
 
 def page(kind: str) -> bytes:
-    """Give one page of some 5.5 MB, whose token is to be replaced."""
+    """Return one page of about 5.5 MB with a placeholder for its token."""
     make, count = _KINDS[kind]
     rows = make(count, random.Random(1))
     return json.dumps({"rows": rows, "next": _PLACE.decode()}, separators=(",", ":")).encode()
 
 
 def records(kind: str) -> int:
-    """Give the number of records in a page."""
+    """Return the number of records in a page."""
     return _KINDS[kind][1]
 
 
 def pages(kind: str, count: int) -> Iterator[bytes]:
-    """Give so many pages, each with the token of the next, the last with an empty one."""
+    """Yield this number of pages. Each has the token of the next page, and the last has an empty token."""
     body = page(kind)
     for number in range(1, count + 1):
         yield numbered(body, number, count)
@@ -103,7 +103,7 @@ def serve(kind: str, count: int) -> None:
             self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=listening.serve_forever, daemon=True).start()

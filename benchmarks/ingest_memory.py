@@ -22,7 +22,7 @@ _RUNTIME = 32
 
 @dataclass(frozen=True)
 class Ended:
-    """How a limited process ended, and what it said last, on stdout or else on stderr."""
+    """Exit of a process with limited memory, and its last output: stdout, or stderr if stdout is empty."""
 
     status: int
     said: str

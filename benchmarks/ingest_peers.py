@@ -1,4 +1,4 @@
-"""What others do: the usual scripts, written plainly, and dlt, smart_open and s3fs from their own wheels.
+"""Peers that ingest an API: the usual plain scripts, and dlt, smart_open and s3fs from their own wheels.
 
 ``python benchmarks/ingest_peers.py TOOL KIND PAGES [URL ENDPOINT BUCKET]``: pages from memory to compressed bytes, or
 from an API to S3. Imports nothing of this product, and runs in an environment without it.

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def _medians(runs: Runs) -> Iterator[dict[str, Any]]:
-    """Give a row a case and tool: the median of each figure."""
+    """Return one row for each case and tool, with the median of each figure."""
     for case, tool in (each for _, beside in _ROUND for each in beside):
         found = _of(runs, case, tool)
         figures = {name for name in found[0] if name not in ("case", "tool")}
@@ -88,7 +88,7 @@ def _medians(runs: Runs) -> Iterator[dict[str, Any]]:
 
 
 def _ratio(runs: Runs, over: tuple[str, str], under: tuple[str, str]) -> float:
-    """Give the median of what each run's time is of that of the run beside it."""
+    """Return the median ratio of each run's time to the time of the paired run."""
     pairs = zip(_of(runs, *over), _of(runs, *under), strict=True)
     return statistics.median(float(one["work_s"] / other["work_s"]) for one, other in pairs)
 

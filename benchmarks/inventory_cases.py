@@ -47,7 +47,7 @@ def _twice(folder: str) -> dict[str, float]:
 
 
 def _chosen(case: str, tool: str, delivery: Path) -> Callable[[], tuple[int, int]]:
-    """Give the work, all that it imports imported."""
+    """Return the work as a function, after its imports are done."""
     paths = sorted((delivery.parent / "data").iterdir())
     if case == "rows csv":
         return lambda: _written(tool, delivery, paths[0])

@@ -54,7 +54,7 @@ def make(folder: Path, files: int, rows: int) -> None:
 
 
 def _rows(count: int, seed: int) -> tuple[pa.Table, pa.Array]:
-    """Give the rows, and their keys as CSV has them."""
+    """Return the rows, and their keys as CSV encodes them."""
     random = np.random.default_rng(seed)
     folders = pa.array(
         [f"photos/{y}/{m:02}/camera-{c}" for y in range(2015, 2026) for m in range(1, 13) for c in range(8)]

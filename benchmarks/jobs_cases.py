@@ -57,8 +57,8 @@ def make(folder: Path, rows: int) -> None:
             ids.write(f"lake,{text_key},{sha256[:32]},succeeded,200,,sha256={sha256} bytes={n}\n")
 
 
-def manifest(folder: Path, tool: str) -> dict[str, Any]:
-    """From a delivery in Parquet to the text of a manifest, on one core."""
+def write_from_parquet(folder: Path, tool: str) -> dict[str, Any]:
+    """Write the text of a manifest from a delivery in Parquet, on one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     out = (folder / f"manifest-{uuid.uuid4()}.csv").open("wb")
     with _measured() as figures, out:
@@ -200,7 +200,7 @@ class Disk:
         self._folder = folder
 
     def get_object(self, **request: Any) -> Any:
-        """Give a file as S3 gives an object."""
+        """Return a file in the form of S3's GetObject response."""
         path = self._folder / request["Key"]
         length = path.stat().st_size
         return {
@@ -235,7 +235,7 @@ def _md5(body: bytes) -> str:
 
 
 _CASES: dict[str, Callable[[Path, str], dict[str, Any]]] = {
-    "manifest": manifest,
+    "manifest": write_from_parquet,
     "report": report,
     "ids": lambda folder, tool: report(folder, tool, "ids.csv"),
     "import": imported,

@@ -133,7 +133,7 @@ def _command(tool: str, way: str, uri: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _environment(endpoint: str, **more: str) -> dict[str, str]:
-    """Give what every tool runs in. Python keeps what it has compiled, as it does for whoever installed a tool."""
+    """Return the environment of every tool. Python keeps its compiled files, as it does for an installed tool."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     compiled = {"PYTHONPYCACHEPREFIX": str(_DATA / "compiled")}
     return {**kept, **KEYS, **compiled, "AWS_ENDPOINT_URL": endpoint, "S3_ENDPOINT_URL": endpoint, **more}

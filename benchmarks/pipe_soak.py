@@ -28,7 +28,7 @@ class Nothing(BaseHTTPRequestHandler):
     sums: ClassVar[dict[str, str]] = {}
 
     def do_PUT(self) -> None:
-        """Take a part, or a copy of one."""
+        """Store an uploaded part, or a copied part."""
         left, block = int(self.headers.get("content-length", 0)), bytearray(4 * 2**20)
         while left:
             left -= self.rfile.readinto(memoryview(block)[: min(left, len(block))])
@@ -48,7 +48,7 @@ class Nothing(BaseHTTPRequestHandler):
         self._answer(told.encode())
 
     def do_HEAD(self) -> None:
-        """Tell what was completed."""
+        """Return the headers of the completed object."""
         self._answer(b"", length=self.sizes.get(self.path.partition("?")[0], 0))
 
     def do_DELETE(self) -> None:
@@ -56,7 +56,7 @@ class Nothing(BaseHTTPRequestHandler):
         self._answer(b"", status=204)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _answer(self, body: bytes, *, status: int = 200, length: int | None = None) -> None:
         self.send_response(status)

@@ -36,9 +36,9 @@ _lock = threading.Lock()
 
 
 def register(value: object) -> None:
-    """Have ``mask`` take `value` out of all text from now on. Text of fewer than 4 characters is left alone.
+    """Mask `value` in all text from now on. Values of fewer than 4 characters are not masked.
 
-    Of ``Bearer abc…`` the part behind the scheme is masked by itself too. What is no text is ignored.
+    The token of ``Bearer abc…`` is also masked alone. Values that are not text are ignored.
     """
     if not isinstance(value, str):
         return
@@ -106,7 +106,7 @@ class MaskedStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write the masked text; return the length of what was given, as callers check it."""
+        """Write the masked text; return the length of ``text`` before masking, because callers check it."""
         self._stream.write(mask(text))
         return len(text)
 

@@ -1,4 +1,4 @@
-"""When and how soon to try again: error codes that pass, pauses between tries, a rate limit."""
+"""Rules for retries: retryable error codes, pauses between tries, a rate limit."""
 
 import threading
 import time

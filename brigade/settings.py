@@ -71,7 +71,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When somebody is told, and who."""
+    """Thresholds of the alarms, and their recipients."""
 
     email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z")] | None = None
     memory_percent: Annotated[int, Meta(ge=1, le=100)] = 80

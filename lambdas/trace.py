@@ -17,7 +17,7 @@ def send(name: str, began: float, ended: float, **annotations: Any) -> None:
     """Send a stage of this invocation to X-Ray, between two Unix times, with annotations to search for.
 
     Nothing is done where Lambda does not trace, where this invocation is not sampled, or under
-    ``POWERTOOLS_TRACE_DISABLED``. What is lost on the way is lost: a trace fails no run.
+    ``POWERTOOLS_TRACE_DISABLED``. A lost segment is not sent again: a trace fails no run.
     """
     address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS")
     header = dict(part.split("=", 1) for part in os.environ.get("_X_AMZN_TRACE_ID", "").split(";") if "=" in part)

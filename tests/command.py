@@ -121,7 +121,7 @@ def _serve(server: socket.socket) -> bool:
 
 
 def _become(request: dict[str, object], streams: Sequence[int]) -> None:
-    """Take the arguments, environment, folder and standard streams of the command."""
+    """Replace this process's arguments, environment, folder and standard streams with the command's."""
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""How many generated examples a test runs: few in `make test`, twenty times as many in `make judge`."""
+"""Number of generated examples in a test: few in `make test`, twenty times as many in `make judge`."""
 
 import os
 

@@ -68,7 +68,7 @@ class Run(Struct, frozen=True):
         """Publish the date if it is not published. Stop at the time limit, and keep the checkpoint.
 
         Each object appears whole and once: its write is conditional on the absence of the key, or on the ETag of the
-        object that it replaces. A killed run continues after its last durable part, and so does a run whose API failed.
+        object that it replaces. A run that was killed, or whose API failed, continues after its last durable part.
 
         Raises:
             InvalidData: A check of `read_pages`, or a record, fails. Nothing is published, and the checkpoint is

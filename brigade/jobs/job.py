@@ -30,12 +30,12 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether the status is final: Complete, Failed or Cancelled."""
+        """Return whether the status is final: Complete, Failed or Cancelled."""
         return self.status in ENDED
 
     @property
     def well(self) -> bool:
-        """Whether every task succeeded. S3 also reports Complete for a job whose every task failed."""
+        """Return whether every task succeeded. S3 also reports Complete for a job whose every task failed."""
         return self.status == "Complete" and self.failed == 0
 
     @property

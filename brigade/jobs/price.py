@@ -1,4 +1,4 @@
-"""What a job will cost, by line, from a dated list of prices."""
+"""Estimated price of a job, line by line, from a dated price list."""
 
 import importlib.resources
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ class Recurrence:
         return self._go_on(self._update(lambda last: _taken_up(last, uri)))
 
     def end(self, job: str) -> RecurrenceState:
-        """Record the end of `job`, if it is this recurring job or its complete retry. Then start the next job."""
+        """Record that ``job`` is over, if it is our job or a retry that completed our job; start the next one."""
         kept = self._kept()
         if not kept.job and not kept.failed:
             return kept

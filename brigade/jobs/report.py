@@ -42,7 +42,7 @@ class ReportTask(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether the task failed."""
+        """Return whether the task failed."""
         return self.status == "failed"
 
     @property

@@ -92,7 +92,7 @@ def read_failed_rows(
     """
     job = parse_job(described)
     if job.report is None:
-        raise UsageError(f"job {job.id} has no completion report, so its failed tasks are unknown: submit a new job")
+        raise UsageError(f"job {job.id} was made without a completion report, so the failed tasks are unknown")
     fields = described.get("Manifest", {}).get("Spec", {}).get("Fields") or ()
     missing = NULL_VERSION if "VersionId" in fields else None
     if not job.failed:
@@ -102,7 +102,7 @@ def read_failed_rows(
             continue
         if only is None and not everything and task.code == _FOR_GOOD:
             raise UsageError(
-                f"{task.key!r} failed for good ({task.message[:200]!r}): mend what it met, then retry with --all, or "
+                f"{task.key!r} failed permanently ({task.message[:200]!r}): fix the cause, then retry with --all, or "
                 f"retry those of one code with --only CODE; see `brigade jobs report {job.id} --failed`"
             )
         yield ManifestRow(task.bucket, task.key_text, task.version_id or missing)

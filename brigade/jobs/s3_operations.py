@@ -32,7 +32,7 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Acl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of an access control list: one of S3's canned ACLs."""
+    """Access control of an object: one of S3's canned ACLs."""
 
     canned: Literal[
         "private",

@@ -1,4 +1,4 @@
-"""The properties of an object besides its bytes: size, ETag, type, metadata and headers."""
+"""Properties of an object besides its bytes: size, ETag, type, metadata and headers."""
 
 import hashlib
 from collections.abc import Mapping

@@ -46,8 +46,8 @@ def run_operation(
 ) -> TaskResult:
     """Run `operation` on one object in this process and return the result that S3 would get.
 
-    The operation can make only the S3 calls that it declares, whatever the client's credentials allow. Any other call
-    fails the task and is not sent. An error of the operation is in the result. Main thread only.
+    The operation can do what it declares and nothing else, whatever the client's credentials allow: any other call of
+    S3 fails the task before it is sent. The result holds the operation's exception. Main thread only.
 
     Args:
         arguments: Text by name, as S3 carries them.

@@ -11,7 +11,7 @@ from brigade.s3.location import Location
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How to read objects: the options of `brigade pipe from`."""
+    """Options for reading objects, as in `brigade pipe from`."""
 
     span: ByteRange | None = None
     version_id: str | None = None

@@ -200,7 +200,7 @@ class ObjectReader:
 
     def _compare(self, check: ChecksumVerifier) -> None:
         if wrong := check.mismatch():
-            raise InvalidData(f"what was read of {self.location} is not what S3 was given: {wrong}")
+            raise InvalidData(f"the bytes read from {self.location} differ from the bytes that S3 received: {wrong}")
 
 
 def open_read(

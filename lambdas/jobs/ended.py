@@ -1,6 +1,6 @@
 """A job has ended: read its report, measure, and tell the alarm topic what failed and how to go on.
 
-EventBridge invokes it with S3's "JobStatusChanged", an event of CloudTrail's. What its role needs: ``s3:DescribeJob``;
+EventBridge invokes it with S3's "JobStatusChanged", an event of CloudTrail's. Its role needs ``s3:DescribeJob``;
 on the reports bucket ``s3:GetObject`` of ``jobs/*`` and Get and Put of ``manifests/job-*``, and ``s3:ListBucket``, by
 which a report that is not there yet is told from one that may not be read; ``sns:Publish`` to the topic.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-event-bridge-cloud-trail.html

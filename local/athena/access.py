@@ -3,7 +3,7 @@
 User guide: "Fine-grained access to databases and tables in the AWS Glue Data Catalog" (a query reads the database, the
 table, and for a partitioned table its partitions; Glue wants each right on the catalog and the database too),
 "Partition projection" (which spares Athena the call for partitions), "Access to Amazon S3", and API_GetQueryResults
-(who reads results needs s3:GetObject on them). What is under a KMS key asks for the key too.
+(who reads results needs s3:GetObject on them). Objects under a KMS key need a grant on the key too.
 """
 
 from collections.abc import Mapping

@@ -115,7 +115,7 @@ def take_parameters() -> None:
 def write_results_as_athena() -> None:
     r"""Symptom: the result is written at ``ID.csv/ID.csv``, quoted only where it must be, with ``\r\n``.
 
-    Mends (1.5.33): it is at the address that the execution tells, every field quoted but NULL, with ``\n``.
+    Mends (1.5.33): the result is at the execution's OutputLocation, every field quoted but NULL, with ``\n``.
     https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
     """
 

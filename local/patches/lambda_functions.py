@@ -10,7 +10,7 @@ from local.replacing import provisioned, replacing
 
 _PYTHON = REPOSITORY / ".brigade" / "lambda-runtime" / "bin" / "python"
 
-# Runs first in the function's process. What the function was given as environment comes later, from the worker.
+# Runs first in the function's process. The worker sends the function's environment later.
 _ENCLOSE = """
 import os, resource, threading
 for name in list(os.environ):

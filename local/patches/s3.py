@@ -267,7 +267,7 @@ def _answer(answer: Any) -> Answer:
 def hide_what_is_absent() -> None:
     """Symptom: who may not list a bucket is told, by a 404, which keys are not in it.
 
-    Mends (1.5.33): to whom ``s3:ListBucket`` is not allowed, GetObject and HeadObject of an absent key answer 403.
+    Mends (1.5.33): without ``s3:ListBucket``, GetObject and HeadObject of an absent key return 403.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
 

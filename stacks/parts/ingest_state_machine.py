@@ -30,8 +30,8 @@ class IngestStateMachine(Construct):
     a time, and its output lists the outcome of each date. A date that fails does not stop the other dates.
 
     The function of a source with `partitions` returns the partitions of the date that are not published yet. The state
-    machine runs each one to its end, 8 at a time, and then the date again. If one partition fails for good, so does
-    the date. Published partitions stay published, and the next execution continues with the others.
+    machine runs each one to its end, 8 at a time, and then the date again. If one partition fails permanently, the
+    date fails too. Published partitions stay published, and the next execution continues with the others.
 
     Attributes:
         state_machine: The state machine, a standard workflow.

@@ -50,7 +50,7 @@ def reader(postgres: Postgres, declared: TableSource, remaining: float = 900.0) 
 
 
 def pages(rows: TableReader) -> Iterator[bytes]:
-    """Give the bodies of all pages, each asked for by what the one before says."""
+    """Return the bodies of all pages. The position after each page selects the next page."""
     cursor: str | None = None
     while True:
         reply = rows.page(cursor)

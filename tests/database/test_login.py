@@ -101,7 +101,7 @@ def test_a_server_without_tls_is_no_reason_to_try_again(postgres: Postgres) -> N
 
 
 def test_a_server_that_is_starting_is_to_be_tried_again(postgres: Postgres) -> None:
-    """It answers 57P03 (cannot_connect_now), in whatever language."""
+    """The server responds with 57P03 (cannot_connect_now), in any language."""
     fields = b"SFATAL\0VFATAL\0C57P03\0Mdas Datenbanksystem startet\0\0"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

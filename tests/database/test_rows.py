@@ -234,7 +234,7 @@ def test_a_wrong_password_is_said_without_it(postgres: Postgres, table: str) -> 
 
 
 def left(postgres: Postgres, at_least: int = 0) -> int:
-    """Give how many connections of ours there are; the server sees an end a moment later."""
+    """Return the number of our open connections. The server notices a closed connection a moment later."""
     count = 0
     for _ in range(100):
         ((count,),) = execute(

@@ -1,4 +1,4 @@
-"""What a table may declare as a source, and what such a source brings with it."""
+"""Fields that a table source may declare, and the defaults of such a source."""
 
 import shutil
 import subprocess

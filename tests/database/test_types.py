@@ -1,4 +1,4 @@
-"""What becomes of each type: every line of the page's table, read from a real PostgreSQL whose settings are hostile."""
+"""JSON value of each column type: every line of the page's table, read from a PostgreSQL with hostile settings."""
 
 import gzip
 import json

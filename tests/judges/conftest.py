@@ -1,4 +1,4 @@
-"""What the judges share."""
+"""Fixtures that the judges share."""
 
 from collections.abc import Iterator
 

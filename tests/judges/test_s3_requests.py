@@ -35,7 +35,7 @@ NAME = st.text("abcXYZ019-_.!#$%&'*+^`|~", min_size=1, max_size=8)
 
 
 class Seen(Exception):
-    """What a client sends."""
+    """Request that a client sends."""
 
     def __init__(self, method: str, url: str, headers: dict[str, str], body: bytes) -> None:
         super().__init__(method, url)

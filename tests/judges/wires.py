@@ -80,7 +80,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Read:
-    """What a client made of an answer: a document, or S3's code and the status with which it failed."""
+    """Result that a client parsed from a response: a document, or S3's error code and the HTTP status."""
 
     document: Mapping[str, Any] | None
     code: str = ""

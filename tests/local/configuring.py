@@ -12,7 +12,7 @@ from tests.local.inventories import ACCOUNT, Inventory
 
 
 def wanted(made: Inventory) -> dict[str, Any]:
-    """Give the properties of a configuration of the source, delivered to its destination."""
+    """Return the properties of an inventory configuration of the source, delivered to its destination."""
     return {
         "Bucket": made.source,
         "Id": "lake",
@@ -30,7 +30,7 @@ def wanted(made: Inventory) -> dict[str, Any]:
 def cloudformation(
     kind: str, properties: dict[str, Any], physical: str | None = None
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Give an event as CloudFormation sends it, and the answers that the function gives to it by the end."""
+    """Yield an event as CloudFormation sends it, and the list that collects the function's responses."""
     answers: list[dict[str, Any]] = []
 
     class Listener(BaseHTTPRequestHandler):

@@ -76,7 +76,7 @@ class Emulator:
         return client
 
     def environment(self, who: str = "operator") -> dict[str, str]:
-        """What a process needs in its environment to call this AWS as ``who``."""
+        """Return the environment variables with which a process calls this AWS as ``who``."""
         asked = [str(PYTHON), "-m", "local", "env", *(["--root"] if who == "root" else [])]
         environment = {**os.environ, "BRIGADE_LOCAL_HOME": str(self.home)}
         given = subprocess.run(asked, cwd=REPOSITORY, env=environment, check=True, capture_output=True)

@@ -49,13 +49,13 @@ class Database:
         return next(str(version) for version, stages in secret["VersionIdsToStages"].items() if "AWSCURRENT" in stages)
 
     def settled(self) -> bool:
-        """Whether no rotation is under way."""
+        """Return whether no rotation is in progress."""
         secret = self.emulator.root("secretsmanager").describe_secret(SecretId=self.outputs["DatabaseSecret"])
         return all("AWSCURRENT" in stages for stages in secret["VersionIdsToStages"].values() if "AWSPENDING" in stages)
 
     @contextmanager
     def without(self, action: str, resource: str) -> Iterator[None]:
-        """Take an action of the rotating function's role away, on ``resource`` if given, while the block runs."""
+        """Remove an action from the rotation function's role, on ``resource`` if given, while the block runs."""
         iam = self.emulator.root("iam")
         (role,) = [each["RoleName"] for each in iam.list_roles()["Roles"] if "RotationRotateRole" in each["RoleName"]]
         (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -73,7 +73,7 @@ class Database:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
     def failed_rotation(self) -> str:
-        """What the local AWS logs of the rotation that is asked for now, which must fail."""
+        """Start a rotation that must fail, and return the lines that the local AWS logs about it."""
         log = self.emulator.home / "server.log"
         before = len(log.read_text())
         self.rotate()
@@ -81,14 +81,14 @@ class Database:
         return log.read_text()[before:]
 
     def recovered(self) -> bool:
-        """Whether what a failed rotation left is taken up and finished, or was finished but for its last word."""
+        """Return whether a second try finishes a failed rotation, or only its last step was missing."""
         if not self.settled():
             with contextlib.suppress(Exception):  # Secrets Manager says that it takes the other up, in an error
                 self.rotate()
         return until(self.settled)
 
     def rotated(self) -> bool:
-        """Whether a rotation that is asked for now also finishes."""
+        """Return whether a rotation that starts now also finishes."""
         version = self.rotate()
         return until(lambda: self.current() == version, seconds=8)
 

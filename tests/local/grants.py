@@ -20,7 +20,7 @@ class Grant(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where a policy document is kept: read it, put another."""
+    """Functions that read and replace one policy document."""
 
     kind: str
     owner: str
@@ -38,7 +38,7 @@ class Policies:
         self._places = dict(self._found())
 
     def grants(self) -> set[Grant]:
-        """Give all that anybody was granted."""
+        """Return every grant of every role, user and resource policy."""
         return {
             Grant(holder, action, self._plain(resource))
             for holder, places in self._places.items()
@@ -50,7 +50,7 @@ class Policies:
 
     @contextmanager
     def without(self, grant: Grant) -> Iterator[None]:
-        """Take ``grant`` away while the block runs, and nothing else; fails if nobody holds it."""
+        """Remove ``grant``, and nothing else, while the block runs. Fail if nobody holds it."""
         changed = {}
         for place in self._places[grant.holder]:
             document = self._read(place)

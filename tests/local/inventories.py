@@ -45,7 +45,7 @@ class Inventory:
         self.s3.create_bucket(Bucket=self.destination)
 
     def allow(self, **conditions: Mapping[str, str]) -> None:
-        """Give the destination the policy of S3's user guide, with other conditions if given."""
+        """Set the bucket policy of S3's user guide on the destination, with other conditions if given."""
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "s3.amazonaws.com"},
@@ -101,7 +101,7 @@ class Inventory:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def query(self, sql: str, database: str, **more: Any) -> list[list[str | None]]:
-        """Give the rows of an Athena query that must succeed, asked as root."""
+        """Return the rows of an Athena query that root runs and that must succeed."""
         execution = self.execute(sql, database, **more)
         assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
         pages = self.emulator.root("athena").get_paginator("get_query_results")
@@ -131,7 +131,7 @@ class Inventory:
         raise TimeoutError(sql)
 
     def configurations(self) -> dict[str, Any]:
-        """Give the source's inventory configurations by their ids."""
+        """Return the source's inventory configurations by their ids."""
         listed = self.s3.list_bucket_inventory_configurations(Bucket=self.source)
         return {each["Id"]: each for each in listed.get("InventoryConfigurationList", [])}
 

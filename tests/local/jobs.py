@@ -10,7 +10,7 @@ from tests.local.deployment import Deployment
 
 
 def plan_of(deployed: Deployment, **changes: Any) -> JobPlan:
-    """What a job of ``verify`` is made of, to be made in this process."""
+    """Return the plan of a job of ``verify``, for a test that creates the job in this process."""
     given = deployed.outputs
     made = JobPlan(
         stage=deployed.stage,

@@ -30,7 +30,7 @@ class Shop:
     role: str = field(default_factory=lambda: f"r{uuid.uuid4().hex}")
 
     def rotate(self, *, first: bool = False) -> None:
-        """Give the role and the secret a new password."""
+        """Set a new password on the role and in the secret."""
         password = f"p@:/{uuid.uuid4()}"
         execute(
             self.postgres,

@@ -56,7 +56,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> "subprocess.Complete
 
 
 def on_a_terminal(environment: Mapping[str, str], *arguments: str) -> str:
-    """What the command shows a person: its terminal's text, stdout and stderr together."""
+    """Run the command on a terminal, and return its stdout and stderr together."""
     ours, its = pty.openpty()
     process = subprocess.Popen([BRIGADE, *arguments], env=environment, stdin=its, stdout=its, stderr=its)
     os.close(its)

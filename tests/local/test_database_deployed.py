@@ -70,7 +70,7 @@ class Shop:
         return subprocess.run(command, env=self.environment, cwd=self.root, capture_output=True, text=True, check=False)
 
     def rotate(self) -> None:
-        """Give the reader a new password, as Secrets Manager's rotation would."""
+        """Set a new password for the reader, as Secrets Manager's rotation does."""
         password = f"p@:/{uuid.uuid4()}"
         execute(self.postgres, f"ALTER ROLE reader PASSWORD '{password}'")
         fields = {"engine": "postgres", "host": self.postgres.host, "port": self.postgres.port, "dbname": "postgres"}
@@ -187,7 +187,7 @@ def test_a_password_rotated_between_runs_is_picked_up_by_a_warm_function(shop: S
 
 
 def secret_grants(shop: Shop, source: str) -> dict[str, str]:
-    """What the role of a source's function may read beside S3: the resource of each action."""
+    """Return the resource of each action that the role of a source's function may do outside S3."""
     _, _, policy = policy_of(shop, source)
     found = {str(each["Action"]): each["Resource"] for each in policy["Statement"]}
     return {action: place for action, place in found.items() if action.startswith(("secretsmanager:", "ssm:"))}
@@ -206,7 +206,7 @@ def policy_of(shop: Shop, source: str) -> tuple[str, str, dict[str, Any]]:
 
 @contextmanager
 def without(shop: Shop, source: str, action: str) -> Iterator[None]:
-    """Take one action away from the role of a source's function while the block runs."""
+    """Remove one action from the role of a source's function while the block runs."""
     role, name, policy = policy_of(shop, source)
     rest = {**policy, "Statement": [each for each in policy["Statement"] if each["Action"] != action]}
     assert rest != policy, f"nobody holds {action}"

@@ -1,4 +1,4 @@
-"""Why a URI made of dynamic references is unsafe: the template of docs/database.md deployed, and what comes of it."""
+"""A URI made of dynamic references is unsafe: the template of docs/database.md deployed, and what comes of it."""
 
 import json
 import re

@@ -243,7 +243,7 @@ def _plain(shop: Shop) -> bytes:
 
 
 def _in_the_midst(shop: Shop, happens: Callable[[], Any], **changes: Any) -> Callable[[], RunResult]:
-    """Give a run in whose midst, after some parts, something happens: when it looks for the time for the n-th time."""
+    """Return a run that calls a function in the middle, after some parts: at its n-th read of the clock."""
     looks = iter(range(1_000_000))
     moment = random.Random(uuid.uuid4().int).randrange(12, 15)
 

@@ -1,4 +1,4 @@
-"""What an API can do wrong, to ``brigade ingest run`` as it is: one clear line, exit 1, and nothing is published."""
+"""Faults of an API end ``brigade ingest run`` with one clear line and exit code 1, and nothing is published."""
 
 import contextlib
 import os

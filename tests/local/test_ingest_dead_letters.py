@@ -1,4 +1,4 @@
-"""What fails for good ends its execution by its own name, and is kept in the source's dead-letter queue."""
+"""A permanent failure ends its execution with its own error name and goes to the source's dead-letter queue."""
 
 import json
 import time

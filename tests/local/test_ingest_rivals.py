@@ -176,7 +176,7 @@ def test_of_two_runs_one_publishes_and_loses_nothing(
 
 @pytest.mark.parametrize("first", ["replay", "replace"])
 def test_a_replay_beside_a_replacement_brings_no_record_twice(lake: Callable[[], Lake], first: str) -> None:
-    """What is mended is in the object beside, or in the replaced object, never in both."""
+    """A replayed record is in the object beside, or in the replaced object, never in both."""
     mended: dict[str, Any] = {"contract": Contract(fields={}, extra="evolve")}
 
     def published(made: Lake) -> None:

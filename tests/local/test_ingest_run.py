@@ -120,7 +120,7 @@ def test_a_guard_publishes_nothing_and_leaves_nothing(
     ],
 )
 def test_an_api_that_does_not_come_back_publishes_nothing(lake: Lake, fault: Answer, said: str) -> None:
-    """What came is kept for the next run."""
+    """The next run continues with the records that were read."""
 
     def answer(number: int, _: dict[str, str]) -> Answer:
         return page(wide(90, seed=number), str(number)) if number < 4 else fault

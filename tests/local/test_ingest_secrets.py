@@ -29,7 +29,7 @@ def lake(emulator: Emulator) -> Iterator[Lake]:
 
 
 class Reader:
-    """Who may read the secret ``<name>/token`` and the parameter ``/<name>/password``, as the stack of a source says.
+    """User that may read the secret ``<name>/token`` and the parameter ``/<name>/password``, as a source's role may.
 
     (stacks/parts/ingest.py; tests/stacks/test_grants.py holds it to the same ARNs.)
     """

@@ -25,7 +25,7 @@ def delivered(deployed: Deployment) -> str:
 
 
 def summary(deployed: Deployment, delivery: str) -> dict[str, Any]:
-    """What is kept of the newest delivery once it is ``delivery``."""
+    """Return the expected summary when ``delivery`` is the newest delivery."""
     s3, lake = deployed.emulator.root("s3"), deployed.outputs["LakeBucket"]
     deadline = time.monotonic() + 120
     kept: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def summary(deployed: Deployment, delivery: str) -> dict[str, Any]:
 
 
 def arrived(deployed: Deployment, delivery: str) -> dict[str, Any]:
-    """What the function answers to the event of ``delivery``."""
+    """Return the function's response to the event of ``delivery``."""
     bucket, _, key = delivery.removeprefix("s3://").partition("/")
     checksum = key.replace("manifest.json", "manifest.checksum")
     event = {"detail": {"bucket": {"name": bucket}, "object": {"key": checksum}}}

@@ -39,7 +39,7 @@ def configure(stage: Stage, bucket: Inventory, right: str) -> None:
 
 
 def each_right_is_needed(stage: Stage, bucket: Inventory) -> None:
-    """Take each right of the deployed function away in turn: what it is for fails."""
+    """Remove each permission of the deployed function, one after the other: the action that needs it fails."""
     iam = stage.emulator.root("iam")
     (role,) = {each["RoleName"] for each in iam.list_roles()["Roles"] if f"{STAGE}-existing-Conf" in each["RoleName"]}
     policies = {

@@ -31,7 +31,7 @@ def client(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(made: Inventory, kind: str, physical: str | None = None, **changed: str) -> dict[str, Any]:
-    """What the function answers CloudFormation."""
+    """Return the function's response to CloudFormation."""
     properties = {**wanted(made), **changed}
     with cloudformation(kind, properties, physical) as (event, answers):
         configure.handler(event, SimpleNamespace())

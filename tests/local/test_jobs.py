@@ -63,7 +63,7 @@ def test_failures_have_reasons_and_a_retry_repeats_them_alone(deployed: Deployme
 
     s3.put_object(Bucket=lake, Key=keys[1], Body=b"here now")
     refused = deployed.run("jobs", "retry", job, "--yes")
-    assert (refused.returncode, "failed for good" in refused.stderr) == (2, True)
+    assert (refused.returncode, "failed permanently" in refused.stderr) == (2, True)
     assert deployed.ask("jobs", "retry", job, "--only", "TemporaryFailure", "--yes") == {"id": None}
     retried = deployed.ask("jobs", "retry", job, "--all", "--yes")
     assert (retried["objects"], retried["parent"]) == (2, job)

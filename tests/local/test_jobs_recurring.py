@@ -75,7 +75,7 @@ def soon(holds: Callable[[], bool], otherwise: Callable[[], str]) -> None:
 
 
 def measured(deployed: Deployment) -> dict[str, float]:
-    """What the ends of jobs have been counted to, by the name of the metric."""
+    """Return the sum of each metric that counts finished jobs, by metric name."""
     now, dimensions = datetime.now(UTC), [{"Name": "service", "Value": "jobs"}]
     return {
         name: sum(

@@ -11,7 +11,7 @@ from tests.local.jobs import put_manifest
 
 @pytest.fixture
 def nothing_new(deployed: Deployment) -> Iterator[None]:
-    """What the test does leaves no job, no manifest and no open upload behind."""
+    """Check that the test leaves no job, no manifest and no open upload behind."""
 
     def traces() -> tuple[int, ...]:
         s3, reports = deployed.emulator.root("s3"), deployed.outputs["ReportsBucket"]

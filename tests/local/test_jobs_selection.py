@@ -1,4 +1,4 @@
-"""What a job runs over, where this machine does not read it: chosen by Athena, or a delivery as it is."""
+"""Selections that this machine does not read: by an Athena query, or a whole delivery."""
 
 import gzip
 import hashlib
@@ -131,7 +131,7 @@ def test_a_delivery_without_a_filter_is_the_manifest_itself(deployed: Deployment
 
 
 def test_a_delivery_that_s3_would_misread_is_written_anew(deployed: Deployment, folder: str) -> None:
-    """Of all versions: an empty version would fail its task, an old one would be worked on."""
+    """The delivery has all versions: an empty version would fail its task, and the job would change an old one."""
     address = delivery(deployed, [], fileSchema="Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size")
     done = deployed.run("jobs", "submit", "verify", "--inventory", address, "--yes")
     assert (done.returncode, "nothing is selected" in done.stderr) == (2, True)

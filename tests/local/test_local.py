@@ -44,7 +44,7 @@ def brigade(home: Path) -> Iterator[Run]:
 
 
 def exports(home: Path, *options: str) -> str:
-    """What a person evaluates in a shell."""
+    """Return the export lines that a person evaluates in a shell."""
     environment = {**os.environ, "BRIGADE_LOCAL_HOME": str(home)}
     command = [str(BRIGADE), "local", "env", *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""What a query's caller must be allowed, besides calling Athena: each right alone missing is the query's end."""
+"""Permissions that a query's caller needs besides Athena's own: the query fails if any one is missing."""
 
 import json
 import uuid

@@ -53,7 +53,7 @@ def _until(true: Callable[[], bool]) -> bool:
 
 
 def _works(emulator: Emulator) -> bool:
-    """Whether the server computes for more than 0.3 of a second."""
+    """Return whether the server uses the CPU for more than 0.3 seconds."""
     used = _processor_s(emulator)
     time.sleep(1)
     return _processor_s(emulator) - used > 0.3

@@ -1,4 +1,4 @@
-"""What a template makes on the local AWS, and ministack alone drops or does not know."""
+"""Resources that a template creates on the local AWS, and that ministack alone drops or does not know."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How functions run and fail on the local AWS: enclosed, limited, and by their exception's name."""
+"""Lambda functions on the local AWS run isolated and limited, and fail with their exception's name."""
 
 import io
 import json

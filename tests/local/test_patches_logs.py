@@ -1,4 +1,4 @@
-"""What a function writes reaches CloudWatch by its role's leave, and its metrics with it."""
+"""A function's output and metrics reach CloudWatch if its role allows it."""
 
 import json
 from datetime import UTC, datetime, timedelta

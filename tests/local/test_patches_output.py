@@ -1,4 +1,4 @@
-"""What functions write on the local AWS: whole, at once, and within bounds however many tasks a job has."""
+"""Output of functions on the local AWS: complete, immediate, and bounded for any number of tasks."""
 
 import base64
 import json

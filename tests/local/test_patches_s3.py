@@ -1,4 +1,4 @@
-"""What S3 of the local AWS does as S3 does, and ministack alone does not."""
+"""Behaviour of S3 that the local AWS has and ministack alone does not."""
 
 import json
 from collections.abc import Iterator

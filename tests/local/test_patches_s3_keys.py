@@ -1,4 +1,4 @@
-"""What is under a KMS key on the local AWS is for who may use the key, as S3 has it."""
+"""On the local AWS, as on S3, only callers that may use a KMS key read and write the objects it encrypts."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the local AWS does of Secrets Manager, RDS, ECS and networks that ministack alone does not."""
+"""Behaviour of Secrets Manager, RDS, ECS and networks that the local AWS has and ministack alone does not."""
 
 import json
 import socket

@@ -206,7 +206,7 @@ DECLINED = [
 
 
 def asks(case: str) -> bool:
-    """Whether the command would change something and must refuse: nobody can answer, and there is no `--yes`."""
+    """Return whether the command changes something and must refuse: no terminal to ask, and no `--yes`."""
     group, command, *options = case.split()
     if "--dry-run" in options or case in REFUSED:
         return False

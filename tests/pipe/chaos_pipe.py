@@ -1,4 +1,4 @@
-"""What takes too long for every run (`make chaos-pipe`): kills at random moments, a server that dies and comes back."""
+"""Tests too slow for every run (`make chaos-pipe`): kills at random moments, a server that dies and comes back."""
 
 import random
 import signal

@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 
 
 def free_ports(count: int, below: int = 50_000) -> list[int]:
-    """Give ports below 50,000: SeaweedFS takes each one's gRPC port at 10,000 more."""
+    """Return free ports below 50,000: SeaweedFS opens its gRPC ports 10,000 above them."""
     found: list[int] = []
     port = 20_000 + os.getpid() * 53 % 29_000  # neighbours start far apart: two runs begin at the same moment
     while len(found) < count:
@@ -266,7 +266,7 @@ def proxy(weed: Weed) -> Iterator[Faults]:
 
 @pytest.fixture
 def faulty(bucket: Bucket, proxy: Faults) -> Iterator[tuple[Bucket, Faults]]:
-    """Give the same bucket, reached through the proxy, and the proxy."""
+    """Yield the same bucket, reached through the proxy, and the proxy."""
     proxy.set()
     reached = Bucket(proxy.endpoint, bucket.name, bucket.folder)
     yield reached, proxy

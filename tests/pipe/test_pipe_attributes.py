@@ -1,4 +1,4 @@
-"""What an object carries besides its bytes, and how its bytes are packed and locked."""
+"""Attributes of an object besides its bytes, and the compression and encryption of its bytes."""
 
 import base64
 import gzip

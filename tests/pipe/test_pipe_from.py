@@ -167,7 +167,7 @@ def test_wrong_bytes_are_caught(bucket: Bucket, first: bool) -> None:
     bucket.to(stdin=LARGE)
     reading = ObjectReader.open(Lying(bucket.client), Location(bucket.name, bucket.key()))
     given: list[bytes] = []
-    with pytest.raises(InvalidData, match="is not what S3 was given"):
+    with pytest.raises(InvalidData, match="differ from the bytes that S3 received"):
         given.extend(bytes(block) for block in reading.blocks(first=first))
     assert bool(given) is not first
 
@@ -222,7 +222,7 @@ def test_a_slow_reader_holds_the_window(bucket: Bucket) -> None:
 
 
 def loaded(bucket: Bucket, *arguments: str, stdin: bytes = b"") -> set[str]:
-    """Give the modules that a command loads."""
+    """Return the modules that a command loads."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", BRIGADE, "pipe", *arguments],
         input=stdin,

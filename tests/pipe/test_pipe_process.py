@@ -40,7 +40,7 @@ def test_no_byte_goes_to_a_disk(bucket: Bucket, options: list[str]) -> None:
 
 
 def on_a_terminal(bucket: Bucket, command: list[str], stdin: Any, stdout: Any) -> str:
-    """Give what the command draws on a terminal that its stderr is."""
+    """Return the output of the command to a terminal on its stderr."""
     screen, terminal = pty.openpty()
     running = subprocess.Popen(
         [BRIGADE, *command], stdin=stdin, stdout=stdout, stderr=terminal, env=bucket.environment()

@@ -60,7 +60,7 @@ class Uneven:
 
 @pytest.fixture
 def input_(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the data on stdin, and let manifests be written as often as there is something new."""
+    """Replace stdin with the data, and write the manifest after every change."""
     monkeypatch.setattr(write, "_LOOK_S", 0.01)
     monkeypatch.setattr(write, "_BUFFERS", 6)
     reading, writing = os.pipe()

@@ -104,13 +104,13 @@ class Synthesized:
 
 
 class Stage(Protocol):
-    """Gives a whole stage of cdk.json, of the declarations of the tests or of none."""
+    """Factory of a whole stage of cdk.json, with the declarations of the tests or with none."""
 
     def __call__(self, name: str = "dev", target: str = "aws", *, declared: bool = True) -> Synthesized: ...
 
 
 class Buckets(Protocol):
-    """Gives the storage and the catalog alone, of an empty stage with these settings."""
+    """Factory of only the storage and the catalog of an empty stage with these settings."""
 
     def __call__(self, **changed: Any) -> Synthesized: ...
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.stacks.conftest import CONTEXT, NOUNS, ROOT
 
+pytestmark = pytest.mark.process
+
 
 def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
@@ -57,7 +59,7 @@ def test_feature_flags_are_as_cdk_recommends_but_for_two() -> None:
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """What the Lambda packages need is here, as it is after the first synth, which does ask the package index."""
+    """Install the Lambda packages' dependencies, as the first synth does. Only this asks the package index."""
     subprocess.run([sys.executable, "-m", "stacks.sizes", "aws"], cwd=ROOT, check=True, capture_output=True)
 
 

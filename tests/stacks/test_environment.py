@@ -57,7 +57,7 @@ def test_the_rotation_gets_the_variables_that_it_reads(tmp_path: Path) -> None:
 
 
 def count_stray(text: str) -> int:
-    """How often a module uses the process's environment in another way than by the struct of its handler."""
+    """Return the number of uses of the process's environment in a module, except through its handler's struct."""
     names = {"environ", "getenv", "environb", "getenvb"}
     nodes = list(ast.walk(ast.parse(text)))
     uses = [node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr in names]

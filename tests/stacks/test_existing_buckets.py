@@ -85,7 +85,7 @@ KEY = "arn:aws:kms:us-east-1:000000000000:key/1234"
 
 
 def granted(made: Synthesized, name: str) -> set[tuple[str, str]]:
-    """What the operation may do with the existing bucket, its keys, and the key that encrypts them."""
+    """Return the operation's grants on the existing bucket, its objects, and the KMS key that encrypts them."""
     statements = made.one("batch-operations", "AWS::IAM::Policy", f"Operation{name}")["PolicyDocument"]["Statement"]
     return {
         (action, resource if resource == KEY else resource["Fn::Join"][1][-1].partition(":s3:::")[2])

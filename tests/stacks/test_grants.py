@@ -1,4 +1,4 @@
-"""Who may do what: every grant of every role, written out. A grant more or less, or a wider one, fails here."""
+"""Every grant of every role, written out. A grant more or less, or a wider one, fails here."""
 
 from typing import Any
 

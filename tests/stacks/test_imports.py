@@ -1,4 +1,4 @@
-"""What a function imports of ours is in its package, and nothing else is."""
+"""A function's package contains exactly our modules that the function imports."""
 
 from pathlib import Path
 

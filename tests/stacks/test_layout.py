@@ -1,4 +1,4 @@
-"""Whatever key the code makes, the policies allow; and the stacks spell no key by themselves."""
+"""The policies allow every key that the code makes, and the stacks spell no key by themselves."""
 
 import fnmatch
 import itertools

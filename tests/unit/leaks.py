@@ -13,7 +13,7 @@ SECRET = f"""c@n/ry+"&'{MARK}\\=% 5"""
 
 
 def spellings(value: str = SECRET) -> dict[str, str]:
-    """How a third party may echo a value."""
+    """Return the spellings in which a third party may echo a value."""
     percent = quote(value, safe="")
     return {
         "raw": value,

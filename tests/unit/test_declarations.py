@@ -1,4 +1,4 @@
-"""What a user declares is found, and a mistake in it is one clear line."""
+"""A user's declarations are found, and a mistake in one is reported in one clear line."""
 
 import sys
 import textwrap

@@ -1,4 +1,4 @@
-"""What the documents say of commands and settings is all there is, and all there is stands in them."""
+"""The documents list every command and setting, and no others."""
 
 import importlib
 import re

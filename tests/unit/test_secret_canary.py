@@ -17,6 +17,8 @@ from tests import command
 from tests.unit.ingest.api import Answer, page, serving
 from tests.unit.leaks import MARK, SECRET, leaks, spellings
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).parents[2]
 KINDS = {
     "query": 'QueryKey(parameter="api_key", key=Secret("api/secret"))',
@@ -43,7 +45,7 @@ def _echo() -> bytes:
 
 @dataclass(frozen=True)
 class Way:
-    """How the API answers; ``exits``: with which status the command ends."""
+    """Behaviour of the API. ``exits`` is the exit code of the command."""
 
     answer: _Answers
     exits: int = 1

@@ -1,4 +1,4 @@
-"""What X-Ray's daemon would get, over a real socket; and nothing where nobody asked for it."""
+"""Segments that X-Ray's daemon receives over a real socket, and none if tracing is off."""
 
 import json
 import socket

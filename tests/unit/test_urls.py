@@ -1,4 +1,4 @@
-"""Which text is the base URL of an API."""
+"""Validation of the base URL of an API."""
 
 import pytest
 

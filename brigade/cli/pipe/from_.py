@@ -102,7 +102,7 @@ def from_(
     from brigade.pipe.units import parse_age
 
     if version_id and len(uris) > 1:
-        raise UsageError("--version-id is of one object")
+        raise UsageError("--version-id works for one object only")
     session: Session = context.obj
     options = ReadOptions(
         span=selected.span,

@@ -169,7 +169,7 @@ class SourceCredentials:
         try:
             granted = msgspec.json.decode(answer.data, type=_Granted)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BrigadeError(f"{host} returned an invalid OAuth 2 token: {error}") from None
+            raise BrigadeError(f"the response of {host} is not an OAuth 2 token: {error}") from None
         register(granted.access_token)
         register(granted.refresh_token)
         return granted

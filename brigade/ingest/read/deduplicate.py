@@ -96,7 +96,7 @@ class Deduplicator:
         try:
             value, *key = msgspec.structs.astuple(self._decoder.decode(raw))
         except msgspec.ValidationError as error:
-            raise InvalidData(f"{place}, record {number}: {error}; the source needs it to find new records") from None
+            raise InvalidData(f"{place}, record {number}: {error}; new records are found by it") from None
         try:
             order = since.order(value)
         except ValueError:

@@ -201,11 +201,11 @@ def _check_total(source: BaseSource, page: Page, before: int | None) -> int | No
 
 def _check_reached(place: str, total: int | None, reached: int) -> None:
     if total is not None and total != reached:
-        raise InvalidData(f"{place}: the last page: {reached} records were read, but the API states a total of {total}")
+        raise InvalidData(f"{place}: the last page ends at {reached} records, but the API reports {total}")
 
 
 def _check_complete(source: BaseSource, page: Page, total: int | None, reached: int) -> None:
     _check_reached(page.place, total, reached)
     more = source.pagination.more
     if more and page.values[more]:
-        raise InvalidData(f"{page.place}: {more} states that there are more pages, but the response has no cursor")
+        raise InvalidData(f"{page.place}: {more} says that there is more, but the next position is missing")

@@ -51,7 +51,7 @@ ReaderFactory = Callable[[Callable[[], float], str | None], PageReader]
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderSetup:
-    """What the readers of a source share.
+    """Inputs that the readers of a source share.
 
     Attributes:
         name: The name of the source.

@@ -1,4 +1,4 @@
-"""Whether a request is sent again, and the wait before it."""
+"""Retries of a request: the decision, and the wait before it."""
 
 import contextlib
 import email.utils

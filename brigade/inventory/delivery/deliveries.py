@@ -56,7 +56,7 @@ class Delivery:
 
     @property
     def taken(self) -> datetime:
-        """When S3 began to list the bucket, to the minute, from the name of the folder, else from the manifest."""
+        """Minute at which S3 began to list the bucket, from the name of the folder, else from the manifest."""
         return parse_delivery_time(self.uri) or self.manifest.created
 
     @property

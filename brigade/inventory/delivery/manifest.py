@@ -1,4 +1,4 @@
-"""The manifest of one delivery: ``manifest.json``, in every spelling that S3 has written."""
+"""Reader of a delivery's ``manifest.json``, in every spelling that S3 has written."""
 
 import json
 import re

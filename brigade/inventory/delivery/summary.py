@@ -1,4 +1,4 @@
-"""The totals of a delivery, and their changes since the delivery before: stored in the state bucket."""
+"""Totals of a delivery and the changes since the previous delivery, stored in state."""
 
 from collections.abc import Sequence
 

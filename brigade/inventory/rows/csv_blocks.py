@@ -32,7 +32,7 @@ def make_parser(
         BadRow: By the returned function, counted from the first row of the block: a row is longer than a block, has
             another number of fields, or a field of another type.
     """
-    # Keys come as bytes, for it is decoded that they have to be UTF-8.
+    # Keys come as bytes: only decoded keys have to be UTF-8.
     types = {column: pa.binary() if column == "key" else kind for column, kind in columns.items()}
 
     def parse(block: pa.Buffer | list[pa.Array]) -> list[pa.Array]:
@@ -126,7 +126,7 @@ def _any(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) 
     try:
         table = csv.read_csv(
             pa.BufferReader(block),
-            # One thread, for only so does an error know its row; S3 encodes newlines, so that a line is a row.
+            # One thread: otherwise an error does not know its row. S3 encodes newlines, so that a line is a row.
             read_options=csv.ReadOptions(column_names=list(types), block_size=block.size + 1, use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=False, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(

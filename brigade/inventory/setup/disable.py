@@ -61,7 +61,7 @@ def apply_disable(client: Callable[[str], Any], database: str, planned: DisableP
     """Delete the configuration, then the policy statements, then the tables. Idempotent.
 
     Raises:
-        BrigadeError: AWS refused a call. What was deleted stays deleted; a second run continues.
+        BrigadeError: AWS refused a call. Resources that were deleted stay deleted; a second run continues.
     """
     try:
         if planned.configuration:

@@ -69,7 +69,7 @@ def apply_enable(client: Callable[[str], Any], database: str, planned: EnablePla
     """Write the policies of the destination and its key, then the configuration, then the tables. Idempotent.
 
     Raises:
-        BrigadeError: AWS refused a call. What was written stays; a second run continues.
+        BrigadeError: AWS refused a call. Resources that were written stay; a second run continues.
     """
     glue = client("glue")
     try:

@@ -87,7 +87,7 @@ def parse_condition(where: str) -> str:
     """
     tree = _one(where)
     if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query) or tree.find(*_WRITES):
-        raise UsageError(f"{where!r} is not a condition: write the text after WHERE, such as size > 1000000")
+        raise UsageError(f"{where!r} is not a condition: write the part after WHERE, such as size > 1000000")
     _require_athena_spelling(where)
     tokens = [token for token in _tokens(where) if token.token_type != TokenType.SEMICOLON]
     return f"({where[tokens[0].start : tokens[-1].end + 1]})"

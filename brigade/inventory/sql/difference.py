@@ -1,4 +1,4 @@
-"""What changed in a bucket between two deliveries."""
+"""Changes in a bucket between two deliveries."""
 
 # ruff: noqa: S608 - the pieces of the query are names that this module knows
 from sqlglot import exp, parse_one

@@ -1,4 +1,4 @@
-"""The deliveries that a query selects by ``dt``, the partition of a delivery in the Athena table."""
+"""Selection of deliveries by a query's conditions on ``dt``, the partition column of the Athena table."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -110,7 +110,7 @@ def _pushable(term: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | No
 
 
 def _translated(node: exp.Expr, columns: Mapping[str, Kind]) -> pc.Expression | None:
-    """Return Arrow's expression of a condition, or None where a part of it is no condition that Arrow decides."""
+    """Return Arrow's expression of a condition, or None if Arrow cannot evaluate a part of it."""
     if isinstance(node, exp.Paren):
         return _translated(node.this, columns)
     if isinstance(node, exp.Not):

@@ -1,4 +1,4 @@
-"""Athena's spelling of SQL. sqlglot also reads other dialects, so DuckDB would run queries that Athena rejects."""
+"""Athena's spelling of SQL, checked: sqlglot reads other dialects too, and DuckDB runs some that Athena refuses."""
 
 import re
 from collections.abc import Iterator, Sequence

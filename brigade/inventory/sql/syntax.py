@@ -1,4 +1,4 @@
-"""Which nodes of a SQL tree this package understands, and which of their arguments.
+"""Nodes of a SQL tree that this package understands, and their supported arguments.
 
 sqlglot keeps part of a meaning in optional arguments: ``NOT LIKE`` is ``Like`` with ``negate``, ``FETCH … WITH TIES``
 is ``Fetch`` with ``limit_options``. A reader that looks at some arguments alone reads another query. So every reader

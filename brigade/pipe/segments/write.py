@@ -57,9 +57,9 @@ def write_segments(
     """
     path, begun = job.location, time.monotonic()
     if isinstance(job.condition, Matches):
-        raise UsageError("--if-match is of one object; segments are written only where there are none")
+        raise UsageError("--if-match works for one object only; segments are written only where there are none")
     if job.retries:
-        raise UsageError("--exec-retries is of one object; segments cannot be taken back from their readers")
+        raise UsageError("--exec-retries works for one object only: a reader may already have read a segment")
     if next(list_keys(job.client, path.bucket, f"{path.key}/"), None) is not None:
         raise ConditionLost(f"{path}/ holds objects already; nothing was written")
     require_conditions(job.keyed, path, job.condition)

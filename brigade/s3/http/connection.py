@@ -79,7 +79,7 @@ class HttpConnection:
             for start in range(0, len(rest), _PIECE):  # each with its own timeout, so a slow line is no error
                 stream.sendall(rest[start : start + _PIECE])
         except BlockingIOError:
-            raise TimeoutError(f"nothing was taken for {READ_S:.0f} s") from None
+            raise TimeoutError(f"the server read nothing for {READ_S:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
             # S3 refuses some bodies before all bytes have arrived. Its answer, if it came, has the reason.
             stream.settimeout(_AFTER_RESET_S)

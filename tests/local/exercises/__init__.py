@@ -1,4 +1,4 @@
-"""What people and services do with the deployed stacks: each exercise uses some grants and fails without one."""
+"""Actions of people and services on the deployed stacks. Each exercise uses some grants and fails without one."""
 
 from tests.local.exercises.ingests import Ingests
 from tests.local.exercises.inventories import Inventories

@@ -1,4 +1,4 @@
-"""What every exercise stands on: the deployment, what is in it, and what happens soon."""
+"""Base of every exercise: the deployment, its contents, and waits for what happens soon."""
 
 import io
 import itertools
@@ -17,7 +17,7 @@ from tests.local.deployment import Deployment
 
 
 class Patience:
-    """How long an exercise waits for what should happen, in seconds."""
+    """Timeouts of an exercise's waits, in seconds."""
 
     LONGEST_S: ClassVar[float] = 20.0
     seconds: ClassVar[float] = LONGEST_S
@@ -87,16 +87,16 @@ def _photograph() -> bytes:
 
 
 class Emulated(Protocol):
-    """Whatever is deployed on an emulator."""
+    """Deployment on an emulator."""
 
     @property
     def emulator(self) -> Emulator:
-        """Where it is."""
+        """Return the emulator."""
 
 
 @contextmanager
 def logged(deployed: Emulated, function: str, holding: str = "") -> Iterator[None]:
-    """What the block does appears in the function's log group, in a stream of its own; a line of it has ``holding``."""
+    """Check that the block writes a new stream to the function's log group, with ``holding`` in one of its lines."""
     logs = deployed.emulator.root("logs")
     settings = deployed.emulator.root("lambda").get_function_configuration(FunctionName=function)
     group = settings["LoggingConfig"]["LogGroup"]
@@ -120,7 +120,7 @@ def soon(holds: Callable[[], bool], otherwise: str, patience_s: float | None = N
 
 @contextmanager
 def traced(deployed: Emulated, name: str, kind: str = "AWS::Lambda::Function") -> Iterator[None]:
-    """What the block does leaves a trace of the function, or of what else is of this kind and name."""
+    """Check that the block leaves a trace of the function, or of another segment of this kind and name."""
     xray, begun = deployed.emulator.root("xray"), datetime.now(UTC)
 
     def told() -> bool:

@@ -45,7 +45,7 @@ class Ingests(Base):
         assert again["records"] == 1  # as its receipt has it
 
     def ingest_over_a_quarantine(self) -> None:
-        """What an earlier run of the date set aside gives way to what this one does: nothing."""
+        """Check that a run without rejected records deletes the quarantine of an earlier run of its date."""
         day = self._day()
         left = Target("demo", day, self._lake, self._state).quarantine
         self._s3.put_object(Bucket=self._state, Key=left, Body=b"an earlier run's")
@@ -151,7 +151,7 @@ class Ingests(Base):
         assert not self._keys(self._lake, key)
 
     def reset_an_ingest(self) -> None:
-        """Of which a killed run left a checkpoint and an upload."""
+        """Reset a date after a failed run that left a checkpoint and an upload."""
         day = self._day()
         with serving(_noise(pages=16, fails=12)) as api:
             answer = self._ingest(api.url, day)
@@ -161,7 +161,7 @@ class Ingests(Base):
         assert not self._uploads(f"demo/date={day}")
 
     def let_all_end(self) -> None:
-        """What lacked a grant is tried again for minutes: with an API of its own, and not with that of a later test."""
+        """Serve an API until every execution ends. Without a grant they retry for minutes, into the next test's API."""
         machine = self._deployed.outputs["IngestDemo"]
         states = self._deployed.emulator.root("stepfunctions")
         with serving(_paged([[{"n": 1}]])) as api:
@@ -200,7 +200,7 @@ class Ingests(Base):
 
     @contextmanager
     def _queued(self) -> Iterator[None]:
-        """What the block does leaves a message in the dead-letter queue of the demo source."""
+        """Check that the block leaves a message in the dead-letter queue of the demo source."""
         sqs = self._deployed.emulator.root("sqs")
         queue = sqs.get_queue_url(QueueName=self._deployed.name("ingest-demo-failures"))["QueueUrl"]
         sqs.purge_queue(QueueUrl=queue)

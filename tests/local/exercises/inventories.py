@@ -32,7 +32,7 @@ class Inventories(Base):
         self.summarize_a_delivery()
 
     def say_where_the_data_is(self) -> None:
-        """Of a table that does not say it, as after a deployment that changed it; refused, the summary comes still."""
+        """Add a table's missing location, as after a deployment. Without the grant, the summary is still written."""
         name = {"DatabaseName": f"brigade_{self._deployed.stage}", "Name": "inventory"}
         glue = self._deployed.emulator.root("glue")
         made = table_input(glue.get_table(**name)["Table"])

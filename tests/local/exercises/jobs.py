@@ -197,7 +197,7 @@ class Jobs(Base):
         assert self._deployed.ask("jobs", "submit", "verify", *chosen, "--yes")["objects"] == 1
 
     def give_up_a_long_manifest(self) -> None:
-        """Which was begun in parts when its last line turned out to be of another bucket."""
+        """Abort the upload of a manifest whose last line names another bucket, after its first parts are uploaded."""
         lines = "".join(f"photographs/{n:0200}.jpg\n" for n in range(60_000)) + "another-bucket\tkey\n"
         done = self._deployed.run("jobs", "submit", "verify", "--keys", "-", "--yes", given=lines)
         assert done.returncode == 2, done.stderr

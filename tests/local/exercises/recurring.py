@@ -33,7 +33,7 @@ class RecurringJobs(Base):
         assert self._deployed.run("jobs", "cancel", kept["job"]).returncode == 0
 
     def give_up_a_recurring_manifest(self) -> None:
-        """Of which Athena wrote the pieces, and they cannot be read: nothing is left open."""
+        """Abort the upload of a manifest when the pieces that Athena wrote cannot be read."""
         with self._denied(f"arn:aws:s3:::{self._reports}/queries/unload/*"):
             assert "queries/unload/" in self._recur().get("errorMessage", "")
         left = self._s3.list_multipart_uploads(Bucket=self._reports).get("Uploads", [])

@@ -95,11 +95,11 @@ class Chaos:
 
     @property
     def good(self) -> bool:
-        """Whether every date is whole, once, with nothing left."""
+        """Return whether every date is complete, without duplicates and without leftovers."""
         return not self.failed and self.found == Left()
 
     def table(self) -> str:
-        """What was done and what came of it, a line each."""
+        """Return a table of the actions and their results, one line each."""
         kills = [(f"kills in {name}", self.kills[name]) for name in MOMENTS]
         runs = [
             (f"{way}: dates, runs a date (mean, most)", f"{len(runs)}, {sum(runs) / len(runs):.1f}, {max(runs)}")

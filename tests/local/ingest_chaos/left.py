@@ -1,4 +1,4 @@
-"""What a date left behind, against what it should."""
+"""Comparison of the objects of a date with the expected objects."""
 
 import collections
 import functools
@@ -17,7 +17,7 @@ from tests.local.ingest_process import Memory
 
 @dataclass(frozen=True)
 class Left:
-    """How much is wrong."""
+    """Counts of wrong, missing and leftover things."""
 
     lost: int = 0
     doubled: int = 0
@@ -67,7 +67,7 @@ def left(s3: Any, target: Target, api: Memory, *, former: Sequence[str] = ()) ->
 
 
 def _lines(s3: Any, target: Target, keys: list[str], ts: str) -> list[bytes]:
-    """Give the lines of the objects, those of another day than their object's left out, without the run's instant."""
+    """Return the objects' lines without the run's timestamp; skip lines of another day than their object's."""
     lines = []
     for key in keys:
         packed = s3.get_object(Bucket=target.lake, Key=key)["Body"].read()

@@ -1,4 +1,4 @@
-"""Where a process is, told through memory that outlives it."""
+"""Position of a process, written to memory that outlives the process."""
 
 import threading
 from collections.abc import Callable

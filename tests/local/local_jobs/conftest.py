@@ -1,4 +1,4 @@
-"""What the tests of the local S3 Batch Operations share: a bucket, a function whose answer its key chooses, a role."""
+"""Fixtures for the local S3 Batch Operations: a bucket, a role, and a function whose response depends on the key."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may do what: the job's role and the caller, each missing grant seen."""
+"""Permissions of the job's role and of the caller: each missing grant fails the job or the call."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""What S3 does besides invoking functions: its own manifests and operations, priorities, events, limits."""
+"""S3 Batch Operations without functions: S3's own manifests and operations, priorities, events, limits."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Which dates a backfill is of, and what it tells of an execution."""
+"""Dates of a backfill, and its report of an execution."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a run ends that asks for what is new."""
+"""End positions of incremental runs."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which dates of an incremental source may run: one at a time, in order, and not in the future."""
+"""Dates of an incremental source run one at a time, in order, and not in the future."""
 
 from datetime import datetime, timedelta, tzinfo
 from types import SimpleNamespace

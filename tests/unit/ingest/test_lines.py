@@ -1,4 +1,4 @@
-"""What is decoded, changed, checked and counted between the answer and the lines."""
+"""Decoding, transforming, checking and counting of records between the response and the lines."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""Where paging ends: at what the API said, never at what it merely did not say. All against a real HTTP server."""
+"""Paging ends only when the API says so explicitly. All against a real HTTP server."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -179,7 +179,7 @@ def test_a_total_of_each_page_does_not_end_before_the_page_that_is_named(declare
 
     with (
         serving(answer) as server,
-        pytest.raises(InvalidData, match=r"page 2 .* 4 records were read, but the API states a total of 2"),
+        pytest.raises(InvalidData, match=r"page 2 .* ends at 4 records, but the API reports 2"),
     ):
         taken(server, declared)
 
@@ -197,7 +197,7 @@ def test_an_ignored_answer_does_not_end_short_of_the_total() -> None:
     declared = Cursor(at="next", parameter="after", total="total")
     with (
         serving(says) as server,
-        pytest.raises(InvalidData, match=r"page 2 .* 1 records were read, but the API states a total of 10"),
+        pytest.raises(InvalidData, match=r"page 2 .* ends at 1 records, but the API reports 10"),
     ):
         taken(server, declared, rules=(Rule(act="ignore", statuses=(404,)),))
 

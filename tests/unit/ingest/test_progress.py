@@ -1,4 +1,4 @@
-"""How far a run is shows on a terminal, and nowhere else."""
+"""A run shows its progress on a terminal only."""
 
 import os
 import pty
@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.unit.ingest.api import Answer, page, serving
+
+pytestmark = pytest.mark.process
 
 COMMAND = [str(Path(sys.executable).with_name("brigade")), "ingest", "run", "demo", "--dry-run"]
 

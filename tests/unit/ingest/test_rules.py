@@ -180,7 +180,9 @@ def test_a_token_that_is_refused_names_the_host_and_no_secret() -> None:
 def test_an_answer_that_is_no_token_names_the_host_and_none_of_it(body: bytes) -> None:
     with serving(lambda *_: Answer(body)) as grants, serving(lambda *_: GOOD) as server:
         kind = ClientCredentials(token_url=f"{grants.url}/t", client_id=Secret("i"), client_secret=Secret("s"))
-        with pytest.raises(BrigadeError, match=r"^127\.0\.0\.1:\d+ returned an invalid OAuth 2 token: ") as raised:
+        with pytest.raises(
+            BrigadeError, match=r"^the response of 127\.0\.0\.1:\d+ is not an OAuth 2 token: "
+        ) as raised:
             known(server, kind).page(None)
     assert "secret" not in str(raised.value)
     assert server.requests == []

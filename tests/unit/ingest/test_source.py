@@ -1,4 +1,4 @@
-"""What a source may declare."""
+"""Fields that a source may declare."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which date a run is for."""
+"""Date of a run."""
 
 import datetime
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What Athena is asked: the text as typed, over deliveries that it reads by the table as S3 wrote them."""
+"""Athena receives the query as typed, and reads the deliveries through the table as S3 wrote them."""
 
 import io
 from types import SimpleNamespace

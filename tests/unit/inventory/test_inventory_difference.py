@@ -1,4 +1,4 @@
-"""What changed between two deliveries, whatever their formats."""
+"""Changes between two deliveries of any formats."""
 
 import random
 import tempfile

@@ -1,4 +1,4 @@
-"""What the function for deliveries does when EventBridge does not accept its event."""
+"""The function for deliveries asks for a retry when EventBridge does not accept its event."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -92,7 +92,7 @@ def test_closed_it_leaves_no_thread() -> None:
 def test_a_row_is_counted_alike_whoever_parses_its_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    """Who takes rows slowly leaves the parsing to the thread that inflates."""
+    """With a slow consumer, the thread that decompresses also parses."""
     parsing, quick = set[int](), csv_blocks._quoted
 
     def watched(*arguments: Any) -> Any:

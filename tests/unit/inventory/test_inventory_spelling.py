@@ -1,4 +1,4 @@
-"""What is not Athena's SQL is refused on both engines, and what both engines know means the same on both."""
+"""Both engines refuse SQL that is not Athena's, and give the same meaning to SQL that both know."""
 
 from pathlib import Path
 from typing import Any

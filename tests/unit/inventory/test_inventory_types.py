@@ -1,4 +1,4 @@
-"""What Trino refuses or computes in another way is refused on DuckDB, by its name, before any row is read."""
+"""DuckDB refuses, by name and before it reads a row, all that Trino refuses or computes differently."""
 
 from typing import Any, NamedTuple
 

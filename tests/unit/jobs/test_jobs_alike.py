@@ -34,7 +34,7 @@ def test_what_is_alike_has_one_shape(one: str, other: str) -> None:
 
 
 def test_a_million_ids_are_few_kinds() -> None:
-    """Whatever the digits, the letters and the lengths of the numbers."""
+    """Messages group together for all digits, letters and lengths of numbers."""
     ids = [uuid.UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)) for n in range(2000)]
     texts = [f"{each} timed out, sha256={each.hex}{each.hex.upper()} after {n}.5 s" for n, each in enumerate(ids)]
     assert grouped(*texts, *texts, "another") == [(0, 4000), (4000, 1)]

@@ -1,4 +1,4 @@
-"""Which deliveries a recurring job is over, by time, across a change of the inventory configuration."""
+"""Deliveries of a recurring job, by time, across a change of the inventory configuration."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Memory:
 
 @dataclass
 class Place:
-    """What the functions that a recurrence calls find: deliveries, a table, jobs."""
+    """Fakes for the functions that a recurrence calls: deliveries, a table, jobs."""
 
     gone: set[str] = field(default_factory=set)
     unreadable: dict[str, BrigadeError] = field(default_factory=dict)

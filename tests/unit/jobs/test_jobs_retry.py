@@ -1,4 +1,4 @@
-"""What `brigade jobs retry` says of tasks that never ran: no report lists them."""
+"""`brigade jobs retry` explains tasks that never ran: no report lists them."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace

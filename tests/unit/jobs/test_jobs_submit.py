@@ -1,4 +1,4 @@
-"""What is sent to S3, and what is left behind when it goes wrong."""
+"""Requests that a submission sends to S3, and the leftovers of a failed submission."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a declaration of a recurring job must be, said before anything is deployed."""
+"""Errors in the declaration of a recurring job are reported before anything is deployed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a pipe looks at before it has an effect, on a server that passes over what S3 would refuse."""
+"""A pipe checks its input before it has an effect, on a server that accepts requests that S3 refuses."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

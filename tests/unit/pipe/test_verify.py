@@ -1,4 +1,4 @@
-"""What is read of an object is compared with the checksum that S3 stores, before the last block is yielded."""
+"""The bytes of an object are compared with S3's stored checksum before the last block is yielded."""
 
 import base64
 import hashlib
@@ -46,6 +46,6 @@ def test_the_last_block_comes_only_if_all_bytes_are_those_that_s3_stores(kind: s
         assert b"".join(blocks) == BODY
         return
     read: list[int] = []
-    with pytest.raises(InvalidData, match=f"is not what S3 was given: {kind.replace('-256', '256')} "):
+    with pytest.raises(InvalidData, match=f"differ from the bytes that S3 received: {kind.replace('-256', '256')} "):
         read.extend(map(len, blocks))
     assert sum(read) == 2 * MIB

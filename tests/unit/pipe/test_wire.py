@@ -105,7 +105,7 @@ def test_known_checksums() -> None:
 
 
 class Seen(Exception):
-    """What a client would send."""
+    """Request that a client would send."""
 
 
 class Told:

@@ -1,4 +1,4 @@
-"""What S3's answers are to a person, and whether a write may have happened behind them."""
+"""S3's errors in plain words, and whether a write may have happened despite the error."""
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError

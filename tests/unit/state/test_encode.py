@@ -1,4 +1,4 @@
-"""Whatever a document is stored as, it is read back equal: or it is not stored, and the error names the place."""
+"""Every stored document is read back equal. Otherwise it is not stored, and the error names the place."""
 
 import dataclasses
 import datetime
@@ -49,7 +49,7 @@ class Typed(msgspec.Struct):
 
 
 def same(left: Any, right: Any) -> bool:
-    """Say whether two values are equal, of the same types: 1 is not 1.0, and True is not 1."""
+    """Return whether two values are equal, of the same types: 1 is not 1.0, and True is not 1."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -96,7 +96,7 @@ def test_what_a_declared_type_holds_is_read_back_equal(value: Typed) -> None:
 
 @dataclasses.dataclass
 class Best:
-    """What a script might keep."""
+    """Example of a struct that a script stores."""
 
     score: float
     times: list[float]

@@ -1,4 +1,4 @@
-"""Who holds a lease, and when it may be acquired: by clocks and processes that the test chooses."""
+"""Holders of a lease and its acquisition, with clocks and processes that the test chooses."""
 
 import os
 import shutil

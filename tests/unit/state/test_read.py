@@ -1,4 +1,4 @@
-"""What `State.get` and `brigade state get` read of documents that somebody else wrote."""
+"""`State.get` and `brigade state get` read documents that another program wrote."""
 
 import json
 import math
