@@ -1,4 +1,4 @@
-"""Combinations of options in which one has no effect: declared beside the command, and refused before it starts."""
+"""Combinations of options in which one has no effect: declared beside the command, rejected before it starts."""
 
 import functools
 from collections.abc import Callable, Mapping

@@ -62,5 +62,5 @@ def _refuse_empty_options(command: Any) -> None:
 
 def _not_empty(context: Any, parameter: Any, value: Any) -> Any:
     if "" in (value if isinstance(value, list | tuple) else [value]):
-        raise typer.BadParameter("it is empty; give a value, or leave the option out", context, parameter)
+        raise typer.BadParameter("it is empty; set a value, or leave the option out", context, parameter)
     return value

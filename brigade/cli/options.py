@@ -54,14 +54,14 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
     """Return the arguments of `--argument NAME=VALUE` by name.
 
     Raises:
-        UsageError: One has no `=`, or a name is there twice.
+        UsageError: An argument has no `=`, or a name is set twice.
     """
     values: dict[str, str] = {}
     for text in arguments:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"--argument {text}: it takes NAME=VALUE")
+            raise UsageError(f"--argument {text}: write it as NAME=VALUE")
         if name in values:
-            raise UsageError(f"--argument {name} is there twice")
+            raise UsageError(f"--argument {name} is set twice: remove one")
         values[name] = value
     return values

@@ -34,7 +34,9 @@ def read() -> tuple[Path, Mapping[str, str]] | None:
     except OSError as error:
         raise SettingsError(f"the file of secrets {path} cannot be read: {error.strerror}") from None
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise SettingsError(f"{path} holds secrets and others may read it: make it yours alone, chmod 600 {path}")
+        raise SettingsError(
+            f"{path} holds secrets, but other users may read or own it: run chmod 600 {path} as its owner"
+        )
     return path, _values(body, path)
 
 
@@ -46,12 +48,14 @@ def _values(body: bytes, path: Path) -> Mapping[str, str]:
     except ValueError:  # the message of this error would quote the file
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str | dict) for value in values.values()):
-        raise SettingsError(f"{path} takes one JSON object: the name of each secret, and its value, text or an object")
+        raise SettingsError(
+            f"{path} must be one JSON object from the name of each secret to its value, text or an object"
+        )
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
 
 class FileClient:
-    """A client of Secrets Manager or Systems Manager that returns the secrets of the file, and asks AWS for others.
+    """A client of Secrets Manager or Systems Manager that returns the secrets of the file, and the others from AWS.
 
     The client of AWS is made when it is first needed.
     """

@@ -95,13 +95,15 @@ class Session:
             typer.confirm(question, abort=True, err=True)
 
     def require_answer(self, question: str, *, yes: bool) -> None:
-        """Check that somebody can answer `question`, before work is done for its price and `confirm` asks it.
+        """Check that somebody can answer `question`. Call it before the work that computes the price for `confirm`.
 
         Raises:
             UsageError: There is no `--yes`, and stdin is not a terminal.
         """
         if not yes and not sys.stdin.isatty():
-            raise UsageError(f"{question} Not asked, since stdin is no terminal: add --yes to go on")
+            raise UsageError(
+                f"{question} The command cannot ask, because stdin is not a terminal: add --yes to continue"
+            )
 
 
 def _json(document: Mapping[str, Any]) -> str:

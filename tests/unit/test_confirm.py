@@ -29,7 +29,9 @@ def session() -> Session:
 
 def test_where_nobody_can_answer_a_question_is_an_error(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Stdin("y\n", terminal=False))
-    with pytest.raises(UsageError, match="Start it\\? Not asked, since stdin is no terminal: add --yes"):
+    with pytest.raises(
+        UsageError, match="Start it\\? The command cannot ask, because stdin is not a terminal: add --yes"
+    ):
         session.confirm("Start it?", yes=False)
     session.confirm("Start it?", yes=True)
 

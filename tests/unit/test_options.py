@@ -45,9 +45,9 @@ def test_what_an_option_takes_is_still_checked() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["size"], "--argument size: it takes NAME=VALUE"),
-        (["=64"], "--argument =64: it takes NAME=VALUE"),
-        (["size=64", "size=32"], "--argument size is there twice"),
+        (["size"], "--argument size: write it as NAME=VALUE"),
+        (["=64"], "--argument =64: write it as NAME=VALUE"),
+        (["size=64", "size=32"], "--argument size is set twice: remove one"),
     ],
 )
 def test_an_argument_that_is_no_pair_or_there_twice_is_refused(arguments: list[str], message: str) -> None:

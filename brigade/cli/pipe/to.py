@@ -113,7 +113,7 @@ def check_key(location: "Location") -> "Location":
         UsageError: It has no key, or a key that ends with a slash.
     """
     if not location.key or location.key.endswith("/"):
-        raise UsageError(f"{location} names no object: it ends where the key should be")
+        raise UsageError(f"{location} names no object: add the key, s3://bucket/key")
     return location
 
 

@@ -186,11 +186,11 @@ def unlock(
     if entry is None:
         raise NotFound(f"there is no state {key!r} in s3://{session.deployment['StateBucket']}")
     if not isinstance(entry.value, dict) or not isinstance(entry.value.get("lease"), dict):
-        raise UsageError(f"the state {key!r} holds no lease")
+        raise UsageError(f"the document {key!r} has no lease, so there is nothing to unlock")
     try:
         lease = msgspec.convert(entry.value["lease"], Lease)
     except msgspec.ValidationError as error:
-        raise UsageError(f"the state {key!r} holds no lease: {error}") from error
+        raise UsageError(f"the document {key!r} has no valid lease: {error}") from error
     if lease.holder is None:
         session.print({"key": key, "epoch": lease.epoch, "released": None})
         return
