@@ -1,6 +1,6 @@
 # Two commands do all: `make demo` and `make test`. Each sets up what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint mutate local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-jobs soak-pipe chaos-pipe
+.PHONY: help demo check test judge coverage lint mutate local deploy bench clean setup lock grants bench-inventory bench-ingest chaos-ingest bench-jobs bench-pipe bench-database soak-jobs soak-pipe chaos-pipe
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -9,8 +9,17 @@ demo:  ## the whole product on an AWS of this machine, from deploy to retried jo
 	@scripts/setup command local demo
 	@.venv/bin/python -m local.demo.run
 
+check: setup lint  ## in a minute: lint, and the tests that start no process
+	@scripts/test --numprocesses 2 --dist loadfile -m "not process" tests/unit tests/stacks
+
 test: setup lint  ## lint, then every test
 	@scripts/test
+
+judge: setup  ## twenty times as many generated examples, new ones each time, before every judge
+	@HYPOTHESIS_PROFILE=search scripts/test --numprocesses 2 --dist loadfile -m hypothesis tests/judges tests/unit tests/database
+
+coverage: setup  ## branches of brigade/ and lambdas/ that the tests without a local AWS run
+	@scripts/test --numprocesses 2 --dist loadfile --cov --cov-report=term tests/unit tests/judges tests/database
 
 lint: setup  ## format, lint, types, floors
 	@scripts/lint

@@ -11,7 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutations.mutations import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.mutations import MUTATIONS
 from tests.mutations.runner import ROOT, Outcome, check_mutation, copy_sources, find_file, run_tests
 
 _WORKERS = 2

@@ -13,6 +13,8 @@ import pytest
 
 from tests.stacks.conftest import CONTEXT, NOUNS, ROOT
 
+pytestmark = pytest.mark.process
+
 
 def synth(folder: Path, *context: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}

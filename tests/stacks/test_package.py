@@ -16,6 +16,8 @@ from stacks.parts.package import Package
 from stacks.sizes import main, packages
 from tests.stacks.conftest import ROOT
 
+pytestmark = pytest.mark.process
+
 REAL = list(packages(ROOT, "local"))
 TARGETS: tuple[Target, Target] = ("aws", "local")
 TRADES = {

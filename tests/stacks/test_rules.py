@@ -17,6 +17,8 @@ from stacks.parts.permissions import allow
 from stacks.stage import add_stage
 from tests.stacks.conftest import CONTEXT, NOUNS, ROOT, Stage
 
+pytestmark = pytest.mark.process
+
 
 def violations(app: App) -> list[str]:
     report = AwsSolutionsChecks().validate_scope(app)

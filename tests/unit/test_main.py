@@ -17,6 +17,8 @@ from brigade.cli.groups import NAMES
 from brigade.cli.main import app
 from tests.unit.commands import every
 
+pytestmark = pytest.mark.process
+
 BRIGADE = Path(sys.executable).with_name("brigade")
 CALLER = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.mutations import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.mutations import MUTATIONS
 from tests.mutations.runner import ROOT, check_mutation, copy_sources, find_file
+
+pytestmark = pytest.mark.process
 
 LEASE = "tests/unit/state/test_lease.py::test_the_same_holder_acquires_it_again_and_the_epoch_grows"
 RETRY = "tests/unit/test_retry.py"
@@ -15,7 +18,8 @@ RETRY = "tests/unit/test_retry.py"
 def test_the_text_of_a_mutation_occurs_once_and_its_tests_exist(mutation: Mutation) -> None:
     find_file(mutation)
     for test in mutation.tests:
-        assert (ROOT / test.partition("::")[0]).is_file()
+        file, _, name = test.partition("::")
+        assert f"def {name.partition('[')[0]}" in (ROOT / file).read_text()
 
 
 def test_mutations_have_names_of_their_own() -> None:

@@ -17,6 +17,8 @@ from tests import command
 from tests.unit.ingest.api import Answer, page, serving
 from tests.unit.leaks import MARK, SECRET, leaks, spellings
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).parents[2]
 KINDS = {
     "query": 'QueryKey(parameter="api_key", key=Secret("api/secret"))',

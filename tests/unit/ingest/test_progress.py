@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.unit.ingest.api import Answer, page, serving
+
+pytestmark = pytest.mark.process
 
 COMMAND = [str(Path(sys.executable).with_name("brigade")), "ingest", "run", "demo", "--dry-run"]
 

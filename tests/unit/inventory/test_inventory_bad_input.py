@@ -10,6 +10,8 @@ from isal import igzip
 from tests import command
 from tests.unit.inventory.conftest import ENVIRONMENT, SCHEMAS, csv_file, write
 
+pytestmark = pytest.mark.process
+
 ROW = ("b", "k", "", "true", "1", "2024-04-22T01:11:06.000Z", "etag")
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests import command
 from tests.unit.inventory.conftest import ENVIRONMENT, SCHEMAS, csv_file, write
 
+pytestmark = pytest.mark.process
+
 ROWS = 40_000  # several blocks, so that rows go out before the damage is met
 
 

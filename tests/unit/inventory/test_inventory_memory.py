@@ -8,9 +8,12 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pyarrow as pa
+import pytest
 from isal import igzip
 
 from tests.unit.inventory.conftest import SCHEMAS, columnar_file, write
+
+pytestmark = pytest.mark.process
 
 CEILING_MIB = 200
 ROWS = 60_000

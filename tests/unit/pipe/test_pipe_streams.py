@@ -18,6 +18,8 @@ from brigade.s3.http import connect, session
 from brigade.s3.location import Location
 from brigade.s3.objects import delete, get, put
 
+pytestmark = pytest.mark.process
+
 BRIGADE = Path(sys.executable).parent / "brigade"
 BODY = b"GET /the/object/is/a/request HTTP/1.1\r\n\r\n" * 30_000  # more than a part of it fits a socket's buffer
 NGINX = b"<html>\r\n<head><title>x</title></head>\r\n<body>\r\n<h1>x</h1>\r\n<hr>\r\n</body></html>\r\n"
