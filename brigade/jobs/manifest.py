@@ -110,7 +110,7 @@ def row_at(columns: ObjectColumns, at: int) -> ManifestRow:
 
 
 Selected = Iterable[ManifestRow | ObjectColumns]
-"""What a selection gives: objects one by one, or in columns, which is much faster."""
+"""The objects of a selection: one by one, or in columns, which is much faster."""
 
 
 def write_manifest(
@@ -182,7 +182,7 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
 
     Raises:
         UsageError: A byte order mark, a header, a blank line, another number of columns, or a key that is not UTF-8 or
-            too long: S3 would reject it or take it for an object. The message names the line.
+            too long: S3 would reject it or read it as an object. The message names the line.
     """
     columns = 0
     for number, record in read_records(pieces, name):
@@ -190,7 +190,7 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
         if number == 1 and record and record[0].startswith("\ufeff"):
             raise UsageError(f"{place}: a byte order mark; save it as UTF-8 without one")
         if number == 1 and record and record[0].strip().lower() == "bucket":
-            raise UsageError(f"{place}: a header; S3 takes the first line for an object, so remove it")
+            raise UsageError(f"{place}: a header; S3 reads the first line as an object, so remove it")
         if not any(field.strip() for field in record):
             raise UsageError(f"{place}: a blank line; remove it")
         columns = columns or len(record)
@@ -204,7 +204,9 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
 
 def _check_key(key_text: str, place: str) -> None:
     if not 1 <= len(key_text) <= KEY_CHARACTERS:
-        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 takes 1 to {KEY_CHARACTERS} in a manifest")
+        raise UsageError(
+            f"{place}: a key of {len(key_text)} characters; S3 accepts 1 to {KEY_CHARACTERS}"
+        )
     if key_text != key_text.strip():
         raise UsageError(f"{place}: a space before or after the key; one that belongs to it is written %20")
     try:

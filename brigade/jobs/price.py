@@ -153,7 +153,7 @@ class Quote:
 
     @property
     def basis(self) -> str:
-        """Return one sentence that says which prices, times and sizes the quote stands on."""
+        """Return one sentence that names the prices, times and sizes of the estimate."""
         dated = f"Prices of {self.price.dated}, {self.price.region}"
         sizes = "" if self.size is not None else ", sizes unknown"
         if not self.operation.memory_mib:

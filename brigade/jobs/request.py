@@ -13,7 +13,7 @@ from brigade.jobs.row import SelectionSummary
 from brigade.layout import JOB_REPORTS
 
 MANIFEST_ENCRYPTION = {"ServerSideEncryption": "AES256"}
-"""How a manifest of ours is encrypted, whatever the bucket's default is: S3 takes none under a key of KMS."""
+"""The encryption of our manifests, whatever the bucket's default is: S3 accepts none under a key of KMS."""
 _DESCRIPTION_CHARACTERS = 256
 
 
@@ -84,7 +84,7 @@ def build_request(plan: JobPlan, run: str, objects: Mapping[str, Any], *, confir
     Args:
         run: The token, at most 64 characters.
         objects: One of `Manifest` and `ManifestGenerator`.
-        confirm: Whether the job waits for a confirmation. S3 is always told: by default a job would wait.
+        confirm: True if the job waits for a confirmation. It is always sent: by default a job would wait.
     """
     invoke: dict[str, object] = {"FunctionArn": plan.function_arn, "InvocationSchemaVersion": "2.0"}
     if plan.arguments:  # S3 refuses an empty map

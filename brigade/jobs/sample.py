@@ -1,4 +1,4 @@
-"""A trial: the deployed function over a few objects of a selection, to measure what an object takes."""
+"""A trial: the deployed function over a few objects of a selection, to measure the time an object."""
 
 import base64
 import heapq
@@ -20,14 +20,14 @@ from brigade.operations.outcome import truncate_text
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-# The last line of an invocation's log, which Invoke gives with LogType=Tail:
+# The last line of an invocation's log, which Invoke returns with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 _BILLED = re.compile(rb"Billed Duration: (\d+) ms")
 
 
 @dataclass(frozen=True)
 class SampleFailure:
-    """One object of a sample on which the function failed, and what it said."""
+    """One object of a sample on which the function failed, and the function's message."""
 
     key: str
     text: str
@@ -38,7 +38,7 @@ class Sample:
     """The result of a trial.
 
     Args:
-        objects: How many objects the function ran on.
+        objects: Number of objects that the function ran on.
         failures: Those on which it failed; their time counts nowhere.
         seconds: The mean of the seconds that Lambda bills for an object that succeeded; None if none did.
         said: The function's own text for the first object that succeeded.
@@ -91,9 +91,9 @@ class RandomRows:
 def measure_sample(
     functions: "LambdaClient", function_arn: str, rows: Sequence[ManifestRow], arguments: Mapping[str, str]
 ) -> Sample:
-    """Return what the deployed function took for each row, run one after the other as S3 would run it.
+    """Return the deployed function's time for each row, run one after the other as S3 would run it.
 
-    What the function writes is written. The first call is not counted where another one succeeded: it starts the
+    The function's writes are real. The first call is not counted where another one succeeded: it starts the
     function. Failed tasks are returned by name and not counted either: they often end early.
 
     Raises:
@@ -143,4 +143,4 @@ def _invoke(
         (result,) = json.loads(body)["results"]
         return _Answer(took, result["resultCode"] == "Succeeded", str(result["resultString"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise BrigadeError(f"{arn} gave no answer that S3 would take: {body[:200]!r}") from error
+        raise BrigadeError(f"{arn} returned no answer that S3 would accept: {body[:200]!r}") from error

@@ -87,7 +87,7 @@ def require_readable_filter(plan: JobPlan, chosen: ObjectFilter) -> None:
     """Raise UsageError if S3 could list keys that the operation may not read: their tasks could only fail."""
     if not covers(plan.reads, chosen.prefix or "", chosen.suffix or ""):
         patterns = ", ".join(plan.reads) or "nothing"
-        raise UsageError(f"{plan.operation} reads {patterns} alone: give --prefix or --suffix that lie within")
+        raise UsageError(f"{plan.operation} reads only {patterns}: choose --prefix or --suffix within")
 
 
 def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: Delivery) -> SubmittedJob:
@@ -95,7 +95,7 @@ def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: 
     place = Location.parse(delivery.uri)
     found = head(s3, place.bucket, place.key)
     if found is None:
-        raise NotFound(f"{delivery.uri} is gone; take another delivery")
+        raise NotFound(f"{delivery.uri} is gone; use another delivery")
     location = {"ObjectArn": f"{bucket_arn(plan, place.bucket)}/{place.key}", "ETag": found.etag.strip('"')}
     manifest = {"Spec": {"Format": "S3InventoryReport_CSV_20161130"}, "Location": location}
     run = new_run_name(plan)

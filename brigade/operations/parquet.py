@@ -96,7 +96,7 @@ def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
         file.seek(body)
         packed = file.read(length)
         if _CRC in header and zlib.crc32(packed) != header[_CRC] & 0xFFFFFFFF:
-            raise InvalidData(f"not sound Parquet: the page at byte {at} has another CRC than it says")
+            raise InvalidData(f"not sound Parquet: the page at byte {at} does not match its CRC")
         about = header.get(_DATA_KINDS.get(header[_KIND], 0))
         _unpack(packed, plain, chunk[_CODEC], header.get(_DATA_2) or {}, at)
         values += about[1] if about else 0

@@ -276,7 +276,7 @@ def check_condition(current: ObjectHead | None, location: Location, condition: C
 
 
 def _age(answer: Any) -> float:
-    from email.utils import parsedate_to_datetime  # takes 10 ms to load, and ranges are read without
+    from email.utils import parsedate_to_datetime  # loads in 10 ms, and ranges are read without it
 
     date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
     return max(0.0, float((parsedate_to_datetime(date) - answer["LastModified"]).total_seconds()))

@@ -42,7 +42,7 @@ class Delivery:
             checksum = self._read("manifest.checksum").decode("ascii", "replace").strip().lower()
         except NotFound as error:
             raise NotFound(
-                f"{self.uri} has no manifest.checksum beside it: S3 has not finished the delivery; take an earlier one"
+                f"{self.uri} has no manifest.checksum beside it: S3 has not finished the delivery; use an earlier one"
             ) from error
         found = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if checksum != found:
@@ -50,7 +50,7 @@ class Delivery:
         manifest = parse_manifest(body, self.uri)
         if self.bucket not in (None, manifest.destination_bucket):
             raise InvalidData(
-                f"{self.uri} points outside its bucket, to {manifest.destination_bucket!r}: give the delivery there"
+                f"{self.uri} points outside its bucket, to {manifest.destination_bucket!r}: name that delivery"
             )
         return manifest
 

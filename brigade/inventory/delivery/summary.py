@@ -33,7 +33,7 @@ def latest_key(bucket: str) -> str:
 
 
 def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> DeliverySummary:
-    """Return the summary of a delivery from the rows that ``SQL`` gives.
+    """Return the summary of a delivery from the rows of ``SQL``.
 
     Args:
         rows: A storage class, its number of objects, and their bytes, each.

@@ -1,4 +1,4 @@
-"""Every row of a delivery handed to a function, in parallel, and taken up again after a stop."""
+"""Call a function with every row of a delivery, in parallel, and resume after a stop."""
 
 import time
 from collections import deque

@@ -49,7 +49,7 @@ def _text(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> I
 
 
 def _readable(column: pa.Array) -> pa.Array:
-    """Make of times their text; Arrow's own has a space and no zone, and with a zone takes twenty times as long."""
+    """Format times as text. Arrow's own text has a space and no zone, and with a zone it is twenty times slower."""
     if not pa.types.is_timestamp(column.type):
         return column
     texts = column.cast(pa.timestamp("ms")).cast(pa.string())
