@@ -204,9 +204,7 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
 
 def _check_key(key_text: str, place: str) -> None:
     if not 1 <= len(key_text) <= KEY_CHARACTERS:
-        raise UsageError(
-            f"{place}: a key of {len(key_text)} characters; S3 accepts 1 to {KEY_CHARACTERS}"
-        )
+        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 accepts 1 to {KEY_CHARACTERS}")
     if key_text != key_text.strip():
         raise UsageError(f"{place}: a space before or after the key; one that belongs to it is written %20")
     try:

@@ -204,7 +204,7 @@ def put(
             lost.certain = certain
             raise
         pause(attempt)
-    raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")
+    raise RetryLater(f"cannot write s3://{bucket}/{key}: S3 returned no clear answer {TRIES} times; try again later")
 
 
 def delete(

@@ -109,7 +109,7 @@ def test_a_url_in_the_body_or_the_link_header(relative: bool) -> None:
 def test_a_next_page_on_another_host_is_not_asked() -> None:
     with (
         serving(lambda *_: body(rows=[{"n": 1}], next="http://evil.example/x")) as server,
-        pytest.raises(InvalidData, match="on another host"),
+        pytest.raises(InvalidData, match="names the host"),
     ):
         taken(server, NextUrl(at="next"))
 

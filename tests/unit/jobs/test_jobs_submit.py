@@ -236,6 +236,6 @@ def test_s3_lists_only_what_the_operation_may_read(chosen: ObjectFilter, fits: b
         assert submit_filter(JobsClient(jobs, "0" * 12), made, chosen).id == "job-id"
         assert jobs.created[0]["ConfirmationRequired"] is True
         return
-    with pytest.raises(UsageError, match=r"thumbnail reads photographs/\* alone"):
+    with pytest.raises(UsageError, match=r"thumbnail reads only photographs/\*"):
         submit_filter(JobsClient(jobs, "0" * 12), made, chosen)
     assert jobs.created == []
