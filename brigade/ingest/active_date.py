@@ -29,16 +29,16 @@ _PATIENCE_S = 900.0
 def claim_date(s3: S3Client, target: Target, holder: str, *, patience_s: float = _PATIENCE_S) -> None:
     """Make the date the only active one of its source.
 
-    An active date that is published, or that no run has continued for `patience_s` seconds, is replaced. Its checkpoint
-    is deleted, so that its run can publish nothing if it is alive. This date starts at the same position.
+    Replaces an active date that is published, or that no run has continued for `patience_s` seconds. It deletes the
+    checkpoint of that date, so a run that is still alive cannot publish. This date starts at the same position.
 
     Args:
         holder: The holder of the lease of the date.
         patience_s: Seconds.
 
     Raises:
-        ConditionLost: Another date is held by a run, is between two invocations, waits for its API, or has only to be
-            published. The message names it.
+        ConditionLost: Another date is not finished: a run holds its lease, it waits for its next invocation or its API,
+            or all its records are read but not published. The message names the date.
     """
     state = State(s3, target.state)
     entry = state.get(target.active_date, ActiveDate)
@@ -49,8 +49,8 @@ def claim_date(s3: S3Client, target: Target, holder: str, *, patience_s: float =
         state.put(target.active_date, ActiveDate(date=target.date, token=new_token()), condition)
     except ConditionLost as error:
         raise ConditionLost(
-            f"{target.source} is incremental, and another of its dates was begun at the same moment as {target.date}: "
-            "nothing was written; run it again when that is published"
+            f"{target.source} is incremental, and a run of another date began at the same moment as {target.date}: "
+            f"nothing was written; run {target.date} again after that date is published"
         ) from error
 
 
@@ -64,8 +64,8 @@ def _end(s3: S3Client, state: State, other: Target, holder: str, patience_s: flo
     except ConditionLost as error:
         raise ConditionLost(f"{under_way}: {error}") from error
     if entry.age < patience_s or (entry.value.wake or "") > after_seconds(-patience_s):
-        raise ConditionLost(f"{under_way}: run that date to its end first, or `brigade ingest reset` it")
+        raise ConditionLost(f"{under_way}: finish or reset that date first (`brigade ingest run` or `reset`)")
     if entry.value.done:
-        raise ConditionLost(f"{under_way}, but all of it was read: run that date again first, or reset it")
+        raise ConditionLost(f"{under_way}, but all its records are read: run that date again first, or reset it")
     if not discard_checkpoint(s3, other, entry):
-        raise ConditionLost(f"{under_way}: its run goes on; run {other.date} to its end first")
+        raise ConditionLost(f"{under_way}: its run continues; wait until {other.date} is published")

@@ -38,7 +38,7 @@ def list_dates(first: str, last: str) -> list[str]:
 def start_backfill(states: "SFNClient", machine: str, wanted: list[str], concurrency: int) -> str:
     """Start one execution over the dates, `concurrency` at a time, and return its ARN.
 
-    It may be repeated: no date is published twice.
+    A second call is safe: no date is published twice.
 
     Raises:
         UsageError: There are more than 2,000 dates.

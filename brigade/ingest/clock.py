@@ -17,7 +17,7 @@ def now() -> str:
 
 
 def after_seconds(seconds: float) -> str:
-    """Return the time `seconds` from now as ISO 8601 in UTC, to the millisecond. Negative seconds are in the past."""
+    """Return the time in `seconds` seconds as ISO 8601 in UTC, to the millisecond. Negative seconds mean the past."""
     instant = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -89,7 +89,7 @@ class Partitions(msgspec.Struct, frozen=True):
         if name not in ranges:
             raise UsageError(
                 f"{self.target.source} {self.target.date} has no partition {name!r}; "
-                + (f"there are {', '.join(ranges)}" if ranges else "run the date first, without one")
+                + (f"its partitions are {', '.join(ranges)}" if ranges else "run the date without a partition first")
             )
         return self.target.for_partition(name), self._range_reader.for_range(*ranges[name])
 
@@ -108,7 +108,9 @@ class Partitions(msgspec.Struct, frozen=True):
                 ).value
             kept = state.get(self.target.cuts, PartitionBounds)
         if kept is None:
-            raise ConditionLost(f"the cuts of {self.target.source} {self.target.date} were dropped meanwhile")
+            raise ConditionLost(
+                f"the partition bounds of {self.target.source} {self.target.date} were deleted meanwhile: run it again"
+            )
         return kept.value
 
     def _published(self, state: State, name: str) -> Receipt | None:
@@ -120,7 +122,7 @@ class Partitions(msgspec.Struct, frozen=True):
             return receipt.value
         if state.get(target.checkpoint, Checkpoint):  # its run was killed before the receipt, and must be repeated
             return None
-        raise ConditionLost(f"{target} was written by something else: its rows are not known to be those; delete it")
+        raise ConditionLost(f"another writer wrote {target}, so its rows are unknown: delete it and run the date again")
 
     def _whole(self, state: State, done: dict[str, Receipt]) -> Receipt:
         receipts = [*done.values()]

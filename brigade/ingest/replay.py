@@ -47,9 +47,9 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
 def replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> ReplayResult:
     """Write the quarantined records of a date that are valid now to an object beside the date's own, exactly once.
 
-    Its name has the ETag of the quarantine, so that a repeated replay finds its object. The quarantine keeps the
-    records that are still broken. A source with a `date_field` gets an object per date. Memory: the quarantined
-    records.
+    The name of the object contains the ETag of the quarantine, so a repeated replay finds the same object. The
+    quarantine keeps the records that are still broken. A source with a `date_field` gets one object per date.
+    Memory: the quarantined records.
 
     It holds the lease of the date, so that no run replaces the date meanwhile.
 
@@ -73,7 +73,7 @@ def replay(s3: S3Client, source: BaseSource, target: Target, ts: str) -> ReplayR
 def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts: str) -> Entry[Checkpoint]:
     """Store a checkpoint that has the lease and no page.
 
-    It names the published version, as that of a replacing run does, so that another run does not delete it.
+    The checkpoint names the published version, like the checkpoint of a run with `replace`. So no other run deletes it.
     """
     entry = state.get(target.checkpoint, Checkpoint)
     lease = acquire(
@@ -84,7 +84,7 @@ def _acquire(s3: S3Client, state: State, source: BaseSource, target: Target, ts:
         what=str(target),
     )
     if entry and (entry.value.pages or entry.value.done or entry.value.former):
-        raise ConditionLost(f"{target} has an unfinished run: run it to its end, or reset it, and replay again")
+        raise ConditionLost(f"{target} has an unfinished run: finish or reset that run, then replay again")
     version, _ = open_sink(s3, source, target).find_published(())
     held = Checkpoint(write=new_token(), ts=ts, replaces=version, lease=lease)
     return state.put(target.checkpoint, held, Matches(entry.version) if entry else Absent())
@@ -134,8 +134,8 @@ def _write(s3: S3Client, source: BaseSource, target: Target, key: str, lines: li
         earlier = b"".join(decompress_members(source.compression, [there.body])) if there else b""
         if _timeless(earlier.splitlines()) != _timeless(lines):
             raise ConditionLost(
-                f"s3://{target.lake}/{key} has other records than hold now: a replay by another version of the source "
-                "was broken off; delete it, and replay again"
+                f"s3://{target.lake}/{key} has other records than are valid now: a replay by another version of the "
+                "source was interrupted; delete the object, then replay again"
             ) from None
 
 

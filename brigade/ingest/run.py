@@ -65,7 +65,7 @@ class Run(Struct, frozen=True):
     replace: bool = False
 
     def __call__(self) -> RunResult:
-        """Publish the date unless it is published, or get as far as the time allows.
+        """Publish the date if it is not published. Stop at the time limit, and keep the checkpoint.
 
         Each object appears whole and once: its write is conditional on the absence of the key, or on the ETag of the
         object that it replaces. A run that was killed, or whose API failed, continues after its last durable part.
@@ -145,7 +145,7 @@ class Run(Struct, frozen=True):
         return make_result(kind, self.target, writer.entry.value)
 
     def _write_pages(self, writer: CheckpointedWriter, begun: Checkpoint) -> Kind:
-        """Read and write pages while there is time. Return how far the run came."""
+        """Read and write pages while there is time. Return the kind of the result."""
         slowest, since, api = 0.0, time.monotonic(), self.api
         try:
             for step in self.timing.time_items("fetch", read_pages(self.source, api, begun)):

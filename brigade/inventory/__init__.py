@@ -1,4 +1,4 @@
-"""S3 Inventory: the objects of a bucket from the lists that S3 delivers, exact, streamed, in any of its formats.
+"""S3 Inventory: stream the exact objects of a bucket from the lists that S3 delivers, in any of S3's formats.
 
 for batch in read(latest(s3, "reports", "inventory", "lake", "lake"), columns=["key", "size"]):
     …

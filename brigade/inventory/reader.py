@@ -1,4 +1,4 @@
-"""Reading a delivery, with or without a condition."""
+"""Read a delivery, with or without a condition."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,13 +17,13 @@ def read(
 ) -> scanner.Batches:
     """Stream the rows of a delivery as Arrow record batches: keys exact, sizes integers, times UTC, empty text null.
 
-    Memory is bounded as in `scanner.scan`, or as in `duckdb_query.query` if the condition has more than comparisons.
+    Memory is bounded as in `scanner.scan`, or as in `duckdb_query.query` if the condition needs DuckDB.
     Close the iterator to stop early.
 
     Args:
         columns: Columns in this order (`key`, `size`, `version_id` …); None: all.
-        where: A condition in Athena's SQL over any column of the delivery. Comparisons with constants are decided by
-            the reader, the rest by DuckDB.
+        where: A condition in Athena's SQL over any column of the delivery. The reader evaluates comparisons with
+            constants, DuckDB the rest.
         ended: Called with each data file after all of its rows.
 
     Raises:

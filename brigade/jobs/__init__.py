@@ -1,1 +1,1 @@
-"""Drives S3 Batch Operations from outside: selection, manifest, price, submit, watch, report, retry."""
+"""The life of a job of S3 Batch Operations: selection, manifest, price, submit, watch, report, retry."""

@@ -23,7 +23,7 @@ def read_archived(s3: S3Client, reports: str, job: str, part: Part = "descriptio
     """Return a stored document of a job, also after S3 has forgotten the job; None if there is none.
 
     Raises:
-        InvalidData: The document is no JSON.
+        InvalidData: The document is not valid JSON.
     """
     found = get(s3, reports, _key(job, part))
     if found is None:
@@ -31,7 +31,7 @@ def read_archived(s3: S3Client, reports: str, job: str, part: Part = "descriptio
     try:
         document: Mapping[str, Any] = msgspec.json.decode(found.body)
     except msgspec.DecodeError as error:
-        raise InvalidData(f"s3://{reports}/{_key(job, part)} is no {part} of a job: {error}") from None
+        raise InvalidData(f"s3://{reports}/{_key(job, part)} is not a valid {part} of a job: {error}") from None
     return document
 
 

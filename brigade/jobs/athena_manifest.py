@@ -75,12 +75,12 @@ class AthenaSelection:
 def build_selection(delivery: Delivery, where: str | None = None, since: Delivery | None = None) -> AthenaSelection:
     """Return the selection of the objects of a delivery that match `where`.
 
-    With `since`, only objects that are new or changed since that delivery. An object is changed if its version or ETag
-    differs, as far as both deliveries have these columns, or else its time. In an inventory of all versions, the
-    version that was current then is pinned.
+    With `since`, select only objects that are new or changed since that delivery. An object is changed if its version
+    or ETag differs. If a delivery lacks these columns, the last-modified times are compared. In an inventory of all
+    versions, the selection pins the version that was current at the delivery's time.
 
     Raises:
-        UsageError: `where` is no condition, or `since` is of another bucket.
+        UsageError: `where` is not a condition, or `since` belongs to another bucket.
     """
     columns = delivery.manifest.columns
     versions = "version_id" in columns
@@ -95,7 +95,9 @@ def build_selection(delivery: Delivery, where: str | None = None, since: Deliver
     if since is None:
         return AthenaSelection(sql, (delivery,), versions)
     if since.manifest.source_bucket != delivery.manifest.source_bucket:
-        raise UsageError(f"{since.uri} is of another bucket than {delivery.uri}")
+        raise UsageError(
+            f"{since.uri} and {delivery.uri} belong to different buckets; choose two deliveries of one bucket"
+        )
     both = [name for name in told if name in since.manifest.columns and name != "key"]
     both = [name for name in both if name != "last_modified_date"] or both
     same = " AND ".join(["o.key = n.key", *(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in both)])
@@ -123,10 +125,12 @@ def count_selection(
         f"SELECT {figures} FROM ({chosen.sql}) AS chosen", chosen.deliveries
     )
     if not objects:
-        raise NothingSelected("nothing is selected, so there is no job to make")
+        raise NothingSelected("nothing is selected, so no job is created")
     for other in (first, last):
         if other != bucket:
-            raise UsageError(f"an object is in bucket {other!r} and the job is over {bucket!r}; see --bucket")
+            raise UsageError(
+                f"an object is in bucket {other!r}, but the job is for {bucket!r}: set --bucket, or leave it out"
+            )
     if outside is not None:
         raise outside_error(display_key(outside), reads)
     if longest > KEY_CHARACTERS:
@@ -141,8 +145,8 @@ def count_selection(
 def _inside(reads: tuple[str, ...]) -> str:
     """Return a condition that holds where a pattern may match the key, as `key_text` encodes it.
 
-    Only characters that encode to themselves are compared; any other counts as `*`. So a key that is read is never
-    refused here; one that is not may pass, and its task then fails.
+    Only characters that encode to themselves are compared; any other character counts as `*`. So no key that the
+    operation may read is rejected here. A key that it may not read may pass; the task of that key then fails.
     """
     plain = ("".join(character if _PLAIN.fullmatch(character) else "%" for character in one) for one in reads)
     likes = (one.replace("_", "!_") for one in plain)
@@ -152,7 +156,7 @@ def _inside(reads: tuple[str, ...]) -> str:
 def sample_selection(
     asked: AthenaTable, chosen: AthenaSelection, most: int, seed: int | None = None
 ) -> list[ManifestRow]:
-    """Return at most `most` objects of a selection: any of them, or with `seed` a random choice.
+    """Return at most `most` objects of a selection. With `seed` the choice is random, without it arbitrary.
 
     The same `seed` over the same selection returns the same objects.
     """

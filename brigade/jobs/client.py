@@ -84,7 +84,7 @@ class JobsClient:
 
 def _id(job: str) -> str:
     if not _JOB_ID.fullmatch(job):
-        raise UsageError(f"{job!r} is no job id; `brigade jobs list` shows them")
+        raise UsageError(f"{job!r} is not a job id; `brigade jobs list` prints the ids")
     return job
 
 

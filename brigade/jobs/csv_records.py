@@ -26,7 +26,7 @@ def read_records(pieces: Iterable[bytes], name: str, longest: int = _LONGEST) ->
         longest: How many bytes a line may have.
 
     Raises:
-        InvalidData: It is not UTF-8, not CSV, or a line is too long; the message names `name` and the line.
+        InvalidData: The text is not UTF-8 or not CSV, or a line is too long. The message contains `name` and the line.
     """
     reader = csv.reader(_lines(pieces, name, longest), strict=True)
     try:

@@ -149,7 +149,7 @@ def write_manifest(
             text.seek(0)
             text.truncate()
     if not summary.objects:
-        raise NothingSelected("nothing is selected, so there is no job to make")
+        raise NothingSelected("nothing is selected, so no job is created")
     out(text.getvalue())
     return summary
 
@@ -181,18 +181,18 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
     The key text is unchanged.
 
     Raises:
-        UsageError: A byte order mark, a header, a blank line, another number of columns, or a key that is not UTF-8 or
-            too long: S3 would reject it or read it as an object. The message names the line.
+        UsageError: The manifest has a byte order mark, a header, a blank line, a wrong number of columns, or a key that
+            is not UTF-8 or too long. S3 would reject these or read them as objects. The message names the line.
     """
     columns = 0
     for number, record in read_records(pieces, name):
         place = f"{name}, line {number}"
         if number == 1 and record and record[0].startswith("\ufeff"):
-            raise UsageError(f"{place}: a byte order mark; save it as UTF-8 without one")
+            raise UsageError(f"{place}: the file starts with a byte order mark; save it as UTF-8 without one")
         if number == 1 and record and record[0].strip().lower() == "bucket":
-            raise UsageError(f"{place}: a header; S3 reads the first line as an object, so remove it")
+            raise UsageError(f"{place}: a header line; S3 reads the first line as an object, so remove the header")
         if not any(field.strip() for field in record):
-            raise UsageError(f"{place}: a blank line; remove it")
+            raise UsageError(f"{place}: the line is blank; remove it")
         columns = columns or len(record)
         if len(record) != columns or columns not in (2, 3):
             raise UsageError(
@@ -206,7 +206,7 @@ def _check_key(key_text: str, place: str) -> None:
     if not 1 <= len(key_text) <= KEY_CHARACTERS:
         raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 accepts 1 to {KEY_CHARACTERS}")
     if key_text != key_text.strip():
-        raise UsageError(f"{place}: a space before or after the key; one that belongs to it is written %20")
+        raise UsageError(f"{place}: a space before or after the key; remove it, or write %20 if it is part of the key")
     try:
         decode_key(key_text)
     except InvalidData as error:

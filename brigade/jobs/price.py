@@ -33,7 +33,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Priced(Protocol):
-    """The fields of an operation's declaration that the price depends on."""
+    """The fields of an operation's declaration that determine the price."""
 
     @property
     def memory_mib(self) -> int:
@@ -119,9 +119,9 @@ class Quote:
 
     Args:
         objects: How many objects the selection has.
-        size: Their bytes; None if unknown, then they count as nothing.
+        size: Their total size in bytes; None if unknown, which counts as 0.
         seconds: Lambda's time for one object, in seconds, as a sample measured it; None: assumed.
-        walked: How many objects the bucket has, where S3 lists them itself; None where it does not.
+        walked: The number of objects in the bucket if S3 lists them itself; None if it does not.
     """
 
     operation: Priced
@@ -153,7 +153,7 @@ class Quote:
 
     @property
     def basis(self) -> str:
-        """Return one sentence that names the prices, times and sizes of the estimate."""
+        """Return one sentence that names the prices, times and sizes behind the quote."""
         dated = f"Prices of {self.price.dated}, {self.price.region}"
         sizes = "" if self.size is not None else ", sizes unknown"
         if not self.operation.memory_mib:

@@ -1,4 +1,4 @@
-"""A recurring job over new objects since the last complete job: one job a delivery, never two at once."""
+"""A recurring job: one job per delivery, over the objects that are new since the last complete job, one at a time."""
 
 import hashlib
 import json
@@ -44,9 +44,9 @@ class RecurrenceState(msgspec.Struct, frozen=True, kw_only=True):
 class Recurrence:
     """One recurring job with everything that it needs to run.
 
-    A delivery has at most one job, even if the event comes twice, late, in another order, or the function is killed:
-    the manifest and the token are named by the deliveries. A delivery that arrives while a job runs waits for its end;
-    of several, the newest. Memory: that of `unload_manifest`.
+    A delivery has at most one job, also if its event comes twice, late or in another order, or if the function is
+    killed: the names of the manifest and the token derive from the deliveries. A delivery that arrives while a job runs
+    waits for the end of that job. If several arrive, the newest waits. Memory: that of `unload_manifest`.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Recurrence:
     """Tells a person: a subject, a text."""
 
     def arrive(self, uri: str) -> RecurrenceState:
-        """Start a job over the delivery at `uri`, unless that one or a later one was handled; return the state.
+        """Start a job over the delivery at `uri`, unless this or a later delivery was handled. Return the state.
 
         Deliveries are compared by the time at which S3 listed the bucket, in any configuration. After an error, a
         second call continues.
@@ -93,7 +93,7 @@ class Recurrence:
         return self._go_on(self._update(lambda last: _ended(last, seen, retried)))
 
     def _retried_whole(self, failed: str, seen: Job) -> str:
-        """Return `failed` if the job `seen` is its retry and did all that it left undone; an empty text if not.
+        """Return `failed` if the job `seen` is its retry and completed its unfinished tasks; else an empty text.
 
         A retry covers failed tasks, or those of one error code. Tasks that never ran, because the job was cancelled or
         S3 ended it, are in no report and so in no retry.
@@ -127,7 +127,7 @@ class Recurrence:
         return self.end(job) if recorded.job == job else recorded
 
     def _made(self, kept: RecurrenceState) -> str | None:
-        """Make the job over the new objects of the current delivery. Return None if there are none."""
+        """Create the job over the new objects of the current delivery. Return None if no object is new."""
         delivery = open_delivery(self.s3, kept.running)
         if delivery.manifest.source_bucket != self.plan.bucket:
             raise UsageError(
@@ -184,11 +184,11 @@ class Recurrence:
             except ConditionLost:
                 found = head(self.s3, reports, key)
         if found is None:
-            raise NotFound(f"s3://{reports}/{key} was there and is gone: try again")
+            raise NotFound(f"s3://{reports}/{key} was deleted meanwhile: try again")
         return found.etag
 
     def _over(self, summary: SelectionSummary) -> str | None:
-        """Return which limit the job is over, or why a limit cannot be checked; None if it is within both."""
+        """Return the limit that the job exceeds, or why a limit cannot be checked; None if it is within both."""
         limits, objects = self.declared, summary.objects
         quote = Quote(self.size, objects, summary.bytes, load_prices())
         if objects > limits.most_objects:
@@ -205,9 +205,9 @@ class Recurrence:
     def _since(self, uri: str) -> tuple[Delivery | None, str]:
         """Return the delivery to compare with, and a reason if the kept one cannot be.
 
-        There is none before the first job, and none where the bucket's rules have cleared it: then all is new, within
-        the limits. A delivery that is there and cannot be read by the table, or at all, is for somebody to know: the
-        configuration's id, prefix, format or columns have changed since.
+        There is none before the first job, or after a lifecycle rule has deleted it: then every object is new, within
+        the limits. An existing delivery may be unreadable, because the configuration's id, prefix, format or columns
+        have changed since. Then the returned reason reports it.
         """
         if not uri:
             return None, ""
@@ -234,7 +234,7 @@ class Recurrence:
         return f"{RECURRING}/{self.name}.json"
 
     def _digest(self, kept: RecurrenceState) -> str:
-        """Return a digest of all that decides the job, so that a changed declaration uses no older manifest."""
+        """Return a digest of everything that determines the job, so a changed declaration reuses no older manifest."""
         plan = self.plan
         decides = [plan.stage, plan.operation, sorted(plan.arguments.items()), self.declared.where]
         text = json.dumps([*decides, kept.running, kept.done])
@@ -249,10 +249,10 @@ def _taken_up(last: RecurrenceState, uri: str) -> RecurrenceState:
 
 
 def _time(uri: str) -> datetime:
-    """Return when S3 listed the bucket for the delivery. Addresses of two configurations do not sort by that."""
+    """Return the time at which S3 listed the bucket for the delivery. URIs of two configurations do not sort by it."""
     found = parse_delivery_time(uri)
     if found is None:
-        raise InvalidData(f"{uri} is in no folder named by a time such as 2026-11-22T01-00Z, so it cannot be compared")
+        raise InvalidData(f"{uri} cannot be compared: its folder is not named by a time, such as 2026-11-22T01-00Z")
     return found
 
 

@@ -102,22 +102,24 @@ def open_report(
         patience_s: Seconds to wait for S3 to write it.
 
     Raises:
-        NotFound: It is not there.
-        InvalidData: It is no report.
+        NotFound: There is no report.
+        InvalidData: The object is not a report.
     """
     place = Location.parse(uri)
     waited = 0.0
     while (found := get(s3, place.bucket, place.key)) is None:
         if waited >= patience_s:
-            raise NotFound(f"there is no report at {uri} (yet): S3 writes it after the end of a job that ran any task")
+            raise NotFound(
+                f"there is no report at {uri} yet: S3 writes it after the job's end, if a task ran; try again later"
+            )
         pause(1.0)
         waited += 1.0
     try:
         manifest = msgspec.json.decode(found.body, type=_Manifest)
     except msgspec.DecodeError as error:
-        raise InvalidData(f"{uri} is no manifest of a completion report: {error}") from None
+        raise InvalidData(f"{uri} is not the manifest of a completion report: {error}") from None
     if manifest.format != _FORMAT:
-        raise InvalidData(f"{uri} is of format {manifest.format!r}, not {_FORMAT}")
+        raise InvalidData(f"{uri} has the format {manifest.format!r}; only {_FORMAT} can be read")
     return Report(uri, manifest.results)
 
 
@@ -130,7 +132,7 @@ def parse_task(record: Sequence[str], place: str) -> ReportTask:
         place: File and line for errors.
 
     Raises:
-        InvalidData: The row is none of a completion report.
+        InvalidData: The row is not a row of a completion report.
     """
     row = list(record)
     if len(row) == _COLUMNS - 1 and row[2] in _STATUSES:
@@ -149,7 +151,7 @@ def _proved(pieces: Iterable[bytes], md5: str, name: str) -> Iterator[bytes]:
         digest.update(piece)
         yield piece
     if digest.hexdigest() != md5.strip().lower():
-        raise InvalidData(f"{name} has the MD5 {digest.hexdigest()}, its report says {md5}: damaged")
+        raise InvalidData(f"{name} is damaged: its MD5 is {digest.hexdigest()}, and the report states {md5}")
 
 
 _SHAPES = 1000

@@ -1,4 +1,4 @@
-"""Counts of a whole report, on whole columns of Arrow: several times as fast as counting task by task."""
+"""Counts of a whole report, computed on Arrow columns: several times as fast as counting task by task."""
 
 import string
 from collections import deque
@@ -114,7 +114,7 @@ def group_messages(columns: Sequence[pa.StringArray]) -> list[tuple[int, int]]:
     """Return the index of the first row of each kind and the number of its rows, in the order of the indexes.
 
     Two rows are of one kind if they differ only by decimal digits, and by UUIDs and hexadecimals of at least 16 digits
-    that are words of their own. One kind may be returned as several groups. Memory: the columns × 12.
+    that are whole words. One kind may be returned as several groups. Memory: the columns × 12.
     """
     kinds = pc.binary_join_element_wise("", *columns, _BETWEEN).cast(pa.binary())  # begins with it, ends no word
     first: Any = np.arange(len(kinds), dtype=np.int64)
@@ -177,7 +177,7 @@ def _characters(texts: pa.BinaryArray) -> _Bytes:
 
 
 def _with(texts: pa.BinaryArray, characters: _Bytes) -> pa.BinaryArray:
-    """Return the texts with other characters at the same offsets."""
+    """Return the texts with their characters replaced at the same offsets."""
     validity, starts, _ = texts.buffers()
     buffers = [validity, starts, pa.py_buffer(characters)]
     return pa.Array.from_buffers(texts.type, len(texts), buffers, offset=texts.offset)

@@ -84,7 +84,7 @@ def build_request(plan: JobPlan, run: str, objects: Mapping[str, Any], *, confir
     Args:
         run: The token, at most 64 characters.
         objects: One of `Manifest` and `ManifestGenerator`.
-        confirm: True if the job waits for a confirmation. It is always sent: by default a job would wait.
+        confirm: Whether the job waits for a confirmation. The request always states it: S3's default is to wait.
     """
     invoke: dict[str, object] = {"FunctionArn": plan.function_arn, "InvocationSchemaVersion": "2.0"}
     if plan.arguments:  # S3 refuses an empty map

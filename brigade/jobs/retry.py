@@ -32,11 +32,11 @@ def plan_retry(
         functions: The ARNs of the deployed operations' functions, by name.
 
     Raises:
-        UsageError: The job is not over, or ran neither a deployed operation nor one of S3's own.
+        UsageError: The job has not ended, or it ran neither a deployed operation nor one of S3's own.
     """
     job = parse_job(described)
     if not job.over:
-        raise UsageError(f"job {job.id} is {job.status}; retry it when it is over (`brigade jobs watch {job.id}`)")
+        raise UsageError(f"job {job.id} is {job.status}; retry it after its end (`brigade jobs watch {job.id}`)")
     ran = described.get("Operation", {})
     own, invoke = operation_name(ran), ran.get("LambdaInvoke", {})
     names = {arn: name for name, arn in functions.items()}

@@ -46,7 +46,7 @@ class Acl(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how many days the copies stay (none for the archive tiers of Intelligent-Tiering), and how fast they come."""
+    """The arguments of a restore: the lifetime of the copies in days, and the tier (Intelligent-Tiering: no `days`)."""
 
     days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     tier: Literal["BULK", "STANDARD"] = "BULK"
@@ -59,7 +59,7 @@ class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of a retention: nobody may delete the objects until `until`. Without both, it is ended."""
+    """The arguments of a retention: nobody may delete the objects until `until`. Without both, the retention ends."""
 
     mode: Literal["GOVERNANCE", "COMPLIANCE"] | None = None
     until: datetime | None = None
@@ -129,16 +129,20 @@ def _tags(given: Mapping[str, str]) -> Mapping[str, str]:
 
 def _copy(arguments: Copy, lake: str) -> Mapping[str, Any]:
     if not arguments.prefix and not arguments.to:
-        raise UsageError("argument prefix or to: without either, the copies would be the objects themselves")
+        raise UsageError(
+            "s3:copy needs the argument prefix or to: without both, each object would be copied onto itself"
+        )
     target = f"{lake.rpartition(':')[0]}:{arguments.to}" if arguments.to else lake
     return _given(TargetResource=target, TargetKeyPrefix=arguments.prefix or None, StorageClass=arguments.storage_class)
 
 
 def _retain(arguments: Retain, _: str) -> Mapping[str, Any]:
     if (arguments.mode is None) != (arguments.until is None):
-        raise UsageError("arguments mode and until: both, or neither to end the retention")
+        raise UsageError("arguments mode and until: set both, or neither to end the retention")
     if arguments.until and arguments.until.tzinfo is None:
-        raise UsageError(f"argument until: {arguments.until.isoformat()} lacks its zone, as in 2027-01-01T00:00:00Z")
+        raise UsageError(
+            f"argument until: {arguments.until.isoformat()} has no time zone; write it as in 2027-01-01T00:00:00Z"
+        )
     retention = _given(Mode=arguments.mode, RetainUntilDate=arguments.until)
     return {"Retention": retention, **({"BypassGovernanceRetention": True} if arguments.bypass else {})}
 

@@ -1,4 +1,4 @@
-"""A trial: the deployed function over a few objects of a selection, to measure the time an object."""
+"""A sample: run the deployed function on a few objects of a selection, and measure its time per object."""
 
 import base64
 import heapq
@@ -35,12 +35,12 @@ class SampleFailure:
 
 @dataclass(frozen=True)
 class Sample:
-    """The result of a trial.
+    """The result of a sample.
 
     Args:
-        objects: Number of objects that the function ran on.
-        failures: Those on which it failed; their time counts nowhere.
-        seconds: The mean of the seconds that Lambda bills for an object that succeeded; None if none did.
+        objects: How many objects the function ran on.
+        failures: The objects on which it failed. Their time is not counted.
+        seconds: The mean billed Lambda time of a successful object, in seconds; None if no object succeeded.
         said: The function's own text for the first object that succeeded.
     """
 
@@ -52,10 +52,10 @@ class Sample:
 
 @dataclass
 class RandomRows:
-    """A random choice of at most `most` objects of a selection that streams by, each as likely as any other.
+    """A uniform random choice of at most `most` objects from a streamed selection.
 
     Every object gets a random number, and those with the lowest numbers stay. The same `seed` over the same selection
-    gives the same objects.
+    returns the same objects.
     """
 
     most: int
@@ -91,10 +91,10 @@ class RandomRows:
 def measure_sample(
     functions: "LambdaClient", function_arn: str, rows: Sequence[ManifestRow], arguments: Mapping[str, str]
 ) -> Sample:
-    """Return the deployed function's time for each row, run one after the other as S3 would run it.
+    """Run the deployed function on each row, one after the other, as S3 would run it. Return the measured time.
 
-    The function's writes are real. The first call is not counted where another one succeeded: it starts the
-    function. Failed tasks are returned by name and not counted either: they often end early.
+    The function's writes are real. The first call includes the cold start, so it is not counted if another call
+    succeeded. Failed tasks are returned by name and not counted, because they often end early.
 
     Raises:
         BrigadeError: The function may not be invoked, or its answer is not one that S3 accepts.
@@ -143,4 +143,4 @@ def _invoke(
         (result,) = json.loads(body)["results"]
         return _Answer(took, result["resultCode"] == "Succeeded", str(result["resultString"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise BrigadeError(f"{arn} returned no answer that S3 would accept: {body[:200]!r}") from error
+        raise BrigadeError(f"{arn} returned a response that S3 would reject: {body[:200]!r}") from error

@@ -21,7 +21,7 @@ from brigade.jobs.row import NULL_VERSION, ManifestRow, encode_key
 def select_delivery(delivery: Delivery, where: str | None = None) -> Iterator[ObjectColumns]:
     """Yield the objects of a delivery that match `where` (SQL over its columns), as columns.
 
-    In an inventory of all versions, the version that was current then is pinned; delete markers are left out.
+    In an inventory of all versions, each row pins the version that was current then. Delete markers are left out.
     """
     columns = delivery.manifest.columns
     versions, sizes = "version_id" in columns, "size" in columns
@@ -56,7 +56,7 @@ def select_keys(lines: Iterable[bytes], bucket: str, name: str) -> Iterator[Mani
         if not tab:
             named, key = bucket, text
         if not key:
-            raise UsageError(f"{name}, line {number}: no key; it takes one key, or bucket<TAB>key, a line")
+            raise UsageError(f"{name}, line {number}: no key; write one key, or bucket<TAB>key, on each line")
         yield ManifestRow(named, encode_key(key))
 
 

@@ -1,4 +1,4 @@
-"""Submit a job: write and pin its manifest, then create the job, both or neither."""
+"""Submit a job: write and pin its manifest, then create the job."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,9 +32,9 @@ Agree = Callable[[SelectionSummary], None]
 def submit_rows(control: JobsClient, s3: S3Client, plan: JobPlan, selected: Selected, agree: Agree) -> SubmittedJob:
     """Write the manifest, ask, publish it, and create the job. An error before the publication leaves nothing.
 
-    If S3 rejects the job, its manifest stays until the bucket's lifecycle rule deletes it. The job starts by itself: S3
-    is told that it needs no confirmation, because it would wait 30 days for one. A request whose answer is lost is sent
-    again with the same token, so there is one job. Memory: that of `brigade.s3.Writer`.
+    If S3 rejects the job, its manifest stays until the bucket's lifecycle rule deletes it. The job starts without a
+    confirmation; by default S3 would wait 30 days for one. A request whose answer is lost is sent again with the same
+    token, so S3 creates one job. Memory: that of `brigade.s3.Writer`.
 
     Raises:
         UsageError: Nothing is selected, or an object of another bucket.
@@ -72,7 +72,8 @@ def submit_athena_selection(
 def submit_filter(control: JobsClient, plan: JobPlan, chosen: ObjectFilter) -> SubmittedJob:
     """Create a job whose manifest S3 makes. It waits for a confirmation: S3 has counted, and nothing has run.
 
-    A job cancelled then costs its fee. The number of objects is in its description once it is Suspended.
+    A job that is cancelled at this point still costs its fee. Its description has the number of objects once it is
+    Suspended.
     """
     require_readable_filter(plan, chosen)
     run = new_run_name(plan)
@@ -87,7 +88,7 @@ def require_readable_filter(plan: JobPlan, chosen: ObjectFilter) -> None:
     """Raise UsageError if S3 could list keys that the operation may not read: their tasks could only fail."""
     if not covers(plan.reads, chosen.prefix or "", chosen.suffix or ""):
         patterns = ", ".join(plan.reads) or "nothing"
-        raise UsageError(f"{plan.operation} reads only {patterns}: choose --prefix or --suffix within")
+        raise UsageError(f"{plan.operation} reads only {patterns}: set --prefix or --suffix so that every key matches")
 
 
 def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: Delivery) -> SubmittedJob:
@@ -95,7 +96,7 @@ def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: 
     place = Location.parse(delivery.uri)
     found = head(s3, place.bucket, place.key)
     if found is None:
-        raise NotFound(f"{delivery.uri} is gone; use another delivery")
+        raise NotFound(f"{delivery.uri} does not exist any more; choose another delivery")
     location = {"ObjectArn": f"{bucket_arn(plan, place.bucket)}/{place.key}", "ETag": found.etag.strip('"')}
     manifest = {"Spec": {"Format": "S3InventoryReport_CSV_20161130"}, "Location": location}
     run = new_run_name(plan)
@@ -105,7 +106,7 @@ def submit_delivery(control: JobsClient, s3: S3Client, plan: JobPlan, delivery: 
 
 
 def is_accepted_by_s3(delivery: Delivery, plan: JobPlan) -> bool:
-    """Return whether S3 accepts a delivery as a manifest: CSV, of current versions, where the role reads.
+    """Return whether S3 accepts a delivery as a manifest: CSV, current versions only, and readable by the role.
 
     A delivery of all versions has old ones and delete markers, and an empty version fails its task. If the operation
     may not read every key, this machine checks the keys instead.

@@ -1,7 +1,7 @@
-"""Operations of jobs: one object in, a result code out.
+"""Operations of jobs: functions that receive one object and return a result code.
 
-An operation is declared and written with `from brigade.operations import Object, Operation`. A name is loaded when it
-is first used, so a deployment that only reads declarations loads no client of S3.
+Write an operation with `from brigade.operations import Object, Operation`. Each name is imported on first use, so a
+deployment that only reads declarations imports no S3 client.
 """
 
 from importlib import import_module

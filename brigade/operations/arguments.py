@@ -24,9 +24,11 @@ def parse_arguments(kind: type[msgspec.Struct], given: Mapping[str, str]) -> Any
         if name not in known:
             raise UsageError(f"no argument {name!r}; {did_you_mean(name, known)}")
         if not 1 <= len(name) <= _KEY_CHARACTERS or len(value) > _VALUE_CHARACTERS:
-            raise UsageError(f"argument {name}: S3 carries at most {_VALUE_CHARACTERS} characters of a value")
+            raise UsageError(
+                f"argument {name}: S3 accepts at most {_VALUE_CHARACTERS} characters in a value; shorten it"
+            )
     if len(given) > _MOST:
-        raise UsageError(f"{len(given)} arguments; S3 carries at most {_MOST}")
+        raise UsageError(f"{len(given)} arguments; S3 accepts at most {_MOST}")
     try:
         return msgspec.convert(dict(given), kind, strict=False)
     except msgspec.ValidationError as error:

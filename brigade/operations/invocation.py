@@ -63,7 +63,7 @@ class Invocation:
 
 
 def parse_invocation(event: Mapping[str, Any]) -> Invocation:
-    """Parse the event of either schema. Raises InvalidData if it is none of S3 Batch Operations."""
+    """Parse the event of either schema. Raises InvalidData if S3 Batch Operations did not send it."""
     try:
         job = event["job"]
         return Invocation(

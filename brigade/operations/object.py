@@ -28,8 +28,8 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 class Object:
     """One object of a job. The constructor sends no request.
 
-    It is the version that the manifest names, or else the current object. The current object is pinned by its ETag once
-    `head` has been read, and while it is streamed: if it changes meanwhile, reading raises RetryLater.
+    The object is the version that the manifest names, or else the current version. `head` and `stream` pin the current
+    version by its ETag: if the object changes meanwhile, reading raises RetryLater.
     """
 
     def __init__(self, s3: S3Client, bucket: str, key: str, version_id: str | None = None) -> None:
@@ -65,7 +65,7 @@ class Object:
         return self.head.user_metadata, self.tags
 
     def must_be_current(self) -> None:
-        """Raise InvalidData when this is a version that is not the current one, and so cannot be replaced.
+        """Raise InvalidData if this version is not the current one. Only the current version can be replaced.
 
         Versions are compared by their ids: an older version may have the same bytes, and so the same ETag.
         """
@@ -81,7 +81,7 @@ class Object:
         for piece in self.stream():
             content += piece
             if len(content) > limit_mib * _MIB:
-                raise InvalidData(f"the object is over the {limit_mib} MiB that this operation reads")
+                raise InvalidData(f"the object is larger than {limit_mib} MiB, the most that this operation reads")
         return bytes(content)
 
     def stream(self, piece_bytes: int = _MIB) -> Iterator[bytes]:
@@ -117,8 +117,8 @@ class Object:
     def has_made(self, key: str, recipe: str = "") -> bool:
         """Return whether `key` already holds the result of this content and this `recipe`, so there is nothing to do.
 
-        The metadata entry `SOURCE` tells it. `copy` and `writer` set it, and `write` after `head` has been read. The
-        operation's `reads` or `checks` must allow the key.
+        The metadata entry `SOURCE` records it. `copy` and `writer` set this entry; `write` sets it once `head` has been
+        read. The operation's `reads` or `checks` must allow the key.
 
         Args:
             key: The key of the result.
@@ -128,7 +128,7 @@ class Object:
         return found is not None and found.metadata.get(SOURCE) == self._mark(recipe)
 
     def made_key(self, key: str) -> bool:
-        """Return whether `key` holds a result of an object with this key, whatever its content was.
+        """Return whether `key` holds a result of an object with this key, of any content.
 
         This object itself may be gone: S3 runs a task again if its answer was lost, also after it moved the object.
         """
@@ -145,7 +145,9 @@ class Object:
         if found is None:
             return Absent()
         if not self._is_marked(found.metadata):
-            raise ConditionLost(f"{key} exists already and was not made of {self.key}; nothing was written")
+            raise ConditionLost(
+                f"{key} exists and was not made from {self.key}; nothing was written; delete or rename it"
+            )
         return Matches(found.etag)
 
     def _is_marked(self, metadata: Mapping[str, str]) -> bool:
@@ -165,8 +167,8 @@ class Object:
     ) -> "Writer":
         """Return a stream to another object of the same bucket. It is published whole when the `with` block succeeds.
 
-        It has the metadata and storage class of this object, `tags`, and the entry that `has_made` reads. The result
-        of an object in an archive class is in S3's default class, because it must be readable.
+        The new object has the metadata and storage class of this object, `tags`, and the entry that `has_made` reads.
+        If this object is in an archive class, the new one is in S3's default class, because it must be readable.
         Memory: two parts of 8 MiB. Conditions and errors are those of `write`.
         """
         from brigade.s3 import Writer  # most operations write one small object: they start without it
@@ -268,7 +270,7 @@ class Object:
     ) -> None:
         """Write another object of the same bucket, whole or not at all.
 
-        It has the entry that `has_made` reads if `head` has been read or a `recipe` is given.
+        The new object has the entry that `has_made` reads if `head` has been read or a `recipe` is passed.
 
         Args:
             condition: `Absent()`: only if there is no object. `Matches(etag)`: only if it has this ETag. None: replace.

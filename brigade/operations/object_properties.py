@@ -24,7 +24,7 @@ _COPIED_HEADERS = (
 
 @dataclass(frozen=True)
 class ObjectProperties:
-    """The answer of HeadObject, without the object's bytes. `etag` is without its quotes."""
+    """The response of HeadObject. `etag` has no quotes."""
 
     etag: str
     size: int
@@ -42,7 +42,7 @@ class ObjectProperties:
         return {name: value for name, value in self.metadata.items() if name not in _OWN_ENTRIES}
 
     def put_arguments(self) -> dict[str, Any]:
-        """Return `attributes` as arguments of PutObject that send the same bytes.
+        """Return `attributes` as arguments of PutObject, so that it sends the same header bytes.
 
         Raises:
             InvalidData: A header is not UTF-8.

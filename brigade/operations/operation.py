@@ -25,7 +25,7 @@ PriceClass = Literal["look", "read", "write", "copy", "rewrite", "set", "delete"
 
 
 class Requests(NamedTuple):
-    """The requests for one object, priced as GET and as PUT, and how often the function reads its content."""
+    """The requests for one object, priced as GET and as PUT, and how often the function reads the content."""
 
     reads: int
     writes: int

@@ -35,7 +35,7 @@ _SECRETS = (
 
 
 class OutOfTime(BaseException):
-    """The function's time is nearly over. Not an Exception, so `except Exception` of an operation does not catch it."""
+    """The function's time is nearly over. Not a subclass of Exception, so `except Exception` does not catch it."""
 
 
 def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:

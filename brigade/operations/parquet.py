@@ -1,6 +1,6 @@
 """A check of a Parquet file: its footer, and every page of every column, in bounded memory.
 
-The values in a page are not decoded: a library that can do so is ten times as large as everything else in a function.
+The check does not decode the values in a page. A library for that is ten times as large as the rest of a function.
 
 Source: https://parquet.apache.org/docs/file-format/ and
 https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
@@ -45,7 +45,7 @@ def check_parquet(file: File, size: int) -> ParquetCounts:
     """Check a Parquet file of `size` bytes: footer, columns, and each page.
 
     A page must be where its column says, match its CRC if it has one, and decompress to its stated size. The pages of a
-    column must have its number of values. Pages of codecs that nobody writes any more (LZO, LZ4 of Hadoop) are not
+    column must have its number of values. Pages of obsolete codecs (LZO, LZ4 of Hadoop) are not
     decompressed. Memory: the footer and a page, compressed and not, each at most 64 MiB.
 
     Raises:
@@ -58,29 +58,29 @@ def check_parquet(file: File, size: int) -> ParquetCounts:
         for chunk in chunks if footer[_ROWS] else ():
             begin = min(chunk[_DATA_PAGE], chunk.get(_DICTIONARY_PAGE) or chunk[_DATA_PAGE])
             if not 4 <= begin <= begin + chunk[_PACKED_SIZE] <= end:
-                raise InvalidData(f"not sound Parquet: a column from byte {begin} on is not in the file")
+                raise InvalidData(f"damaged Parquet: a column that starts at byte {begin} is not in the file")
             pages += _check_column(file, chunk, begin)
         return ParquetCounts(int(footer[_ROWS]), pages)
     except _BROKEN as error:
-        raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
+        raise InvalidData(f"damaged Parquet: its footer is damaged ({type(error).__name__})") from None
 
 
 def _footer(file: File, size: int) -> tuple[dict[int, Any], int]:
     """Return the footer and its offset."""
     if size < _SMALLEST:
-        raise InvalidData(f"no Parquet: {size} bytes")
+        raise InvalidData(f"not Parquet: the file has only {size} bytes")
     start = file.read(4)
     file.seek(size - 8)
     length, magic = struct.unpack("<I4s", file.read(8))
     if start != _MAGIC or magic != _MAGIC:
-        raise InvalidData("no Parquet, or a torn one: it does not begin and end with PAR1")
+        raise InvalidData("not Parquet, or cut short: the file does not begin and end with PAR1")
     if not 0 < length <= min(size - _SMALLEST, _FOOTER_MIB * _MIB):
-        raise InvalidData(f"not sound Parquet: a footer of {length} bytes in a file of {size}")
+        raise InvalidData(f"damaged Parquet: a footer of {length} bytes in a file of {size} bytes")
     file.seek(size - 8 - length)
     try:
         return CompactReader(file.read(length)).struct(), size - 8 - length
     except _BROKEN as error:
-        raise InvalidData(f"not sound Parquet: its footer is damaged ({type(error).__name__})") from None
+        raise InvalidData(f"damaged Parquet: its footer is damaged ({type(error).__name__})") from None
 
 
 def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
@@ -90,20 +90,20 @@ def _check_column(file: File, chunk: Mapping[int, Any], begin: int) -> int:
         header, body = _header(file, at, end)
         length, plain = header.get(_PACKED, -1), header.get(_PLAIN, -1)
         if not 0 <= length <= end - body or plain < 0:
-            raise InvalidData(f"not sound Parquet: the page at byte {at} is of {length} bytes and leaves its column")
+            raise InvalidData(f"damaged Parquet: the page at byte {at} has {length} bytes and ends after its column")
         if max(length, plain) > _PAGE_MIB * _MIB:
-            raise InvalidData(f"the page at byte {at} is over the {_PAGE_MIB} MiB that are checked")
+            raise InvalidData(f"the page at byte {at} is larger than {_PAGE_MIB} MiB, the most that can be checked")
         file.seek(body)
         packed = file.read(length)
         if _CRC in header and zlib.crc32(packed) != header[_CRC] & 0xFFFFFFFF:
-            raise InvalidData(f"not sound Parquet: the page at byte {at} does not match its CRC")
+            raise InvalidData(f"damaged Parquet: the page at byte {at} has another CRC than its header states")
         about = header.get(_DATA_KINDS.get(header[_KIND], 0))
         _unpack(packed, plain, chunk[_CODEC], header.get(_DATA_2) or {}, at)
         values += about[1] if about else 0
         pages += 1
         at = body + length
     if values != chunk[_VALUES]:
-        raise InvalidData(f"not sound Parquet: the column at byte {begin} has {values} values, not {chunk[_VALUES]}")
+        raise InvalidData(f"damaged Parquet: the column at byte {begin} has {values} values, not {chunk[_VALUES]}")
     return pages
 
 
@@ -119,7 +119,7 @@ def _header(file: File, at: int, end: int) -> tuple[dict[int, Any], int]:
             return header, at + reader.at
         except _BROKEN:
             continue
-    raise InvalidData(f"not sound Parquet: no page begins at byte {at}")
+    raise InvalidData(f"damaged Parquet: no page begins at byte {at}")
 
 
 def _unpack(packed: bytes, plain: int, codec: int, second: Mapping[int, Any], at: int) -> None:
@@ -133,11 +133,11 @@ def _unpack(packed: bytes, plain: int, codec: int, second: Mapping[int, Any], at
         try:
             found = unpack(packed[levels:], bytearray(max(room, 0)))
         except Exception as error:  # noqa: BLE001 - each codec has errors of its own
-            raise InvalidData(f"not sound Parquet: the page at byte {at} does not unpack: {error}") from None
+            raise InvalidData(f"damaged Parquet: the page at byte {at} cannot be decompressed: {error}") from None
     else:
         found = len(packed) - levels
     if found != room:
-        raise InvalidData(f"not sound Parquet: the page at byte {at} unpacks to {found} bytes, not {room}")
+        raise InvalidData(f"damaged Parquet: the page at byte {at} decompresses to {found} bytes, not {room}")
 
 
 def _codecs() -> Mapping[int, Callable[[bytes, bytearray], int]]:

@@ -1,4 +1,4 @@
-"""The handler's core: runs an operation over each task of an invocation, within the function's time."""
+"""The core of the handler: run an operation over each task of an invocation, within the function's time."""
 
 import contextlib
 import signal
@@ -19,13 +19,13 @@ _AGAIN_S = 1.0
 
 @contextlib.contextmanager
 def deadline(remaining_s: float) -> Iterator[None]:
-    """Raise OutOfTime in the body three seconds (at most a fifth of the time) before `remaining_s` seconds are over.
+    """Raise OutOfTime in the body before `remaining_s` seconds are over: 3 s before, or a fifth of the time if less.
 
-    S3 counts a function that times out as a permanent failure, so the answer must come first. A timer signal interrupts
-    the body, because Lambda runs handlers in the main thread: it ends sleeps, locks and socket calls, and the body's
-    `finally` blocks abort what was begun. A thread left behind would continue in the next invocation and write there.
-    The signal repeats each second, in case a library swallows the first one. It cannot stop C code that never returns;
-    that ends as S3's own "Task timed out".
+    S3 counts a function that times out as a permanent failure, so the function must respond before that. Lambda runs
+    handlers in the main thread, so a timer signal can interrupt the body. It ends sleeps, locks and socket calls, and
+    the body's `finally` blocks abort unfinished work. A thread in place of the signal would continue in the next
+    invocation and write there. The signal repeats each second, in case a library catches the first one. It cannot stop
+    C code that never returns; S3 reports that as "Task timed out".
 
     Works only in the main thread (ValueError elsewhere). No timer runs outside of the body.
     """

@@ -1,4 +1,4 @@
-"""The declaration of a recurring job: one operation over the new objects of each delivery, or by a schedule."""
+"""The declaration of a recurring job: one operation over the new objects, with each delivery or on a schedule."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -40,7 +40,7 @@ def validate_recurring(
     for name, recurring in declared.items():
         place = f"lambdas/batch_operations/recurring.py: {name}"
         if not name.isidentifier() or name != name.lower() or len(name) > 32:
-            raise SettingsError(f"{place}: a name is lower-case letters, digits and _, 32 at most, a letter first")
+            raise SettingsError(f"{place}: a name has 1 to 32 characters a-z, 0-9 and _, and starts with a letter")
         if recurring.operation not in operations:
             hint = did_you_mean(recurring.operation, operations)
             raise SettingsError(f"{place}: no operation {recurring.operation!r}; {hint}")

@@ -1,7 +1,7 @@
-"""The rights that an operation declares: which keys it may read, write and delete, and a client that refuses the rest.
+"""The rights that an operation declares: the keys to read, write and delete, and a client that rejects other calls.
 
-A deployed operation is limited by the role of its function. One that runs on this machine has the caller's credentials,
-which may allow much more: there this client is the limit.
+The role of its function limits a deployed operation. On this machine an operation has the caller's credentials, which
+may allow much more. There this client enforces the limits.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html (wildcards)
 """
@@ -26,7 +26,7 @@ _NO_CALLS = frozenset({"exceptions", "meta"})
 
 
 class NoRight(BrigadeError):
-    """An operation called S3 in a way that its declaration does not allow; the call was not sent."""
+    """An operation made an S3 call that its declaration does not allow. The call was not sent."""
 
 
 def changes_objects(operation: Operation) -> bool:
@@ -38,8 +38,8 @@ def changes_objects(operation: Operation) -> bool:
 def pattern_regex(patterns: tuple[str, ...]) -> str:
     """Return a regular expression that matches the whole of each key that one of IAM's `patterns` matches.
 
-    `*` stands for any characters, `?` for one, everything else for itself. The expression is valid for Python's `re`
-    with `fullmatch` and for RE2.
+    `*` matches any number of characters, `?` matches one, and every other character matches itself. The expression is
+    valid for Python's `re` with `fullmatch` and for RE2.
     """
     wild = {"*": r"[\s\S]*", "?": r"[\s\S]"}
     each = ("".join(wild.get(character) or re.escape(character) for character in one) for one in patterns)
@@ -54,8 +54,8 @@ def matches_any(patterns: Sequence[str], key: str) -> bool:
 def covers(patterns: Sequence[str], prefix: str, suffix: str) -> bool:
     """Return whether one pattern alone matches every key that starts with `prefix` and ends with `suffix`.
 
-    A character that no pattern contains stands for the unknown middle: where it matches, a wildcard matched it, so any
-    other text matches too. False is no proof that a key lies outside: two patterns may share the work.
+    The test key has, in its middle, a character that no pattern contains. Only a wildcard can match that character, so
+    any other middle matches too. False does not prove that a key is outside: two patterns may cover it together.
     """
     for one in patterns:
         middles = ("\0" * length for length in range(one.count("?") + 2))
@@ -71,15 +71,15 @@ class LimitedClient:
         client: The S3 client that makes the calls.
         operation: The operation whose declaration is the limit.
         bucket: The only bucket that it may call.
-        keys: In a bucket beside the lake, the patterns of keys that the settings grant; they take the place of the
-            declared patterns. None: the declared patterns.
+        keys: For another bucket than the lake: the patterns of keys that the settings grant. They replace the declared
+            patterns. None: the declared patterns.
     """
 
     def __init__(self, client: Any, operation: Operation, bucket: str, keys: Sequence[str] | None = None) -> None:
         self._client, self._operation, self._bucket, self._keys = client, operation, bucket, keys
 
     def __getattr__(self, name: str) -> Any:
-        """Return the client's call `name`, which raises NoRight before it is sent where it is not declared."""
+        """Return the client's method `name`. An undeclared call raises NoRight before it is sent."""
         if name in _NO_CALLS:
             return getattr(self._client, name)
 
@@ -92,7 +92,9 @@ class LimitedClient:
     def _check(self, name: str, request: Mapping[str, Any]) -> None:
         declared, key = self._operation, str(request.get("Key", ""))
         if request.get("Bucket") != self._bucket:
-            raise NoRight(f"{name} on bucket {request.get('Bucket')!r}: the operation works on {self._bucket!r} alone")
+            raise NoRight(
+                f"{name} on bucket {request.get('Bucket')!r}: the operation may use only the bucket {self._bucket!r}"
+            )
         if name in _FREE:
             return
         if name in _READS:
@@ -102,19 +104,19 @@ class LimitedClient:
         elif name == "delete_object" and "VersionId" not in request:
             self._check_key(name, key, "deletes", declared.deletes)
         else:
-            raise NoRight(f"{name}: no declaration of an operation allows this call")
+            raise NoRight(f"{name}: no operation may make this call")
         if "tagging" in name or request.get("Tagging"):
             self._check_tags(name, key)
         source = request.get("CopySource")
         if source is not None:
             if not isinstance(source, Mapping) or source.get("Bucket") != self._bucket:
-                raise NoRight(f"{name} from {source!r}: the operation works on {self._bucket!r} alone")
+                raise NoRight(f"{name} from {source!r}: the operation may use only the bucket {self._bucket!r}")
             self._check_key(name, str(source.get("Key", "")), "reads", declared.reads)
 
     def _check_read(self, name: str, key: str, *, pinned: bool) -> None:
         declared = self._operation
         if name == "get_object" and not declared.content:
-            raise NoRight(f"{name} of {key!r}: the operation declares content=False, so it reads heads alone")
+            raise NoRight(f"{name} of {key!r}: the operation declares content=False, so it may read only heads")
         looks = () if pinned else declared.checks
         self._check_key(name, key, "reads", (*declared.reads, *looks))
 

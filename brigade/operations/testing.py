@@ -1,4 +1,4 @@
-"""Test support for operations: run one as the handler does, and the events that S3 sends.
+"""Test support for operations: run one operation as the handler does, and build the events that S3 sends.
 
 The events are those that AWS has published, as Powertools for AWS Lambda keeps them in its tests.
 """
@@ -52,7 +52,7 @@ def run_operation(
     Args:
         arguments: Text by name, as S3 carries them.
         version_id: The version in the manifest; None for the current object.
-        granted: In a bucket beside the lake, the patterns of keys that the settings grant to this operation.
+        granted: For another bucket than the lake: the patterns of keys that the settings grant to this operation.
 
     Returns:
         The result, after the operation's `timeout_s` seconds at most.

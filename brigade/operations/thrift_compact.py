@@ -11,7 +11,7 @@ class CompactReader:
 
     Raises:
         IndexError: A read past the end.
-        TypeError: The type is none of Thrift's.
+        TypeError: Thrift has no such type.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -127,7 +127,7 @@ def test_nothing_can_be_changed(postgres: Postgres, table: str) -> None:
     [
         ({"query": "SELECT 1 AS a, 2 AS a"}, InvalidData, "two columns are named a; give one another name"),
         ({"query": "SELECT NULL::int AS k", "key": ("k",)}, InvalidData, "the key's k is null in a row"),
-        ({"query": "SELECT 1 AS k, 2 AS l", "key": ("m",)}, SettingsError, "'m' is no column; there are k, l"),
+        ({"query": "SELECT 1 AS k, 2 AS l", "key": ("m",)}, SettingsError, "'m' is not a column; the columns are k, l"),
         ({"table": "nowhere"}, BrigadeError, r'refuses: relation "nowhere" does not exist \(42P01\)'),
         ({"query": "SELECT 1 / 0 AS v"}, BrigadeError, r"refuses: division by zero \(22012\)"),
         (

@@ -201,7 +201,7 @@ def test_an_incremental_source_reads_each_row_once(shop: Shop, changing: str) ->
     execute(shop.postgres, f"UPDATE {changing} SET at = now() - interval '11 s' WHERE id > 10 AND id <> 12")
     run("2026-11-04")
     assert sorted(_of(shop, "2026-11-04")) == [11, 13]
-    with pytest.raises(UsageError, match="2026-11-04 is published: 2026-10-31 would bring its rows again"):
+    with pytest.raises(UsageError, match="2026-11-04 is published: 2026-10-31 would publish the same rows again"):
         run("2026-10-31")
 
 

@@ -26,11 +26,15 @@ AT_ONCE = {"Retry-After": "0"}
 
 # The second page, which is asked for as often as a source says where that can help.
 FAULTS: dict[str, tuple[Answer, int, str]] = {
-    "429, seconds": (Answer(b"slower", 429, AT_ONCE), 6, "no good answer 6 times: status 429: 'slower'"),
+    "429, seconds": (Answer(b"slower", 429, AT_ONCE), 6, "no successful response in 6 tries: status 429: 'slower'"),
     "429, a date": (Answer(b"slower", 429, {"Retry-After": formatdate(0, usegmt=True)}), 6, "status 429: 'slower'"),
-    "500": (Answer(b"oops", 500, AT_ONCE), 6, "no good answer 6 times: status 500: 'oops'"),
-    "closed connection": (Answer(closes=True), 6, "no good answer 6 times: ProtocolError: .*RemoteDisconnected"),
-    "wrong content length": (Answer(b'{"rows":[', length=99), 6, "no good answer 6 times: .*IncompleteRead"),
+    "500": (Answer(b"oops", 500, AT_ONCE), 6, "no successful response in 6 tries: status 500: 'oops'"),
+    "closed connection": (
+        Answer(closes=True),
+        6,
+        "no successful response in 6 tries: ProtocolError: .*RemoteDisconnected",
+    ),
+    "wrong content length": (Answer(b'{"rows":[', length=99), 6, "no successful response in 6 tries: .*IncompleteRead"),
     "truncated JSON": (Answer(b'{"rows":[{"id":2},{"id":'), 1, r"page 2 .*: Input data was truncated"),
     "HTML with status 200": (Answer(b"<html>We are busy</html>"), 1, r"page 2 .*JSON is malformed.*<html>We are busy"),
     "invalid UTF-8": (Answer(b'{"rows":[{"id":"\xff"}],"next":null}'), 1, r"page 2 .*: byte 16 is not UTF-8"),

@@ -156,7 +156,7 @@ def test_a_window_leaves_out_what_the_last_one_had(dates: Dates) -> None:
         ({"id": 1}, r"page 1 .*, record 2: at is no instant"),
         ({"id": 1, "at": "yesterday"}, "at is no instant"),
         ({"id": 1, "at": 7}, "at is no instant"),
-        ({"at": at(1)}, "record 2: id is missing, by which the source knows it again"),
+        ({"at": at(1)}, "record 2: id is missing, and the source needs it to find duplicates"),
         ({"at": {}, "id": 1}, "new records are found by it"),
         (
             {"at": at(1), "id": 1234567890123456789.5},

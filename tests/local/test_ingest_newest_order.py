@@ -28,7 +28,7 @@ def held(dates: Dates, date: str, **changes: Any) -> None:
     ("changes", "said"),
     [
         ({}, "is held by execution of then"),
-        ({"lease": Lease(1)}, "run that date to its end first, or `brigade ingest reset` it"),
+        ({"lease": Lease(1)}, "finish or reset that date first"),
     ],
 )
 def test_of_two_dates_at_once_the_second_is_told_so(dates: Dates, changes: dict[str, Any], said: str) -> None:
@@ -51,7 +51,7 @@ def test_one_of_two_that_begin_at_the_same_moment_is_told_so(dates: Dates) -> No
         state.put(dates.target("").active_date, active_date.ActiveDate(date="2026-11-09", token="theirs"))
         return call()
 
-    with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="begun at the same moment"):
+    with serving(Events([event(1, 1)])) as server, pytest.raises(ConditionLost, match="began at the same moment"):
         dates.run(server, "2026-11-02", s3=Faulty(dates.lake.s3, "put_object", lambda call: call(), beside))
 
 
@@ -61,13 +61,16 @@ def test_a_date_that_nobody_goes_on_with_gives_way_and_can_publish_nothing(dates
     assert dates.target("2026-11-02").checkpoint not in dates.lake.keys(dates.lake.state)
     with serving(Events([event(1, 1)])) as server:
         assert dates.run(server, "2026-11-03").outcome == "published"
-        with pytest.raises(UsageError, match="2026-11-03 is published: 2026-11-02 would bring its rows again"):
+        with pytest.raises(UsageError, match="2026-11-03 is published: 2026-11-02 would publish the same rows again"):
             dates.run(server, "2026-11-02")
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"wake": "2999-01-01T00:00:00.000Z"}, "to its end first"), ({"done": True}, "all of it was read")],
+    [
+        ({"wake": "2999-01-01T00:00:00.000Z"}, "finish or reset that date first"),
+        ({"done": True}, "all its records are read"),
+    ],
 )
 def test_a_date_that_waits_or_was_all_read_does_not_give_way(dates: Dates, changes: dict[str, Any], said: str) -> None:
     held(dates, "2026-11-02", lease=Lease(1), **changes)

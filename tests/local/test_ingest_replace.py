@@ -155,7 +155,7 @@ def test_a_replay_that_was_broken_off_is_finished_only_with_the_same_records(lak
         contract=msgspec.structs.replace(aside, fields={}, extra="evolve"), transform=Transform(drop=("id",))
     )
     other = msgspec.structs.replace(other, objects=by_day)
-    with pytest.raises(ConditionLost, match="has other records than hold now"):
+    with pytest.raises(ConditionLost, match="has other records than are valid now"):
         replay(lake.s3, other, lake.target, "now")
     done = replay(lake.s3, mended, lake.target, "now")
     assert (done.mended, done.broken, len(done.objects)) == (2, 0, 2)

@@ -137,7 +137,9 @@ def test_replayed_records_beside_them_are_not_doubled(lake: Lake) -> None:
     replacing(lake, [[{"id": 7, "day": "2026-11-18"}, *NEW[0]]], contract=Contract(fields=fields, tolerated=1.0))
     mended = source(contract=Contract(fields={"id": "integer", "day": "text"}), objects=BY_DAY)
     (beside,) = replay(lake.s3, mended, lake.target, "now").objects
-    with pytest.raises(UsageError, match=f"has {beside.removeprefix(f's3://{lake.lake}/')} beside it, of a replay"):
+    with pytest.raises(
+        UsageError, match=f"has {beside.removeprefix(f's3://{lake.lake}/')} beside it, which a replay wrote"
+    ):
         replacing(lake)
 
 

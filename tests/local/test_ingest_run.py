@@ -92,7 +92,7 @@ def no_object(number: int, query: dict[str, str]) -> Answer:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (circle, r"page 3 .*circle"),
+        (circle, r"page 3 .*token of an earlier page"),
         (endless, r"page 5 .*the limit of 5 pages is reached"),
         (broken_late, r"page 4 .*JSON is malformed.*<html>busy"),
         (no_object, r"page 4 .*record 2: it must be an object, not 7"),

@@ -64,7 +64,7 @@ def test_each_date_begins_where_the_last_published_one_ended(lake: Lake) -> None
         assert last[0] == again[1]
         assert last[0] < last[1]
         assert run(lake, server, "2026-11-03").outcome == "already_published"
-        with pytest.raises(UsageError, match="2026-11-04 is published: 2026-11-01 would bring its rows again"):
+        with pytest.raises(UsageError, match="2026-11-04 is published: 2026-11-01 would publish the same rows again"):
             run(lake, server, "2026-11-01")
         assert len(server.queries) == 5
 

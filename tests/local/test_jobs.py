@@ -143,7 +143,7 @@ def test_s3_lists_the_objects_itself_and_is_asked_before_it_starts(deployed: Dep
         both = deployed.run("jobs", "submit", *chosen, *other, "--yes")
         assert (both.returncode, f"{other[0]} cannot be combined" in both.stderr) == (2, True)
     outside = deployed.run("jobs", "submit", "thumbnail", "--prefix", "photo", "--yes")
-    assert (outside.returncode, "reads photographs/* alone" in outside.stderr) == (2, True)
+    assert (outside.returncode, "reads only photographs/*" in outside.stderr) == (2, True)
     nothing = deployed.run("jobs", "submit", "verify", "--prefix", "none/at/all", "--yes")
     assert (nothing.returncode, "found no keys matching" in nothing.stderr) == (1, True)
 

@@ -133,7 +133,7 @@ def test_without_naming_it_its_objects_are_refused(old: Old) -> None:
     refused = old.run("submit", "verify", "--keys", "-", "--yes", given=f"{old.bucket.source}\t{KEYS[0]}\n")
     assert refused.returncode == 2
     assert f"object 1 is in bucket '{old.bucket.source}'" in refused.stderr
-    assert "see --bucket" in refused.stderr
+    assert "set --bucket" in refused.stderr
 
 
 def test_what_the_stacks_made_the_command_neither_puts_nor_takes_away(old: Old) -> None:

@@ -32,8 +32,8 @@ def nothing_new(deployed: Deployment) -> Iterator[None]:
     ("content", "said"),
     [
         ("Bucket,Key\n{lake},a\n", "line 1: a header"),
-        ("\ufeff{lake},a\n", "line 1: a byte order mark"),
-        ("{lake},a\n\n{lake},b\n", "line 2: a blank line"),
+        ("\ufeff{lake},a\n", "line 1: the file starts with a byte order mark"),
+        ("{lake},a\n\n{lake},b\n", "line 2: the line is blank"),
         ("{lake},a\nanother,b\n", "object 2 is in bucket 'another'"),
         ("", "nothing is selected"),
     ],
@@ -74,7 +74,7 @@ def test_a_bad_manifest_is_refused_before_anything_is_made(deployed: Deployment,
         (["show", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
         (["report", "00000000-0000-0000-0000-000000000000"], 1, "there is no report"),
         (["retry", "00000000-0000-0000-0000-000000000000"], 1, "there is no job 00000000"),
-        (["cancel", "no job/id"], 2, "is no job id"),
+        (["cancel", "no job/id"], 2, "is not a job id"),
     ],
 )
 def test_wrong_usage_is_one_line(deployed: Deployment, arguments: list[str], exits: int, said: str) -> None:

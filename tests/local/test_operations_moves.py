@@ -89,7 +89,7 @@ def test_to_parquet_replaces_only_what_it_made_of_this_key(lake: Lake, other: by
     else:
         done(lake.run(to_parquet, "x.jsonl"))
     before = lake.get("x.parquet")
-    assert "was not made of x.jsonl.gz" in refused(lake.run(to_parquet, "x.jsonl.gz"))
+    assert "was not made from x.jsonl.gz" in refused(lake.run(to_parquet, "x.jsonl.gz"))
     assert lake.get("x.parquet") == before
 
 

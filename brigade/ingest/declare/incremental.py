@@ -53,7 +53,7 @@ class Since(Declaration, frozen=True, kw_only=True):
         if bool(self.key) != bool(self.field) or (self.overlap_s and not self.key):
             raise SettingsError("Since takes key and field together, and overlap_s only with them")
         if self.step_s is not None and self.overlap_s >= self.step_s:
-            raise SettingsError("Since takes an overlap_s of less than step_s: it would never come further")
+            raise SettingsError("Since takes an overlap_s of less than step_s: with a longer one no run would advance")
         try:
             aware = datetime.datetime.fromisoformat(self.first).tzinfo is not None
         except ValueError:

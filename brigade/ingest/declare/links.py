@@ -112,5 +112,7 @@ def next_url(url: str, *, base: str, asked: str) -> str:
     there, here = urlsplit(joined), urlsplit(asked)
     if there[:2] != here[:2]:
         hosts = [f"{each.scheme}://{each.netloc.rpartition('@')[2]}" for each in (there, here)]
-        raise InvalidData(f"the link to the next page names the host {hosts[0]}, not {hosts[1]}: it is not requested")
+        raise InvalidData(
+            f"the API names a next page on {hosts[0]}, which is another host than {hosts[1]}: it is not requested"
+        )
     return joined

@@ -216,7 +216,7 @@ class Cursor(NextFromAnswer, frozen=True, kw_only=True):
         if self.to_header and not is_header_text(token):
             raise InvalidData("the token has characters that no header can have; it is not sent")
         if self.in_path and token in (".", ".."):
-            raise InvalidData(f"the token is {token!r}, which would ask for another path; it is not sent")
+            raise InvalidData(f"the token is {token!r}, which would change the path of the request; it is not sent")
         return token
 
 

@@ -131,7 +131,7 @@ class BaseSource(Declaration, frozen=True, kw_only=True):
 
     @property
     def incremental(self) -> bool:
-        """True if a date reads on from the last published date. Then dates run in order."""
+        """True if a date continues after the last published date. Then dates run in order."""
         return bool(getattr(self, "since", None))
 
     @property

@@ -165,7 +165,7 @@ def _named_once(fields: Iterator[tuple[str, Any]]) -> dict[str, Any]:
     record: dict[str, Any] = {}
     for name, value in fields:
         if name in record:
-            raise InvalidData(f"two fields would be named {name}: one would be lost")
+            raise InvalidData(f"transform makes two fields with the name {name}: rename or drop one of them")
         record[name] = value
     return record
 

@@ -161,10 +161,10 @@ class SourceCredentials:
                 timeout=urllib3.Timeout(connect=10, read=30),
             )
         except urllib3.exceptions.HTTPError as error:
-            raise RetryLater(f"{host} returns no token now: {type(error).__name__}") from error
+            raise RetryLater(f"{host} returned no token ({type(error).__name__}): try again later") from error
         if answer.status != 200:
             raise (RetryLater if is_retryable(answer.status) else BrigadeError)(
-                f"{host} returns no token: status {answer.status}; check the secrets that the source names"
+                f"{host} returned no token: status {answer.status}; check the secrets that the source names"
             )
         try:
             granted = msgspec.json.decode(answer.data, type=_Granted)

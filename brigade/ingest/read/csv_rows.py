@@ -103,7 +103,7 @@ def _check_header(declared: Csv, names: tuple[str, ...], place: str) -> None:
     if declared.columns:
         return
     if names[0].lstrip()[:1] in ("<", "{", "["):
-        raise InvalidData(f"{place}: it is no table: it starts with {mask_start(names[0], 60)!r}")
+        raise InvalidData(f"{place}: the response is not CSV: it starts with {mask_start(names[0], 60)!r}")
     other = [each for each in _DELIMITERS if each in names[0]]
     if len(names) == 1 and other:
         raise InvalidData(

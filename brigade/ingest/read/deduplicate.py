@@ -59,7 +59,7 @@ class Deduplicator:
             found = page.values.get(self._since.at)
             if isinstance(found, bool | float) or found == "":  # a float may have lost digits
                 raise InvalidData(
-                    f"{page.place}: the position at {self._since.at} is {found!r}: no run can begin there"
+                    f"{page.place}: the position at {self._since.at} is {found!r}: no run can start from this value"
                 )
             self.newest = self.newest if found is None else str(found)
             return page.records
@@ -89,7 +89,7 @@ class Deduplicator:
     def check_end(self, place: str) -> None:
         """Raise InvalidData if no response had the declared position."""
         if self._since.at and self.newest is None:
-            raise InvalidData(f"{place}: no answer had a value at {self._since.at}, where the next run is to begin")
+            raise InvalidData(f"{place}: no response had a value at {self._since.at}, from which the next run starts")
 
     def _read(self, raw: msgspec.Raw, number: int, place: str) -> tuple[int, bytes]:
         since = self._since
@@ -104,7 +104,9 @@ class Deduplicator:
             raise InvalidData(f"{place}, record {number}: {said}") from None
         if None in key:
             missing = self._key[key.index(None)]
-            raise InvalidData(f"{place}, record {number}: {missing} is missing, by which the source knows it again")
+            raise InvalidData(
+                f"{place}, record {number}: {missing} is missing, and the source needs it to find duplicates"
+            )
         finer = finer_digits(value)
         if not since.bounded and (self._reached is None or (order, finer) > self._reached):
             self._reached, self.newest = (order, finer), str(value)

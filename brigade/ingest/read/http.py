@@ -123,7 +123,7 @@ class ApiReader:
             else:
                 self._wait(attempt, wait)
             self.retries += 1
-        raise RetryLater(f"{url}: no good answer {self.source.tries} times: {said}")
+        raise RetryLater(f"{url}: no successful response in {self.source.tries} tries: {said}")
 
     def _act(self, status: int, headers: Mapping[str, str], body: Any) -> str:
         seen = bytes(body) if isinstance(body, bytes | bytearray) else b""

@@ -1,4 +1,4 @@
-"""Iterate over the pages of a source, with checks that raise rather than end early."""
+"""Iterate over the pages of a source. Its checks raise an error; they never end the iteration early."""
 
 import hashlib
 import time
@@ -89,7 +89,9 @@ def _read_paged(source: BaseSource, api: PageReader, start: Checkpoint) -> Itera
         if page.records:
             progress = time.monotonic()
         elif time.monotonic() - progress > source.stall_s:
-            raise InvalidData(f"{place}: no record came for {source.stall_s:.0f} s: the API goes nowhere")
+            raise InvalidData(
+                f"{place}: only empty pages for {source.stall_s:.0f} s: check the pagination, or raise stall_s"
+            )
         answer = _PageInfo(len(page.records), reached, page.values, reply.headers, reply.url, reply.base or reply.url)
         last = _check_page(source, last, page, answer, number)
         del reply, answer, page  # frees the bytes of this page before the next is fetched
@@ -176,7 +178,7 @@ def _check_cursor(
 ) -> tuple[str, ...]:
     digest = hashlib.sha256(next_cursor.encode()).hexdigest()[:16]
     if digest in seen:
-        raise InvalidData(f"{place}: the token of the next page was met before: the API goes in a circle")
+        raise InvalidData(f"{place}: the API returned the token of an earlier page again: check the pagination")
     if number >= source.page_limit:
         raise InvalidData(
             f"{place}: the limit of {source.page_limit} pages is reached and there are more; "

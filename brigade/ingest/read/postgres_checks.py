@@ -23,7 +23,9 @@ def check_columns(source: TableSource, names: Sequence[str]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidData(f"{source.address}: two columns are named {twice[0]}; rename one (AS)")
     if missing := [name for name in source.order if name not in names]:
-        raise SettingsError(f"{source.address}: the key's {missing[0]!r} is no column; there are {', '.join(names)}")
+        raise SettingsError(
+            f"{source.address}: the key's {missing[0]!r} is not a column; the columns are {', '.join(names)}"
+        )
 
 
 def check_nulls(

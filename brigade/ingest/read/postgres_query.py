@@ -111,7 +111,9 @@ def newest_value(
         raise SettingsError(f"{source.address}: {source.since} is of type {since.kind}; since takes a time or a number")
     text = value if isinstance(value, str) else found
     if since.oid in _FLOATS and text in ("NaN", "Infinity"):
-        raise InvalidData(f"{source.address}: a row has {text} in {source.since}: no value could be behind it")
+        raise InvalidData(
+            f"{source.address}: a row has {text} in {source.since}: no value can follow it; set a finite value"
+        )
     if source.rereads_last_value:
         same = sql.SQL("SELECT count(*) FROM (SELECT FROM {} AS brigade WHERE {} LIMIT {}) AS same")
         query = same.format(relation, since.equal(since.literal(text)), MOST + 1)

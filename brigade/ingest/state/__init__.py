@@ -1,1 +1,1 @@
-"""Documents that an ingest stores: checkpoints, receipt_prefix, positions, and the result of a run."""
+"""Documents that an ingest stores: checkpoints, receipts, positions, and the result of a run."""

@@ -65,8 +65,8 @@ def claim_window(
     tomorrow = (datetime.datetime.now(load_time_zone(time_zone)).date() + datetime.timedelta(days=1)).isoformat()
     if date > tomorrow:
         raise UsageError(
-            f"{source} is incremental and {date} is in the future, after which no earlier date could be ingested; "
-            f"{tomorrow} is the last that it takes now"
+            f"{source} is incremental and {date} is in the future: no earlier date could follow it; "
+            f"the latest possible date is {tomorrow}"
         )
     key = _key(source, date)
     dates = _published(state, source)
@@ -74,7 +74,9 @@ def claim_window(
     if kept and date in dates and bounded:
         return kept.value
     if dates and dates[-1] > date:
-        raise UsageError(f"{source} is incremental and {dates[-1]} is published: {date} would bring its rows again")
+        raise UsageError(
+            f"{source} is incremental and {dates[-1]} is published: {date} would publish the same rows again"
+        )
     last = last_published_date(state, source, date)
     ended = state.get(_key(source, last), ReadWindow) if last else None
     after = ended.value.until if ended else None

@@ -51,7 +51,8 @@ def refuse_replays(sink: Sink, target: Target) -> None:
     """
     if beside := sink.find_replay():
         raise UsageError(
-            f"{target} has {beside} beside it, of a replay: its records would be there twice; delete it first"
+            f"{target} has {beside} beside it, which a replay wrote: the records would be in the lake twice; "
+            "delete that object first"
         )
 
 

@@ -109,10 +109,8 @@ def _filled(inside: isal_zlib._GzipReader, view: memoryview, name: str) -> int:
             done += count
     except EOFError as error:
         raise InvalidData(f"{name} is a torn gzip, or has something after the end of its gzip") from error
-    except (gzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # a class, but a value in its stub
-        raise InvalidData(
-            f"{name} is no gzip, a damaged one, or has something after the end of its gzip: {error}"
-        ) from error
+    except (gzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # its stub says a value, it is a class
+        raise InvalidData(f"{name} is not gzip, is damaged, or has data after the end of its gzip: {error}") from error
     return done
 
 

@@ -50,7 +50,7 @@ class Delivery:
         manifest = parse_manifest(body, self.uri)
         if self.bucket not in (None, manifest.destination_bucket):
             raise InvalidData(
-                f"{self.uri} points outside its bucket, to {manifest.destination_bucket!r}: name that delivery"
+                f"{self.uri} points outside its bucket, to {manifest.destination_bucket!r}: pass the delivery there"
             )
         return manifest
 

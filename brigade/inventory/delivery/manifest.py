@@ -60,7 +60,7 @@ def parse_manifest(body: bytes, name: str) -> Manifest:
         name: Name of the manifest for errors.
 
     Raises:
-        InvalidData: It is no JSON, a field is missing or has another type, or S3 does not document the format or
+        InvalidData: The text is not JSON, a field is missing or has another type, or S3 does not document the format or
             schema.
     """
     try:

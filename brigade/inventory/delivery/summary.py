@@ -14,7 +14,7 @@ FROM inventory GROUP BY 1 ORDER BY 1"""
 
 
 class DeliverySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery in figures; the differences are to the last one that was summarized, 0 of the first."""
+    """The totals of a delivery, and the differences to the last summarized one (0 for the first)."""
 
     bucket: str
     delivery: str
@@ -33,7 +33,7 @@ def latest_key(bucket: str) -> str:
 
 
 def summarize(delivery: Delivery, rows: Sequence[tuple[str, int, int]]) -> DeliverySummary:
-    """Return the summary of a delivery from the rows of ``SQL``.
+    """Return the summary of a delivery from the rows that ``SQL`` returns.
 
     Args:
         rows: A storage class, its number of objects, and their bytes, each.

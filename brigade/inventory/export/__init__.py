@@ -1,1 +1,1 @@
-"""The keys of a delivery passed on: to a function, or to a queue of SQS."""
+"""Pass the keys of a delivery to a function, or send them to an SQS queue."""

@@ -1,4 +1,4 @@
-"""Keys of a delivery to a queue of SQS: a message each, ten a request."""
+"""Send the keys of a delivery to an SQS queue: one message per key, ten messages per request."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class MessageBody:
     `version_id`.
 
     Raises:
-        UsageError: The template names no column of the delivery, or has another format.
+        UsageError: The template names something that is not a column of the delivery, or another format.
     """
 
     def __init__(self, template: str | None, delivery: Delivery) -> None:
@@ -49,7 +49,7 @@ class MessageBody:
         try:
             parts = [] if template is None else list(string.Formatter().parse(template))
         except ValueError as error:
-            raise UsageError(f"--body {template!r}: {error}; a brace that is meant is written twice") from error
+            raise UsageError(f"--body {template!r}: {error}; to write a brace, double it") from error
         named = [name for _, name, _, _ in parts if name is not None]
         for _, name, form, conversion in parts:
             if name is not None and name not in there:

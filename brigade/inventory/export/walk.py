@@ -46,7 +46,9 @@ class WalkCheckpoint:
         if entry is None or entry.value.done:
             return 0
         if (entry.value.delivery, entry.value.order) != (delivery.uri, scanner.ORDER):
-            raise UsageError(f"the state {self.key} is of another walk, over {entry.value.delivery}: name another")
+            raise UsageError(
+                f"the state {self.key} belongs to another walk, over {entry.value.delivery}: choose another name"
+            )
         return entry.value.rows
 
     def save(self, delivery: Delivery, count: int, *, done: bool = False) -> None:

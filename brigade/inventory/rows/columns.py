@@ -1,4 +1,4 @@
-"""Columns of text made on their Arrow buffers: keys percent-decoded, empty fields as nulls."""
+"""Columns of text, computed on their Arrow buffers: percent-decoded keys, and nulls for empty fields."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ _PERCENT, _PLUS, _SPACE = b"%+ "
 
 
 class BadRow(Exception):
-    """A row that S3 does not write: the reason, and its number `row` in the parsed block, from 0."""
+    """A row that S3 would not write: the reason, and the row's number `row` in the parsed block, from 0."""
 
     def __init__(self, row: int, wrong: str) -> None:
         super().__init__(wrong)
@@ -74,7 +74,7 @@ def _digits() -> Any:
 
 
 def _undecodable(column: pa.BinaryArray) -> BadRow:
-    """Find the first key that cannot be decoded, one by one: this is the end of the file in any case."""
+    """Find the first key that cannot be decoded, one key at a time. Speed is no concern: the error ends the file."""
     for row, raw in enumerate(column.to_pylist()):
         try:
             text = raw.decode()

@@ -1,4 +1,4 @@
-"""Blocks of CSV text as S3 writes it, made record batches: every field quoted, keys encoded, no header."""
+"""Record batches from blocks of CSV text as S3 writes it: every field quoted, keys encoded, no header."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -82,10 +82,10 @@ def _batch(parsed: list[list[pa.Array]], wanted: pa.Schema) -> pa.RecordBatch:
 
 
 def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str]) -> list[pa.Array] | None:
-    """Parse the way S3 writes: fields in quotes and no quote in a field. None if it is anything else, or a mistake.
+    """Parse the CSV that S3 writes: each field in quotes, no quote in a field. Return None for any other text.
 
-    The quotes are the fields' begins and ends, so that just the wanted fields are copied: this is what makes reading
-    two columns of twenty cheap.
+    The quotes mark where fields begin and end, so only the wanted fields are copied. So it is cheap to read two of
+    twenty columns.
     """
     text, width = np.frombuffer(block, np.uint8), len(types)
     quotes = np.flatnonzero(text == _QUOTE)

@@ -44,7 +44,7 @@ OnFileRead = Callable[[DataFile], None]
 
 @dataclass(frozen=True)
 class RowFilter:
-    """A condition for the reader: its columns, and the part that the statistics of a row group can decide."""
+    """A condition for the reader: its columns, and the part that Parquet's row group statistics can evaluate."""
 
     columns: frozenset[str]
     keep: pc.Expression
@@ -171,7 +171,7 @@ def _kept(batch: pa.RecordBatch, pushed: RowFilter | None) -> pa.RecordBatch:
 
 
 def _typed(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
-    """Bring the columns of a file into the types and the order that were asked for."""
+    """Convert the columns of a file to the requested types and order."""
     return pa.record_batch([_column(batch.column(field.name), field) for field in wanted], schema=wanted)
 
 

@@ -33,7 +33,7 @@ def serialize_rows(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: F
         UsageError: `keys0` with any other column than `key`.
     """
     if form == "keys0" and schema.names != ["key"]:
-        raise UsageError("keys0 is keys and nothing else: ask for no column, or for key alone")
+        raise UsageError("keys0 writes only keys: leave --columns out, or set it to key")
     if form == "parquet":
         return _parquet(schema, batches)
     return _text(schema, batches, form)
@@ -49,7 +49,7 @@ def _text(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Form) -> I
 
 
 def _readable(column: pa.Array) -> pa.Array:
-    """Format times as text. Arrow's own text has a space and no zone, and with a zone it is twenty times slower."""
+    """Convert times to text. Arrow's own text has a space and no zone; with a zone it is twenty times as slow."""
     if not pa.types.is_timestamp(column.type):
         return column
     texts = column.cast(pa.timestamp("ms")).cast(pa.string())
@@ -103,7 +103,7 @@ _WRITERS: Mapping[str, Callable[[pa.RecordBatch], bytes]] = {"csv": _csv, "tsv":
 
 
 class _Sink(io.RawIOBase):
-    """The output file of the Parquet writer. Its pieces are collected and removed as they come."""
+    """The output file of the Parquet writer. `taken` returns and removes the pieces written so far."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

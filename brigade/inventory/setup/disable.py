@@ -1,4 +1,4 @@
-"""Disable an inventory that `enable` made: what was delivered stays, and nothing of the stacks is changed."""
+"""Disable an inventory that `enable` made. Deliveries stay, and no resource of a stack changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def plan_disable(
         lake: The configuration of the lake, as the arguments of `list_deliveries`.
 
     Raises:
-        NotFound: Nothing is there.
+        NotFound: There is nothing to delete.
         BrigadeError: AWS refused a call.
     """
     reports, _, source, id = lake

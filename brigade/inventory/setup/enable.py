@@ -33,7 +33,7 @@ class EnablePlan:
 def plan_enable(
     client: Callable[[str], Any], account: str, database: str, lake: tuple[str, str, str, str], bucket: str
 ) -> EnablePlan:
-    """Return what has to be written to enable the inventory of a bucket. Nothing is changed.
+    """Return the changes that enable the inventory of a bucket. Nothing is changed.
 
     Args:
         client: Returns the AWS client of a service by its name.

@@ -1,4 +1,4 @@
-"""Changes to a Glue table by Glue's API that CloudFormation has no property for."""
+"""Changes to a Glue table that CloudFormation has no property for, made by Glue's API."""
 
 from typing import Any
 

@@ -60,7 +60,7 @@ def build_statement(glue: "GlueClient", database: str, table: str, sql: str, del
         found.require_readable(delivery)
     named = ", ".join(f"'{delivery.partition}'" for delivery in deliveries)
     if not named:
-        raise UsageError("a query on Athena needs a delivery: none is given")
+        raise UsageError("a query on Athena needs a delivery, and there is none: pass at least one")
     expressions = ", ".join([*found.expressions(), '"dt"'])
     select = f'SELECT {expressions} FROM "{database}"."{table}" WHERE "dt" IN ({named})'  # noqa: S608 - our own names
     return dialect.with_table(sql, [*found.columns, "dt"], select)

@@ -1,7 +1,7 @@
 """The declaration of a Glue table over deliveries, and a check that Athena reads a delivery by it as S3 wrote it.
 
-Athena reports no error when it does not: a partition outside of a projection has no rows, and the columns of CSV and
-ORC are matched by position.
+Without the check Athena could read wrong rows and report no error: a partition outside of a projection has no rows, and
+Athena matches the columns of CSV and ORC by position.
 """
 
 import re
@@ -93,7 +93,7 @@ class GlueTable:
         return f"{str(template).rstrip('/')}/".replace("${dt}", partition)
 
     def _left_out(self, taken: datetime) -> Iterator[str]:
-        """Yield the reason why the projection has no such partition. Athena takes any other value for an empty one.
+        """Yield the reason why the projection has no such partition. Athena reads a partition outside of it as empty.
 
         Source: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html (date type)
         """
@@ -141,7 +141,7 @@ def find_table(glue: "GlueClient", database: str, name: str) -> GlueTable:
 
 
 def translate_error(error: ClientError, what: str) -> BrigadeError:
-    """Return the error to raise where AWS refuses a call about ``what``."""
+    """Return the error to raise if AWS rejects a call about ``what``."""
     code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
     if code in RETRYABLE_CODES:
         return RetryLater(f"AWS asks to slow down at {what} ({code}); try again in a minute")

@@ -1,7 +1,7 @@
 """The SQL of inventories: one SELECT over one table ``inventory``, in Athena's dialect, on either engine.
 
-What goes to Athena is the text as it was typed: a tree that is printed again can lose what sqlglot does not keep. The
-tree serves to refuse what is no SELECT, and to run the query on DuckDB (``duckdb_sql``).
+Athena gets the text as it was typed, because sqlglot's syntax tree can lose parts of it. The tree has two uses: it
+rejects any text that is not a SELECT, and it is translated to run on DuckDB (``duckdb_sql``).
 """
 
 import logging
@@ -36,7 +36,7 @@ def parse_query(sql: str) -> exp.Query:
 
     Raises:
         BrigadeError: The query writes.
-        UsageError: It does not parse, has several statements, is no SELECT, or names another table or a file.
+        UsageError: The text does not parse, has several statements, is not a SELECT, or names another table or a file.
     """
     statement = _one(sql)
     if statement.find(*_WRITES):
@@ -49,7 +49,7 @@ def parse_query(sql: str) -> exp.Query:
         raise UsageError("the query names a WITH of its own 'inventory': rename it")
     for table in statement.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name.lower() not in own | {"inventory"}:
-            raise UsageError(f"the query reads {table.sql('athena')}: the one table there is, is inventory")
+            raise UsageError(f"the query reads {table.sql('athena')}: the only table is inventory")
     aliases = {alias.name.lower() for alias in statement.find_all(exp.TableAlias) if alias.columns}
     statement.meta[NAMES] = [name for name in spelling.called(_tokens(sql)) if name not in aliases]
     return statement
@@ -83,7 +83,7 @@ def parse_condition(where: str) -> str:
     """Return the text of a condition in parentheses, ready to be joined to others by AND.
 
     Raises:
-        UsageError: `where` is not exactly one condition, so no other text can leave the parentheses.
+        UsageError: `where` is not exactly one condition. This check also keeps other SQL from closing the parentheses.
     """
     tree = _one(where)
     if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query) or tree.find(*_WRITES):
@@ -96,15 +96,15 @@ def parse_condition(where: str) -> str:
 def current_condition(columns: Iterable[str], where: str | None = None) -> str | None:
     """Return the condition for current objects that match `where`: no old version, no delete marker.
 
-    None if it holds for every row: a delivery of current versions has no other rows, and no columns to tell them apart.
+    None if it holds for every row: a delivery of current versions has only current objects.
 
     Args:
         columns: The columns of the delivery.
         where: A condition, or None.
 
     Raises:
-        UsageError: `where` is no condition, or it may select other objects each time. A selection is counted, sampled,
-            written and resumed by separate queries.
+        UsageError: `where` is not a condition, or it may select other objects each time. Separate queries
+            count, sample, write and resume a selection, so each must select the same objects.
     """
     there = set(columns)
     terms = [_repeatable(where)] if where else []
@@ -130,7 +130,7 @@ def filter_query(columns: Iterable[str], where: str) -> exp.Query:
 
 
 def find_columns(query: exp.Query, available: Iterable[str]) -> list[str]:
-    """Return those of ``available`` that the query may touch, in their order: all for a star, never too few."""
+    """Return the columns of ``available`` that the query may use, in their order; all for a star."""
     columns = list(available)
     stars = (star for star in query.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
     # A list of column names behind a table's alias renames the columns by their place, so all have to be there.
@@ -165,8 +165,8 @@ def _require_athena_spelling(sql: str) -> None:
 def _exact(sql: str) -> str:
     """Return the text with its decimal literals as casts that name precision and scale.
 
-    sqlglot reads ``DECIMAL '0.023'`` as a cast to ``DECIMAL``, whose scale is another on each engine. Trino's literal
-    has as many digits as are written. Raises UsageError at a number that sqlglot reads as another one.
+    sqlglot reads ``DECIMAL '0.023'`` as a cast to ``DECIMAL``, whose scale differs between the engines. Trino's literal
+    has the scale of its written digits. Raises UsageError at a number that sqlglot reads as another one.
 
     Source: https://trino.io/docs/current/language/types.html#decimal
     """

@@ -27,7 +27,7 @@ def compare_deliveries(before: Delivery, after: Delivery) -> QueryResult:
     if before.manifest.source_bucket != after.manifest.source_bucket:
         raise UsageError(
             f"{before.uri} is of bucket {before.manifest.source_bucket}, {after.uri} of bucket "
-            f"{after.manifest.source_bucket}: a difference is of one bucket"
+            f"{after.manifest.source_bucket}: choose two deliveries of one bucket"
         )
     told = [name for name in _TOLD if name in before.manifest.columns and name in after.manifest.columns]
     compared = [name for name in told if name != "last_modified_date"] or told

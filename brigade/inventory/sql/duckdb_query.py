@@ -1,4 +1,4 @@
-"""SQL over one delivery on this machine: DuckDB reads the delivery's rows as they stream by."""
+"""SQL over one delivery on this machine: DuckDB reads the delivery's rows as a stream."""
 
 import itertools
 import os

@@ -104,8 +104,8 @@ def translate(statement: exp.Query, tables: Mapping[str, Columns]) -> str:
         tables: The columns of each table with their types in Trino.
 
     Raises:
-        UsageError: A part of the query is one that Athena refuses, or that DuckDB would drop or read in its own way.
-            The message names it.
+        UsageError: Athena rejects a part of the query, or DuckDB would ignore it or read it differently. The message
+            names the part.
     """
     try:
         query = _named(statement)
@@ -174,7 +174,7 @@ def _extract(node: exp.Expr) -> exp.Expr:
 
 
 def _strict(cast: exp.Expr) -> exp.Expr:
-    """Return a cast from text that accepts no other text than Trino's; DuckDB reads ``'1.5'`` as the integer 2."""
+    """Return a cast that accepts only the text that Trino accepts. DuckDB reads ``'1.5'`` as the integer 2."""
     value, pattern = cast.this, _TEXTS.get(cast.meta[TYPE])
     if pattern is None or value.meta[TYPE] != "varchar":
         return cast
@@ -200,7 +200,7 @@ def _moved(node: exp.Expr) -> exp.Expr:
 
 
 def _substring(node: exp.Expr) -> exp.Expr:
-    """Return a substring that is empty where Trino's is: from 0 on, from before the text on, of no length."""
+    """Return a substring that is empty like Trino's: if it starts at 0 or before the text, or has no length."""
     value, start, length = node.this, node.args["start"], node.args.get("length")
     before = _function("length", value.copy()) * -1
     empty = [] if _is_positive(start) else [start.eq(0), start < before]

@@ -22,10 +22,10 @@ def reads_dt(query: exp.Query) -> bool:
 
 
 def select_partitions(query: exp.Query, partitions: Sequence[str]) -> list[str]:
-    """Return those of ``partitions`` that can hold a row the query counts, in their order; all where that is not sure.
+    """Return the ``partitions`` that can have a row for the query, in their order; all of them if that is not certain.
 
-    Decided are the comparisons of ``dt`` with constants that stand, joined by AND, in a WHERE, or in the ON of the join
-    that brings ``inventory`` in. Each of them is null for a row that an outer join makes, so it keeps none of those.
+    It evaluates comparisons of ``dt`` with constants that AND joins in a WHERE, or in the ON of the join that adds
+    ``inventory``. In a row that only an outer join makes, each comparison is null, so it keeps no such row.
     """
     wanted: set[str] = set()
     for scope in _scopes(query):

@@ -14,7 +14,7 @@ def columns_of(query: exp.Expr, tables: Mapping[str, Columns], outer: Scope | No
     """Return the columns of a query over ``tables``.
 
     Raises:
-        UsageError: A type or a name in the query is one that Trino refuses, or that DuckDB reads in another way.
+        UsageError: Trino rejects a type or a name in the query, or DuckDB reads it in another way.
     """
     tables = {**tables, **_own(query, tables, outer)}
     if isinstance(query, exp.Subquery):

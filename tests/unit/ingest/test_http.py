@@ -79,7 +79,7 @@ def test_after_a_wait_the_run_has_five_seconds_left_or_the_wait_is_left_to_the_n
 
 @pytest.mark.parametrize("tries", [1, 3])
 def test_an_api_is_asked_as_often_as_tries_says(tries: int) -> None:
-    with serving(after(99, Answer(b"", 503))) as server, pytest.raises(RetryLater, match=f"{tries} times"):
+    with serving(after(99, Answer(b"", 503))) as server, pytest.raises(RetryLater, match=f"in {tries} tries"):
         api(server, source(tries=tries)).page(None)
     assert len(server.queries) == tries
 
@@ -93,7 +93,7 @@ def test_a_body_that_breaks_off_is_asked_again_whole() -> None:
 def test_a_body_that_always_breaks_off_fails() -> None:
     with (
         serving(after(99, Answer(GOOD.body[:5], length=len(GOOD.body)))) as server,
-        pytest.raises(RetryLater, match=r"no good answer 6 times: .*IncompleteRead"),
+        pytest.raises(RetryLater, match=r"no successful response in 6 tries: .*IncompleteRead"),
     ):
         api(server).page(None)
 
@@ -120,7 +120,7 @@ def test_a_refusal_fails_at_once_with_its_words(status: int) -> None:
 def test_nobody_listening_fails_with_the_address() -> None:
     with serving(after(0, GOOD)) as server:
         gone = api(server)
-    with pytest.raises(RetryLater, match=r"127\.0\.0\.1.*no good answer 6 times"):
+    with pytest.raises(RetryLater, match=r"127\.0\.0\.1.*no successful response in 6 tries"):
         gone.page(None)
 
 

@@ -37,7 +37,7 @@ def test_a_date_reads_from_where_the_last_published_one_ended_and_the_same_rows_
 
 def test_a_date_before_a_published_one_is_refused(state: State) -> None:
     state.put(SECOND.receipt, {})
-    with pytest.raises(UsageError, match="2026-11-22 is published: 2026-11-21 would bring its rows again"):
+    with pytest.raises(UsageError, match="2026-11-22 is published: 2026-11-21 would publish the same rows again"):
         window(state, FIRST.date)
 
 
@@ -66,8 +66,8 @@ def test_tomorrow_is_the_last_date_that_is_taken(
 @pytest.mark.parametrize(
     ("left", "says"),
     [
-        ({"pages": 1}, "run that date to its end first"),
-        ({"pages": 1, "done": True}, "all of it was read"),
+        ({"pages": 1}, "finish or reset that date first"),
+        ({"pages": 1, "done": True}, "all its records are read"),
         (None, None),
     ],
 )

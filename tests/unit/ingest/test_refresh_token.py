@@ -142,7 +142,7 @@ def test_a_refresh_that_fails_leaves_the_token_and_no_lease() -> None:
     with (
         serving(lambda *_: Answer(b"", 400)) as grants,
         serving(lambda *_: GOOD) as server,
-        pytest.raises(BrigadeError, match="returns no token: status 400"),
+        pytest.raises(BrigadeError, match="returned no token: status 400"),
     ):
         known(server, refreshing(grants), book).page(None)
     assert book.kept == StoredRefreshToken("r7", sha256("r0"), Lease(1))

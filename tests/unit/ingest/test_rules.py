@@ -171,7 +171,7 @@ def test_a_secret_that_no_header_can_have_is_named_and_not_shown(kind: Authentic
 def test_a_token_that_is_refused_names_the_host_and_no_secret() -> None:
     with serving(lambda *_: Answer(b"pass", 400)) as grants, serving(lambda *_: GOOD) as server:
         kind = ClientCredentials(token_url=f"{grants.url}/t", client_id=Secret("i"), client_secret=Secret("s"))
-        with pytest.raises(BrigadeError, match=r"returns no token: status 400; check the secrets") as raised:
+        with pytest.raises(BrigadeError, match=r"returned no token: status 400; check the secrets") as raised:
             known(server, kind).page(None)
     assert 'secret"' not in str(raised.value)
 

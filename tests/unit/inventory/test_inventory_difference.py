@@ -49,7 +49,7 @@ def test_versions_are_compared_by_the_current_one(tmp_path: Path) -> None:
 def test_two_buckets_have_no_difference(tmp_path: Path) -> None:
     one = of_keys(tmp_path / "one", "CSV", ["k"])
     other = open_delivery(NO_S3, str(write(tmp_path / "two", "CSV", SCHEMAS["CSV"], [], sourceBucket="c")))
-    with pytest.raises(UsageError, match="a difference is of one bucket"):
+    with pytest.raises(UsageError, match="choose two deliveries of one bucket"):
         compare_deliveries(one, other)
 
 

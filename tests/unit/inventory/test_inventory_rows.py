@@ -212,7 +212,7 @@ def row_of(**changes: str) -> tuple[str, ...]:
     [
         (csv_file([row_of()])[:-9], r"000000\.csv\.gz is a torn gzip"),
         (csv_file([row_of()]) + b"rubbish", r"has something after the end of its gzip"),
-        (b"Bucket,Key\n", r"000000\.csv\.gz is no gzip"),
+        (b"Bucket,Key\n", r"000000\.csv\.gz is not gzip"),
         (csv_file([row_of(), row_of()[:-1]]), r"000000\.csv\.gz row 2: .*Expected 7 columns, got 6"),
         (csv_file([row_of(), (*row_of(), "more")]), r"000000\.csv\.gz row 2: .*Expected 7 columns, got 8"),
         (csv_file([row_of(), row_of(key="")]), r"000000\.csv\.gz row 2: there is no key"),

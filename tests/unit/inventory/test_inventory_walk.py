@@ -150,7 +150,7 @@ def test_a_walk_that_was_stopped_goes_on_and_misses_nothing(delivery: Delivery) 
 def test_a_checkpoint_of_another_delivery_is_refused(delivery: Delivery, tmp_path: Path) -> None:
     kept = checkpoint()
     kept.save(of_keys(tmp_path, "CSV", ["k"]), 1)
-    with pytest.raises(UsageError, match="is of another walk"):
+    with pytest.raises(UsageError, match="belongs to another walk"):
         for_each_key(delivery, print, checkpoint=kept)
 
 

@@ -102,7 +102,7 @@ def test_the_summary_counts_and_samples() -> None:
 def test_nothing_selected_and_another_bucket_are_refused() -> None:
     with pytest.raises(UsageError, match="nothing is selected"):
         written([])
-    with pytest.raises(UsageError, match="object 2 is in bucket 'other' and the job is over 'lake'; see --bucket"):
+    with pytest.raises(UsageError, match="object 2 is in bucket 'other', but the job is for 'lake': set --bucket"):
         written([ManifestRow("lake", "a"), ManifestRow("other", "b")])
 
 
@@ -118,11 +118,11 @@ def test_blocks_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xef\xbb\xbflake,a\n", "line 1: a byte order mark"),
+        (b"\xef\xbb\xbflake,a\n", "line 1: the file starts with a byte order mark"),
         (b"Bucket,Key\nlake,a\n", "line 1: a header"),
         (b'"bucket","key"\nlake,a\n', "line 1: a header"),
-        (b"lake,a\n\nlake,b\n", "line 2: a blank line"),
-        (b"lake,a\n \n", "line 2: a blank line"),
+        (b"lake,a\n\nlake,b\n", "line 2: the line is blank"),
+        (b"lake,a\n \n", "line 2: the line is blank"),
         (b"lake,a\nlake,b,v\n", "line 2: 3 columns"),
         (b"lake\n", "line 1: 1 columns"),
         (b"lake,a,v,true\n", "line 1: 4 columns"),

@@ -56,7 +56,7 @@ def test_arguments_become_parameters() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
-        ("s3:copy", {}, "would be the objects themselves"),
+        ("s3:copy", {}, "each object would be copied onto itself"),
         ("s3:tag", {}, "0 tags; s3:tag sets 1 to 10"),
         ("s3:tag", {str(n): "" for n in range(11)}, "11 tags"),
         ("s3:tag", {"k": "v" * 257}, "256 of a value"),
@@ -66,7 +66,7 @@ def test_arguments_become_parameters() -> None:
         ("s3:restore", {"days": "0"}, "argument days"),
         ("s3:hold", {"status": "on"}, "argument status"),
         ("s3:retain", {"mode": "GOVERNANCE"}, "both, or neither"),
-        ("s3:retain", {"mode": "GOVERNANCE", "until": "2027-01-01T00:00:00"}, "lacks its zone"),
+        ("s3:retain", {"mode": "GOVERNANCE", "until": "2027-01-01T00:00:00"}, "has no time zone"),
         ("s3:checksum", {"algorithm": "MD4"}, "argument algorithm"),
     ],
 )

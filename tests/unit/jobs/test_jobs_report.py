@@ -145,7 +145,7 @@ def test_every_result_file_is_read_and_only_failed_ones_when_asked() -> None:
 def test_a_damaged_file_is_found() -> None:
     s3 = bucket(failed=b"b,k2,,failed,200,PermanentFailure,no\n")
     s3.objects["job-1/results/failed.csv"] = b"b,k2,,failed,200,PermanentFailure,yes\n"
-    with pytest.raises(InvalidData, match=r"results/failed.csv has the MD5 .* damaged"):
+    with pytest.raises(InvalidData, match=r"results/failed.csv is damaged: its MD5 is"):
         tasks(s3)
 
 

@@ -127,7 +127,7 @@ def test_a_refusal_is_one_line_in_words(code: str, error: type[BrigadeError], sa
 
 
 def test_what_is_no_job_id_is_not_sent() -> None:
-    with pytest.raises(UsageError, match="is no job id"):
+    with pytest.raises(UsageError, match="is not a job id"):
         JobsClient(Jobs(), "0" * 12).describe("../../x")
 
 

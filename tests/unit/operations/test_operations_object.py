@@ -34,7 +34,7 @@ def test_an_object_that_changes_behind_the_head_is_for_later() -> None:
 
 
 def test_reading_is_bounded() -> None:
-    with pytest.raises(InvalidData, match="over the 1 MiB"):
+    with pytest.raises(InvalidData, match="larger than 1 MiB"):
         Object(Lake(k=b"x" * (1024 * 1024 + 1)), "lake", "k").read(1)
 
 

@@ -88,7 +88,7 @@ def test_versions_other_buckets_tags_and_sources_of_copies_need_their_declaratio
         ("lake/in/k", False),
     ):
         assert ("copy_object" in sent(everything, CopySource=source)) is allowed
-    with pytest.raises(NoRight, match="works on 'lake' alone"):
+    with pytest.raises(NoRight, match="may use only the bucket 'lake'"):
         LimitedClient(Recorder(), everything, "lake").get_object(Bucket="other", Key="in/k")
 
 
