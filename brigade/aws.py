@@ -37,7 +37,7 @@ class Connection(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _session(profile: str | None, region: str | None) -> "boto3.Session":
-    import boto3  # takes longer to load than a small command takes
+    import boto3  # loads slower than a small command runs
 
     # boto3 reads only AWS_DEFAULT_REGION. AWS's other tools and Lambda set AWS_REGION.
     return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))

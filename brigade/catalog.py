@@ -56,7 +56,7 @@ def typed(name: str, declared: str, *, encoded: bool) -> str:
 
     Args:
         declared: The type of the column in Glue.
-        encoded: Whether the table is CSV, in which keys are encoded.
+        encoded: True if the table is CSV, where keys are encoded.
     """
     column, text = f'"{name}"', declared.startswith(("string", "varchar"))
     given = f"NULLIF({column}, '')" if text else column
@@ -76,7 +76,7 @@ def typed(name: str, declared: str, *, encoded: bool) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """A question to an inventory: its name, what it answers, and the SQL over ``objects``, the current objects.
+    """A question to an inventory: its name, its description, and the SQL over ``objects``, the current objects.
 
     ``reads`` are the columns that ``objects`` has. With ``versions`` it reads them of every version, and needs a
     delivery of all versions. ``arguments`` are whole numbers, each with the one that it is unless another is given.

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TextIO
 
 MASK = "••••••"
-"""What stands for a secret, whatever its length."""
+"""The text in place of a secret of any length."""
 SHORTEST = 4
 """Characters. A shorter value is not masked: it is in nearly every text by chance."""
 _CERTAIN = 8
@@ -50,7 +50,7 @@ def register(value: object) -> None:
 
 
 def register_fields(fields: Mapping[str, Any]) -> None:
-    """Register every text in a database's secret, but for the fields that say where the database is and who logs in."""
+    """Register every text in a database's secret, except the fields with its address and the user's name."""
     for name, value in fields.items():
         if name.lower() not in _PUBLIC:
             for each in _texts(value):
@@ -100,7 +100,7 @@ def holds_secret(text: str) -> bool:
 
 
 class MaskedStream:
-    """A text stream that masks what is written to it, a write at a time; all else is the stream's own."""
+    """A text stream that masks the text of each write; its other methods are those of the wrapped stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -29,7 +29,7 @@ _TAKEN_PREFIXES = ("jobs", "manifests", "queries")
 
 
 class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """S3 Inventory of the lake: what is written, how often, and since when the table looks for it."""
+    """S3 Inventory of the lake: its format, its frequency, and the first hour that the table has."""
 
     id: _Id = "lake"
     prefix: _Prefix = "inventory"
@@ -60,7 +60,7 @@ class ExistingBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For how many days what is kept."""
+    """The days that each kind of data is kept."""
 
     deliveries: _Days = 30
     job_reports: _Days = 365
@@ -76,7 +76,7 @@ class Alarms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z")] | None = None
     memory_percent: Annotated[int, Meta(ge=1, le=100)] = 80
     record_bytes: Annotated[int, Meta(ge=1)] = 65536
-    """The mean width of a record, in bytes of JSON, above which an ingest is said to have jumped."""
+    """The mean width of a record, in bytes of JSON, above which the alarm for a jump goes off."""
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +87,7 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     storage_gib: Annotated[int, Meta(ge=20, le=65536)] = 20
     rotate_days: Annotated[int, Meta(ge=1, le=1000)] = 30
     schemas: tuple[Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*\Z")], ...] = ("api",)
-    """What PostgREST serves, the first by default."""
+    """The schemas that PostgREST serves, the first by default."""
     anonymous_role: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]*\Z")] = "anonymous"
     """The role as which PostgREST answers a request without a token."""
 
@@ -128,7 +128,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if twice:
             raise ValueError(f"buckets names two whose tables would both be {twice[0]}; leave one out")
         if self.database and self.target == "aws" and not self.region:
-            raise ValueError("database needs region: by it the database is told from an impostor (docs/database.md)")
+            raise ValueError("database needs region: its certificates identify the database (docs/database.md)")
         for name, url in self.source_urls.items():
             if not is_base_url(url):
                 raise ValueError(f"source_urls.{name} takes {BASE_URL}")
@@ -182,7 +182,7 @@ def _choices(path: str) -> list[str]:
     """The keys of the object at ``path`` (``.retention``), or the values that the key there takes."""
     kind: Any = msgspec.inspect.type_info(Settings)
     for name in path.split(".")[1:]:
-        member, _, item = name.partition("[")  # of a list, msgspec says the place of the item
+        member, _, item = name.partition("[")  # for a list, msgspec adds the index of the item
         kind = next(field.type for field in kind.fields if field.name == member)
         kind = kind.item_type if item else kind
     if isinstance(kind, msgspec.inspect.LiteralType):

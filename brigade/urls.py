@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 BASE_URL = "http(s)://host[:port][/path], with a port of 1 to 65535 and no user, password, query or fragment"
-"""What a base URL is, for errors."""
+"""The form of a base URL, for errors."""
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _FORM = re.compile(rf"https?://(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::[0-9]{{1,5}})?(?:/[!-~]*)?")
 

@@ -16,7 +16,7 @@ from brigade.masking import mask, masked
 def masking_logger() -> Logger:
     """Return the function's logger, which masks all of a line: message, ``extra``, exception and its traceback.
 
-    What libraries log, which Lambda's own handlers write, is masked too.
+    The log lines of libraries, which Lambda's own handlers write, are masked too.
     """
     for handler in logging.getLogger().handlers:
         handler.addFilter(_masked_record)
@@ -47,7 +47,7 @@ def _raise_masked(error: Exception) -> NoReturn:
         if str(error) != mask(text):  # its text is made of something else
             named: type[Exception] = type(type(error).__name__, (Exception,), {})
             raise named(mask(text)) from None
-    error.__cause__ = error.__context__ = None  # third parties' texts, which nobody has masked
+    error.__cause__ = error.__context__ = None  # third parties' texts, which are not masked
     raise error from None
 
 

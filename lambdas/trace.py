@@ -1,4 +1,4 @@
-"""Subsegments for X-Ray, as its daemon takes them: one datagram each, and nothing to load.
+"""Subsegments for X-Ray, in its daemon's format: one datagram each, and nothing to load.
 
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
 """

@@ -46,7 +46,7 @@ def environment(home: Home, *, root: bool) -> Mapping[str, str]:
 
 
 def _client(service: str, endpoint: str, keys: Mapping[str, str]) -> Any:
-    import boto3  # most commands make no call, and this takes longer than they do
+    import boto3  # most commands make no call, and this loads slower than they run
 
     return boto3.client(
         service,

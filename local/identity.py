@@ -18,7 +18,7 @@ from ministack.services import iam, sts
 
 
 class Refused(Exception):
-    """The caller is not who it says, or may not do what it asks; ``code`` and ``status`` are AWS's for the answer."""
+    """The caller's signature is wrong, or it lacks the right; ``code`` and ``status`` are AWS's for the answer."""
 
     def __init__(self, code: str, message: str, status: int = 403) -> None:
         super().__init__(message)
@@ -85,7 +85,7 @@ def allowed(caller: Caller, action: str, resource: str, context: Mapping[str, An
     Args:
         caller: from :func:`identify`.
         action: as in a policy, ``s3:CreateJob``.
-        resource: its ARN, or ``*`` for an action that takes none.
+        resource: its ARN, or ``*`` for an action that has none.
         context: condition keys and values, ``{"s3:RequestJobPriority": "10"}``.
     """
     if caller.principal.policies is None:

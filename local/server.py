@@ -62,7 +62,7 @@ async def serve(home: Home, port: int) -> None:
         await jobs.stop()
 
     await hypercorn.asyncio.serve(application, config, shutdown_trigger=until_ended)
-    databases.close()  # while the lock is held: who ends the server waits for it, and then kills what is left
+    databases.close()  # with the lock held: the process that ends the server waits for the lock, then kills the rest
     lock.close()
 
 

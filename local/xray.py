@@ -69,7 +69,7 @@ class Daemon(asyncio.DatagramProtocol):
             segment = json.loads(data.partition(b"\n")[2])
             role = _roles[segment["trace_id"]]
         except (ValueError, KeyError, TypeError):
-            _log.warning("the X-Ray daemon got what is no segment of a trace that is known: %.200r", data)
+            _log.warning("the X-Ray daemon got an invalid segment: %.200r", data)
             return
         store_segment("lambda.amazonaws.com", role, segment)
 

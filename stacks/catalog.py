@@ -34,7 +34,7 @@ class CatalogStack(Stack):
             "Data",
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=names.database(settings.stage), description="What is in the lake"
+                name=names.database(settings.stage), description="The contents of the lake"
             ),
         )
         for existing in [None, *(bucket.name for bucket in settings.buckets)]:

@@ -66,7 +66,7 @@ class IngestStack(Stack):
     def _let_persons_read_secrets(self, settings: Settings, sources: Sequence[BaseSource]) -> None:
         """Make the policy for who tries sources by the command with the secrets that these declare.
 
-        The operator's policy does not have this: to drive a stage takes no secret of an API or a database.
+        The operator's policy does not have this: an operator needs no secret of an API or a database.
         """
         if not sources:
             return

@@ -95,7 +95,7 @@ class Session:
             typer.confirm(question, abort=True, err=True)
 
     def require_answer(self, question: str, *, yes: bool) -> None:
-        """Check that somebody can answer `question`. Call it before the work that computes the price for `confirm`.
+        """Check that a person can answer `question`, before work is done for its price and `confirm` asks it.
 
         Raises:
             UsageError: There is no `--yes`, and stdin is not a terminal.

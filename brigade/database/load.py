@@ -149,7 +149,7 @@ def _copy(connection: "psycopg.Connection[Any]", blocks: Iterator[bytes], locati
                 copy.write(block)
                 sent, last = sent + block.count(b"\n"), block[-1:] or last
         sent += last != b"\n"
-        if cursor.rowcount != sent:  # COPY may take a line that is not JSON for the end
+        if cursor.rowcount != sent:  # COPY may read a line that is not JSON as the end
             raise InvalidData(f"{location}: of {sent} lines PostgreSQL took {cursor.rowcount} for records")
 
 

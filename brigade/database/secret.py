@@ -37,7 +37,7 @@ class DatabaseSecret:
         """Return the secret's fields. Needs secretsmanager:GetSecretValue.
 
         Args:
-            fresh: Whether to ignore the cache.
+            fresh: True to ignore the cache.
 
         Raises:
             NotFound: There is no such secret.

@@ -95,7 +95,7 @@ class Run(Struct, frozen=True):
 
     def _find_published(self) -> RunResult | None:
         """Return the result of a published date, unless it is to be replaced; finish what a killed run left."""
-        # Read before what is published: a run that replaces that is then known by the ETag in its checkpoint.
+        # Read before the published objects: the ETag in the checkpoint then shows a run that replaces them.
         entry = State(self.s3, self.target.state).get(self.target.checkpoint, Checkpoint)
         return self._sink.already_published(entry, self.holder, replace=self.replace)
 
@@ -191,7 +191,7 @@ class Run(Struct, frozen=True):
     def _check_may_stop(self) -> None:
         if self.source.single:
             raise BrigadeError(
-                f"{self.api.address(None)}: the one answer takes longer than one run has; raise timeout_s, or let the "
+                f"{self.api.address(None)}: one answer takes longer than one run may last; raise timeout_s, or let the "
                 "API page"
             )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]")
 FOLDER = f"{QUERIES}/unload"
-"""Where in the reports bucket Athena writes; the rule for query results clears it."""
+"""The prefix in the reports bucket that Athena writes to; the rule for query results clears it."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def count_selection(
         raise outside_error(display_key(outside), reads)
     if longest > KEY_CHARACTERS:
         raise UsageError(
-            f"a key has {longest} characters when encoded; S3 takes {KEY_CHARACTERS} in a manifest, so leave it out: "
+            f"a key has {longest} characters when encoded; S3 accepts {KEY_CHARACTERS} in a manifest, so leave it out: "
             f"length(url_encode(key)) <= {KEY_CHARACTERS}"
         )
     keys = [display_key(row.key_text) for row in sample_selection(asked, chosen, SAMPLES)]

@@ -1,4 +1,4 @@
-"""The client of S3 Batch Operations, with errors that say what to do.
+"""The client of S3 Batch Operations, with errors that name the next step.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html
 """

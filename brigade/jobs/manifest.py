@@ -110,7 +110,7 @@ def row_at(columns: ObjectColumns, at: int) -> ManifestRow:
 
 
 Selected = Iterable[ManifestRow | ObjectColumns]
-"""What a selection gives: objects one by one, or in columns, which is much faster."""
+"""The objects of a selection: one by one, or in columns, which is much faster."""
 
 
 def write_manifest(
@@ -204,7 +204,7 @@ def read_manifest(pieces: Iterable[bytes], name: str) -> Iterator[ManifestRow]:
 
 def _check_key(key_text: str, place: str) -> None:
     if not 1 <= len(key_text) <= KEY_CHARACTERS:
-        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 takes 1 to {KEY_CHARACTERS} in a manifest")
+        raise UsageError(f"{place}: a key of {len(key_text)} characters; S3 accepts 1 to {KEY_CHARACTERS}")
     if key_text != key_text.strip():
         raise UsageError(f"{place}: a space before or after the key; remove it, or write %20 if it is part of the key")
     try:

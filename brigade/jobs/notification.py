@@ -93,11 +93,12 @@ _REMEDIES = (
     ),
     (
         r"fail(ure)? (rate|threshold)|too many failed|exceeds",
-        "more than half of the tasks failed, so S3 gave up: see `brigade jobs report`, mend, then `brigade jobs retry`",
+        "more than half of the tasks failed, so S3 stopped the job: "
+        "see `brigade jobs report`, fix the cause, then `brigade jobs retry`",
     ),
     (
         r"awaiting.?confirmation|suspended",
-        "nobody confirmed it within 30 days: submit again",
+        "it was not confirmed within 30 days: submit again",
     ),
 )
 

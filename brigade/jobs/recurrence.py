@@ -32,7 +32,7 @@ class RecurrenceState(msgspec.Struct, frozen=True, kw_only=True):
     """All that this delivery lists has been worked on."""
     running: str = ""
     job: str = ""
-    """The job over what is new in ``running``; empty until it is made."""
+    """The job over the new objects of ``running``; empty until it is made."""
     waiting: str = ""
     """The newest delivery that came meanwhile."""
     failed: str = ""
@@ -78,7 +78,7 @@ class Recurrence:
         """
         kept = self._kept()
         if kept.running and kept.job and kept.running != uri:
-            self.end(kept.job)  # its end may never have been told
+            self.end(kept.job)  # the event of its end may be lost
         return self._go_on(self._update(lambda last: _taken_up(last, uri)))
 
     def end(self, job: str) -> RecurrenceState:
@@ -116,14 +116,14 @@ class Recurrence:
         try:
             job = self._made(kept)
         except (UsageError, InvalidData, NotFound):
-            # No job can be made over this delivery, now or later. The error tells why; the next delivery has its turn,
+            # No job can be made over this delivery, now or later. The error has the reason; the next delivery follows,
             # and all that is new since ``done`` with it.
             self._update(lambda last: _left_out(last) if last == kept else last)
             raise
         if job is None:
             return self._go_on(self._update(lambda last: _worked(last) if last == kept else last))
         recorded = self._update(lambda last: _made(last, kept.running, job))
-        # Its end may have been told before it was known to be ours.
+        # The event of its end may have come before the job was known to be ours.
         return self.end(job) if recorded.job == job else recorded
 
     def _made(self, kept: RecurrenceState) -> str | None:

@@ -119,7 +119,7 @@ def group_messages(columns: Sequence[pa.StringArray]) -> list[tuple[int, int]]:
     kinds = pc.binary_join_element_wise("", *columns, _BETWEEN).cast(pa.binary())  # begins with it, ends no word
     first: Any = np.arange(len(kinds), dtype=np.int64)
     tasks: Any = np.ones(len(kinds), np.int64)
-    # What costs more is done to what is left: mostly one of all that have digits at the same places.
+    # The costly step sees only the rest: mostly one row of all that have digits at the same places.
     for fold in (_digits_alike, _ids_alike, _numbers_alike):
         found = pa.table({"kind": fold(kinds), "first": first, "tasks": tasks})
         found = found.group_by("kind", use_threads=False).aggregate([("first", "min"), ("tasks", "sum")])

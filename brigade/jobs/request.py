@@ -13,7 +13,7 @@ from brigade.jobs.row import SelectionSummary
 from brigade.layout import JOB_REPORTS
 
 MANIFEST_ENCRYPTION = {"ServerSideEncryption": "AES256"}
-"""How a manifest of ours is encrypted, whatever the bucket's default is: S3 takes none under a key of KMS."""
+"""The encryption of our manifests, whatever the bucket's default is: S3 accepts none under a key of KMS."""
 _DESCRIPTION_CHARACTERS = 256
 
 

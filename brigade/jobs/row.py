@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # Arrow stands behind it; a function that only counts needs n
     from brigade.jobs.manifest import ObjectColumns
 
 KEY_CHARACTERS = 1024
-"""The longest key that S3 takes in a manifest, encoded as it is there."""
+"""The longest key that S3 accepts in a manifest, encoded as it is there."""
 NULL_VERSION = "null"
-"""What a manifest calls the version of an object that was written while its bucket had none."""
+"""The version ID, in a manifest, of an object that was written while its bucket had no versions."""
 
 
 class ManifestRow(NamedTuple):
@@ -49,7 +49,7 @@ def check_length(key_text: str) -> None:
     """Raise UsageError if a key is longer in a manifest than S3 accepts: the whole job would fail."""
     if len(key_text) > KEY_CHARACTERS:
         raise UsageError(
-            f"the key {display_key(key_text)[:80]!r}… has {len(key_text)} characters when encoded; S3 takes "
+            f"the key {display_key(key_text)[:80]!r}… has {len(key_text)} characters when encoded; S3 accepts "
             f"{KEY_CHARACTERS} in a manifest, so leave it out"
         )
 
@@ -61,7 +61,7 @@ def outside_error(key: str, reads: tuple[str, ...]) -> UsageError:
 
 
 SAMPLES = 10
-"""How many keys of a selection are shown."""
+"""The number of keys of a selection that are shown."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from brigade.operations.arguments import parse_arguments
 from brigade.operations.operation import NoArguments, PriceClass
 
 PREFIX = "s3:"
-"""What the name of one begins with, where those of functions are named too."""
+"""The prefix of their names, beside the names of functions."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 _MOST_TAGS, _TAG_KEY, _TAG_VALUE = 10, 128, 256
@@ -123,7 +123,7 @@ def _tags(given: Mapping[str, str]) -> Mapping[str, str]:
         raise UsageError(f"{len(given)} tags; s3:tag sets 1 to {_MOST_TAGS}, each an --argument KEY=VALUE")
     for key, value in given.items():
         if len(key) > _TAG_KEY or len(value) > _TAG_VALUE:
-            raise UsageError(f"tag {key[:40]}: S3 takes {_TAG_KEY} characters of a key and {_TAG_VALUE} of a value")
+            raise UsageError(f"tag {key[:40]}: S3 accepts {_TAG_KEY} characters of a key and {_TAG_VALUE} of a value")
     return given
 
 
@@ -154,7 +154,7 @@ def _given(**parameters: Any) -> dict[str, Any]:
 NATIVE_OPERATIONS: Mapping[str, NativeOperation] = {
     "s3:copy": NativeOperation(
         member="S3PutObjectCopy",
-        summary="Copy with metadata and tags, 5 GiB an object at most, into STANDARD unless told otherwise.",
+        summary="Copy with metadata and tags, 5 GiB an object at most, into STANDARD by default.",
         arguments=Copy,
         price="copy",
         build=_copy,
@@ -173,21 +173,21 @@ NATIVE_OPERATIONS: Mapping[str, NativeOperation] = {
     ),
     "s3:acl": NativeOperation(
         member="S3PutObjectAcl",
-        summary="Set a canned access control list, in a bucket that takes any.",
+        summary="Set a canned access control list, in a bucket that allows ACLs.",
         arguments=Acl,
         price="set",
         build=lambda given, _: {"AccessControlPolicy": {"CannedAccessControlList": given.canned}},
     ),
     "s3:restore": NativeOperation(
         member="S3InitiateRestoreObject",
-        summary="Ask for archived objects; they come hours later, and their retrieval has a price of its own.",
+        summary="Restore archived objects. It lasts hours, and the retrieval has a price of its own.",
         arguments=Restore,
         price="set",
         build=lambda given, _: _given(ExpirationInDays=given.days, GlacierJobTier=given.tier),
     ),
     "s3:hold": NativeOperation(
         member="S3PutObjectLegalHold",
-        summary="Put a legal hold on, or take it off (Object Lock).",
+        summary="Set or remove a legal hold (Object Lock).",
         arguments=Hold,
         price="set",
         build=lambda given, _: {"LegalHold": {"Status": given.status}},
@@ -207,4 +207,4 @@ NATIVE_OPERATIONS: Mapping[str, NativeOperation] = {
         build=lambda given, _: {"ChecksumAlgorithm": given.algorithm, "ChecksumType": given.type},
     ),
 }
-"""Those that ``brigade jobs submit`` takes, by name."""
+"""The operations that ``brigade jobs submit`` accepts, by name."""

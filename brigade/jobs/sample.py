@@ -20,7 +20,7 @@ from brigade.operations.outcome import truncate_text
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-# The last line of an invocation's log, which Invoke gives with LogType=Tail:
+# The last line of an invocation's log, which Invoke returns with LogType=Tail:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 _BILLED = re.compile(rb"Billed Duration: (\d+) ms")
 

@@ -78,6 +78,6 @@ def parse_invocation(event: Mapping[str, Any]) -> Invocation:
 
 
 def _task(task: Mapping[str, Any]) -> Task:
-    # Version 1.0 gives the bucket's ARN (some samples have a region and an account in it), 2.0 its name.
+    # Version 1.0 has the bucket's ARN (some samples have a region and an account in it), 2.0 its name.
     bucket = task["s3Bucket"] if "s3Bucket" in task else task["s3BucketArn"].rpartition(":")[2]
     return Task(id=task["taskId"], bucket=bucket, key_text=task["s3Key"], version_id=task.get("s3VersionId"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MIB = 1024 * 1024
 _COPIED_AT_ONCE = 5 * 1024 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Storage classes that are unreadable until a restore: nobody could read a new object there."""
+"""Storage classes that are unreadable until a restore: a new object there could not be read."""
 
 
 class Object:

@@ -44,7 +44,7 @@ REQUESTS: Mapping[PriceClass, Requests] = {
 }
 """Of each class: ``look`` asks for the head alone; ``read`` reads it; ``write`` reads it and writes another; ``copy``
 has S3 copy it; ``rewrite`` reads it, writes another, and reads that one to prove it; ``set`` sets
-something of it, as its tags; ``delete`` deletes without a look, for which S3 takes nothing;
+something of it, as its tags; ``delete`` deletes without reading, which S3 does not charge for;
 ``checksum`` has S3 compute one."""
 
 

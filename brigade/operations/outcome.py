@@ -54,7 +54,7 @@ def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
         and isinstance(error.__cause__, ClientError)
         and not isinstance(error, RetryLater)
     ):
-        # brigade.s3 says it for a person who does not see the object; a row of the report has it, and wants the code.
+        # The message of brigade.s3 names the object. A row of the report has the object already, and needs the code.
         return classify_error(error.__cause__, limit)
     if isinstance(error, ClientError):
         code = str(error.response["Error"].get("Code", "Unknown"))
@@ -73,7 +73,7 @@ def classify_error(error: BaseException, limit: int) -> tuple[ResultCode, str]:
 
 def report_text(text: str, limit: int) -> str:
     """Return `text` on one line, without anything that looks like a secret, in at most `limit` bytes of valid UTF-8."""
-    text = mask(text)  # what was read as a secret here, then what only looks like one
+    text = mask(text)  # secrets that were read here, then text that only looks like one
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return truncate_text(one_line(text), limit)

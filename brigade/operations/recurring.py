@@ -24,7 +24,7 @@ class Recurring(Declaration, frozen=True, kw_only=True):
     """When: an expression of EventBridge Scheduler, ``cron(0 6 ? * MON *)``, in UTC, over the newest delivery then.
     None: with each delivery."""
     most_objects: Annotated[int, Meta(ge=0)]
-    """Over so many objects, or dollars by the estimate, its job waits for `brigade jobs confirm`, and tells."""
+    """Above so many objects, or estimated dollars, its job waits for `brigade jobs confirm`, and notifies."""
     most_dollars: Annotated[float, Meta(ge=0, le=1e9)]
 
     def __post_init__(self) -> None:

@@ -92,7 +92,7 @@ def parse_time(text: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"{text!r} is no time of ISO 8601, such as 2030-01-31T00:00:00Z") from error
     if found.tzinfo is None:
-        raise UsageError(f"{text!r} does not say its offset from UTC: add Z or +01:00")
+        raise UsageError(f"{text!r} has no offset from UTC: add Z or +01:00")
     return found
 
 

@@ -19,7 +19,7 @@ class Expectation:
         sha256: Expected SHA-256, in hexadecimal.
         trailer: Bytes that must be in the last 4 KiB. Programs write such a mark last (`PostgreSQL database dump
             complete`).
-        digest: Whether to compute the SHA-256 even if none is expected.
+        digest: True to compute the SHA-256 even if none is expected.
     """
 
     size: int | None = None

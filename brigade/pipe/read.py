@@ -159,7 +159,7 @@ class ObjectReader:
                 self._fill(position, buffer)
                 if update(buffer, 0) == sums[position // self.block]:
                     return
-            raise InvalidData(f"{self.location} gave other bytes at {position} than when they were proved")
+            raise InvalidData(f"{self.location} returned other bytes at {position} than when they were verified")
 
         aligned = start // self.block * self.block
         position = aligned
@@ -195,7 +195,7 @@ class ObjectReader:
 
     def _unprovable(self) -> InvalidData:
         return InvalidData(
-            f"S3 keeps no checksum of {self.location} that could prove what is read; --unproved reads it anyway"
+            f"S3 has no checksum of {self.location} to verify the bytes with; --unproved reads it anyway"
         )
 
     def _compare(self, check: ChecksumVerifier) -> None:

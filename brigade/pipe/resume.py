@@ -241,7 +241,7 @@ class ResumableUpload:
             if digest == before and part.size == len(body):
                 return part
             raise InvalidData(
-                f"part {number} of the stream is not what it was in the earlier run: the producer does not repeat "
+                f"part {number} of the stream differs from the earlier run: the producer does not repeat "
                 "itself; start anew under another --resume name"
             )
         try:

@@ -70,7 +70,7 @@ class UploadJob:
         command: The program and its arguments. Empty: stdin is the input.
         attributes: By boto3's names.
         customer_key: Arguments of SSE-C.
-        retries: How often a failed command runs again.
+        retries: Number of further runs of a failed command.
         memory: Bytes for the process.
         throttle: Bytes a second.
     """
@@ -232,5 +232,5 @@ def verify(client: S3Client, location: Location, file: Writer) -> str:
             raise InvalidData(f"{location} has {found.size} bytes at S3, {file.bytes} were sent: do not use it")
         stored = found.checksums.get("CRC64NVME")
     if stored is not None and stored != sent:
-        raise InvalidData(f"S3 says that {location} has CRC-64 {stored}, {sent} was sent: do not use it")
+        raise InvalidData(f"S3 reports CRC-64 {stored} for {location}, but {sent} was sent: do not use it")
     return sent

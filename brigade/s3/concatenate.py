@@ -49,7 +49,7 @@ def concatenate(
     if not large and not small:
         raise NotFound(f"there is nothing to put together in s3://{bucket}/{key}")
     if len(large) + len(small) > MOST_PARTS:
-        raise UsageError(f"s3://{bucket}/{key} would take {len(large) + len(small)} parts; S3 takes {MOST_PARTS}")
+        raise UsageError(f"s3://{bucket}/{key} would need {len(large) + len(small)} parts; S3 accepts {MOST_PARTS}")
     upload = Upload.create(client, bucket, key, content_type=content_type, metadata=metadata, attributes=attributes)
 
     def copied(numbered: tuple[int, _Copied]) -> Part:

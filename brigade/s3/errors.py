@@ -1,4 +1,4 @@
-"""Translate the errors of an S3 client into ours: what was tried, on which object, why it failed, what to do."""
+"""Translate the errors of an S3 client into ours, with the action, the object, the cause and the next step."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -74,7 +74,7 @@ def translate_error(error: Exception, action: str, bucket: str, key: str = "") -
     """Return the error to raise for a failed call on an object or a bucket.
 
     Args:
-        action: What was tried, as a verb: `"write"`.
+        action: The failed action, as a verb: `"write"`.
     """
     where = f"s3://{bucket}/{key}"
     code = error_code(error)
@@ -90,7 +90,7 @@ def translate_error(error: Exception, action: str, bucket: str, key: str = "") -
         return BrigadeError(f"cannot {action} {where} ({code}): {advice}")
     if error_status(error) == 413:
         return BrigadeError(
-            f"cannot {action} {where}: a server in front of S3 takes no request so large (413); raise its limit"
+            f"cannot {action} {where}: a server in front of S3 rejects so large a request (413); raise its limit"
         )
     if error_status(error) in {401, 403}:
         return BrigadeError(

@@ -126,7 +126,7 @@ class Upload(NamedTuple):
         current: ObjectHead | ListedObject,
         span: tuple[int, int] | None = None,
     ) -> Part:
-        """Make part `number` a copy of `source`, made by S3: no byte comes here.
+        """Make part `number` a copy of `source`. S3 copies it, so no byte is downloaded.
 
         Args:
             source: An object of at most 5 GiB, or of more than 5 MiB if `span` is given.
@@ -196,7 +196,7 @@ class Upload(NamedTuple):
                 ) from failure
             pause(attempt)
         raise RetryLater(
-            f"not known whether s3://{self.bucket}/{self.key} was published: S3 gave no clear answer; try again later"
+            f"S3 returned no clear answer: s3://{self.bucket}/{self.key} may be published or not; try again later"
         )
 
     def abort(self) -> None:
@@ -210,7 +210,7 @@ class Upload(NamedTuple):
     def _check_number(self, number: int) -> None:
         if number > MOST_PARTS:
             raise BrigadeError(
-                f"s3://{self.bucket}/{self.key} has {MOST_PARTS} parts and S3 takes no more: "
+                f"s3://{self.bucket}/{self.key} has {MOST_PARTS} parts, the most that S3 accepts: "
                 "give it more memory, so that parts are larger"
             )
 

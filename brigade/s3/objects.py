@@ -204,7 +204,7 @@ def put(
             lost.certain = certain
             raise
         pause(attempt)
-    raise RetryLater(f"cannot write s3://{bucket}/{key} now: S3 gave no clear answer {TRIES} times; try again later")
+    raise RetryLater(f"cannot write s3://{bucket}/{key}: S3 returned no clear answer {TRIES} times; try again later")
 
 
 def delete(
@@ -276,7 +276,7 @@ def check_condition(current: ObjectHead | None, location: Location, condition: C
 
 
 def _age(answer: Any) -> float:
-    from email.utils import parsedate_to_datetime  # takes 10 ms to load, and ranges are read without
+    from email.utils import parsedate_to_datetime  # loads in 10 ms, and ranges are read without it
 
     date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
     return max(0.0, float((parsedate_to_datetime(date) - answer["LastModified"]).total_seconds()))

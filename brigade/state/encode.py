@@ -28,7 +28,7 @@ def encode(value: object, what: str) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:  # a lone surrogate is a ValueError
         reason: str | None = _first(value) or str(error)
         raise InvalidData(f"{what} cannot be stored: {reason}") from error
-    # A Struct declares the types of what is in it, and the only value that is changed is written as null.
+    # A Struct declares the types of its values, and the only value that is changed is written as null.
     declared = isinstance(value, msgspec.Struct) or dataclasses.is_dataclass(value)
     if (not declared or b"null" in body) and (reason := _first(value)):
         raise InvalidData(f"{what} cannot be stored: {reason}")

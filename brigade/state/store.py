@@ -18,7 +18,7 @@ Codec = Literal["json", "pickle"]
 LIMIT = 64 * 1024 * 1024
 """The largest document, in bytes."""
 _ROUNDS = 100
-# S3 takes 2 KB of metadata: 64 writes of 16 characters, and a comma each.
+# S3 accepts 2 KB of metadata: 64 writes of 16 characters, and a comma each.
 _RECENT, _WRITES, _ID = "brigade-recent", 64, 16
 _NEW = "new"
 
@@ -46,7 +46,7 @@ class State(msgspec.Struct, frozen=True):
     client: S3Client
     bucket: str
     codec: Codec = "json"
-    """`pickle` runs any code that a document contains. Use it only where nobody else can write."""
+    """`pickle` runs any code that a document contains. Use it only where no other program can write."""
     encoding: str = "ASCII"
     """The encoding of strings in a pickle of Python 2, as in `pickle.load`: `latin1` for one with datetimes, `bytes`
     for strings as bytes."""
@@ -190,7 +190,7 @@ def unpickle(body: bytes, kind: type[T], what: str, encoding: str = "ASCII") -> 
         InvalidData: It is not a pickle, not a `kind`, or has strings in another encoding.
     """
     try:
-        value = pickle.loads(body, encoding=encoding)  # noqa: S301 - asked for by name, and the page says what it risks
+        value = pickle.loads(body, encoding=encoding)  # noqa: S301 - requested by name, and the page explains the risk
     except UnicodeDecodeError as error:
         raise InvalidData(
             f"{what} has text that is not {encoding}: Python 2 wrote it; set encoding to latin1, or utf-8"

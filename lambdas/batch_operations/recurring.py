@@ -1,4 +1,4 @@
-"""The jobs that recur, by name. Add one, take one away, deploy; nothing else is edited."""
+"""The jobs that recur, by name. Add or remove one and deploy; nothing else is edited."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Secrets Manager rotates the database's password: one step an event, and what reads the URI is told at the end.
+"""Rotate the database's password: one step an event of Secrets Manager. The last step notifies readers of the URI.
 
 What its role needs: on the secret ``secretsmanager:DescribeSecret``, ``GetSecretValue``, ``PutSecretValue`` and
 ``UpdateSecretVersionStage``; on the secret of the URI ``PutSecretValue``; on the service that reads it at its start

@@ -1,4 +1,4 @@
-"""A delivery has arrived: prove it, count what it holds on Athena, keep the figures, measure, and tell the event bus.
+"""A delivery has arrived: prove it, count its objects on Athena, keep the figures, measure, and notify the event bus.
 
 EventBridge invokes it with S3's "Object Created" of a ``manifest.checksum``, which S3 writes last. What follows an
 inventory, such as a job every month, is a rule on the event that it sends: source ``brigade.<stage>``, detail type
@@ -91,10 +91,10 @@ def _send(entry: dict[str, str]) -> None:
 
 
 def _locate(database: str, name: str) -> None:
-    """Have the table say where its data is before it is read.
+    """Write the location of its data into the table before it is read.
 
     It is done with each delivery, before which there is nothing to read, since a deployment that changes the table
-    takes it away. The table's own location holds the data too, so a refusal is logged and costs nobody the summary.
+    takes it away. The table's own location holds the data too: a refusal is only logged, and the summary is written.
     """
     try:
         if set_location(_client("glue"), database, name):

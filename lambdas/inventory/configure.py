@@ -1,7 +1,7 @@
 """A custom resource of CloudFormation: one inventory configuration of a bucket that the stack did not make.
 
 What its role needs, on the buckets of the settings' list: ``s3:PutInventoryConfiguration`` (also to delete one), and
-``s3:GetInventoryConfiguration``, so that it never takes the place of a configuration that somebody else made.
+``s3:GetInventoryConfiguration``, so that it never replaces a configuration that it did not create.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html
 """
 
@@ -23,9 +23,9 @@ _NOT_OURS = "not-configured"
 
 @masking_errors
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Create, change or delete the configuration that the event's properties describe, and tell CloudFormation.
+    """Create, change or delete the configuration that the event's properties describe, and answer CloudFormation.
 
-    A create fails if the bucket has another configuration of the same id; what was not created here is never deleted.
+    A create fails if the bucket has another configuration of the same id; another's configuration is never deleted.
     A bucket or a configuration that is gone is no error of a delete.
     """
     # The event is logged without its ResponseURL, which is a key to answer for this resource.

@@ -1,4 +1,4 @@
-"""A job has ended: read its report, measure, and tell the alarm topic what failed and how to go on.
+"""A job has ended: read its report, measure, and notify the alarm topic of failures and the next step.
 
 EventBridge invokes it with S3's "JobStatusChanged", an event of CloudTrail's. Its role needs ``s3:DescribeJob``;
 on the reports bucket ``s3:GetObject`` of ``jobs/*`` and Get and Put of ``manifests/job-*``, and ``s3:ListBucket``, by
@@ -30,7 +30,7 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Return the job and its counts. `told` says whether a notification about failures was published: once per job.
+    """Return the job and its counts. `told` is true if a notification about failures was published: once per job.
 
     A job is ignored if it is not over, has been handled before, or did not run with this stage's role.
     """
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ending = build_notification(s3, job, environment.stage)
         _client("sns").publish(TopicArn=environment.alarm_topic, Subject=ending.subject, Message=ending.text)
     archive_document(s3, reports, job_id, "description", described)
-    # Kept last: killed before this, it is told again rather than never.
+    # Kept last: if killed before this, it notifies again rather than never.
     archive_document(s3, reports, job_id, "told", {"failed": failed})
     for name, value in (
         ("JobsEnded", 1),

@@ -4,7 +4,7 @@ The events: "Inventory Summarized" of ``lambdas/inventory/arrived.py``; ``{"recu
 events. Its role needs, on the reports bucket Get of deliveries, ``queries/*`` and ``manifests/*``, Put of the
 latter two, ``s3:ListBucket`` and ``s3:GetBucketLocation``; Get and Put of ``recurring/*`` on the state; of Athena and
 Glue what a query takes; ``s3:CreateJob``, ``s3:PutJobTagging``, ``s3:DescribeJob``, and to pass the one role of jobs;
-``sns:Publish`` to the topic, which is told when a job waits.
+``sns:Publish`` to the topic, which is notified when a job waits.
 """
 
 import functools

@@ -62,7 +62,7 @@ def require_read(bucket: str, key: str) -> None:
 
 
 def require_output_bucket(location: str) -> None:
-    """Return if the caller may ask where the bucket of the results is, which Athena does before it takes a query."""
+    """Return True if the caller may read the location of the results' bucket: Athena checks it before a query."""
     bucket = urlsplit(location).netloc
     if not identity.allowed(caller(), "s3:GetBucketLocation", f"arn:aws:s3:::{bucket}"):
         raise Denied(f"Unable to verify/create output bucket {bucket} (the caller needs s3:GetBucketLocation on it)")

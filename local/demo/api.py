@@ -83,7 +83,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
             return
         time.sleep(0.1)
     said = log.read_text(errors="replace").strip().splitlines()
-    raise LocalError(f"the demo's API did not start: {said[-1] if said else 'it said nothing'} ({log})")
+    raise LocalError(f"the demo's API did not start: {said[-1] if said else 'it wrote nothing'} ({log})")
 
 
 def _shipped(name: str) -> Path:

@@ -24,7 +24,7 @@ def shown(*arguments: str, fails: bool = False) -> None:
     print(f"\033[2m{line}\033[0m" if sys.stdout.isatty() else line, flush=True)
     status = subprocess.run([_COMMAND, *arguments], check=False).returncode
     if status not in (_EXPECTED if fails else {0}):
-        raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {status}; what it said is above")
+        raise SystemExit(f"demo: brigade {shlex.join(arguments)} ended with {status}; its output is above")
 
 
 def _typed(argument: str) -> str:

@@ -22,7 +22,7 @@ _PHOTOGRAPHS = (
     "sklearn/datasets/images/china.jpg",
     "sklearn/datasets/images/flower.jpg",
 )
-# What people really put into keys, and what each of these has broken somewhere: shells, CSV, URLs, SQL, terminals.
+# Keys as people write them. Each has broken something: shells, CSV, URLs, SQL, terminals.
 _NAMES = (
     "plain-{n}",
     "with space {n}",

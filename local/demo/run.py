@@ -74,7 +74,7 @@ def ingest() -> dict[str, Any]:
 
 def inventory() -> dict[str, Any]:
     """Deliver the inventory and query it, on this machine and on Athena."""
-    tell("S3 Inventory delivers what is in the lake, and SQL answers questions about it")
+    tell("S3 Inventory lists the objects of the lake, and SQL answers questions about them")
     shown("local", "deliver-inventory")
     shown("inventory", "sql", _BY_FOLDER.strip())
     shown("inventory", "sql", _BY_FOLDER.strip(), "--engine", "athena")

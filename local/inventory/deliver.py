@@ -30,7 +30,7 @@ def deliver(bucket: str | None, rows_per_file: int = files.ROWS) -> list[dict[st
     of now (UTC): S3's stamps have minutes 00, and a table whose partitions are projected by the hour sees no other. S3
     delivers once a day at most; here a second delivery within the hour would take the first one's place. So it takes
     the next free hour instead, which may lie ahead of the clock: both stay readable, and the newest by stamp is the
-    newest made. :func:`newest_stamp` tells a reader that stops at "now".
+    newest made. :func:`newest_stamp` has the stamp for a reader that stops at "now".
 
     Args:
         bucket: whose configurations; None for every bucket that has one.
@@ -126,7 +126,7 @@ def _write(found: Configuration, stamp: datetime, rows_per_file: int) -> dict[st
             yield row
 
     extension = files.EXTENSIONS[found.file_format]
-    # Encoded before the first is written: the report of a bucket that receives its own tells of none of its files.
+    # Encoded before the first is written: the report of a bucket that receives its own lists none of its files.
     for body in list(files.encode(counted(), found.columns, found.file_format, rows_per_file)):
         key = place.data(f"{uuid.uuid4()}.{extension}")
         _put(found, key, body)

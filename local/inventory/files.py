@@ -55,7 +55,7 @@ def _text(name: str, value: Value) -> str:
 def _orc(rows: Sequence[Row], columns: Sequence[Column]) -> bytes:
     from pyarrow import orc
 
-    # The manifest says timestamp, which in ORC is without a zone; readers take it as UTC.
+    # The manifest has timestamp, which in ORC is without a zone; readers assume UTC.
     stream = io.BytesIO()
     orc.write_table(_table(rows, columns, zone=None), stream, compression="zlib")
     return stream.getvalue()

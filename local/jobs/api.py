@@ -101,7 +101,7 @@ class _Call:
         return check(operation, member, values[0])
 
     def job(self, action: str, **context: Any) -> Job:
-        """Return the job if the caller has the right. Without it, the error does not tell whether the job exists."""
+        """Return the job if the caller has the right. Without it, the error does not show if the job exists."""
         try:
             job = self.scheduler.store.find(self.job_id)
         except Fault:

@@ -20,7 +20,7 @@ _log = logging.getLogger("local.jobs")
 def tell(record: Mapping[str, Any]) -> None:
     """Put the event of the new state of a job on the default bus. A new job has another event name, as on AWS.
 
-    A target that fails is said in the log: it is no affair of the job's.
+    The failure of a target is logged, and does not change the job.
     """
     region = record["arn"].split(":")[3]
     detail = {

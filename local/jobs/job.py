@@ -35,7 +35,7 @@ KEPT_FOR = timedelta(days=90)
 class Job:
     """One job: its request, state, counts and tags. It is saved as a whole at each change.
 
-    ``record`` is what is on disk: a dict of plain JSON values. Times are seconds since 1970.
+    ``record`` is the document on disk: a dict of plain JSON values. Times are seconds since 1970.
     """
 
     tell: ClassVar[Callable[[dict[str, Any]], None]] = staticmethod(lambda record: None)

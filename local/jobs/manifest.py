@@ -82,10 +82,10 @@ def inventory_rows(manifest: bytes, open_data: Open) -> Iterator[Row]:
 
     Args:
         manifest: the delivery's ``manifest.json``.
-        open_data: gives the body of a data file by bucket and key.
+        open_data: returns the body of a data file by bucket and key.
 
     Raises:
-        Refusal: not an inventory manifest, not CSV, a data file that is not what its MD5 says, or a bad row.
+        Refusal: not an inventory manifest, not CSV, a data file that does not match its MD5, or a bad row.
     """
     try:
         document = json.loads(manifest)

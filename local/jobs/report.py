@@ -48,7 +48,7 @@ def write(
         job_id: names the report's folder.
         made: the report's date.
         folder: where the results are put together before they are sent.
-        s3: with the job role's credentials; its errors come through.
+        s3: with the job role's credentials; its errors are not caught.
     """
     bucket = report["Bucket"].removeprefix("arn:aws:s3:::")
     base = f"{report['Prefix']}/job-{job_id}" if report.get("Prefix") else f"job-{job_id}"

@@ -36,7 +36,7 @@ def read_tables_as_declared() -> None:
     Mends (1.5.33): queries run by :mod:`local.athena.engine`; other statements as before.
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
     """
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it leaves as it is
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about each unchanged statement
 
     @replacing(athena, "_run_duckdb")
     async def run(original: Any, query: str, database: str, catalog: str | None = None) -> Any:
@@ -133,7 +133,7 @@ def write_results_as_athena() -> None:
 
 
 def keep_to_the_workgroup() -> None:
-    """Symptom: a caller's output location is taken though the workgroup enforces its own; nothing limits a scan.
+    """Symptom: a caller's output location is used though the workgroup enforces its own; nothing limits a scan.
 
     Mends (1.5.33): the enforced location is the workgroup's, a slash goes between it and the query's id; a query that
     scans more than the limit is cancelled.

@@ -18,7 +18,7 @@ def apply() -> None:
 
 
 def ask_for_the_catalog_and_the_table_too() -> None:
-    """Symptom: who may update one table of a database may update each; nobody needs a right on the catalog.
+    """Symptom: a caller who may update one table of a database may update each; no right on the catalog is needed.
 
     Mends (1.5.33): a call about a table needs its action on the catalog, the database and the table.
     https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html

@@ -21,7 +21,7 @@ def apply() -> None:
 
 
 def write_logs_with_the_role_of_the_function() -> None:
-    """Symptom: a function logs, and so gives metrics, without any right of its role.
+    """Symptom: a function writes logs and metrics without any right of its role.
 
     Mends (1.5.33): its lines reach CloudWatch Logs when the role trusts ``lambda.amazonaws.com`` and may create streams
     in the function's group and put events there; else they are lost, as on AWS, and the server's log says why.
@@ -46,7 +46,7 @@ def write_logs_with_the_role_of_the_function() -> None:
 def take_metrics_from_logs() -> None:
     """Symptom: metrics that a function writes to its log in the embedded metric format never reach CloudWatch.
 
-    Mends (1.5.33): each line that declares metrics gives them.
+    Mends (1.5.33): each line that declares metrics publishes them.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
 

@@ -29,7 +29,7 @@ def apply() -> None:
 def know_the_end_of_output() -> None:
     """Symptom: every invocation of a function that writes nothing takes 50 ms more, in which the server polls.
 
-    Mends (1.5.33): the worker says where the output of an invocation ends, so nobody waits for what will not come.
+    Mends (1.5.33): the worker marks the end of an invocation's output, so the server does not wait for more.
     """
     flush = "        _real_stdout.flush()\n\nrun()"
     edit_worker(flush, f"        sys.__stderr__.write({END + chr(10)!r})\n        sys.__stderr__.flush()\n{flush}")

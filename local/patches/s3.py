@@ -143,7 +143,7 @@ def check_copies() -> None:
 
 
 def ask_for_the_right_to_tags() -> None:
-    """Symptom: whoever may read and write objects copies their tags, and writes with tags, with no right to any tag.
+    """Symptom: a caller who may read and write objects can copy and write tags without a right to tags.
 
     Mends (1.5.33): a write with tags needs ``s3:PutObjectTagging``; a copy of an object that has some, the right to
     read them there and to write them here. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -180,7 +180,7 @@ def _refused_tags(action: str, bucket: str, key: str) -> Answer | None:
 
 
 def give_ranges_of_versions() -> None:
-    """Symptom: GetObject of a version gives all of it, whatever ``Range`` asks for.
+    """Symptom: GetObject of a version returns all of it, whatever ``Range`` requests.
 
     Mends (1.5.33): the part is cut out of it, with the status and the headers that the current object's has.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
@@ -265,7 +265,7 @@ def _answer(answer: Any) -> Answer:
 
 
 def hide_what_is_absent() -> None:
-    """Symptom: who may not list a bucket is told, by a 404, which keys are not in it.
+    """Symptom: a 404 shows a caller who may not list a bucket which keys are not in it.
 
     Mends (1.5.33): without ``s3:ListBucket``, GetObject and HeadObject of an absent key return 403.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html

@@ -51,7 +51,7 @@ def keep_what_an_upload_began_with() -> None:
 def check_copied_parts() -> None:
     """Symptom: a part that is copied has no checksum, so an upload with checksums is not completed: InvalidPart.
 
-    Mends (1.5.33): it has one by the upload's algorithm, which the answer tells.
+    Mends (1.5.33): it has one by the upload's algorithm, which the answer names.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
     """
 

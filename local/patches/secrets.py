@@ -108,7 +108,7 @@ def give_no_value_of_an_empty_version() -> None:
 def know_rotation_schedules() -> None:
     """Symptom: a template with AWS::SecretsManager::RotationSchedule is refused, "Unrecognized resource types".
 
-    Mends (1.5.33): the secret gets function and rules by RotateSecret, which starts a rotation unless told otherwise.
+    Mends (1.5.33): the secret gets function and rules from RotateSecret, which starts a rotation by default.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-rotationschedule.html
     """
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::RotationSchedule"] = {

@@ -74,7 +74,7 @@ def exec_(
     """
     session: Session = context.obj
     made = DatabaseSecret(session.client("secretsmanager"), secret_id).uri(scheme=scheme)
-    # Python ignores SIGPIPE, and what is ignored stays so in the program: `| head` would no longer end it.
+    # Python ignores SIGPIPE, and the program would inherit that: `| head` would no longer end it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, {**os.environ, "DATABASE_URI": made})  # noqa: S606 - no shell is wanted

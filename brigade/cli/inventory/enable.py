@@ -60,7 +60,7 @@ def disable(
 ) -> None:
     """Remove the inventory configuration, tables and permissions that `enable` made for a bucket.
 
-    Use it when nobody needs the inventory of the bucket any more. Deliveries stay until they expire, and nothing that
+    Use it when the inventory of the bucket is no longer needed. Deliveries stay until they expire, and nothing that
     a stack has made is removed. It prints the changes and asks first.
 
     Examples:

@@ -107,7 +107,7 @@ def watch(context: typer.Context, job: JobId) -> None:
 
 @app.command()
 def confirm(context: typer.Context, job: JobId, yes: Yes = False) -> None:
-    """Start a job that is suspended until somebody confirms it.
+    """Start a job that is suspended until it is confirmed.
 
     Use it for a job that a recurring selection has made. It prints the number of objects and the fee, and asks first.
 

@@ -159,7 +159,7 @@ def _counted(jobs: "JobsClient", job: str) -> int:
     *_, seen = follow_job(jobs, job)
     if seen.status != "Suspended":
         reasons = "; ".join(text for _, text in parse_job(jobs.describe(job)).reasons)
-        raise BrigadeError(f"job {job} is {seen.status}: {reasons or 'S3 gives no reason'}")
+        raise BrigadeError(f"job {job} is {seen.status}: {reasons or 'S3 returned no reason'}")
     return seen.total
 
 

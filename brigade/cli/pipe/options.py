@@ -89,7 +89,7 @@ class ResumeOptions:
         typer.Option(
             metavar="s3://BUCKET/PREFIX",
             show_default=f"{layout.UPLOADS}/ in the state bucket of the stage",
-            help="Where --resume keeps its state.",
+            help="Address at which --resume keeps its state.",
         ),
     ] = None
 

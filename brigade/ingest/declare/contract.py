@@ -41,7 +41,7 @@ class Contract(Declaration, frozen=True, kw_only=True):
     Attributes:
         fields: Types by name. Null is valid for a field that is not required.
         required: Fields that must be present and not null.
-        extra: Whether other fields are valid (`evolve`) or break the contract (`freeze`).
+        extra: Says if other fields are valid (`evolve`) or break the contract (`freeze`).
         tolerated: The fraction of broken records that a run may have, 0 to 1.
     """
 

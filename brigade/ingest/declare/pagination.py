@@ -74,7 +74,7 @@ class Pagination(Declaration, frozen=True, kw_only=True):
         """Return whether the response says that it is the last page.
 
         Raises:
-            InvalidData: The flag at `more` is neither true, false, 0, 1 nor null. Null says nothing.
+            InvalidData: The flag at `more` is neither true, false, 0, 1 nor null. Null is no answer.
         """
         if self._is_total_reached(answer):
             return True

@@ -179,7 +179,7 @@ def _cast(name: str, value: Any, kind: str) -> Any:
 
 def _integer(value: Any) -> int:
     if isinstance(value, str) and not _WHOLE.fullmatch(value):
-        raise ValueError  # int() takes 1_000, and digits of every script
+        raise ValueError  # int() accepts 1_000, and digits of every script
     whole = int(value)
     if not isinstance(value, str) and whole != value:
         raise ValueError
@@ -195,9 +195,9 @@ def _number(value: Any) -> int | float | Decimal:
     if not isinstance(value, str):
         return float(value)
     if not _DECIMAL.fullmatch(value):
-        raise ValueError  # float() takes nan, inf and 1_000
+        raise ValueError  # float() accepts nan, inf and 1_000
     if math.isinf(float(value)):
-        raise ValueError  # no reader of JSON would take it
+        raise ValueError  # no reader of JSON would accept it
     return exact_number(value.strip())
 
 

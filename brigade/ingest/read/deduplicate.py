@@ -100,7 +100,7 @@ class Deduplicator:
         try:
             order = since.order(value)
         except ValueError:
-            said = f"{since.field} is no {since.kind}, which says what is new"
+            said = f"{since.field} is no {since.kind}; the source finds new records by it"
             raise InvalidData(f"{place}, record {number}: {said}") from None
         if None in key:
             missing = self._key[key.index(None)]

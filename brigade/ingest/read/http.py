@@ -107,7 +107,7 @@ class ApiReader:
                 said = "" if good and act == "take" else f"status {answer.status}: {_start(body)}"
                 wait = requested_wait(answer.status, answer.headers)
             except DecodeError as error:
-                raise InvalidData(f"{url}: the answer is not the gzip that it says it is: {error}") from error
+                raise InvalidData(f"{url}: Content-Encoding is gzip, but the body is no valid gzip: {error}") from error
             except HTTPError as error:
                 reason = error.reason if isinstance(error, MaxRetryError) else error
                 act, said = "retry", f"{type(reason).__name__}: {reason}"
@@ -160,7 +160,7 @@ class ApiReader:
         size = answer.length_remaining
         if size and size <= PAGE_LIMIT and "Content-Encoding" not in answer.headers:
             with answer:
-                block = answer.read(decode_content=False)  # one read takes a third of the time of many
+                block = answer.read(decode_content=False)  # one read needs a third of the time of many
             self.bytes_in += len(block)
             if not block.startswith(GZIP_MAGIC):
                 return block

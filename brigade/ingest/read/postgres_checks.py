@@ -21,7 +21,7 @@ def check_columns(source: TableSource, names: Sequence[str]) -> None:
         SettingsError: The key of the source names no column.
     """
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidData(f"{source.address}: two columns are named {twice[0]}; give one another name (AS)")
+        raise InvalidData(f"{source.address}: two columns are named {twice[0]}; rename one (AS)")
     if missing := [name for name in source.order if name not in names]:
         raise SettingsError(
             f"{source.address}: the key's {missing[0]!r} is not a column; the columns are {', '.join(names)}"

@@ -85,7 +85,7 @@ def claim_window(
     made = ReadWindow(after=after, until=newest(after) or after)
     if not keep:
         return made
-    with suppress(ConditionLost):  # another run of the date took it at the same time
+    with suppress(ConditionLost):  # another run claimed the date at the same time
         state.put(key, made, Matches(kept.version) if kept else Absent())
         return made
     taken = state.get(key, ReadWindow)
@@ -114,7 +114,7 @@ def narrow_to_window(
         date,
         lambda after: since.end(after, now),
         time_zone=source.time_zone,
-        # Which records a date left out is known for the last date only.
+        # The state has the left-out records of the last date only.
         bounded=since.bounded and not since.key,
         keep=keep_window,
     )

@@ -50,7 +50,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_result(kind: Kind, target: Target, done: Checkpoint | Receipt | None) -> RunResult:
-    """Return the result of a run that has done what its checkpoint or its receipt says."""
+    """Return the result of a run from its checkpoint or its receipt."""
     if done is None:
         return RunResult(outcome=kind, source=target.source, date=target.date, object=str(target))
     counts = {name: value for name, value in done.counts().items() if name in RunResult.__struct_fields__}

@@ -63,7 +63,7 @@ def discard_checkpoint(s3: S3Client, target: Target, entry: Entry[Checkpoint]) -
     """
     try:
         State(s3, target.state).delete(target.checkpoint, entry.version)
-    except ConditionLost:  # another run has deleted it or taken it over, with its upload
+    except ConditionLost:  # another run has deleted or replaced it, with its upload
         return False
     delete_unpublished(s3, target, entry.value)
     return True
@@ -102,7 +102,7 @@ def finish_publication(
 def _store_receipt(
     s3: S3Client, source: BaseSource, target: Target, entry: Entry[Checkpoint], receipt: Receipt
 ) -> None:
-    """Write what follows a publication. Only what was read while the checkpoint was current is changed."""
+    """Write the state after a publication. Only state that was read while the checkpoint was current is changed."""
     state = State(s3, target.state)
 
     def require_current() -> None:
@@ -111,7 +111,7 @@ def _store_receipt(
     if source.deduplicated_by or source.boundary_column:
         save_position(state, target, entry.value, require_current)
     before = state.get(target.receipt, Receipt)
-    # Now that the key is taken none of these can be published: a killed run left it, or a rival is too late.
+    # The key exists now, so none of these can be published: a killed run left it, or a rival is too late.
     left = list(list_upload_ids(s3, target.lake, target.key))
     staged = list(state.list(target.staged_prefix)) if receipt.etag is None else []  # only several objects are staged
     require_current()
@@ -179,7 +179,7 @@ _RUN, _RECORDS, _PLAIN, _RECEIPT = "brigade-run", "brigade-records", "brigade-sh
 def metadata(target: Target, run: str, records: int | None = None, plain: str | None = None) -> dict[str, str]:
     """Return the metadata of an object: its run and its receipt, and its counts if they are known.
 
-    S3 takes the metadata of a multipart upload before its first part, and changes it only by a copy of the object,
+    S3 accepts the metadata of a multipart upload before its first part, and changes it only by a copy of the object,
     which would be a second version. There, the number of records and the digest are in the receipt only.
 
     Args:

@@ -31,7 +31,7 @@ class LineBuffer(Protocol):
         """Store the chunk after those of `durable`, and return the fields of the checkpoint that name it."""
 
     def commit(self) -> None:
-        """Keep what was stored: a durable checkpoint names it now."""
+        """Keep the stored objects: a durable checkpoint names them now."""
 
     def abort(self) -> None:
         """Delete what no checkpoint names."""

@@ -80,7 +80,7 @@ def decompress_blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer
         InvalidData: The file is no gzip, is truncated, or has data after its end.
     """
     rest, ended = b"", False
-    # What ``igzip.IGzipFile`` reads with, by a name that is not public: that file's own ``readinto`` makes bytes of a
+    # The reader inside ``igzip.IGzipFile``, by a name that is not public: that file's own ``readinto`` makes bytes of a
     # block and copies them, 7 % of the time of reading two columns.
     inside = isal_zlib._GzipReader(IteratorFile(chunks), _CHUNK)  # type: ignore[arg-type]  # it calls readinto and no more
     while not ended and len(rest) <= BLOCK:
@@ -99,7 +99,7 @@ def decompress_blocks(chunks: Iterator[bytes], name: str) -> Generator[pa.Buffer
 
 
 def _filled(inside: isal_zlib._GzipReader, view: memoryview, name: str) -> int:
-    """Fill the view with what is inside of a gzip file, as far as there is something, and say how far.
+    """Fill the view with decompressed bytes, as far as the gzip file has any, and return their number.
 
     Members that follow each other are one text, as gzip defines it.
     """

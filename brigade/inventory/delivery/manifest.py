@@ -78,7 +78,7 @@ def parse_manifest(body: bytes, name: str) -> Manifest:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         said = f"has no {error}" if isinstance(error, KeyError) else f"is not what S3 writes: {error}"
-        raise InvalidData(f"{name} {said}; take another delivery") from error
+        raise InvalidData(f"{name} {said}; use another delivery") from error
 
 
 def _file(entry: Any) -> DataFile:
@@ -110,7 +110,7 @@ def _parquet_fields(schema: str) -> list[tuple[str, Kind]]:
     for text in inside[1].split(";") if inside else []:
         field = _PARQUET_FIELD.fullmatch(text.strip())
         if field:
-            # Old deliveries say TIMESTAMP_MILLIS, those of today TIMESTAMP(MILLIS,true).
+            # Old deliveries have TIMESTAMP_MILLIS, current ones TIMESTAMP(MILLIS,true).
             kind = "timestamp" if "TIMESTAMP" in (field[3] or "") else field[1]
             fields.append((field[2].lower(), _DECLARED.get(kind, "string")))
         elif text.strip():

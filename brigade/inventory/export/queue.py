@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as _Entry
 
 DOLLARS_PER_MILLION = {False: 0.40, True: 0.50}
-"""Requests to a standard and to a FIFO queue; one takes 10 messages, 64 KiB (aws.amazon.com/sqs/pricing, us-east-1)."""
+"""Dollars a request, standard and FIFO; at most 10 messages and 64 KiB each (aws.amazon.com/sqs/pricing, us-east-1)."""
 
 LARGEST = 1 << 20
 """Bytes of a message, and of the messages of a request."""
@@ -182,4 +182,4 @@ def _sent(sqs: "SQSClient", url: str, entries: list["_Entry"]) -> list[int]:
                 )
         if not entries:
             return pieces
-    raise RetryLater(f"SQS takes no messages for {url} just now; start again to go on from here")
+    raise RetryLater(f"SQS accepts no messages for {url} now; start again to go on from here")

@@ -37,7 +37,7 @@ def decode_keys(column: pa.BinaryArray) -> pa.StringArray:
     escapes = np.flatnonzero(text == _PERCENT)
     if len(escapes):
         before = np.searchsorted(escapes, starts)  # how many escapes begin before each key
-        # The last escape before a key must end before it, or it takes the next key's bytes for its digits.
+        # The last escape before a key must end before it, or the next key's bytes are read as its digits.
         last = escapes[np.maximum(before, 1) - 1]
         digits = _digits()
         if ((last < starts) & (last + 2 >= starts)).any():
@@ -79,7 +79,7 @@ def _undecodable(column: pa.BinaryArray) -> BadRow:
         try:
             text = raw.decode()
             if _BROKEN.search(text):
-                raise ValueError("a % without two hexadecimal digits")  # noqa: TRY301 - one place says which row
+                raise ValueError("a % without two hexadecimal digits")  # noqa: TRY301 - one place adds the row
             unquote_plus(text, errors="strict")
         except ValueError:
             return BadRow(row, f"the key {raw.decode(errors='replace')!r} is not encoded as S3 does")

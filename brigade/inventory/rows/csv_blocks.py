@@ -96,7 +96,7 @@ def _quoted(block: pa.Buffer, types: Mapping[str, pa.DataType], wanted: list[str
     commas = np.count_nonzero(between == _COMMA)
     if commas * width != len(between) * (width - 1) or (between[width - 1 :: width] != _NEWLINE).any():
         return None
-    # None of these is a quote, so that the next one is two bytes on or further: the sum says that all are two on.
+    # None of these is a quote, so that the next one is two bytes on or further: the sum proves that all are two on.
     if quotes[2::2].sum() - quotes[1:-1:2].sum() != len(quotes) - 2:
         return None
     places = list(types)

@@ -30,13 +30,13 @@ FILES_AT_ONCE = 2
 """Data files read at the same time. More of them share the caches of the cores and take longer."""
 
 ORDER = 5
-"""Which order ``scan`` gives rows in: raised by whoever changes this module or ``datafile`` so that it is another."""
+"""The version of the order of rows in ``scan``. A change of the order, here or in ``data_files``, raises it."""
 
 _BLOCKS = 3
 """Blocks of text that wait to be parsed; then the thread that inflates parses as well."""
 
 _CELLS = 1 << 16  # of a batch of the columnar formats: 2 MiB about
-_ROWS = {"ORC": 1 << 12, "Parquet": 1 << 13}  # of a batch at least; ORC's reader takes more memory for each
+_ROWS = {"ORC": 1 << 12, "Parquet": 1 << 13}  # of a batch at least; ORC's reader needs more memory for each
 
 Batches = Generator[pa.RecordBatch, None, None]
 OnFileRead = Callable[[DataFile], None]
@@ -143,7 +143,7 @@ def _decoded(delivery: Delivery, file: DataFile, wanted: pa.Schema, pushed: RowF
                 yield _kept(_typed(batch, wanted), pushed)
                 row += batch.num_rows
         except (pa.ArrowException, OSError, KeyError) as error:
-            # Arrow says a damaged file as an OSError, a column that is not in it as a KeyError.
+            # Arrow raises OSError for a damaged file, KeyError for a missing column.
             raise InvalidData(f"{file.key}, rows from {row}: {str(error)[:300]}") from error
 
 
@@ -159,7 +159,7 @@ def _parquet(path: Path, names: list[str], size: int, pushed: RowFilter | None) 
 
 
 def _orc(path: Path, names: list[str], size: int) -> Iterator[pa.RecordBatch]:
-    # A stripe comes in batches here; ``orc.ORCFile`` would give it whole.
+    # This reads a stripe in batches; ``orc.ORCFile`` would return it whole.
     fragment = dataset.OrcFileFormat().make_fragment(str(path), filesystem=fs.LocalFileSystem())
     yield from fragment.to_batches(
         columns=names, batch_size=size, batch_readahead=0, fragment_readahead=0, use_threads=False
@@ -179,7 +179,7 @@ def _column(column: pa.Array, field: pa.Field) -> pa.Array:
     if field.name in ("bucket", "key") and column.type.equals(field.type):
         return column
     if pa.types.is_timestamp(field.type):
-        # ORC gives nanoseconds without a zone, some writers plain milliseconds; all of them mean UTC.
+        # ORC has nanoseconds without a zone, some writers plain milliseconds; all of them mean UTC.
         return column.cast(pa.timestamp("ms")).cast(field.type) if not column.type.equals(field.type) else column
     column = column.cast(field.type)
     if pa.types.is_string(field.type) and field.name not in ("bucket", "key"):

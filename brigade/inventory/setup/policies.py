@@ -12,7 +12,7 @@ class PolicyChange:
     """A statement for one inventory, and the whole policy to put, with the statement added or removed."""
 
     of: str
-    """Whose policy: a bucket's name, or a key's ARN."""
+    """The owner of the policy: a bucket's name, or a key's ARN."""
     statement: dict[str, Any]
     policy: dict[str, Any]
 

@@ -119,7 +119,7 @@ def execute(
         raise athena_table.translate_error(error, f"the query in workgroup {workgroup}") from error
     state = execution["Status"]["State"]
     if state != "SUCCEEDED":
-        reason = execution["Status"].get("StateChangeReason", "Athena gives no reason")
+        reason = execution["Status"].get("StateChangeReason", "Athena returned no reason")
         raise BrigadeError(f"the query {id} ended {state} on Athena: {reason}")
     return execution
 

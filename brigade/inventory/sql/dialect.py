@@ -46,7 +46,7 @@ def parse_query(sql: str) -> exp.Query:
     _require_athena_spelling(sql)
     own = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
     if "inventory" in own:
-        raise UsageError("the query names a WITH of its own 'inventory': give it another name")
+        raise UsageError("the query names a WITH of its own 'inventory': rename it")
     for table in statement.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name.lower() not in own | {"inventory"}:
             raise UsageError(f"the query reads {table.sql('athena')}: the only table is inventory")
@@ -142,7 +142,7 @@ def find_columns(query: exp.Query, available: Iterable[str]) -> list[str]:
 
 
 def _one(sql: str) -> exp.Expr:
-    # What it cannot parse, sqlglot also logs; the error that follows says it to the person, once.
+    # sqlglot also logs SQL that it cannot parse. The error that follows shows it to the person, once.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     exact = _exact(sql)
     try:

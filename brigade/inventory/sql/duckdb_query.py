@@ -135,7 +135,7 @@ class DeliveryTable:
                         columns.append(pa.repeat(partition, batch.num_rows))
                     yield pa.record_batch(columns, schema=given)
         except BrigadeError as error:
-            # Through DuckDB only a text would come back; answer and _batches raise this instead.
+            # DuckDB would turn it into text; answer and _batches raise this instead.
             self.failure = error
             raise
 
@@ -161,7 +161,7 @@ def _zoneless(kind: pa.DataType) -> pa.DataType:
 
 
 def _plain(value: Any) -> Any:
-    # DuckDB's sum of integers is wider than any integer of Arrow, and comes as a decimal without a fraction.
+    # DuckDB's sum of integers is wider than any integer of Arrow: it is a decimal without a fraction.
     return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
 
 

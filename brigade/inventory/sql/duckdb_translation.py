@@ -92,12 +92,12 @@ _TEXTS: Mapping[str, str] = {
     "date": rf"{_DAY}\s*",
     "timestamp": rf"{_DAY}(?: [0-9]{{1,2}}:[0-9]{{1,2}}(?::[0-9]{{1,2}}(?:\.[0-9]+)?)?)?\s*",
 }
-"""The texts that Trino casts to a type. DuckDB also takes ``1e3``, ``0x1F``, ``1_000``, ``yes``, dates with times."""
+"""The texts that Trino casts to a type. DuckDB also accepts ``1e3``, ``0x1F``, ``1_000``, ``yes``, dates with times."""
 _SIZED = (exp.DType.DECIMAL, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ)
 
 
 def translate(statement: exp.Query, tables: Mapping[str, Columns]) -> str:
-    """Return the query as DuckDB's SQL, with the column names that Athena gives.
+    """Return the query as DuckDB's SQL, with Athena's column names.
 
     Args:
         statement: A query that ``dialect`` has passed.
@@ -147,7 +147,7 @@ def _require_exact(node: exp.Expr) -> None:
 
 
 def _named(query: exp.Query) -> exp.Query:
-    """Return a copy whose unnamed columns have the names that Athena gives them: `_col0`, `_col1` and so on."""
+    """Return a copy whose unnamed columns have Athena's names: `_col0`, `_col1` and so on."""
     query = query.copy()
     for number, column in enumerate(query.selects):
         if not isinstance(column, (exp.Column, exp.Alias, exp.Star)):
@@ -234,10 +234,10 @@ def _require_text(node: exp.Expr, argument: str) -> str:
 
 
 def _regexp_extract(node: exp.Expr) -> exp.Expr:
-    # What does not match is null in Trino, and an empty text in DuckDB. So is a group that took no part.
+    # No match is null in Trino, and an empty text in DuckDB. The same holds for a group that did not participate.
     pattern, group = _require_text(node, "expression"), node.args.get("group")
     if group is not None and group.name != "0" and re.search(r"\||\)[?*]|\)\{0", pattern):
-        raise refused(f"a group of {shown(node)} that may take no part in the match")
+        raise refused(f"a group of {shown(node)} that may not participate in the match")
     found = _function("regexp_matches", node.this.copy(), node.expression.copy())
     return exp.case().when(found, node.copy())
 

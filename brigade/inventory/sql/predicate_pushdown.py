@@ -153,7 +153,7 @@ def _in(node: exp.Expr, field: pc.Expression, kind: Kind) -> pc.Expression | Non
     values = [_constant(value, kind) for value in node.expressions]
     if not values or len(values) > _LONGEST_IN or any(value is None for value in values):
         return None
-    # Not isin, which says false for null where SQL says null.
+    # Not isin, which is false for null where SQL has null.
     return reduce(lambda one, other: one | other, [field == value for value in values])
 
 
@@ -223,11 +223,11 @@ def _moment(cast: exp.Cast) -> Any:
     try:
         return pa.scalar(datetime.fromisoformat(iso).replace(tzinfo=UTC), pa.timestamp("ms", tz="UTC"))
     except ValueError:
-        return None  # no such day or hour: the engine says so
+        return None  # no such day or hour: the engine raises the error
 
 
 def _precision(to: exp.DataType) -> int:
-    """Return the digits of a second that the type keeps: 3 unless it says another number, -1 if that is no number."""
+    """Return the digits of a second that the type keeps: 3 if it names no number, -1 if that is no number."""
     if not to.expressions:
         return 3
     (parameter,) = to.expressions[:1]

@@ -30,7 +30,7 @@ _BEFORE_PARENTHESIS = frozenset(
 )
 """Words that may stand before a parenthesis and call no function."""
 _PREFIXES = frozenset({"X", "U&"})
-"""What may stand before the quote of a literal: bytes and Unicode."""
+"""The prefixes of the quote of a literal: bytes and Unicode."""
 _BETWEEN = re.compile(r"(?:\s++|--[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+")
 """Blanks and comments. sqlglot also skips ``{# … #}``, the comment of a template."""
 

@@ -1,6 +1,6 @@
 """The types of expressions by Trino's rules: text, numbers, times and booleans are never converted by themselves.
 
-DuckDB compares ``size`` with ``'1500'`` and says yes. Trino refuses, so it is refused before DuckDB reads it.
+DuckDB compares ``size`` with ``'1500'`` without an error. Trino refuses, so it is refused before DuckDB reads it.
 
 Source: https://trino.io/docs/current/language/types.html
 """
@@ -105,7 +105,7 @@ def _compared(node: exp.Expr, scope: Scope) -> str:
 
 
 def _logic(node: exp.Expr, scope: Scope) -> str:
-    # A long OR is a deep tree: its terms are taken one after the other, not one inside the other.
+    # A long OR is a deep tree: its terms are visited in a loop, not recursively.
     for part in node.flatten() if isinstance(node, exp.Connector) else [node.this]:
         require(part, scope, "boolean")
     return "boolean"

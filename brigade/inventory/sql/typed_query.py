@@ -102,7 +102,7 @@ def _ordered(query: exp.Expr, columns: Columns, scope: Scope) -> None:
             continue
         for column in part.find_all(exp.Column):
             if not column.table and isinstance(names.get(column.name.lower()), exp.Alias):
-                raise refused(f"ORDER BY {shown(part)}, an expression over a name that the query gives")
+                raise refused(f"ORDER BY {shown(part)}, an expression over an alias of the query")
         type_of(part, scope)
     for name in ("limit", "offset"):
         rows = query.args.get(name)

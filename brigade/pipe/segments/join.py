@@ -100,5 +100,5 @@ def _proved(client: Any, target: Location, written: WriteResult, segments: list[
         return False
     meant = crc64nvme().whole((each or "", size) for each, size in sums)
     if kept != meant:
-        raise InvalidData(f"S3 says that {target} has CRC-64 {kept}, its segments have {meant}: do not use it")
+        raise InvalidData(f"S3 reports CRC-64 {kept} for {target}, but its segments have {meant}: do not use it")
     return True

@@ -44,7 +44,7 @@ class HttpConnection:
         self._host, self._tls = host, tls
         self._socket: socket.socket | None = None
         self._got = b""
-        self._answered = False  # whether a byte of the current answer has come
+        self._answered = False  # True once a byte of the current answer has come
         # A read of a plain socket returns when all bytes have come: fewer thread switches. TLS has no such flag.
         self._flags = 0 if tls else socket.MSG_WAITALL
 
@@ -59,7 +59,7 @@ class HttpConnection:
         if method in {"PUT", "POST"}:
             lines.append(f"content-length: {memoryview(body).nbytes}")
         if self._got:  # the last answer was longer than its length: these bytes would become part of the next answer
-            raise BrokenResponse("the answer before this one was longer than it says")
+            raise BrokenResponse("the answer before this one was longer than its Content-Length")
         kept = self._socket is not None
         try:
             return self._exchange(method, lines, body)
@@ -250,7 +250,7 @@ class HttpResponse:
         if not self._chunked:
             self._ended = True
         elif self._connection.line():
-            raise BrokenResponse("a chunk of the answer is longer than it says")
+            raise BrokenResponse("a chunk of the answer is longer than its stated size")
 
     def _next_chunk(self) -> None:
         size = self._connection.line().partition(b";")[0].strip()

@@ -37,7 +37,7 @@ def forget(source: Object, arguments: Arguments) -> str:
 OPERATION = Operation(
     run=forget,
     arguments=Arguments,
-    summary="Say what would be deleted; with mode=delete, delete what is unchanged.",
+    summary="Report the objects to delete; with mode=delete, delete the unchanged ones.",
     memory_mib=256,
     timeout_s=60,
     price="look",

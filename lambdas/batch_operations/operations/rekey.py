@@ -1,4 +1,4 @@
-"""Rekey: gives an object another key."""
+"""Rekey: moves an object to another key."""
 
 import string
 from typing import Annotated
@@ -73,7 +73,7 @@ def _key(key: str, template: str) -> str:
     parts = dict(zip(_PARTS, (key, folder, name, stem, dot + suffix), strict=True))
     made = "".join(text + (parts[part] if part else "") for text, part, _, _ in _parsed(template))
     if not 1 <= len(made.encode()) <= _LONGEST:
-        raise InvalidData(f"the new key would have {len(made.encode())} bytes; S3 takes 1 to {_LONGEST}")
+        raise InvalidData(f"the new key would have {len(made.encode())} bytes; S3 accepts 1 to {_LONGEST}")
     return made
 
 

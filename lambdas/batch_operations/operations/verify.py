@@ -1,4 +1,4 @@
-"""Verify: reads an object whole and says whether it is sound."""
+"""Verify: reads an object whole and checks that it is sound."""
 
 import hashlib
 import io
@@ -49,7 +49,7 @@ def verify(source: Object, arguments: NoArguments) -> str:
 
 def picture_size(source: Object) -> tuple[int, int]:
     """Decode a picture and return its width and height. Raises InvalidData if it is damaged."""
-    from PIL import Image  # takes longer to load than all the rest: only where there is a picture
+    from PIL import Image  # loads slower than all the rest: only where there is a picture
 
     try:
         with Image.open(io.BytesIO(source.read(_PICTURE_MIB))) as picture:

@@ -177,10 +177,7 @@ def test_a_total_of_each_page_does_not_end_before_the_page_that_is_named(declare
     def answer(number: int, _: dict[str, str]) -> Answer:
         return body(rows=[{"n": 2 * number}, {"n": 2 * number + 1}], n=2, next=f"/{number}" if number < 4 else None)
 
-    with (
-        serving(answer) as server,
-        pytest.raises(InvalidData, match=r"page 2 .* ends at 4 records, but the API reports 2"),
-    ):
+    with serving(answer) as server, pytest.raises(InvalidData, match=r"page 2 .* 4 records, but the API reports 2"):
         taken(server, declared)
 
 
@@ -195,10 +192,7 @@ def test_an_ignored_answer_does_not_end_short_of_the_total() -> None:
         return body(rows=[{"n": number}], next="b", total=10) if number == 1 else Answer(status=404)
 
     declared = Cursor(at="next", parameter="after", total="total")
-    with (
-        serving(says) as server,
-        pytest.raises(InvalidData, match=r"page 2 .* ends at 1 records, but the API reports 10"),
-    ):
+    with serving(says) as server, pytest.raises(InvalidData, match=r"page 2 .* 1 records, but the API reports 10"):
         taken(server, declared, rules=(Rule(act="ignore", statuses=(404,)),))
 
 

@@ -49,7 +49,7 @@ def test_columns_make_the_lines_that_rows_make(objects: list[tuple[str, str]]) -
 
 def test_a_key_that_is_too_long_when_encoded_is_refused_before_the_job() -> None:
     key = "é" * 171
-    with pytest.raises(UsageError, match=r"'éé.*1026 characters when encoded; S3 takes 1024"):
+    with pytest.raises(UsageError, match=r"'éé.*1026 characters when encoded; S3 accepts 1024"):
         write_manifest([ManifestRow("lake", encode_key(key))], "lake", len)
     columns = ObjectColumns(pa.array(["lake"] * 2), pa.array(["k" * 1024, key]), None, None)
     with pytest.raises(UsageError, match="1026 characters when encoded"):

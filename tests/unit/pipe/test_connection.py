@@ -86,7 +86,7 @@ def test_a_connection_is_used_again_and_an_answer_to_head_has_no_body(listener: 
         (b"HTTP/1.1 OK\r\n\r\n", "no HTTP"),
         (OK + b"Content-Length: 9\r\n\r\nshort", "cut with 4 bytes to come"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nshort", "cut with 4 bytes to come"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nlong\r\n0\r\n\r\n", "longer than it says"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nlong\r\n0\r\n\r\n", "longer than its stated size"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "no size of a chunk"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", "closed before"),
         (OK + b"X: " + b"y" * 300_000, "without the end of a header"),

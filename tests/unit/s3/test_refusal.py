@@ -25,7 +25,7 @@ def answered(status: int, code: str) -> ClientError:
         (answered(403, "InvalidObjectState"), BrigadeError, "restore it first", False),
         (answered(403, "SignatureDoesNotMatch"), BrigadeError, "secret access key", False),
         (answered(403, "InvalidAccessKeyId"), BrigadeError, "does not know the access key id", False),
-        (answered(413, "413"), BrigadeError, "no request so large", False),
+        (answered(413, "413"), BrigadeError, "so large a request", False),
         (answered(404, "404"), BrigadeError, "404", False),
         (answered(404, "NoSuchKey"), NotFound, "there is no such object", False),
         (answered(404, "NoSuchBucket"), NotFound, "there is no such bucket", False),
