@@ -138,7 +138,7 @@ def write_manifest(
         if stranger := _stranger(part, bucket):
             at, other = stranger
             raise UsageError(
-                f"object {summary.objects + at + 1} is in bucket {other!r} and the job is over {bucket!r}; see --bucket"
+                f"object {summary.objects + at + 1} is in bucket {other!r}, but the job is for {bucket!r}: set --bucket"
             )
         if (outside := _outside(part, reads)) is not None:
             raise outside_error(outside, reads)

@@ -208,4 +208,4 @@ def _check_complete(source: BaseSource, page: Page, total: int | None, reached: 
     _check_reached(page.place, total, reached)
     more = source.pagination.more
     if more and page.values[more]:
-        raise InvalidData(f"{page.place}: {more} says that there is more, but the next position is missing")
+        raise InvalidData(f"{page.place}: {more} states that there are more pages, but the next position is missing")

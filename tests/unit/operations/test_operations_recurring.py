@@ -23,9 +23,9 @@ def test_what_ships_can_be_deployed(operations: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "said"),
     [
-        ("Upper", {}, "Upper: a name is lower-case"),
-        ("a-b", {}, "a-b: a name is lower-case"),
-        ("a" * 33, {}, "32 at most"),
+        ("Upper", {}, "Upper: a name has 1 to 32 characters"),
+        ("a-b", {}, "a-b: a name has 1 to 32 characters"),
+        ("a" * 33, {}, "1 to 32 characters"),
         ("a", {"operation": "none"}, "a: no operation 'none'; there are forget"),
         ("a", {"arguments": {"size": "5"}}, "a: argument size: expected `int` >= 16"),
         ("a", {"arguments": {"what": "5"}}, "a: no argument 'what'"),
