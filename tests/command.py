@@ -1,11 +1,12 @@
 """Run `brigade` in a process that is forked from one with everything imported.
 
-The code, the environment, the descriptors and the exit status are those of the installed command. Only the imports,
-most of the time of a small command, are paid once per test worker. Tests whose subject is the process itself (memory,
-signals, imports, start-up) start the installed command.
+The code, the environment, the descriptors and the exit status are those of the installed command. Only the imports and
+AWS's service models, most of the time of a small command, are loaded once per test worker. Tests whose subject is the
+process itself (memory, signals, imports, start-up) start the installed command.
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -19,6 +20,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _REQUEST_BYTES = 1 << 20
+_LIBRARIES = (
+    *("PIL.Image", "awscrt.checksums", "botocore.signers", "jsonschema_rs", "psycopg", "pyarrow.compute"),
+    *("pyarrow.csv", "pyarrow.json", "pyarrow.orc", "pyarrow.parquet", "s3transfer", "sqlglot"),
+)
+_SERVICES = [
+    "athena",
+    "cloudformation",
+    "glue",
+    "lambda",
+    "s3",
+    "s3control",
+    "secretsmanager",
+    "sqs",
+    "stepfunctions",
+    "sts",
+]
+_ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def run(
@@ -88,7 +106,11 @@ def _server() -> socket.socket:
     script = f"from tests.command import fork_on_request; fork_on_request({theirs.fileno()})"
     root = Path(__file__).parents[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", script], pass_fds=[theirs.fileno()], cwd=root, stdin=subprocess.DEVNULL
+        [sys.executable, "-c", script],
+        env={**os.environ, **_ONE_THREAD},
+        pass_fds=[theirs.fileno()],
+        cwd=root,
+        stdin=subprocess.DEVNULL,
     )
     theirs.close()
     atexit.register(process.wait)
@@ -136,17 +158,30 @@ def _become(request: dict[str, object], streams: Sequence[int]) -> None:
 
 
 def _preload() -> None:
-    """Import the command and what it imports at its first use; no thread may start, because a fork would lose it."""
+    """Import the command and the libraries that it imports at their first use, and parse AWS's service models.
+
+    No thread may start, because a fork would lose it. lambdas/ is not imported: some tests have one of their own.
+    """
     import importlib
     import pkgutil
 
-    import brigade.cli
+    import boto3
+    from botocore.loaders import JSONFileLoader
+
+    import brigade
 
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    for module in pkgutil.walk_packages(brigade.cli.__path__, "brigade.cli."):
-        importlib.import_module(module.name)
-    for name in ("boto3", "botocore.config", "botocore.session", "botocore.signers", "s3transfer", "sqlglot"):
+    sys.modules["duckdb"] = None  # type: ignore[assignment]  # DuckDB must come after gc.freeze(), or it reports leaks
+    for module in pkgutil.walk_packages(brigade.__path__, "brigade."):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module.name)
+    del sys.modules["duckdb"]
+    for name in _LIBRARIES:
         importlib.import_module(name)
+    parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+    JSONFileLoader.load_file = lambda _, path: parse(path)
+    for service in _SERVICES:
+        boto3.Session().client(service, region_name="us-east-1").close()
 
 
 def fork_on_request(descriptor: int) -> None:

@@ -17,14 +17,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files that need a deployment first, each followed by one that needs none.
+    """Put files that need a deployment first, each followed by three that need none.
 
     They take longest. Deployments are made one after the other, so the files between them keep other workers busy.
     """
     files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
     deployed = [tests for tests in files if any("deployed" in getattr(test, "fixturenames", ()) for test in tests)]
     others = [tests for tests in files if tests not in deployed]
-    rounds: Iterable[tuple[list[pytest.Item], ...]] = itertools.zip_longest(deployed, others, fillvalue=[])
+    rest = iter(others)
+    rounds: Iterable[tuple[list[pytest.Item], ...]] = itertools.zip_longest(deployed, rest, rest, rest, fillvalue=[])
     items[:] = [test for pair in rounds for tests in pair for test in tests]
 
 

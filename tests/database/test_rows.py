@@ -125,7 +125,7 @@ def test_nothing_can_be_changed(postgres: Postgres, table: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "kind", "said"),
     [
-        ({"query": "SELECT 1 AS a, 2 AS a"}, InvalidData, "two columns are named a; give one another name"),
+        ({"query": "SELECT 1 AS a, 2 AS a"}, InvalidData, "two columns are named a; rename one"),
         ({"query": "SELECT NULL::int AS k", "key": ("k",)}, InvalidData, "the key's k is null in a row"),
         ({"query": "SELECT 1 AS k, 2 AS l", "key": ("m",)}, SettingsError, "'m' is not a column; the columns are k, l"),
         ({"table": "nowhere"}, BrigadeError, r'refuses: relation "nowhere" does not exist \(42P01\)'),

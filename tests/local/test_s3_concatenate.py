@@ -80,6 +80,6 @@ def test_a_source_that_has_changed_is_not_taken(s3: Any, bucket: str, size: int)
 def test_nothing_and_too_much_are_refused(s3: Any, bucket: str) -> None:
     with pytest.raises(NotFound, match="nothing to put together"):
         concatenate.concatenate(s3, bucket, [ListedObject("empty", 0, '""')], "made")
-    with pytest.raises(UsageError, match="S3 takes 10000"):
+    with pytest.raises(UsageError, match="S3 accepts 10000"):
         concatenate.concatenate(s3, bucket, [ListedObject("large", 6 * MIB, '""')] * 10_001, "made")
     assert nothing_left(s3, bucket)

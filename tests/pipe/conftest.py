@@ -26,12 +26,15 @@ KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secretsecret", "AW
 MIB = 1024 * 1024
 
 
-def free_ports(count: int, below: int = 50_000) -> list[int]:
-    """Return free ports below 50,000: SeaweedFS opens its gRPC ports 10,000 above them."""
+def free_ports(count: int, first: int = 10_000, last: int = 22_000) -> list[int]:
+    """Return free ports. SeaweedFS opens its gRPC ports 10,000 above them.
+
+    Both are below 32,768, where Linux begins to choose ports for the connections of other tests.
+    """
     found: list[int] = []
-    port = 20_000 + os.getpid() * 53 % 29_000  # neighbours start far apart: two runs begin at the same moment
+    port = first + os.getpid() * 53 % (last - first)  # neighbours start far apart: two runs begin at the same moment
     while len(found) < count:
-        port = port + 1 if port < below else 20_000
+        port = port + 1 if port < last else first
         with socket.socket() as one, socket.socket() as other:
             try:
                 one.bind(("127.0.0.1", port))
@@ -91,7 +94,7 @@ class Weed:
                 make_bucket(self.endpoint, "pipes")
                 client.put_object(Bucket="pipes", Key="ready", Body=b"yes")
             except Exception as error:  # whatever it says until it is ready
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
                     raise TimeoutError((self.home / "log").read_text()[-3000:]) from error
                 time.sleep(0.2)
             else:

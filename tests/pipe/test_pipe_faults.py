@@ -91,7 +91,7 @@ def test_wrong_bytes_on_the_way_up_are_refused_by_s3_and_sent_again_or_not_publi
     [
         *((which, {"error": {"code": "AccessDenied", "status": 403}}, b"not allowed to") for which in WHICH),
         *((which, {"error": {"code": "SlowDown", "status": 503}}, b"try again later") for which in (CREATE, PART)),
-        (COMPLETE, {"error": {"code": "InternalError", "status": 500}}, b"not known whether"),
+        (COMPLETE, {"error": {"code": "InternalError", "status": 500}}, b"may be published or not"),
         (PART, {"reset": True}, b"try again later"),
         (PART, {"request": {"cut_upload": {"after_bytes": MIB}}}, b"try again later"),
     ],
