@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests import command
-from tests.local.deployment import Deployment
+from tests.local.conftest import running
+from tests.local.deployment import Deployment, deploy
 from tests.local.jobs import finished
 from tests.local.snapshots import changes, settled
 from tests.unit.commands import ASKS, QUESTIONS
@@ -74,6 +75,13 @@ def api() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A stage on an AWS of its own. The whole account is compared, and other tests leave any key in theirs."""
+    with running(tmp_path_factory.mktemp("questions")) as emulator:
+        yield deploy(emulator)
 
 
 @pytest.fixture(scope="module")
