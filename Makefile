@@ -9,7 +9,7 @@ demo:  ## the whole product on an AWS of this machine, from deploy to retried jo
 	@scripts/setup command local demo
 	@.venv/bin/python -m local.demo.run
 
-check: setup lint  ## in a minute: lint, and the tests that start no process
+check: setup lint  ## lint, and the tests that start no process: a few minutes
 	@scripts/test --numprocesses 2 --dist loadfile -m "not process" tests/unit tests/stacks
 
 test: setup lint  ## lint, then every test
