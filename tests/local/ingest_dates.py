@@ -30,7 +30,7 @@ def event(number: int, hours: float, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class Events:
-    """An API with events, of which it gives those from an instant on, with it, so many a page, in any order."""
+    """An API that returns the events since an instant, that instant included, in pages and in any order."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     size: int = 3

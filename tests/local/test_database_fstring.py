@@ -1,4 +1,4 @@
-"""A URI made of dynamic references is unsafe: the template of docs/database.md deployed, and what comes of it."""
+"""Deploy the template of docs/database.md and show why a URI made of dynamic references is unsafe."""
 
 import json
 import re

@@ -23,7 +23,7 @@ HOMES = {
     rf"^({'|'.join(RETRYABLE_CODES)})$": "brigade/retry.py",
     re.escape(names.INVENTORY_SUMMARIZED): "brigade/names.py",
 }
-"""What is spelled in one module only, as a regular expression of the text of a string; `{…}` is what it formats."""
+"""The one module that may spell each text. A key is a regular expression; `{…}` stands for a formatted value."""
 ALLOWED = {
     # The endings of objects that a user has, for whatever wrote them.
     "lambdas/batch_operations/operations/to_parquet.py": {".jsonl.gz"},

@@ -56,7 +56,7 @@ class Pages:
         return Response(body, {}, "http://127.0.0.1:1/records")
 
     def stream(self, cursor: str | None) -> tuple[Iterator[bytes], Response]:
-        raise NotImplementedError
+        raise NotImplementedError("these pages are read whole; a run that streams them is a fault of the test")
 
     def address(self, cursor: str | None) -> str:
         return f"page {cursor}"
